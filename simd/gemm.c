@@ -1,0 +1,216 @@
+#include "gemm.h"
+
+#include "f32.h"
+
+#include <string.h>
+
+static size_t round_up(size_t x, size_t multiple)
+{
+  return (x + multiple - 1) / multiple * multiple;
+}
+
+static size_t min_size(size_t a, size_t b)
+{
+  return a < b ? a : b;
+}
+
+size_t gemm_packed_floats(size_t rows, size_t k, int multiple)
+{
+  return round_up(rows, (size_t)multiple) * k;
+}
+
+static uint32_t widen_f16(uint16_t half)
+{
+  uint32_t sign = (uint32_t)(half & 0x8000u) << 16, magnitude = half & 0x7FFFu, bits;
+  /* The exponent is rebiased by an exact product, which also normalises subnormal halves. */
+  float value;
+  bits = magnitude << 13;
+  memcpy(&value, &bits, sizeof value);
+  value *= 0x1p112f;
+  memcpy(&bits, &value, sizeof bits);
+  if (magnitude >= 0x7C00u)
+    bits = 0x7F800000u | magnitude << 13;
+  return sign | bits;
+}
+
+bool gemm_widen(enum gemm_type type, const void *from, size_t n, float *to)
+{
+  const unsigned char *bytes = from;
+  uint32_t nonfinite = 0;
+  for (size_t i = 0; i < n; i++) {
+    uint32_t bits;
+    if (type == GEMM_F32) {
+      memcpy(&bits, bytes + 4 * i, 4);
+    } else {
+      uint16_t half;
+      memcpy(&half, bytes + 2 * i, 2);
+      bits = type == GEMM_BF16 ? (uint32_t)half << 16 : widen_f16(half);
+    }
+    nonfinite |= (bits & 0x7F800000u) == 0x7F800000u;
+    memcpy(to + i, &bits, 4);
+  }
+  return !nonfinite;
+}
+
+#define STRIP 16
+
+bool gemm_pack_weights(const enum gemm_type *types, const void *const *rows, int count, size_t k0,
+                       size_t kc, int nr, float *out)
+{
+  bool finite = true;
+  float strip[GEMM_MAX_NR][STRIP]; /* rows become columns a strip at a time, to stay in the cache */
+  memset(strip, 0, sizeof strip);
+  for (size_t k = 0; k < kc; k += STRIP) {
+    size_t length = min_size(STRIP, kc - k);
+    for (int j = 0; j < count; j++) {
+      size_t width = types[j] == GEMM_F32 ? 4 : 2;
+      finite &= gemm_widen(types[j], (const char *)rows[j] + (k0 + k) * width, length, strip[j]);
+    }
+    for (size_t i = 0; i < length; i++)
+      for (int j = 0; j < nr; j++)
+        *out++ = strip[j][i];
+  }
+  return finite;
+}
+
+/* Panel p of block kb, into its place in `out`. */
+static void pack_rows_panel(const float *x, size_t stride, size_t rows, size_t k, size_t multiple,
+                            float *out, size_t kb, size_t p)
+{
+  size_t k0 = kb * GEMM_BLOCK, kc = min_size(GEMM_BLOCK, k - k0);
+  size_t count = min_size(multiple, rows - p * multiple);
+  const float *from = x + p * multiple * stride + k0;
+  float *panel = out + k0 * round_up(rows, multiple) + p * multiple * kc;
+  for (size_t i = 0; i < multiple; i++)
+    for (size_t kk = 0; kk < kc; kk++)
+      panel[kk * multiple + i] = i < count ? from[i * stride + kk] : 0.0f;
+}
+
+void gemm_pack_rows(const float *x, size_t stride, size_t rows, size_t k, int multiple, float *out)
+{
+  size_t panels = round_up(rows, (size_t)multiple) / (size_t)multiple;
+  for (size_t kb = 0; kb * GEMM_BLOCK < k; kb++)
+    for (size_t p = 0; p < panels; p++)
+      pack_rows_panel(x, stride, rows, k, (size_t)multiple, out, kb, p);
+}
+
+struct pack_job {
+  const float *x;
+  size_t stride, rows, k, multiple;
+  float *out;
+};
+
+static void pack_task(void *context, size_t panel, int worker)
+{
+  const struct pack_job *job = context;
+  (void)worker;
+  for (size_t kb = 0; kb * GEMM_BLOCK < job->k; kb++)
+    pack_rows_panel(job->x, job->stride, job->rows, job->k, job->multiple, job->out, kb, panel);
+}
+
+void gemm_pack_rows_threaded(struct threads *threads, const float *x, size_t stride, size_t rows,
+                             size_t k, int multiple, float *out)
+{
+  struct pack_job job = {x, stride, rows, k, (size_t)multiple, out};
+  threads_run(threads, round_up(rows, job.multiple) / job.multiple, pack_task, &job);
+}
+
+void gemm_pack_values(const float *x, size_t stride, size_t k, size_t columns, int nr, float *out)
+{
+  size_t width = (size_t)nr, padded = round_up(columns, width);
+  for (size_t kb = 0; kb * GEMM_BLOCK < k; kb++) {
+    size_t k0 = kb * GEMM_BLOCK, kc = min_size(GEMM_BLOCK, k - k0);
+    for (size_t j0 = 0; j0 < padded; j0 += width) {
+      size_t count = min_size(width, columns - j0);
+      float *panel = out + k0 * padded + j0 * kc;
+      for (size_t kk = 0; kk < kc; kk++) {
+        memcpy(panel + kk * width, x + (k0 + kk) * stride + j0, count * sizeof *x);
+        memset(panel + kk * width + count, 0, (width - count) * sizeof *x);
+      }
+    }
+  }
+}
+
+/* A tile that reaches past the last row or column is computed beside and its valid part copied. */
+static void edge_tile(const struct gemm *g, size_t kc, const float *a, const float *b, float *c,
+                      size_t rows, size_t columns, bool first, const float *bias)
+{
+  _Alignas(64) float whole[GEMM_MAX_MR * GEMM_MAX_NR];
+  size_t nr = (size_t)g->kernels->nr;
+  memset(whole, 0, sizeof whole);
+  for (size_t i = 0; !first && i < rows; i++)
+    memcpy(whole + i * nr, c + i * g->ldc, columns * sizeof *c);
+  g->kernels->tile(kc, a, b, whole, nr, first, bias);
+  for (size_t i = 0; i < rows; i++)
+    memcpy(c + i * g->ldc, whole + i * nr, columns * sizeof *c);
+}
+
+/* Row panels [p0, p1) times column panels [q0, q1), all blocks of k in order. */
+static void region(const struct gemm *g, size_t p0, size_t p1, size_t q0, size_t q1)
+{
+  static const float zeros[GEMM_MAX_NR];
+  size_t mr = (size_t)g->kernels->mr, nr = (size_t)g->kernels->nr;
+  size_t m_padded = round_up(g->m, mr), n_padded = round_up(g->b_n, nr);
+  for (size_t k0 = 0; k0 < g->k; k0 += GEMM_BLOCK) {
+    size_t kc = min_size(GEMM_BLOCK, g->k - k0);
+    size_t b_kc = min_size(GEMM_BLOCK, g->b_k - k0);
+    bool last = k0 + kc == g->k;
+    for (size_t q = q0; q < q1; q++) {
+      const float *b = g->b + k0 * n_padded + q * nr * b_kc;
+      const float *bias = !last ? NULL : g->bias ? g->bias + q * nr : zeros;
+      size_t columns = min_size(nr, g->n - q * nr);
+      for (size_t p = p0; p < p1; p++) {
+        const float *a = g->a + k0 * m_padded + p * mr * kc;
+        float *c = g->c + p * mr * g->ldc + q * nr;
+        size_t rows = min_size(mr, g->m - p * mr);
+        if (rows == mr && columns == nr)
+          g->kernels->tile(kc, a, b, c, g->ldc, k0 == 0, bias);
+        else
+          edge_tile(g, kc, a, b, c, rows, columns, k0 == 0, bias);
+      }
+    }
+  }
+}
+
+/* A task's operands for one block fit the second-level cache: 128 rows and 384 columns of 256. */
+#define TASK_ROWS 128
+#define TASK_COLUMNS 384
+
+struct run {
+  const struct gemm *gemm;
+  size_t p_panels, q_panels, p_step, q_step, p_tasks;
+};
+
+static struct run plan(const struct gemm *g)
+{
+  size_t mr = (size_t)g->kernels->mr, nr = (size_t)g->kernels->nr;
+  struct run run = {.gemm = g,
+                    .p_panels = round_up(g->m, mr) / mr,
+                    .q_panels = round_up(g->n, nr) / nr,
+                    .p_step = TASK_ROWS / mr,
+                    .q_step = TASK_COLUMNS / nr};
+  run.p_tasks = round_up(run.p_panels, run.p_step) / run.p_step;
+  return run;
+}
+
+static void gemm_task(void *context, size_t index, int worker)
+{
+  const struct run *run = context;
+  size_t p0 = index % run->p_tasks * run->p_step, q0 = index / run->p_tasks * run->q_step;
+  (void)worker;
+  region(run->gemm, p0, min_size(run->p_panels, p0 + run->p_step), q0,
+         min_size(run->q_panels, q0 + run->q_step));
+}
+
+void gemm_run(const struct gemm *gemm, struct threads *threads)
+{
+  struct run run = plan(gemm);
+  size_t q_tasks = round_up(run.q_panels, run.q_step) / run.q_step;
+  threads_run(threads, run.p_tasks * q_tasks, gemm_task, &run);
+}
+
+void gemm_run_here(const struct gemm *gemm)
+{
+  struct run run = plan(gemm);
+  region(gemm, 0, run.p_panels, 0, run.q_panels);
+}

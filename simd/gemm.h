@@ -1,0 +1,59 @@
+/* The matrix product C = A B^T + bias on packed operands.
+ *
+ * Accumulation, whatever the instruction set, tile, thread count or packing: k is cut into blocks
+ * of GEMM_BLOCK (256), the last may be short; a block gives each output one chain of fused
+ * multiply-adds over k ascending from +0; the block sums are added in order; the bias, or +0 where
+ * there is none, comes last, so that terms that are exact zeros (padding, masked positions) never
+ * show in the bits.
+ *
+ * Layouts: A is [block][panel of mr rows][k in block][mr], B is [block][panel of nr columns][k in
+ * block][nr]; rows and columns past the end are zero. */
+#ifndef ATTEST_SIMD_GEMM_H
+#define ATTEST_SIMD_GEMM_H
+
+#include "base/threads.h"
+#include "kernels.h"
+
+/* Element types of weights as stored; widened exactly. */
+enum gemm_type { GEMM_F32, GEMM_BF16, GEMM_F16 };
+
+/* Floats of the packed operands (A: rows = m, multiple = mr; B: rows = n, multiple = nr). */
+size_t gemm_packed_floats(size_t rows, size_t k, int multiple);
+
+/* Packs rows of weights as one panel of B for one block: out[k][j] = rows[j][k0 + k] for j < count,
+ * 0 for count <= j < nr. rows[j]: little-endian elements of types[j], may be unaligned; out:
+ * [kc][nr]. Returns whether all were finite. */
+bool gemm_pack_weights(const enum gemm_type *types, const void *const *rows, int count, size_t k0,
+                       size_t kc, int nr, float *out);
+
+/* Widens n elements. Returns whether all were finite. */
+bool gemm_widen(enum gemm_type type, const void *from, size_t n, float *to);
+
+/* Packs a [rows][k] matrix of fp32 (row stride `stride`) as operand A (multiple = mr) or, a matrix
+ * of [columns][k], as operand B (multiple = nr): all blocks. */
+void gemm_pack_rows(const float *x, size_t stride, size_t rows, size_t k, int multiple, float *out);
+
+/* The same on several threads. */
+void gemm_pack_rows_threaded(struct threads *threads, const float *x, size_t stride, size_t rows,
+                             size_t k, int multiple, float *out);
+
+/* Packs a [k][columns] matrix of fp32 (row stride `stride`) as operand B: all blocks. */
+void gemm_pack_values(const float *x, size_t stride, size_t k, size_t columns, int nr, float *out);
+
+struct gemm {
+  const struct kernels *kernels;
+  size_t m, n, k;
+  const float *a, *b; /* packed; A with m rows and depth k */
+  size_t b_n, b_k;    /* columns and depth that B was packed with, >= n and >= k */
+  const float *bias;  /* n values padded with zeros to a multiple of nr; NULL = none */
+  float *c;           /* [m] rows of n, stride ldc */
+  size_t ldc;
+};
+
+/* The whole product, threads over M x N (never k). */
+void gemm_run(const struct gemm *gemm, struct threads *threads);
+
+/* The whole product on the calling thread. */
+void gemm_run_here(const struct gemm *gemm);
+
+#endif

@@ -1,0 +1,92 @@
+/* The numeric kernels, and the exact arithmetic of each.
+ *
+ * Every instruction set gives the same bits as the portable C reference (kernels_scalar): tests
+ * compare with memcmp. All values are finite fp32; a row sum uses 16 lanes: lane l adds the
+ * elements l, l+16, l+32, ... in order, starting from +0, then the lanes fold 16 -> 8 -> 4 -> 2 ->
+ * 1, lane i with lane i + half. fma(a, b, c) is one rounding; a * b + c are two. exp, erf and tanh
+ * are SLEEF's bit-reproducible `Sleef_finz_..._u10` functions. Pointers need no alignment unless
+ * said. Nothing fails. */
+#ifndef ATTEST_SIMD_KERNELS_H
+#define ATTEST_SIMD_KERNELS_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum isa { ISA_AUTO, ISA_SCALAR, ISA_AVX2, ISA_AVX512, ISA_NEON };
+
+/* A chain of fused multiply-adds never runs longer than this along k. */
+#define GEMM_BLOCK 256
+
+/* Largest tile of any instruction set. */
+#define GEMM_MAX_MR 16
+#define GEMM_MAX_NR 64
+
+struct kernels {
+  const char *name; /* "scalar", "avx2", "avx512", "neon" */
+  enum isa isa;
+  int mr, nr; /* tile of the matrix product: rows of A, columns of B */
+
+  /* One tile over one block of k: S[i][j] = fma chain over k ascending from +0 of a[k][i] *
+   * b[k][j]. a: [kc][mr] packed; b: [kc][nr] packed, 64-byte aligned; c: [mr] rows of nr, stride
+   * ldc floats. first: c = S, else c = c + S; then, if bias is not NULL, c = c + bias[j] (nr
+   * values). */
+  void (*tile)(size_t kc, const float *a, const float *b, float *c, size_t ldc, bool first,
+               const float *bias);
+
+  /* x[0..n) = softmax(scale * x): t = x * scale; m = max t; e = exp(t - m); s = 16-lane sum of e;
+   * x = e / s. n >= 1. */
+  void (*softmax)(float *x, size_t n, float scale);
+
+  /* y = fma((x - mean) * r, weight, bias): mean = sum(x) / n, d = x - mean, variance = 16-lane
+   * chain of fma(d, d, lane) / n, r = 1 / sqrt(variance + eps). weight NULL: y = (x - mean) * r;
+   * bias NULL: y = (x - mean) * r * weight. y may be x. */
+  void (*layer_norm)(const float *x, const float *weight, const float *bias, float *y, size_t n,
+                     float eps);
+
+  /* y = (x * r) * weight: mean square = 16-lane chain of fma(x, x, lane) / n,
+   * r = 1 / sqrt(mean square + eps). y may be x. */
+  void (*rms_norm)(const float *x, const float *weight, float *y, size_t n, float eps);
+
+  /* x = (0.5 x) * (1 + erf(x * sqrt(1/2))) */
+  void (*gelu)(float *x, size_t n);
+
+  /* x = (0.5 x) * (1 + tanh(sqrt(2/pi) * fma(0.044715 (x * x), x, x))) */
+  void (*gelu_tanh)(float *x, size_t n);
+
+  /* y = (gate / (1 + exp(0 - gate))) * up; y may be gate or up. */
+  void (*silu_mul)(const float *gate, const float *up, float *y, size_t n);
+
+  /* Rotates the pairs (x[i], x[half + i]) for i < half by an angle given as cos and sin:
+   * x[i] = fma(x1, c, -(x2 * s)), x[half + i] = fma(x2, c, x1 * s). */
+  void (*rope)(float *x, const float *cosine, const float *sine, size_t half);
+
+  void (*add)(const float *x, float *y, size_t n);                    /* y = y + x */
+  void (*add3)(const float *a, const float *b, float *y, size_t n);   /* y = (a + b) + y */
+  void (*scale_add)(float scale, const float *x, float *y, size_t n); /* y = fma(scale, x, y) */
+  void (*clip)(float *x, size_t n, float limit); /* x > limit -> limit; x < -limit -> -limit */
+  bool (*all_finite)(const float *x, size_t n);
+};
+
+/* The row kernels' part of a table: every function with the suffix of one instruction set. */
+#define ROWS_TABLE(suffix)                                                                         \
+  .softmax = softmax##suffix, .layer_norm = layer_norm##suffix, .rms_norm = rms_norm##suffix,      \
+  .gelu = gelu##suffix, .gelu_tanh = gelu_tanh##suffix, .silu_mul = silu_mul##suffix,              \
+  .rope = rope##suffix, .add = add##suffix, .add3 = add3##suffix, .scale_add = scale_add##suffix,  \
+  .clip = clip##suffix, .all_finite = all_finite##suffix
+
+extern const struct kernels kernels_scalar, kernels_avx2, kernels_avx512, kernels_neon;
+
+/* The kernels for an instruction set on this CPU; ISA_AUTO = the fastest it has. Checks the
+ * arithmetic first: round to nearest, no flush-to-zero, FMA present. Errors: EXIT_RUN. */
+int kernels_select(enum isa isa, const struct kernels **kernels, struct error *error);
+
+/* "auto", "scalar", "avx2", "avx512", "neon" -> enum. Errors: EXIT_INPUT. */
+int kernels_parse_isa(const char *name, enum isa *isa, struct error *error);
+
+/* The kernels compiled into this binary that this CPU can run, the scalar ones first. */
+size_t kernels_available(const struct kernels *list[4]);
+
+#endif

@@ -1,0 +1,128 @@
+/* AVX2 + FMA: sixteen lanes are two registers. Tile 6 x 16. */
+#include "kernels.h"
+
+#include <immintrin.h>
+#include <sleef.h>
+#include <string.h>
+
+typedef struct {
+  __m256 a, b; /* lanes 0-7 and 8-15 */
+} v16;
+
+#define EACH1(op, x) ((v16){op((x).a), op((x).b)})
+#define EACH2(op, x, y) ((v16){op((x).a, (y).a), op((x).b, (y).b)})
+#define EACH3(op, x, y, z) ((v16){op((x).a, (y).a, (z).a), op((x).b, (y).b, (z).b)})
+
+static inline v16 v16_set1(float x)
+{
+  return (v16){_mm256_set1_ps(x), _mm256_set1_ps(x)};
+}
+static inline v16 v16_load(const float *p)
+{
+  return (v16){_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)};
+}
+static inline void v16_store(float *p, v16 x)
+{
+  _mm256_storeu_ps(p, x.a);
+  _mm256_storeu_ps(p + 8, x.b);
+}
+static inline v16 v16_load_part(const float *p, size_t n, v16 fill)
+{
+  float lanes[16];
+  v16_store(lanes, fill);
+  memcpy(lanes, p, n * sizeof *p);
+  return v16_load(lanes);
+}
+static inline void v16_store_part(float *p, size_t n, v16 x)
+{
+  float lanes[16];
+  v16_store(lanes, x);
+  memcpy(p, lanes, n * sizeof *p);
+}
+static inline v16 v16_add(v16 x, v16 y)
+{
+  return EACH2(_mm256_add_ps, x, y);
+}
+static inline v16 v16_sub(v16 x, v16 y)
+{
+  return EACH2(_mm256_sub_ps, x, y);
+}
+static inline v16 v16_mul(v16 x, v16 y)
+{
+  return EACH2(_mm256_mul_ps, x, y);
+}
+static inline v16 v16_div(v16 x, v16 y)
+{
+  return EACH2(_mm256_div_ps, x, y);
+}
+static inline v16 v16_fma(v16 x, v16 y, v16 z)
+{
+  return EACH3(_mm256_fmadd_ps, x, y, z);
+}
+static inline v16 v16_fms(v16 x, v16 y, v16 z)
+{
+  return EACH3(_mm256_fmsub_ps, x, y, z);
+}
+static inline v16 v16_max(v16 x, v16 y)
+{
+  return EACH2(_mm256_max_ps, x, y);
+}
+static inline v16 v16_min(v16 x, v16 y)
+{
+  return EACH2(_mm256_min_ps, x, y);
+}
+static inline v16 v16_clip(v16 x, v16 low, v16 high)
+{
+  return v16_max(low, v16_min(high, x)); /* a NaN in x passes through both */
+}
+static inline v16 v16_exp(v16 x)
+{
+  return EACH1(Sleef_finz_expf8_u10avx2, x);
+}
+static inline v16 v16_erf(v16 x)
+{
+  return EACH1(Sleef_finz_erff8_u10avx2, x);
+}
+static inline v16 v16_tanh(v16 x)
+{
+  return EACH1(Sleef_finz_tanhf8_u10avx2, x);
+}
+static inline float v16_fold_sum(v16 x)
+{
+  __m256 h = _mm256_add_ps(x.a, x.b);
+  __m128 q = _mm_add_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
+  q = _mm_add_ps(q, _mm_movehl_ps(q, q));
+  return _mm_cvtss_f32(_mm_add_ss(q, _mm_movehdup_ps(q)));
+}
+static inline float v16_fold_max(v16 x)
+{
+  __m256 h = _mm256_max_ps(x.a, x.b);
+  __m128 q = _mm_max_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
+  q = _mm_max_ps(q, _mm_movehl_ps(q, q));
+  return _mm_cvtss_f32(_mm_max_ss(q, _mm_movehdup_ps(q)));
+}
+
+#define ROWS(name) name##_avx2
+#include "rows_body.h"
+
+#define TILE_MR 6
+#define TILE_VECTORS 2
+#define TILE_LANES 8
+#define TILE_VECTOR __m256
+#define TILE_ZERO() _mm256_setzero_ps()
+#define TILE_LOAD(p) _mm256_loadu_ps(p)
+#define TILE_STORE(p, x) _mm256_storeu_ps(p, x)
+#define TILE_BROADCAST(p) _mm256_broadcast_ss(p)
+#define TILE_FMA(a, b, c) _mm256_fmadd_ps(a, b, c)
+#define TILE_ADD(a, b) _mm256_add_ps(a, b)
+#define TILE_NAME tile_avx2_6x16
+#include "tile_body.h"
+
+const struct kernels kernels_avx2 = {
+    .name = "avx2",
+    .isa = ISA_AVX2,
+    .mr = TILE_MR,
+    .nr = TILE_VECTORS * TILE_LANES,
+    .tile = tile_avx2_6x16,
+    ROWS_TABLE(_avx2),
+};

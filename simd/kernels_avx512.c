@@ -1,0 +1,108 @@
+/* AVX-512F: sixteen lanes are one register. Tile 8 x 48. */
+#include "kernels.h"
+
+#include <immintrin.h>
+#include <sleef.h>
+
+typedef __m512 v16;
+
+static inline v16 v16_set1(float x)
+{
+  return _mm512_set1_ps(x);
+}
+static inline v16 v16_load(const float *p)
+{
+  return _mm512_loadu_ps(p);
+}
+static inline v16 v16_load_part(const float *p, size_t n, v16 fill)
+{
+  return _mm512_mask_loadu_ps(fill, (__mmask16)((1u << n) - 1), p);
+}
+static inline void v16_store(float *p, v16 x)
+{
+  _mm512_storeu_ps(p, x);
+}
+static inline void v16_store_part(float *p, size_t n, v16 x)
+{
+  _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), x);
+}
+static inline v16 v16_add(v16 a, v16 b)
+{
+  return _mm512_add_ps(a, b);
+}
+static inline v16 v16_sub(v16 a, v16 b)
+{
+  return _mm512_sub_ps(a, b);
+}
+static inline v16 v16_mul(v16 a, v16 b)
+{
+  return _mm512_mul_ps(a, b);
+}
+static inline v16 v16_div(v16 a, v16 b)
+{
+  return _mm512_div_ps(a, b);
+}
+static inline v16 v16_fma(v16 a, v16 b, v16 c)
+{
+  return _mm512_fmadd_ps(a, b, c);
+}
+static inline v16 v16_fms(v16 a, v16 b, v16 c)
+{
+  return _mm512_fmsub_ps(a, b, c);
+}
+static inline v16 v16_max(v16 a, v16 b)
+{
+  return _mm512_max_ps(a, b);
+}
+static inline v16 v16_clip(v16 x, v16 low, v16 high)
+{
+  return _mm512_max_ps(low, _mm512_min_ps(high, x)); /* a NaN in x passes through both */
+}
+static inline v16 v16_exp(v16 x)
+{
+  return Sleef_finz_expf16_u10avx512f(x);
+}
+static inline v16 v16_erf(v16 x)
+{
+  return Sleef_finz_erff16_u10avx512f(x);
+}
+static inline v16 v16_tanh(v16 x)
+{
+  return Sleef_finz_tanhf16_u10avx512f(x);
+}
+static inline float v16_fold_sum(v16 x)
+{
+  __m256 h = _mm256_add_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps(x, 1));
+  __m128 q = _mm_add_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
+  q = _mm_add_ps(q, _mm_movehl_ps(q, q));
+  return _mm_cvtss_f32(_mm_add_ss(q, _mm_movehdup_ps(q)));
+}
+static inline float v16_fold_max(v16 x)
+{
+  return _mm512_reduce_max_ps(x);
+}
+
+#define ROWS(name) name##_avx512
+#include "rows_body.h"
+
+#define TILE_MR 8
+#define TILE_VECTORS 3
+#define TILE_LANES 16
+#define TILE_VECTOR __m512
+#define TILE_ZERO() _mm512_setzero_ps()
+#define TILE_LOAD(p) _mm512_loadu_ps(p)
+#define TILE_STORE(p, x) _mm512_storeu_ps(p, x)
+#define TILE_BROADCAST(p) _mm512_set1_ps(*(p))
+#define TILE_FMA(a, b, c) _mm512_fmadd_ps(a, b, c)
+#define TILE_ADD(a, b) _mm512_add_ps(a, b)
+#define TILE_NAME tile_avx512_8x48
+#include "tile_body.h"
+
+const struct kernels kernels_avx512 = {
+    .name = "avx512",
+    .isa = ISA_AVX512,
+    .mr = TILE_MR,
+    .nr = TILE_VECTORS * TILE_LANES,
+    .tile = tile_avx512_8x48,
+    ROWS_TABLE(_avx512),
+};

@@ -1,0 +1,35 @@
+/* The portable C reference: always linked, and what every other instruction set is tested against.
+ */
+#include "kernels.h"
+
+#include "rows_c.h"
+
+#include <math.h>
+
+#define MR 4
+#define NR 16
+
+/* Each output: one chain of fmaf over k ascending from +0, then c + S, then c + bias. */
+static void tile_c(size_t kc, const float *a, const float *b, float *c, size_t ldc, bool first,
+                   const float *bias)
+{
+  for (size_t i = 0; i < MR; i++) {
+    float sum[NR] = {0};
+    for (size_t k = 0; k < kc; k++)
+      for (size_t j = 0; j < NR; j++)
+        sum[j] = fmaf(a[k * MR + i], b[k * NR + j], sum[j]);
+    for (size_t j = 0; j < NR; j++) {
+      float value = first ? sum[j] : c[i * ldc + j] + sum[j];
+      c[i * ldc + j] = bias ? value + bias[j] : value;
+    }
+  }
+}
+
+const struct kernels kernels_scalar = {
+    .name = "scalar",
+    .isa = ISA_SCALAR,
+    .mr = MR,
+    .nr = NR,
+    .tile = tile_c,
+    ROWS_TABLE(_c),
+};

@@ -1,0 +1,135 @@
+/* NEON (AArch64): sixteen lanes are four registers. Tile 8 x 12. */
+#include "kernels.h"
+
+#include <arm_neon.h>
+#include <sleef.h>
+#include <string.h>
+
+typedef float32x4x4_t v16;
+
+#define EACH(expression)                                                                           \
+  v16 out;                                                                                         \
+  for (int i = 0; i < 4; i++)                                                                      \
+    out.val[i] = (expression);                                                                     \
+  return out
+
+static inline v16 v16_set1(float x)
+{
+  EACH(vdupq_n_f32(x));
+}
+static inline v16 v16_load(const float *p)
+{
+  EACH(vld1q_f32(p + 4 * i));
+}
+static inline void v16_store(float *p, v16 x)
+{
+  for (int i = 0; i < 4; i++)
+    vst1q_f32(p + 4 * i, x.val[i]);
+}
+static inline v16 v16_load_part(const float *p, size_t n, v16 fill)
+{
+  float lanes[16];
+  v16_store(lanes, fill);
+  memcpy(lanes, p, n * sizeof *p);
+  return v16_load(lanes);
+}
+static inline void v16_store_part(float *p, size_t n, v16 x)
+{
+  float lanes[16];
+  v16_store(lanes, x);
+  memcpy(p, lanes, n * sizeof *p);
+}
+static inline v16 v16_add(v16 x, v16 y)
+{
+  EACH(vaddq_f32(x.val[i], y.val[i]));
+}
+static inline v16 v16_sub(v16 x, v16 y)
+{
+  EACH(vsubq_f32(x.val[i], y.val[i]));
+}
+static inline v16 v16_mul(v16 x, v16 y)
+{
+  EACH(vmulq_f32(x.val[i], y.val[i]));
+}
+static inline v16 v16_div(v16 x, v16 y)
+{
+  EACH(vdivq_f32(x.val[i], y.val[i]));
+}
+static inline v16 v16_fma(v16 x, v16 y, v16 z)
+{
+  EACH(vfmaq_f32(z.val[i], x.val[i], y.val[i]));
+}
+static inline v16 v16_fms(v16 x, v16 y, v16 z)
+{
+  EACH(vfmaq_f32(vnegq_f32(z.val[i]), x.val[i], y.val[i]));
+}
+/* vmaxq orders NaN and -0 in its own way: compare and select, as x86 does. */
+static inline float32x4_t greater(float32x4_t x, float32x4_t y)
+{
+  return vbslq_f32(vcgtq_f32(x, y), x, y);
+}
+static inline v16 v16_max(v16 x, v16 y)
+{
+  EACH(greater(x.val[i], y.val[i]));
+}
+static inline v16 v16_clip(v16 x, v16 low, v16 high)
+{
+  v16 capped;
+  for (int i = 0; i < 4; i++)
+    capped.val[i] = vbslq_f32(vcltq_f32(high.val[i], x.val[i]), high.val[i], x.val[i]);
+  return v16_max(low, capped);
+}
+static inline v16 v16_exp(v16 x)
+{
+  EACH(Sleef_finz_expf4_u10advsimd(x.val[i]));
+}
+static inline v16 v16_erf(v16 x)
+{
+  EACH(Sleef_finz_erff4_u10advsimd(x.val[i]));
+}
+static inline v16 v16_tanh(v16 x)
+{
+  EACH(Sleef_finz_tanhf4_u10advsimd(x.val[i]));
+}
+static inline float v16_fold_sum(v16 x)
+{
+  float32x4_t low = vaddq_f32(x.val[0], x.val[2]), high = vaddq_f32(x.val[1], x.val[3]);
+  float32x4_t q = vaddq_f32(low, high);
+  float32x2_t pair = vadd_f32(vget_low_f32(q), vget_high_f32(q));
+  return vget_lane_f32(pair, 0) + vget_lane_f32(pair, 1);
+}
+static inline float v16_fold_max(v16 x)
+{
+  float32x4_t q = greater(greater(x.val[0], x.val[2]), greater(x.val[1], x.val[3]));
+  float lanes[4];
+  vst1q_f32(lanes, q);
+  float top = lanes[0];
+  for (int i = 1; i < 4; i++)
+    top = lanes[i] > top ? lanes[i] : top;
+  return top;
+}
+
+#define ROWS(name) name##_neon
+#include "rows_body.h"
+
+#define TILE_MR 8
+#define TILE_VECTORS 3
+#define TILE_LANES 4
+#define TILE_VECTOR float32x4_t
+#define TILE_ZERO() vdupq_n_f32(0.0f)
+#define TILE_LOAD(p) vld1q_f32(p)
+#define TILE_STORE(p, x) vst1q_f32(p, x)
+#define TILE_BROADCAST(p) vld1q_dup_f32(p)
+#define TILE_FMA(a, b, c) vfmaq_f32(c, a, b)
+#define TILE_ADD(a, b) vaddq_f32(a, b)
+#define TILE_NAME tile_neon_8x12
+#include "tile_body.h"
+
+const struct kernels kernels_neon = {
+    .name = "neon",
+    .isa = ISA_NEON,
+    .mr = TILE_MR,
+    .nr = TILE_VECTORS * TILE_LANES,
+    .tile = tile_neon_8x12,
+    ROWS_TABLE(_neon),
+};

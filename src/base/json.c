@@ -1,0 +1,128 @@
+#include "base/json.h"
+
+#include "base/file.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int json_parse_object(const char *name, const void *data, size_t size, json_t **object,
+                      struct error *error)
+{
+  json_error_t reason;
+  /* jansson's own limit on depth (2048) bounds the recursion. */
+  json_t *value = json_loadb(data, size, JSON_REJECT_DUPLICATES, &reason);
+  if (!value)
+    return error_set(error, EXIT_INPUT, "%s: line %d, column %d: %s", name, reason.line,
+                     reason.column, reason.text);
+  if (!json_is_object(value)) {
+    json_decref(value);
+    return error_set(error, EXIT_INPUT, "%s: must be a JSON object", name);
+  }
+  *object = value;
+  return 0;
+}
+
+int json_read_object(const char *path, size_t limit, json_t **object, struct error *error)
+{
+  struct blob blob;
+  if (file_read(path, limit, &blob, error))
+    return error->code;
+  int status = json_parse_object(path, blob.data, blob.size, object, error);
+  blob_free(&blob);
+  return status;
+}
+
+static int wrong(const char *where, const char *key, const json_t *value, const char *wanted,
+                 struct error *error)
+{
+  return error_set(error, EXIT_INPUT, "%s: \"%s\" is %s, must be %s", where, key,
+                   value ? "wrong" : "missing", wanted);
+}
+
+int json_get_integer(const json_t *object, const char *where, const char *key, int64_t low,
+                     int64_t high, int64_t *value, struct error *error)
+{
+  const json_t *item = json_object_get(object, key);
+  if (!json_is_integer(item))
+    return wrong(where, key, item, "an integer", error);
+  int64_t number = json_integer_value(item);
+  if (number < low || number > high)
+    return error_set(error, EXIT_INPUT, "%s: \"%s\" is %lld, must be between %lld and %lld", where,
+                     key, (long long)number, (long long)low, (long long)high);
+  *value = number;
+  return 0;
+}
+
+int json_get_number(const json_t *object, const char *where, const char *key, double low,
+                    double high, double *value, struct error *error)
+{
+  const json_t *item = json_object_get(object, key);
+  if (!json_is_number(item))
+    return wrong(where, key, item, "a number", error);
+  double number = json_number_value(item);
+  if (!(number >= low && number <= high))
+    return error_set(error, EXIT_INPUT, "%s: \"%s\" is %g, must be between %g and %g", where, key,
+                     number, low, high);
+  *value = number;
+  return 0;
+}
+
+int json_get_string(const json_t *object, const char *where, const char *key, const char **value,
+                    struct error *error)
+{
+  const json_t *item = json_object_get(object, key);
+  if (!json_is_string(item))
+    return wrong(where, key, item, "a string", error);
+  *value = json_string_value(item);
+  return 0;
+}
+
+int json_get_boolean(const json_t *object, const char *where, const char *key, bool *value,
+                     struct error *error)
+{
+  const json_t *item = json_object_get(object, key);
+  if (!json_is_boolean(item))
+    return wrong(where, key, item, "true or false", error);
+  *value = json_is_true(item);
+  return 0;
+}
+
+int json_get_array(const json_t *object, const char *where, const char *key, json_t **value,
+                   struct error *error)
+{
+  json_t *item = json_object_get(object, key);
+  if (!json_is_array(item))
+    return wrong(where, key, item, "an array", error);
+  *value = item;
+  return 0;
+}
+
+int json_get_object(const json_t *object, const char *where, const char *key, json_t **value,
+                    struct error *error)
+{
+  json_t *item = json_object_get(object, key);
+  if (!json_is_object(item))
+    return wrong(where, key, item, "an object", error);
+  *value = item;
+  return 0;
+}
+
+bool json_is_absent(const json_t *object, const char *key)
+{
+  const json_t *item = json_object_get(object, key);
+  return !item || json_is_null(item);
+}
+
+int json_write(const char *path, const json_t *value, struct error *error)
+{
+  char *text = json_dumps(value, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
+  char *line = text ? realloc(text, strlen(text) + 2) : NULL;
+  if (!line) {
+    free(text);
+    return error_set(error, EXIT_RUN, "%s: out of memory", path);
+  }
+  strcat(line, "\n");
+  int status = file_write(path, line, strlen(line), error);
+  free(line);
+  return status;
+}

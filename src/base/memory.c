@@ -1,0 +1,84 @@
+#define _GNU_SOURCE
+#include "base/memory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+#define HUGE_PAGE ((size_t)2 << 20)
+
+void *memory_alloc(size_t count, size_t size, const char *what, struct error *error)
+{
+  size_t bytes;
+  if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX / 2) {
+    error_set(error, EXIT_RUN, "%s: %zu x %zu bytes are more than can be addressed", what, count,
+              size);
+    return NULL;
+  }
+  size_t alignment = bytes >= HUGE_PAGE ? HUGE_PAGE : 64;
+  size_t rounded = (bytes + alignment - 1) / alignment * alignment;
+  void *p = aligned_alloc(alignment, rounded ? rounded : alignment);
+  if (!p) {
+    error_set(error, EXIT_RUN, "%s: out of memory for %zu bytes; use a smaller --memory", what,
+              bytes);
+    return NULL;
+  }
+  if (bytes >= HUGE_PAGE)
+    (void)madvise(p, rounded, MADV_HUGEPAGE);
+  return p;
+}
+
+void *memory_zeroed(size_t count, size_t size, const char *what, struct error *error)
+{
+  void *p = memory_alloc(count, size, what, error);
+  if (p)
+    memset(p, 0, count * size);
+  return p;
+}
+
+static uint64_t meminfo_available(void)
+{
+  FILE *f = fopen("/proc/meminfo", "re");
+  if (!f)
+    return 0;
+  char line[256];
+  unsigned long long kib = 0;
+  while (fgets(line, sizeof line, f))
+    if (sscanf(line, "MemAvailable: %llu kB", &kib) == 1)
+      break;
+  fclose(f);
+  return (uint64_t)kib * 1024;
+}
+
+static uint64_t cgroup_available(void)
+{
+  unsigned long long limit = 0, used = 0;
+  FILE *f = fopen("/sys/fs/cgroup/memory.max", "re");
+  if (!f)
+    return UINT64_MAX;
+  int have = fscanf(f, "%llu", &limit) == 1; /* the word "max" when there is no limit */
+  fclose(f);
+  f = have ? fopen("/sys/fs/cgroup/memory.current", "re") : NULL;
+  if (!f)
+    return UINT64_MAX;
+  have = fscanf(f, "%llu", &used) == 1;
+  fclose(f);
+  if (!have)
+    return UINT64_MAX;
+  return limit > used ? limit - used : 0;
+}
+
+uint64_t memory_available(void)
+{
+  uint64_t available = meminfo_available();
+  uint64_t cgroup = cgroup_available();
+  struct rlimit limit;
+  if (cgroup < available)
+    available = cgroup;
+  if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+      limit.rlim_cur < available)
+    available = limit.rlim_cur;
+  return available;
+}

@@ -1,0 +1,22 @@
+/* Checked allocation. Every buffer is released with free(). */
+#ifndef ATTEST_BASE_MEMORY_H
+#define ATTEST_BASE_MEMORY_H
+
+#include "base/error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* count * size bytes, 64-byte aligned, contents undefined; buffers of 2 MiB and more are aligned
+ * to 2 MiB and advised as huge pages. NULL and error (EXIT_RUN, naming `what`) when the product
+ * overflows or memory is short. Zero bytes give a valid pointer. */
+void *memory_alloc(size_t count, size_t size, const char *what, struct error *error);
+
+/* The same, filled with zero bytes. */
+void *memory_zeroed(size_t count, size_t size, const char *what, struct error *error);
+
+/* Bytes that can be used without swapping (MemAvailable of /proc/meminfo, limited by the
+ * address-space and cgroup v2 limits); 0 when unknown. */
+uint64_t memory_available(void);
+
+#endif

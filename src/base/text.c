@@ -1,0 +1,116 @@
+#include "base/text.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool text_to_u64(const char *text, size_t length, uint64_t *value)
+{
+  uint64_t sum = 0;
+  if (length == 0)
+    return false;
+  for (size_t i = 0; i < length; i++) {
+    if (text[i] < '0' || text[i] > '9')
+      return false;
+    if (__builtin_mul_overflow(sum, 10, &sum) ||
+        __builtin_add_overflow(sum, (uint64_t)(text[i] - '0'), &sum))
+      return false;
+  }
+  *value = sum;
+  return true;
+}
+
+bool text_to_double(const char *text, size_t length, double *value)
+{
+  char copy[64];
+  if (length == 0 || length >= sizeof copy || strspn(text, "+-0123456789.eE") < length ||
+      text[0] == '+')
+    return false;
+  memcpy(copy, text, length);
+  copy[length] = 0;
+  char *end;
+  double parsed = strtod(copy, &end); /* glibc rounds correctly, so %.17g comes back exactly */
+  if (end != copy + length || !isfinite(parsed))
+    return false;
+  *value = parsed;
+  return true;
+}
+
+bool text_to_size(const char *text, size_t length, uint64_t *bytes)
+{
+  static const char units[] = "KMGT";
+  uint64_t scale = 1, number;
+  if (length > 1) {
+    const char *unit = strchr(units, text[length - 1]);
+    if (unit && *unit) {
+      scale = (uint64_t)1 << (10 * (unit - units + 1));
+      length--;
+    }
+  }
+  if (!text_to_u64(text, length, &number) || __builtin_mul_overflow(number, scale, &number))
+    return false;
+  *bytes = number;
+  return true;
+}
+
+static bool text_reserve(struct text *text, size_t more)
+{
+  if (text->failed)
+    return false;
+  size_t need = text->length + more + 1;
+  if (need > text->capacity) {
+    size_t capacity = text->capacity ? text->capacity : 256;
+    while (capacity < need)
+      capacity *= 2;
+    char *data = realloc(text->data, capacity);
+    if (!data) {
+      text->failed = true;
+      return false;
+    }
+    text->data = data;
+    text->capacity = capacity;
+  }
+  return true;
+}
+
+void text_add(struct text *text, const char *format, ...)
+{
+  va_list arguments, again;
+  va_start(arguments, format);
+  va_copy(again, arguments);
+  int length = vsnprintf(NULL, 0, format, arguments);
+  va_end(arguments);
+  if (length >= 0 && text_reserve(text, (size_t)length)) {
+    vsnprintf(text->data + text->length, (size_t)length + 1, format, again);
+    text->length += (size_t)length;
+  } else {
+    text->failed = true;
+  }
+  va_end(again);
+}
+
+void text_add_double(struct text *text, double value)
+{
+  text_add(text, "%.17g", value);
+}
+
+void text_free(struct text *text)
+{
+  free(text->data);
+  *text = (struct text){0};
+}
+
+const char *text_bytes(char *out, size_t capacity, uint64_t bytes)
+{
+  static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  double value = (double)bytes;
+  size_t unit = 0;
+  while (value >= 1024 && unit < 6) {
+    value /= 1024;
+    unit++;
+  }
+  snprintf(out, capacity, unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
+  return out;
+}

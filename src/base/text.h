@@ -1,0 +1,33 @@
+/* Numbers to and from text, and a growing text buffer. Locale-independent: the program never calls
+ * setlocale. */
+#ifndef ATTEST_BASE_TEXT_H
+#define ATTEST_BASE_TEXT_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Strict parsers: the whole of text[0..length) must be the number, without blanks or sign tricks.
+ * false on anything else, including overflow. */
+bool text_to_u64(const char *text, size_t length, uint64_t *value);  /* decimal digits */
+bool text_to_double(const char *text, size_t length, double *value); /* finite, no hex, no inf */
+bool text_to_size(const char *text, size_t length, uint64_t *bytes); /* 4096, 512K, 4G, 1T: 1024s */
+
+/* A string that grows; `failed` is set once and for all when memory runs out. Release with
+ * text_free. */
+struct text {
+  char *data; /* zero-terminated once anything was added; NULL before */
+  size_t length, capacity;
+  bool failed;
+};
+
+void text_add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void text_add_double(struct text *text, double value); /* %.17g: reads back to the same bits */
+void text_free(struct text *text);
+
+/* "1.5 GiB", "12 kB"-like figures for messages: writes at most `capacity` bytes into `out`. */
+const char *text_bytes(char *out, size_t capacity, uint64_t bytes);
+
+#endif

@@ -1,0 +1,6 @@
+#ifndef ATTEST_BASE_VERSION_H
+#define ATTEST_BASE_VERSION_H
+
+#define ATTEST_VERSION "0.1.0"
+
+#endif

@@ -1,0 +1,167 @@
+#include "checkpoint/checkpoint.h"
+
+#include "base/memory.h"
+#include "checkpoint/fileset.h"
+#include "checkpoint/safetensors.h"
+#include "checkpoint/shards.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_CONFIG ((size_t)1 << 20)
+
+struct checkpoint {
+  struct fileset *files;
+  const struct fileset_file *config;
+  struct shard_list shards;
+  struct safetensors *parsed; /* one a shard; owns the names of the tensors */
+  size_t count;
+  struct tensor *tensors; /* of all shards, by name */
+};
+
+static int by_name(const void *a, const void *b)
+{
+  const struct tensor *left = a, *right = b;
+  return strcmp(left->name, right->name);
+}
+
+static int read_config(struct checkpoint *checkpoint, struct error *error)
+{
+  if (fileset_get(checkpoint->files, "config.json", &checkpoint->config, error))
+    return error->code;
+  if (checkpoint->config->blob.size > MAX_CONFIG)
+    return error_set(error, EXIT_INPUT, "%s: %zu bytes, more than the %zu a config may have",
+                     checkpoint->config->label, checkpoint->config->blob.size, MAX_CONFIG);
+  return 0;
+}
+
+/* Inside a shard every tensor must be given to this shard by the index: a stale or exchanged shard
+ * shows, and no tensor can be in two. */
+static int check_against_index(const struct shard_list *shards, size_t shard,
+                               const struct safetensors *parsed, struct error *error)
+{
+  for (size_t i = 0; shards->index && i < parsed->count; i++) {
+    const struct tensor *tensor = &parsed->tensors[i];
+    const char *owner = json_string_value(json_object_get(shards->map, tensor->name));
+    if (!owner || strcmp(owner, shards->names[shard]) != 0)
+      return error_set(error, EXIT_INPUT,
+                       "%s: holds tensor \"%.200s\", which the index %s%.100s; fetch shards and "
+                       "index of one revision",
+                       tensor->file, tensor->name, owner ? "gives to " : "does not name",
+                       owner ? owner : "");
+  }
+  return 0;
+}
+
+static int parse_shards(struct checkpoint *checkpoint, struct error *error)
+{
+  const struct shard_list *shards = &checkpoint->shards;
+  checkpoint->parsed =
+      memory_zeroed(shards->count, sizeof *checkpoint->parsed, checkpoint->files->path, error);
+  if (!checkpoint->parsed)
+    return error->code;
+  for (size_t i = 0; i < shards->count; i++) {
+    const struct fileset_file *file;
+    struct safetensors *parsed = &checkpoint->parsed[i];
+    if (fileset_get(checkpoint->files, shards->names[i], &file, error) ||
+        safetensors_parse(file->label, file->blob.data, file->blob.size, parsed, error) ||
+        check_against_index(shards, i, parsed, error))
+      return error->code;
+    checkpoint->count += parsed->count;
+  }
+  return 0;
+}
+
+static int merge_shards(struct checkpoint *checkpoint, struct error *error)
+{
+  size_t used = 0;
+  checkpoint->tensors =
+      memory_alloc(checkpoint->count, sizeof *checkpoint->tensors, checkpoint->files->path, error);
+  if (!checkpoint->tensors)
+    return error->code;
+  for (size_t i = 0; i < checkpoint->shards.count; i++) {
+    const struct safetensors *parsed = &checkpoint->parsed[i];
+    memcpy(checkpoint->tensors + used, parsed->tensors, parsed->count * sizeof *parsed->tensors);
+    used += parsed->count;
+  }
+  qsort(checkpoint->tensors, checkpoint->count, sizeof *checkpoint->tensors, by_name);
+  return 0;
+}
+
+static int check_complete(const struct checkpoint *checkpoint, struct error *error)
+{
+  const struct shard_list *shards = &checkpoint->shards;
+  const char *name;
+  json_t *shard;
+  json_object_foreach(shards->map, name, shard)
+  {
+    if (!checkpoint_find(checkpoint, name))
+      return error_set(error, EXIT_INPUT,
+                       "%s: tensor \"%.200s\" is not in %.100s; fetch shards and index of one "
+                       "revision",
+                       shards->index, name, json_string_value(shard));
+  }
+  return 0;
+}
+
+static int load(struct checkpoint *checkpoint, struct error *error)
+{
+  if (read_config(checkpoint, error) ||
+      shards_list(checkpoint->files, &checkpoint->shards, error) ||
+      parse_shards(checkpoint, error) || merge_shards(checkpoint, error))
+    return error->code;
+  return check_complete(checkpoint, error);
+}
+
+int checkpoint_open(const char *path, struct checkpoint **checkpoint, struct error *error)
+{
+  struct checkpoint *made = memory_zeroed(1, sizeof *made, path, error);
+  if (!made)
+    return error->code;
+  if (fileset_open(path, &made->files, error) || load(made, error)) {
+    checkpoint_close(made);
+    return error->code;
+  }
+  *checkpoint = made;
+  return 0;
+}
+
+void checkpoint_close(struct checkpoint *checkpoint)
+{
+  if (!checkpoint)
+    return;
+  for (size_t i = 0; checkpoint->parsed && i < checkpoint->shards.count; i++)
+    safetensors_free(&checkpoint->parsed[i]);
+  free(checkpoint->parsed);
+  free(checkpoint->tensors);
+  shards_free(&checkpoint->shards);
+  fileset_close(checkpoint->files);
+  free(checkpoint);
+}
+
+const char *checkpoint_path(const struct checkpoint *checkpoint)
+{
+  return checkpoint->files->path;
+}
+
+const char *checkpoint_config(const struct checkpoint *checkpoint, size_t *size)
+{
+  *size = checkpoint->config->blob.size;
+  return (const char *)checkpoint->config->blob.data;
+}
+
+const struct tensor *checkpoint_find(const struct checkpoint *checkpoint, const char *name)
+{
+  struct tensor key = {.name = name};
+  return bsearch(&key, checkpoint->tensors, checkpoint->count, sizeof key, by_name);
+}
+
+size_t checkpoint_count(const struct checkpoint *checkpoint)
+{
+  return checkpoint->count;
+}
+
+const struct tensor *checkpoint_at(const struct checkpoint *checkpoint, size_t index)
+{
+  return &checkpoint->tensors[index];
+}

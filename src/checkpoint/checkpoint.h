@@ -1,0 +1,65 @@
+/* A model directory (or the same inside an archive) -> config.json and named tensors.
+ *
+ * Safetensors: one model.safetensors, or shards named by model.safetensors.index.json. The format
+ * is that of the safetensors library: 8 bytes little-endian header length, JSON header, tensor
+ * bytes. */
+#ifndef ATTEST_CHECKPOINT_CHECKPOINT_H
+#define ATTEST_CHECKPOINT_CHECKPOINT_H
+
+#include "base/error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum dtype {
+  DTYPE_F32,
+  DTYPE_BF16,
+  DTYPE_F16,
+  DTYPE_F64,
+  DTYPE_I64,
+  DTYPE_I32,
+  DTYPE_I16,
+  DTYPE_I8,
+  DTYPE_U64,
+  DTYPE_U32,
+  DTYPE_U16,
+  DTYPE_U8,
+  DTYPE_BOOL
+};
+size_t dtype_size(enum dtype dtype);      /* bytes an element */
+const char *dtype_name(enum dtype dtype); /* "F32", "BF16", ... */
+
+#define TENSOR_MAX_RANK 8
+
+struct tensor {
+  const char *name; /* owned by the checkpoint, as is all below */
+  const char *file; /* the file it lies in, for messages */
+  enum dtype dtype;
+  int rank;
+  int64_t shape[TENSOR_MAX_RANK]; /* row-major, rank entries */
+  uint64_t elements, bytes;
+  const void *data; /* little-endian, may be unaligned, mapped or in memory; read-only */
+};
+
+struct checkpoint;
+
+/* Opens `path`: a directory, or "ARCHIVE:DIR" for directory DIR inside a .tar, .tar.zst or .zip
+ * file ("ARCHIVE:" for its root). Reads config.json and maps all tensors; nothing is unpacked to
+ * disk. Owner: the caller, checkpoint_close. Errors: EXIT_INPUT (missing or damaged, with file,
+ * offset or tensor name), EXIT_RUN. */
+int checkpoint_open(const char *path, struct checkpoint **checkpoint, struct error *error);
+void checkpoint_close(struct checkpoint *checkpoint); /* NULL is allowed */
+
+const char *checkpoint_path(const struct checkpoint *checkpoint);
+
+/* The bytes of config.json. */
+const char *checkpoint_config(const struct checkpoint *checkpoint, size_t *size);
+
+/* By exact name; NULL when there is none. */
+const struct tensor *checkpoint_find(const struct checkpoint *checkpoint, const char *name);
+
+/* All tensors, in name order. */
+size_t checkpoint_count(const struct checkpoint *checkpoint);
+const struct tensor *checkpoint_at(const struct checkpoint *checkpoint, size_t index);
+
+#endif

@@ -1,0 +1,20 @@
+/* Digests that pin files and trajectories: SHA-256 (libcrypto) and XXH3-128 (xxHash). */
+#ifndef ATTEST_CHECKPOINT_DIGEST_H
+#define ATTEST_CHECKPOINT_DIGEST_H
+
+#include "base/error.h"
+
+#include <stddef.h>
+
+struct digest {
+  char sha256[65];   /* 64 lower-case hex digits */
+  char xxh3_128[33]; /* 32 lower-case hex digits, canonical (big-endian) order */
+};
+
+/* Both digests of size bytes in one pass. Errors: EXIT_RUN (libcrypto). */
+int digest_of(const void *data, size_t size, struct digest *digest, struct error *error);
+
+/* XXH3-128 alone, 32 hex digits and a zero to `hex`. */
+void digest_xxh3(const void *data, size_t size, char hex[33]);
+
+#endif

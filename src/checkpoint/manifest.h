@@ -1,0 +1,96 @@
+/* Manifests: what is run. One JSON file a model:
+ *
+ *   {"format": 1, "model": "nursery-olmo", "family": "olmo",
+ *    "kind": "trained",                       published | trained | real | synthetic
+ *    "source": "...", "caveat": "...",
+ *    "checkpoints": "nursery.tar.zst",        archive or directory, relative to the manifest
+ *    "container": {"bytes": N, "sha256": "...", "xxh3_128": "..."},      pin of the archive itself;
+ *                                             absent or null for a directory
+ *    "protocol": {"n": 500, "seq_len": 64, "vocab": [1, 97], "seed": 42, "pr_n": 500,
+ *                 "baseline_n": 50, "bos": null},
+ *    "golden": "../golden/nursery-olmo",      our own bit-exact trajectory; null = none
+ *    "published": {"directory": "../golden/published/olmo-1b-0724",   null or absent = none
+ *                  "class_agreement": 0.95,   least share of heads of equal class, a revision
+ *                  "selectivity_error": 0.05, largest allowed relative error of
+ *                  "selectivity_share": 0.99, this share of the selectivities that are >= 1
+ *                  "pr_error": 0.05,          the same for participation ratios
+ *                  "pr_share": 0.99,
+ *                  "claims": true},           claim verdicts must equal those of the tables
+ *    "revisions": [{"name": "step0", "step": 0, "tokens": 0.0, "directory": "nursery-olmo/step0",
+ *                   "files": [{"path": "config.json", "bytes": 525, "sha256": "...",
+ *                              "xxh3_128": "..."}]}]}
+ *
+ * tokens are in units of 1e9. A manifest of kind "published" describes a directory of tables
+ * (trajectory.json and CSV files) instead of checkpoints: it has no protocol and no family. */
+#ifndef ATTEST_CHECKPOINT_MANIFEST_H
+#define ATTEST_CHECKPOINT_MANIFEST_H
+
+#include "base/error.h"
+#include "base/protocol.h"
+#include "checkpoint/digest.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct pinned_file {
+  char *path; /* plain name inside the revision's directory */
+  uint64_t bytes;
+  struct digest digest;
+};
+
+struct manifest_revision {
+  char *name; /* plain name, unique */
+  uint64_t step;
+  double tokens;   /* units of 1e9 */
+  char *directory; /* inside the checkpoints: components are plain names; "" = the root */
+  size_t file_count;
+  struct pinned_file *files;
+};
+
+struct published_bands {
+  char *directory; /* resolved against the manifest's folder; NULL = no comparison */
+  double class_agreement, selectivity_error, selectivity_share, pr_error, pr_share;
+  bool claims;
+};
+
+struct manifest {
+  char *path;      /* of the manifest itself */
+  char digest[33]; /* XXH3-128 of its bytes: ties a resumed run to it */
+  char *model, *family, *kind, *source, *caveat;
+  char *checkpoints; /* resolved against the manifest's folder */
+  bool has_container;
+  struct pinned_file container; /* path = checkpoints */
+  struct protocol protocol;
+  char *golden; /* resolved; NULL = none */
+  struct published_bands published;
+  size_t revision_count;
+  struct manifest_revision *revisions; /* ascending in step */
+};
+
+/* Reads and checks a manifest; unknown keys are refused by name. Owner: the caller, manifest_free.
+ * Errors: EXIT_INPUT. */
+int manifest_load(const char *path, struct manifest *manifest, struct error *error);
+int manifest_parse(const char *path, const void *data, size_t size, struct manifest *manifest,
+                   struct error *error);
+void manifest_free(struct manifest *manifest);
+
+/* The checkpoint_open path of a revision: checkpoints (or `override` when not NULL: a directory or
+ * archive given on the command line) + the revision's directory. New string, free(). */
+char *manifest_revision_path(const struct manifest *manifest,
+                             const struct manifest_revision *revision, const char *override,
+                             struct error *error);
+
+/* Checks every pinned file: present, size, both digests; and that a container has its digests.
+ * Two revisions with the same payload (equal digests of all tensor files, i.e. all files but
+ * *.json) are flagged. Each finding is handed to `report` as one line; the number goes to
+ * *failures. `only` limits the check to one revision (NULL = all, and the container; the duplicate
+ * check compares pins and always covers all). `override` as above; a container pin is checked only
+ * without it. Returns 0 also with failures; errors (EXIT_INPUT, EXIT_RUN) mean that checking was
+ * impossible. */
+typedef void manifest_report(void *context, const char *line);
+int manifest_verify(const struct manifest *manifest, const char *override,
+                    const struct manifest_revision *only, manifest_report *report, void *context,
+                    size_t *failures, struct error *error);
+
+#endif

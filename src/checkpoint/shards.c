@@ -1,0 +1,120 @@
+#include "checkpoint/shards.h"
+
+#include "base/json.h"
+#include "base/memory.h"
+#include "checkpoint/keys.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SINGLE "model.safetensors"
+#define MAX_INDEX ((size_t)25 << 20)
+#define MAX_SHARDS 4096
+
+static int by_text(const void *a, const void *b)
+{
+  const char *const *left = a, *const *right = b;
+  return strcmp(*left, *right);
+}
+
+static bool shard_name(const char *name)
+{
+  static const char ending[] = ".safetensors";
+  size_t length = strlen(name), tail = sizeof ending - 1;
+  return file_plain_name(name) && length > tail && strcmp(name + length - tail, ending) == 0;
+}
+
+/* The values of the map, each once. */
+static int collect_names(struct shard_list *shards, struct error *error)
+{
+  const char *tensor;
+  json_t *value;
+  size_t all = 0, unique = 0, entries = json_object_size(shards->map);
+  if (entries == 0)
+    return error_set(error, EXIT_INPUT, "%s: \"weight_map\" is empty", shards->index);
+  shards->names = memory_alloc(entries, sizeof *shards->names, shards->index, error);
+  if (!shards->names)
+    return error->code;
+  json_object_foreach(shards->map, tensor, value)
+  {
+    const char *name = json_string_value(value);
+    if (!name || !shard_name(name))
+      return error_set(error, EXIT_INPUT,
+                       "%s: tensor \"%.200s\": \"%.100s\" is not the plain name of a .safetensors "
+                       "file beside the index",
+                       shards->index, tensor, name ? name : "(no string)");
+    shards->names[all++] = name;
+  }
+  qsort(shards->names, all, sizeof *shards->names, by_text);
+  for (size_t i = 0; i < all; i++)
+    if (i == 0 || strcmp(shards->names[i], shards->names[unique - 1]) != 0)
+      shards->names[unique++] = shards->names[i];
+  if (unique > MAX_SHARDS)
+    return error_set(error, EXIT_INPUT, "%s: names %zu shards, at most %d are allowed",
+                     shards->index, unique, MAX_SHARDS);
+  shards->count = unique;
+  return 0;
+}
+
+static int read_index(struct fileset *files, struct shard_list *shards, struct error *error)
+{
+  static const char *const known[] = {"metadata", "weight_map", NULL};
+  const struct fileset_file *file;
+  json_t *metadata;
+  if (fileset_get(files, SHARDS_INDEX, &file, error))
+    return error->code;
+  shards->index = file->label;
+  if (file->blob.size > MAX_INDEX)
+    return error_set(error, EXIT_INPUT, "%s: %zu bytes, more than the %zu an index may have",
+                     file->label, file->blob.size, MAX_INDEX);
+  if (json_parse_object(file->label, file->blob.data, file->blob.size, &shards->root, error) ||
+      keys_known(shards->root, file->label, known, error))
+    return error->code;
+  /* Only sizes for downloaders are in the metadata. */
+  if (!json_is_absent(shards->root, "metadata") &&
+      json_get_object(shards->root, file->label, "metadata", &metadata, error))
+    return error->code;
+  if (json_get_object(shards->root, file->label, "weight_map", &shards->map, error))
+    return error->code;
+  return collect_names(shards, error);
+}
+
+static int single(struct shard_list *shards, struct error *error)
+{
+  shards->names = memory_alloc(1, sizeof *shards->names, SINGLE, error);
+  if (!shards->names)
+    return error->code;
+  shards->names[0] = SINGLE;
+  shards->count = 1;
+  return 0;
+}
+
+int shards_list(struct fileset *files, struct shard_list *shards, struct error *error)
+{
+  int status;
+  *shards = (struct shard_list){0};
+  if (fileset_has(files, SINGLE))
+    status = single(shards, error);
+  else if (fileset_has(files, SHARDS_INDEX))
+    status = read_index(files, shards, error);
+  else if (fileset_has(files, "pytorch_model.bin") ||
+           fileset_has(files, "pytorch_model.bin.index.json"))
+    status = error_set(error, EXIT_INPUT,
+                       "%s: only PyTorch files (pytorch_model.bin), which this version does not "
+                       "read; convert them to " SINGLE,
+                       files->path);
+  else
+    status = error_set(error, EXIT_INPUT, "%s: neither " SINGLE " nor " SHARDS_INDEX " is there",
+                       files->path);
+  if (status)
+    shards_free(shards);
+  return status;
+}
+
+void shards_free(struct shard_list *shards)
+{
+  json_decref(shards->root);
+  free(shards->names);
+  *shards = (struct shard_list){0};
+}

@@ -1,0 +1,97 @@
+#include "claims/claims.h"
+
+#include "claims/figure.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const char *claim_verdict_name(enum claim_verdict verdict)
+{
+  static const char *const names[CLAIM_VERDICT_COUNT] = {
+      "reproduced", "reproduced under another definition", "not reproduced", "not evaluated"};
+  return names[verdict];
+}
+
+/* The claims take every revision to have the same heads and every model to come once a kind. */
+static int check(const struct trajectory *trajectories, size_t index, struct error *error)
+{
+  const struct trajectory *trajectory = &trajectories[index];
+  if (trajectory->count == 0)
+    return error_set(error, EXIT_INPUT, "%s: no revisions; a claim needs at least one",
+                     trajectory->model);
+  for (size_t r = 0; r < trajectory->count; r++) {
+    const struct revision *revision = &trajectory->revisions[r];
+    if (revision->n_layers != trajectory->revisions[0].n_layers ||
+        revision->n_heads != trajectory->revisions[0].n_heads || measure_heads(revision) == 0)
+      return error_set(error, EXIT_INPUT, "%s: revision %s has other heads than the first",
+                       trajectory->model, revision->name);
+  }
+  for (size_t i = 0; i < index; i++)
+    if (strcmp(trajectories[i].model, trajectory->model) == 0 &&
+        trajectories[i].kind == trajectory->kind)
+      return error_set(error, EXIT_INPUT, "%s: two %s trajectories of it are given; leave one out",
+                       trajectory->model, trajectory_kind_name(trajectory->kind));
+  return 0;
+}
+
+static int evaluate_model(const struct trajectory *trajectory, struct claim_list *list,
+                          struct error *error)
+{
+  struct subject subject = {
+      trajectory, paper_model_find(trajectory->model), trajectory->model, trajectory->kind, list,
+      error};
+  if (claim_no_early_bos(&subject) || claim_bos_fractions(&subject) || claim_bos_course(&subject) ||
+      claim_induction_first(&subject) || claim_recall(&subject) || claim_pr_rises_first(&subject))
+    return error->code;
+  return 0;
+}
+
+/* Figures of different kinds are not mixed into one column. */
+static int evaluate_columns(struct claim_list *list, struct error *error)
+{
+  for (int kind = TRAJECTORY_PUBLISHED; kind <= TRAJECTORY_SYNTHETIC; kind++) {
+    struct subject subject = {NULL, NULL, ALL_MODELS, (enum trajectory_kind)kind, list, error};
+    bool any = false;
+    for (size_t i = 0; i < list->trajectory_count; i++)
+      any = any || (list->trajectories[i].kind == subject.kind &&
+                    paper_model_find(list->trajectories[i].model));
+    if (any && claim_columns(&subject))
+      return error->code;
+  }
+  return 0;
+}
+
+int claims_evaluate(const struct trajectory *trajectories, size_t count, struct claim_list *list,
+                    struct error *error)
+{
+  struct claim_list read = {.trajectories = trajectories, .trajectory_count = count};
+  int status = 0;
+  for (size_t i = 0; i < count && !status; i++)
+    status = check(trajectories, i, error);
+  for (size_t i = 0; i < count && !status; i++)
+    status = evaluate_model(&trajectories[i], &read, error);
+  if (!status)
+    status = evaluate_columns(&read, error);
+  if (status) {
+    claims_free(&read);
+    return status;
+  }
+  *list = read;
+  return 0;
+}
+
+void claims_free(struct claim_list *list)
+{
+  for (size_t i = 0; i < list->count; i++)
+    json_decref(list->rows[i].evidence);
+  free(list->rows);
+  *list = (struct claim_list){0};
+}
+
+size_t claims_count(const struct claim_list *list, enum claim_verdict verdict)
+{
+  size_t count = 0;
+  for (size_t i = 0; i < list->count; i++)
+    count += list->rows[i].stated && list->rows[i].verdict == verdict;
+  return count;
+}

@@ -1,0 +1,80 @@
+/* Claims: the figures that arXiv 2606.02378 asserts (F1 to F5 of docs/PROTOCOL.md) against what
+ * follows from trajectories.
+ *
+ * Every figure is evaluated under every reading of its definition, one row each; one reading is
+ * the one that the paper's text states. Recomputed figures come from the trajectories alone.
+ *
+ * When a number matches: a figure published with d decimals is reproduced when the recomputed one
+ * rounds to it, |recomputed - published| <= half a unit of the last published digit + 1e-12. A
+ * published band is met up to half a unit of the last digit of either end. Percentages are held
+ * as fractions (7.4 % is 0.074 with 3 decimals).
+ *
+ * Verdicts: the row of the stated reading carries the figure's verdict; it is "reproduced under
+ * another definition" when only another reading matches. The row of another reading is "reproduced
+ * under another definition" when it matches, else "not reproduced". Summaries and exit codes
+ * count stated rows only. */
+#ifndef ATTEST_CLAIMS_CLAIMS_H
+#define ATTEST_CLAIMS_CLAIMS_H
+
+#include "base/error.h"
+#include "base/text.h"
+#include "trajectory/trajectory.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+enum claim_verdict {
+  CLAIM_REPRODUCED,
+  CLAIM_UNDER_ANOTHER,  /* reproduced under another definition */
+  CLAIM_NOT_REPRODUCED, /* what comes out instead is in `recomputed` */
+  CLAIM_NOT_EVALUATED,  /* what is missing is in `missing` */
+  CLAIM_VERDICT_COUNT
+};
+const char *claim_verdict_name(enum claim_verdict verdict);
+
+/* One figure under one reading. Strings without an array are static or belong to a trajectory. */
+struct claim_row {
+  const char *id;    /* "F1" .. "F5" */
+  const char *model; /* "all": the three models of the paper together */
+  enum trajectory_kind kind;
+  const char *figure;     /* "bos_fraction" */
+  const char *revision;   /* the one that the figure names, else "" */
+  const char *definition; /* the reading: "screen", "50x, best-class" */
+  bool stated;            /* whether the paper's text states this reading */
+  double published;       /* fractions as 0.074, tokens in units of 1e9; NAN: not one number */
+  double recomputed;
+  char published_text[96]; /* "7.4 %"; "" when the paper gives none for this model */
+  char recomputed_text[96];
+  enum claim_verdict verdict;
+  char under[96];        /* the definitions that match, of CLAIM_UNDER_ANOTHER */
+  char missing[160];     /* of CLAIM_NOT_EVALUATED */
+  double margin;         /* distance to the published figure in its unit; NAN where it has none */
+  json_t *evidence;      /* object: revisions, heads, values, thresholds, ...; owned */
+  const char *statement; /* one sentence: what the paper asserts */
+};
+
+struct claim_list {
+  const struct trajectory *trajectories; /* as given to claims_evaluate */
+  size_t trajectory_count;
+  struct claim_row *rows;
+  size_t count, capacity;
+};
+
+/* Evaluates all claims from `count` trajectories, which must outlive the list. Rows come in the
+ * order of the trajectories, then those of "all". Owner: the caller, claims_free. Errors:
+ * EXIT_INPUT (no revisions, a model given twice in one kind), EXIT_RUN (memory). */
+int claims_evaluate(const struct trajectory *trajectories, size_t count, struct claim_list *list,
+                    struct error *error);
+void claims_free(struct claim_list *list);
+
+/* How many stated rows have this verdict. */
+size_t claims_count(const struct claim_list *list, enum claim_verdict verdict);
+
+/* {"trajectories": [...], "claims": [a row each]}; json_decref. NULL and error without memory. */
+json_t *claims_json(const struct claim_list *list, struct error *error);
+
+/* The list for a terminal of 120 columns, by model and claim. text->failed without memory. */
+void claims_text(const struct claim_list *list, struct text *text);
+
+#endif

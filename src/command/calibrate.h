@@ -1,0 +1,11 @@
+/* How fast this machine multiplies matrices, for estimates of time only. */
+#ifndef ATTEST_COMMAND_CALIBRATE_H
+#define ATTEST_COMMAND_CALIBRATE_H
+
+#include "command/runtime.h"
+
+/* GFLOP a second of the matrix product on all threads, from about a quarter of a second of work; 0
+ * when memory is short. */
+double calibrate_gflops(const struct runtime *runtime);
+
+#endif

@@ -1,0 +1,15 @@
+/* The subcommands: argv[0] is the subcommand's name; each returns an exit code and leaves the
+ * error's line in `error` when that is not 0 and not EXIT_CHECK. */
+#ifndef ATTEST_COMMAND_COMMAND_H
+#define ATTEST_COMMAND_COMMAND_H
+
+#include "base/error.h"
+
+int command_reproduce(int argc, char **argv, struct error *error);
+int command_verify(int argc, char **argv, struct error *error);
+int command_screen(int argc, char **argv, struct error *error);
+int command_claims(int argc, char **argv, struct error *error);
+int command_compare(int argc, char **argv, struct error *error);
+int command_selftest(int argc, char **argv, struct error *error);
+
+#endif

@@ -1,0 +1,113 @@
+#include "base/file.h"
+#include "base/json.h"
+#include "base/version.h"
+#include "command/command.h"
+#include "command/reproduction.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MOST_MANIFESTS 64
+
+/* What is run without arguments: the published tables, then the trained checkpoints. */
+static const char *const embedded[] = {
+    "manifests/published.json",
+    "manifests/nursery-gpt_neox.json",
+    "manifests/nursery-olmo.json",
+    "manifests/nursery-olmoe.json",
+};
+
+struct reproduce_options {
+  struct common_options common;
+  const char *checkpoints, *work;
+  bool update_golden;
+};
+
+static int parse(int argc, char **argv, struct reproduce_options *o, const char **paths,
+                 size_t *used, bool *help, struct error *error)
+{
+  const struct option_spec specs[] = {
+      {"checkpoints", OPTION_STRING, &o->checkpoints, 0, 0, "DIR",
+       "the checkpoints, if not where the manifest says"},
+      {"work", OPTION_STRING, &o->work, 0, 0, "DIR",
+       "keeps finished revisions for resuming; default attest-work"},
+      {"update-golden", OPTION_FLAG, &o->update_golden, 0, 0, NULL,
+       "write the golden files instead of comparing; refused when CI is set"},
+      COMMON_OPTIONS(&o->common),
+  };
+  const struct option_list list = {
+      "reproduce [MANIFEST...] [OPTIONS]",
+      "Verifies the files of each manifest, screens its revisions, compares them with the golden\n"
+      "trajectory bit for bit, and evaluates the claims. Without MANIFEST: the published tables\n"
+      "and the trained checkpoints of this project. Can be killed and run again: finished\n"
+      "revisions are resumed. Exit code 1 when a check failed.",
+      specs, sizeof specs / sizeof *specs};
+  if (options_parse(argc, argv, &list, paths, MOST_MANIFESTS, used, help, error) || *help)
+    return error->code;
+  if (o->checkpoints && *used != 1)
+    return error_set(error, EXIT_INPUT, "reproduce: --checkpoints goes with exactly one manifest");
+  const char *ci = getenv("CI");
+  if (o->update_golden && ci && *ci)
+    return error_set(error, EXIT_INPUT,
+                     "--update-golden: refused because CI is set; golden files change by hand");
+  return 0;
+}
+
+static int run_all(struct reproduction *r, const char *const *paths, size_t count,
+                   struct error *error)
+{
+  for (size_t i = 0; i < count; i++)
+    if (reproduction_run(r, paths[i], error))
+      return error->code;
+  return 0;
+}
+
+static int deliver(const struct reproduction *r, const char *json, struct error *error)
+{
+  if (r->runtime->text)
+    printf("\n%s: %zu manifests, %zu failed checks; instruction set %s, %d threads\n",
+           r->failures ? "FAILED" : "ALL CHECKS HELD", json_array_size(r->manifests), r->failures,
+           r->runtime->kernels->name, threads_count(r->runtime->threads));
+  if (!json)
+    return 0;
+  json_t *all = json_pack("{s:s, s:s, s:I, s:O, s:O}", "attest", ATTEST_VERSION, "isa",
+                          r->runtime->kernels->name, "failures", (json_int_t)r->failures,
+                          "manifests", r->manifests, "claims", r->claims);
+  int status =
+      all ? json_write(json, all, error) : error_set(error, EXIT_RUN, "%s: out of memory", json);
+  json_decref(all);
+  return status;
+}
+
+int command_reproduce(int argc, char **argv, struct error *error)
+{
+  struct reproduce_options o = {.work = "attest-work"};
+  const char *paths[MOST_MANIFESTS];
+  struct runtime runtime = {0};
+  size_t used;
+  bool help = false;
+  if (parse(argc, argv, &o, paths, &used, &help, error) || help)
+    return error->code;
+  if (used == 0 && !file_exists(embedded[0]))
+    return error_set(error, EXIT_INPUT,
+                     "%s: not found; run from the project's folder or name a manifest",
+                     embedded[0]);
+  if ((o.common.json && file_check_writable(o.common.json, error)) ||
+      runtime_start(&o.common, &runtime, error))
+    return error->code;
+  struct reproduction r = {.runtime = &runtime,
+                           .checkpoints = o.checkpoints,
+                           .work = o.work,
+                           .update_golden = o.update_golden,
+                           .manifests = json_array(),
+                           .claims = json_array()};
+  int status = used ? run_all(&r, paths, used, error)
+                    : run_all(&r, embedded, sizeof embedded / sizeof *embedded, error);
+  if (!status)
+    status = deliver(&r, o.common.json, error);
+  json_decref(r.manifests);
+  json_decref(r.claims);
+  runtime_stop(&runtime);
+  return status ? status : r.failures ? EXIT_CHECK : EXIT_HELD;
+}

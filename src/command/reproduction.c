@@ -1,0 +1,307 @@
+#include "command/reproduction.h"
+
+#include "base/file.h"
+#include "base/progress.h"
+#include "checkpoint/digest.h"
+#include "checkpoint/manifest.h"
+#include "claims/claims.h"
+#include "command/bands.h"
+#include "command/screening.h"
+#include "command/verdicts.h"
+#include "command/workdir.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One manifest on its way through. */
+struct pass {
+  struct reproduction *all;
+  struct manifest manifest;
+  struct workdir work;
+  struct trajectory *trajectories; /* one of a screened model, several of published tables */
+  size_t count;
+  json_t *json; /* this manifest's object */
+};
+
+static void say(const struct pass *pass, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void say(const struct pass *pass, const char *format, ...)
+{
+  va_list arguments;
+  if (!pass->all->runtime->text)
+    return;
+  va_start(arguments, format);
+  vprintf(format, arguments);
+  va_end(arguments);
+}
+
+static void fail(struct pass *pass, const char *line)
+{
+  pass->all->failures++;
+  say(pass, "  FAILED: %s\n", line);
+  json_array_append_new(json_object_get(pass->json, "failures"), json_string(line));
+}
+
+static void fail_line(void *context, const char *line)
+{
+  fail(context, line);
+}
+
+static int verify(struct pass *pass, const struct manifest_revision *only, struct error *error)
+{
+  size_t failures;
+  return manifest_verify(&pass->manifest, pass->all->checkpoints, only, fail_line, pass, &failures,
+                         error);
+}
+
+static bool is_tables(const struct manifest *manifest)
+{
+  return strcmp(manifest->kind, "published") == 0;
+}
+
+static int load_tables(struct pass *pass, struct error *error)
+{
+  const struct manifest *m = &pass->manifest;
+  size_t tables = 0;
+  for (size_t i = 0; i < m->revision_count; i++) {
+    char *path = manifest_revision_path(m, &m->revisions[i], pass->all->checkpoints, error);
+    int status = path ? trajectory_load(path, &pass->trajectories[i], error) : error->code;
+    free(path);
+    if (status)
+      return status;
+    pass->count++;
+    tables += pass->trajectories[i].count;
+  }
+  say(pass, "  %zu published tables of %zu models loaded\n", tables, pass->count);
+  json_object_set_new(pass->json, "tables", json_integer((json_int_t)tables));
+  return 0;
+}
+
+/* A finished revision of an interrupted run, or a fresh screen. */
+static int obtain(struct pass *pass, const struct manifest_revision *m, struct revision *revision,
+                  bool *resumed, struct error *error)
+{
+  struct screening screening = {.protocol = pass->manifest.protocol};
+  if (workdir_load(&pass->work, m->name, revision, resumed, error))
+    return error->code;
+  if (*resumed)
+    return 0;
+  if (!pass->manifest.has_container && verify(pass, m, error))
+    return error->code;
+  char *path = manifest_revision_path(&pass->manifest, m, pass->all->checkpoints, error);
+  int status =
+      path ? screening_run(path, &screening, pass->all->runtime, revision, error) : error->code;
+  free(path);
+  if (!status && workdir_store(&pass->work, m->name, revision, error)) {
+    trajectory_revision_free(revision);
+    status = error->code;
+  }
+  return status;
+}
+
+static int screen_revision(struct pass *pass, size_t index, struct error *error)
+{
+  const struct manifest_revision *m = &pass->manifest.revisions[index];
+  struct trajectory *trajectory = pass->trajectories;
+  struct revision *revision = &trajectory->revisions[index];
+  bool resumed;
+  size_t length;
+  char hash[33];
+  double start = progress_clock();
+  if (obtain(pass, m, revision, &resumed, error))
+    return error->code;
+  trajectory->count++;
+  free(revision->name);
+  revision->name = strdup(m->name);
+  revision->step = m->step;
+  revision->tokens = m->tokens;
+  char *csv = revision->name ? trajectory_format_csv(revision, &length, error) : NULL;
+  if (!csv)
+    return error_set(error, EXIT_RUN, "%s: out of memory", m->name);
+  digest_xxh3(csv, length, hash);
+  free(csv);
+  say(pass, "  %-12s %s in %.1f s, trajectory hash %s\n", m->name,
+      resumed ? "resumed " : "screened", progress_clock() - start, hash);
+  json_array_append_new(
+      json_object_get(pass->json, "revisions"),
+      json_pack("{s:s, s:b, s:s}", "revision", m->name, "resumed", resumed, "xxh3_128", hash));
+  return 0;
+}
+
+static char *copy(const char *text)
+{
+  return strdup(text ? text : "");
+}
+
+static int screen(struct pass *pass, struct error *error)
+{
+  const struct manifest *m = &pass->manifest;
+  struct trajectory *trajectory = pass->trajectories;
+  pass->count = 1;
+  trajectory->model = copy(m->model);
+  trajectory->source = copy(m->source);
+  trajectory->caveat = copy(m->caveat);
+  trajectory->revisions = calloc(m->revision_count, sizeof *trajectory->revisions);
+  if (!trajectory->model || !trajectory->source || !trajectory->caveat || !trajectory->revisions)
+    return error_set(error, EXIT_RUN, "%s: out of memory", m->path);
+  if (trajectory_kind_parse(m->kind, &trajectory->kind))
+    return error_set(error, EXIT_INPUT, "%s: kind \"%s\" is unknown", m->path, m->kind);
+  if (workdir_open(pass->all->work, m, pass->all->checkpoints, &pass->work, error))
+    return error->code;
+  for (size_t i = 0; i < m->revision_count; i++)
+    if (screen_revision(pass, i, error))
+      return error->code;
+  return 0;
+}
+
+static int compare_golden(struct pass *pass, struct error *error)
+{
+  struct trajectory golden;
+  struct trajectory_difference difference = {0};
+  if (trajectory_load(pass->manifest.golden, &golden, error))
+    return error->code;
+  trajectory_compare(&golden, pass->trajectories, &difference);
+  trajectory_free(&golden);
+  if (difference.found)
+    fail(pass, difference.where);
+  else
+    say(pass, "  equal to the golden trajectory %s to the bit\n", pass->manifest.golden);
+  return 0;
+}
+
+static int compare_first(struct pass *pass, struct error *error)
+{
+  struct trajectory_difference difference = {0};
+  bool is_first;
+  if (workdir_first(&pass->work, pass->trajectories, &is_first, &difference, error))
+    return error->code;
+  if (difference.found)
+    fail(pass, difference.where);
+  else if (is_first)
+    say(pass, "  first complete run: kept in %s for the next one to equal\n", pass->work.first);
+  else
+    say(pass, "  equal to our own first run (%s) to the bit\n", pass->work.first);
+  json_object_set_new(pass->json, "first_run", json_boolean(is_first));
+  return 0;
+}
+
+static int compare_bands(struct pass *pass, struct error *error)
+{
+  struct text text = {0};
+  size_t failures = 0;
+  json_t *json = json_array();
+  int status =
+      bands_compare(pass->trajectories, &pass->manifest.published, &text, json, &failures, error);
+  if (text.data)
+    say(pass, "%s", text.data);
+  text_free(&text);
+  json_object_set_new(pass->json, "published", json);
+  if (!status && failures) {
+    char line[128];
+    snprintf(line, sizeof line, "%zu bands against the published tables were left", failures);
+    fail(pass, line);
+  }
+  return status;
+}
+
+static int compare_trajectory(struct pass *pass, struct error *error)
+{
+  const struct manifest *m = &pass->manifest;
+  int status = 0;
+  if (pass->all->update_golden && m->golden)
+    status = trajectory_save(m->golden, pass->trajectories, error);
+  else if (m->golden)
+    status = compare_golden(pass, error);
+  if (!status && m->published.directory)
+    status = compare_bands(pass, error);
+  if (!status && !m->golden)
+    status = compare_first(pass, error);
+  return status ? status : workdir_finish(&pass->work, error);
+}
+
+static int compare_verdicts(struct pass *pass, const struct claim_list *list, struct error *error)
+{
+  const char *golden = pass->manifest.golden;
+  char *difference;
+  if (!golden)
+    return 0;
+  if (pass->all->update_golden) {
+    if (verdicts_write(list, golden, error))
+      return error->code;
+    say(pass, "  golden written: %s\n", golden);
+    return 0;
+  }
+  if (verdicts_compare(list, golden, &difference, error))
+    return error->code;
+  if (difference)
+    fail(pass, difference);
+  else
+    say(pass, "  verdicts equal to the golden ones (%s/" VERDICTS_FILE ")\n", golden);
+  free(difference);
+  return 0;
+}
+
+static int evaluate(struct pass *pass, struct error *error)
+{
+  struct claim_list list;
+  struct text text = {0};
+  if (claims_evaluate(pass->trajectories, pass->count, &list, error))
+    return error->code;
+  claims_text(&list, &text);
+  json_t *json = claims_json(&list, error);
+  int status = json ? 0 : error->code;
+  if (!status && text.failed)
+    status = error_set(error, EXIT_RUN, "claims: out of memory");
+  if (!status) {
+    say(pass, "%s", text.data ? text.data : "");
+    json_array_extend(pass->all->claims, json_object_get(json, "claims"));
+    status = compare_verdicts(pass, &list, error);
+  }
+  json_decref(json);
+  text_free(&text);
+  claims_free(&list);
+  return status;
+}
+
+static int run(struct pass *pass, struct error *error)
+{
+  const struct manifest *m = &pass->manifest;
+  pass->trajectories = calloc(m->revision_count, sizeof *pass->trajectories);
+  pass->json =
+      json_pack("{s:s, s:s, s:s, s:s, s:s, s:[], s:[]}", "manifest", m->path, "model", m->model,
+                "kind", m->kind, "source", m->source, "caveat", m->caveat, "revisions", "failures");
+  if (!pass->trajectories || !pass->json)
+    return error_set(error, EXIT_RUN, "%s: out of memory", m->path);
+  say(pass, "\n== %s (%s): %s\n   %s\n", m->model, m->kind, m->source, m->caveat);
+  /* Checkpoints in a directory are verified one revision at a time, just before each screen. */
+  if (is_tables(m) || m->has_container) {
+    size_t before = pass->all->failures;
+    if (verify(pass, NULL, error))
+      return error->code;
+    if (pass->all->failures == before)
+      say(pass, "  all files have their pinned size, SHA-256 and XXH3-128\n");
+  }
+  if (is_tables(m) ? load_tables(pass, error)
+                   : screen(pass, error) || compare_trajectory(pass, error))
+    return error->code;
+  return evaluate(pass, error);
+}
+
+int reproduction_run(struct reproduction *reproduction, const char *manifest_path,
+                     struct error *error)
+{
+  struct pass pass = {.all = reproduction};
+  if (manifest_load(manifest_path, &pass.manifest, error))
+    return error->code;
+  int status = run(&pass, error);
+  if (pass.json)
+    json_array_append_new(reproduction->manifests, pass.json);
+  for (size_t i = 0; pass.trajectories && i < pass.manifest.revision_count; i++)
+    trajectory_free(&pass.trajectories[i]);
+  free(pass.trajectories);
+  workdir_close(&pass.work);
+  manifest_free(&pass.manifest);
+  return status;
+}

@@ -1,0 +1,22 @@
+/* Reproduction of one manifest: verify, screen or load, compare, evaluate the claims. */
+#ifndef ATTEST_COMMAND_REPRODUCTION_H
+#define ATTEST_COMMAND_REPRODUCTION_H
+
+#include "command/runtime.h"
+
+#include <jansson.h>
+
+struct reproduction {
+  const struct runtime *runtime;
+  const char *checkpoints; /* given on the command line; NULL = where the manifest says */
+  const char *work;        /* for finished revisions */
+  bool update_golden;
+  json_t *manifests, *claims; /* arrays that grow, manifest by manifest */
+  size_t failures;            /* checks that failed so far */
+};
+
+/* Errors: EXIT_INPUT, EXIT_RUN. Failed checks are counted, not errors. */
+int reproduction_run(struct reproduction *reproduction, const char *manifest_path,
+                     struct error *error);
+
+#endif

@@ -1,0 +1,160 @@
+#include "base/file.h"
+#include "base/json.h"
+#include "checkpoint/digest.h"
+#include "command/command.h"
+#include "command/screening.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct screen_options {
+  struct common_options common;
+  uint64_t n, seq_len, vocab[2], seed, pr_n, baseline_n, bos;
+  const char *out;
+  struct screening screening;
+};
+
+#define NO_BOS UINT64_MAX
+
+static int parse(int argc, char **argv, struct screen_options *o, const char **path, bool *help,
+                 struct error *error)
+{
+  const struct option_spec specs[] = {
+      {"n", OPTION_NUMBER, &o->n, 1, 10000000, "N", "sequences; default 2000"},
+      {"seq-len", OPTION_NUMBER, &o->seq_len, 2, 1000000, "T", "tokens a sequence; default 256"},
+      {"vocab", OPTION_RANGE, o->vocab, 0, INT32_MAX, "LO:HI",
+       "token ids are drawn from [LO, HI); default 100:10000"},
+      {"seed", OPTION_NUMBER, &o->seed, 0, UINT32_MAX, "S", "of the batch; default 42"},
+      {"pr-n", OPTION_NUMBER, &o->pr_n, 1, 10000000, "N",
+       "sequences of the participation ratio; default 500"},
+      {"baseline-n", OPTION_NUMBER, &o->baseline_n, 1, 1000000, "N",
+       "baseline positions; default 50"},
+      {"bos", OPTION_NUMBER, &o->bos, 0, INT32_MAX, "ID",
+       "put this token at position 0; default: none, as published"},
+      {"beyond-context", OPTION_FLAG, &o->screening.beyond_context, 0, 0, NULL,
+       "allow sequences longer than the model's context"},
+      {"out", OPTION_STRING, &o->out, 0, 0, "FILE.csv", "write one row a head"},
+      {"dump", OPTION_STRING, &o->screening.dump, 0, 0, "DIR",
+       "write arrays of the first 8 sequences as .npy"},
+      COMMON_OPTIONS(&o->common),
+  };
+  const struct option_list list = {
+      "screen MODEL_DIR [OPTIONS]",
+      "Runs the screen of arXiv 2606.02378 on a checkpoint of family gpt_neox, olmo or olmoe:\n"
+      "six selectivities, class and participation ratio of every attention head.\n"
+      "MODEL_DIR holds config.json and safetensors; ARCHIVE:DIR reads inside a .tar, .tar.zst\n"
+      "or .zip file.",
+      specs, sizeof specs / sizeof *specs};
+  size_t used;
+  if (options_parse(argc, argv, &list, path, 1, &used, help, error) || *help)
+    return error->code;
+  if (used != 1)
+    return error_set(error, EXIT_INPUT, "screen: MODEL_DIR is missing; see --help");
+  o->screening.protocol = (struct protocol){
+      (int64_t)o->n,    (int64_t)o->seq_len, (int64_t)o->vocab[0],   (int64_t)o->vocab[1],
+      (int64_t)o->seed, (int64_t)o->pr_n,    (int64_t)o->baseline_n, -1};
+  if (o->bos != NO_BOS)
+    o->screening.protocol.bos = (int64_t)o->bos;
+  return 0;
+}
+
+static void print_summary(const char *path, const struct revision *revision, const char *hash)
+{
+  size_t heads = (size_t)revision->n_layers * (size_t)revision->n_heads;
+  size_t counts[CLASS_COUNT + 1] = {0}, sinks = 0, induction = 0;
+  for (size_t i = 0; i < heads; i++) {
+    counts[revision->heads[i].class]++;
+    sinks += revision->heads[i].selectivity[CLASS_FIRST_TOKEN] >= CLASS_THRESHOLD;
+    induction += revision->heads[i].selectivity[CLASS_INDUCTION] >= 50.0;
+  }
+  printf("%s: %d layers x %d heads\n", path, revision->n_layers, revision->n_heads);
+  for (int i = 0; i <= CLASS_COUNT; i++)
+    printf("  %-16s %4zu heads by best class\n", head_class_name((enum head_class)i), counts[i]);
+  printf("  first_token >= 30x: %zu heads (%.1f %%); induction >= 50x: %zu heads\n", sinks,
+         100.0 * (double)sinks / (double)heads, induction);
+  printf("  trajectory hash (XXH3-128 of the CSV): %s\n", hash);
+}
+
+static json_t *protocol_json(const struct protocol *p)
+{
+  return json_pack("{s:I, s:I, s:[I,I], s:I, s:I, s:I, s:o}", "n", (json_int_t)p->n, "seq_len",
+                   (json_int_t)p->seq_len, "vocab", (json_int_t)p->vocab_lo,
+                   (json_int_t)p->vocab_hi, "seed", (json_int_t)p->seed, "pr_n",
+                   (json_int_t)p->pr_n, "baseline_n", (json_int_t)p->baseline_n, "bos",
+                   p->bos < 0 ? json_null() : json_integer(p->bos));
+}
+
+static int write_json(const char *to, const char *path, const struct screen_options *o,
+                      const struct revision *revision, const char *hash, const char *isa,
+                      struct error *error)
+{
+  json_t *heads = json_array();
+  for (int i = 0; i < revision->n_layers * revision->n_heads; i++) {
+    const struct head_row *row = &revision->heads[i];
+    json_t *head = json_pack("{s:i, s:i, s:s}", "layer", row->layer, "head", row->head, "class",
+                             head_class_name(row->class));
+    for (int k = 0; k < CLASS_COUNT; k++)
+      json_object_set_new(head, head_class_name((enum head_class)k),
+                          json_real(row->selectivity[k]));
+    json_object_set_new(head, "baseline", json_real(row->baseline));
+    json_object_set_new(head, "pr", json_real(row->pr));
+    json_array_append_new(heads, head);
+  }
+  json_t *all = json_pack("{s:s, s:s, s:s, s:o, s:o}", "model", path, "isa", isa, "xxh3_128", hash,
+                          "protocol", protocol_json(&o->screening.protocol), "heads", heads);
+  int status =
+      all ? json_write(to, all, error)
+          : error_set(error, EXIT_RUN, "%s: out of memory or a path that is not UTF-8", to);
+  json_decref(all);
+  return status;
+}
+
+static int deliver(const char *path, const struct screen_options *o, const struct runtime *runtime,
+                   const struct revision *revision, struct error *error)
+{
+  size_t length;
+  char hash[33];
+  char *csv = trajectory_format_csv(revision, &length, error);
+  if (!csv)
+    return error->code;
+  digest_xxh3(csv, length, hash);
+  int status = o->out ? file_write(o->out, csv, length, error) : 0;
+  free(csv);
+  if (!status && o->common.json)
+    status = write_json(o->common.json, path, o, revision, hash, runtime->kernels->name, error);
+  if (!status && runtime->text && !(o->out && strcmp(o->out, "-") == 0))
+    print_summary(path, revision, hash);
+  return status;
+}
+
+int command_screen(int argc, char **argv, struct error *error)
+{
+  const struct protocol p = PROTOCOL_PUBLISHED;
+  struct screen_options o = {.n = (uint64_t)p.n,
+                             .seq_len = (uint64_t)p.seq_len,
+                             .vocab = {(uint64_t)p.vocab_lo, (uint64_t)p.vocab_hi},
+                             .seed = (uint64_t)p.seed,
+                             .pr_n = (uint64_t)p.pr_n,
+                             .baseline_n = (uint64_t)p.baseline_n,
+                             .bos = NO_BOS};
+  struct runtime runtime = {0};
+  struct revision revision;
+  const char *path;
+  bool help = false;
+  if (parse(argc, argv, &o, &path, &help, error) || help)
+    return error->code;
+  /* Hours of work must not end at an output that cannot be written. */
+  if ((o.out && file_check_writable(o.out, error)) ||
+      (o.common.json && file_check_writable(o.common.json, error)) ||
+      (o.screening.dump && file_make_directory(o.screening.dump, error)) ||
+      runtime_start(&o.common, &runtime, error))
+    return error->code;
+  int status = screening_run(path, &o.screening, &runtime, &revision, error);
+  if (!status) {
+    status = deliver(path, &o, &runtime, &revision, error);
+    trajectory_revision_free(&revision);
+  }
+  runtime_stop(&runtime);
+  return status;
+}

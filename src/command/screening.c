@@ -1,0 +1,164 @@
+#include "command/screening.h"
+
+#include "base/memory.h"
+#include "base/progress.h"
+#include "base/text.h"
+#include "checkpoint/checkpoint.h"
+#include "command/calibrate.h"
+#include "command/dump.h"
+#include "model/forward.h"
+#include "probe/batch.h"
+#include "probe/observe.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Passes shorter than this are not worth an estimate of time. */
+#define LONG_GFLOP 500.0
+
+struct screen {
+  const struct screening *screening;
+  const struct runtime *runtime;
+  struct checkpoint *checkpoint;
+  struct model model;
+  struct batch batch;
+  struct observations *observations;
+  struct dump dump;
+  struct progress progress;
+};
+
+static void see_head(void *context, size_t layer, size_t sequence, size_t head,
+                     const float *attention_row, const float *head_output)
+{
+  struct screen *s = context;
+  observations_add(s->observations, (int)layer, (int64_t)sequence, (int)head, attention_row,
+                   head_output);
+  if (s->screening->dump)
+    dump_head(&s->dump, layer, sequence, head, attention_row, head_output);
+}
+
+static void see_residual(void *context, size_t index, size_t sequence, const float *row)
+{
+  struct screen *s = context;
+  dump_residual(&s->dump, index, sequence, row);
+}
+
+static void see_logits(void *context, size_t sequence, size_t first, size_t count,
+                       const float *part)
+{
+  struct screen *s = context;
+  dump_logits(&s->dump, sequence, first, count, part);
+}
+
+static void see_progress(void *context, double share)
+{
+  progress_update(context, share);
+}
+
+static int check_protocol(const struct screen *s, const char *path, struct error *error)
+{
+  const struct protocol *p = &s->screening->protocol;
+  const struct model_config *c = &s->model.config;
+  if ((uint64_t)p->seq_len > c->context && !s->screening->beyond_context)
+    return error_set(error, EXIT_INPUT,
+                     "%s: --seq-len %lld is longer than the model's context of %zu; false sinks "
+                     "appear there; use a shorter one or --beyond-context",
+                     path, (long long)p->seq_len, c->context);
+  if ((uint64_t)p->vocab_hi > c->vocab || p->bos >= (int64_t)c->vocab)
+    return error_set(error, EXIT_INPUT,
+                     "%s: --vocab %lld:%lld or --bos reaches past the model's vocabulary of %zu",
+                     path, (long long)p->vocab_lo, (long long)p->vocab_hi, c->vocab);
+  return 0;
+}
+
+static int prepare(struct screen *s, const char *path, struct error *error)
+{
+  const struct protocol *p = &s->screening->protocol;
+  const struct model_config *c = &s->model.config;
+  if (checkpoint_open(path, &s->checkpoint, error) || model_load(s->checkpoint, &s->model, error) ||
+      check_protocol(s, path, error) || batch_create(p, &s->batch, error) ||
+      observations_create(p, &s->batch, (int)c->layers, (int)c->heads, (int)c->head_dim,
+                          &s->observations, error))
+    return error->code;
+  return s->screening->dump ? dump_create(c, (size_t)p->n, (size_t)p->seq_len, &s->dump, error) : 0;
+}
+
+/* Said before the start: what will be computed, in how much memory and about how long. */
+static void announce(const struct screen *s, const char *path, const struct forward_plan *plan,
+                     uint64_t bytes)
+{
+  const struct model_config *c = &s->model.config;
+  char size[32];
+  if (s->runtime->quiet || plan->gflop < LONG_GFLOP)
+    return;
+  double speed = calibrate_gflops(s->runtime);
+  fprintf(stderr,
+          "%s: %s, %zu layers x %zu heads, %.1f M parameters; %lld sequences x %lld tokens, %.0f "
+          "GFLOP, about %.0f s with %s on %d threads; %s of memory, %zu sequences at a time\n",
+          path, model_family_name(c->family), c->layers, c->heads,
+          (double)model_parameters(&s->model) / 1e6, (long long)s->screening->protocol.n,
+          (long long)s->screening->protocol.seq_len, plan->gflop,
+          speed > 0 ? plan->gflop / (0.8 * speed) : 0, s->runtime->kernels->name,
+          threads_count(s->runtime->threads), text_bytes(size, sizeof size, bytes), plan->chunk);
+}
+
+static int run(struct screen *s, const char *path, struct error *error)
+{
+  const struct protocol *p = &s->screening->protocol;
+  const struct model_config *c = &s->model.config;
+  uint64_t kept = observations_bytes(p, (int)c->layers, (int)c->heads, (int)c->head_dim);
+  struct forward_options options = {.kernels = s->runtime->kernels,
+                                    .threads = s->runtime->threads,
+                                    .memory =
+                                        s->runtime->memory > kept ? s->runtime->memory - kept : 0,
+                                    .progress = see_progress,
+                                    .progress_context = &s->progress};
+  struct forward_observer observer = {.context = s,
+                                      .head = see_head,
+                                      .full_sequences = s->screening->dump ? s->dump.n : 0,
+                                      .residual = see_residual,
+                                      .logits = see_logits};
+  struct forward_plan plan;
+  if (forward_plan(&s->model, (size_t)p->n, (size_t)p->seq_len, &options, &plan, error))
+    return error_prefix(error, "%s", path);
+  announce(s, path, &plan, plan.bytes + kept);
+  progress_start(&s->progress, path, 1.0, s->runtime->quiet);
+  int status = forward_run(&s->model, s->batch.tokens, (size_t)p->n, (size_t)p->seq_len, &options,
+                           &observer, error);
+  progress_end(&s->progress);
+  return status;
+}
+
+static int collect(const struct screen *s, struct revision *revision, struct error *error)
+{
+  const struct model_config *c = &s->model.config;
+  *revision = (struct revision){.n_layers = (int)c->layers, .n_heads = (int)c->heads};
+  revision->name = calloc(1, 1);
+  revision->heads = calloc(c->layers * c->heads, sizeof *revision->heads);
+  int status =
+      revision->name && revision->heads
+          ? observations_finish(s->observations, s->runtime->threads, revision->heads, error)
+          : error_set(error, EXIT_RUN, "screen: out of memory");
+  if (!status && s->screening->dump)
+    status = dump_write(&s->dump, s->screening->dump, error);
+  if (status)
+    trajectory_revision_free(revision);
+  return status;
+}
+
+int screening_run(const char *path, const struct screening *screening,
+                  const struct runtime *runtime, struct revision *revision, struct error *error)
+{
+  struct screen s = {.screening = screening, .runtime = runtime};
+  int status = prepare(&s, path, error);
+  if (!status)
+    status = run(&s, path, error);
+  if (!status)
+    status = collect(&s, revision, error);
+  dump_free(&s.dump);
+  observations_free(s.observations);
+  batch_free(&s.batch);
+  model_free(&s.model);
+  checkpoint_close(s.checkpoint);
+  return status;
+}

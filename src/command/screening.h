@@ -1,0 +1,21 @@
+/* One screen: checkpoint -> forward pass -> observations -> a revision's figures. */
+#ifndef ATTEST_COMMAND_SCREENING_H
+#define ATTEST_COMMAND_SCREENING_H
+
+#include "base/protocol.h"
+#include "command/runtime.h"
+#include "trajectory/trajectory.h"
+
+struct screening {
+  struct protocol protocol;
+  bool beyond_context; /* allow sequences longer than the model's context */
+  const char *dump;    /* directory for the .npy arrays of the first 8 sequences; NULL = none */
+};
+
+/* Screens the checkpoint at `path` (checkpoint_open). `revision` gets shape and heads; its name is
+ * "", step and tokens are 0. Owner: the caller, trajectory_revision_free. Prints an estimate and
+ * progress unless quiet. Errors: EXIT_INPUT, EXIT_RUN. */
+int screening_run(const char *path, const struct screening *screening,
+                  const struct runtime *runtime, struct revision *revision, struct error *error);
+
+#endif

@@ -1,0 +1,69 @@
+#include "base/json.h"
+#include "check.h"
+#include "command/command.h"
+#include "command/runtime.h"
+
+#include <stdio.h>
+
+struct selftest {
+  const struct runtime *runtime;
+  const struct kernels *kernels;
+  json_t *rows; /* NULL = no JSON wanted */
+};
+
+static void report(void *context, const char *kernel, size_t cases, size_t failures)
+{
+  struct selftest *test = context;
+  const char *isa = test->kernels->name;
+  if (test->runtime->text)
+    printf("%-8s %-24s %4zu cases: %s\n", isa, kernel, cases,
+           failures ? "DIFFERENT BITS" : "same bits as the C reference");
+  if (test->rows)
+    json_array_append_new(test->rows,
+                          json_pack("{s:s, s:s, s:I, s:I}", "isa", isa, "kernel", kernel, "cases",
+                                    (json_int_t)cases, "failures", (json_int_t)failures));
+}
+
+static int check_all(struct selftest *test, const char *only, size_t *failures, struct error *error)
+{
+  const struct kernels *list[4];
+  size_t count = kernels_available(list);
+  *failures = 0;
+  for (size_t i = 0; i < count; i++) {
+    if (only && list[i] != test->runtime->kernels)
+      continue;
+    test->kernels = list[i];
+    size_t failed = kernels_check(list[i], report, test);
+    if (failed == SIZE_MAX)
+      return error_set(error, EXIT_RUN, "selftest: out of memory");
+    *failures += failed;
+  }
+  return 0;
+}
+
+int command_selftest(int argc, char **argv, struct error *error)
+{
+  struct common_options common = {0};
+  const struct option_spec specs[] = {COMMON_OPTIONS(&common)};
+  const struct option_list list = {
+      "selftest [OPTIONS]",
+      "Compares every kernel that this CPU can run with the portable C reference, bit for bit.\n"
+      "With --isa only those of one instruction set.",
+      specs, sizeof specs / sizeof *specs};
+  struct runtime runtime = {0};
+  size_t used, failures;
+  bool help;
+  if (options_parse(argc, argv, &list, NULL, 0, &used, &help, error) || help ||
+      runtime_start(&common, &runtime, error))
+    return error->code;
+  struct selftest test = {.runtime = &runtime, .rows = common.json ? json_array() : NULL};
+  int status = check_all(&test, common.isa, &failures, error);
+  if (!status && test.rows) {
+    json_t *all = json_pack("{s:O, s:I}", "kernels", test.rows, "failures", (json_int_t)failures);
+    status = json_write(common.json, all, error);
+    json_decref(all);
+  }
+  json_decref(test.rows);
+  runtime_stop(&runtime);
+  return status ? status : failures ? EXIT_CHECK : EXIT_HELD;
+}

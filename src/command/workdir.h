@@ -1,0 +1,36 @@
+/* Where `reproduce` keeps finished revisions, so that it can be killed and resumed, and its own
+ * first run of real checkpoints, which a second run must equal to the bit: WORK/<model>/current/
+ * run.json and a CSV a finished revision WORK/<model>/first/     run.json, trajectory.json and CSVs
+ * of the first complete run */
+#ifndef ATTEST_COMMAND_WORKDIR_H
+#define ATTEST_COMMAND_WORKDIR_H
+
+#include "checkpoint/manifest.h"
+#include "trajectory/trajectory.h"
+
+struct workdir {
+  char *root, *current, *first; /* owned */
+  char *identity; /* what a run must share to be resumed: manifest, version, checkpoints; owned */
+};
+
+/* Prepares WORK/<model>/current: keeps it when it is of the same identity, else empties it. Owner:
+ * the caller, workdir_close. Errors: EXIT_RUN. */
+int workdir_open(const char *work, const struct manifest *manifest, const char *checkpoints,
+                 struct workdir *dir, struct error *error);
+void workdir_close(struct workdir *dir);
+
+/* Loads a finished revision; *found tells whether there was one. Errors: EXIT_INPUT (damaged). */
+int workdir_load(const struct workdir *dir, const char *revision, struct revision *out, bool *found,
+                 struct error *error);
+int workdir_store(const struct workdir *dir, const char *name, const struct revision *revision,
+                  struct error *error);
+
+/* Removes `current`, after a complete run. */
+int workdir_finish(const struct workdir *dir, struct error *error);
+
+/* Compares a complete run with the first one of the same manifest, or makes it the first one
+ * (*is_first). Errors: EXIT_INPUT, EXIT_RUN. */
+int workdir_first(const struct workdir *dir, const struct trajectory *trajectory, bool *is_first,
+                  struct trajectory_difference *difference, struct error *error);
+
+#endif

@@ -1,0 +1,74 @@
+/* The table of subcommands. */
+#include "base/file.h"
+#include "base/version.h"
+#include "command/command.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+  const char *name, *summary;
+  int (*run)(int argc, char **argv, struct error *error);
+} commands[] = {
+    {"reproduce", "verify, screen and compare with goldens, then evaluate the claims",
+     command_reproduce},
+    {"verify", "check the files that a manifest pins", command_verify},
+    {"screen", "screen every attention head of a checkpoint", command_screen},
+    {"claims", "evaluate the claims of arXiv 2606.02378 from trajectories", command_claims},
+    {"compare", "compare two trajectories bit for bit", command_compare},
+    {"selftest", "check the kernels of this CPU against the C reference", command_selftest},
+};
+
+#define COMMANDS (sizeof commands / sizeof *commands)
+
+static void help(FILE *out)
+{
+  fprintf(out, "attest " ATTEST_VERSION ": published claims about attention circuits, checked to "
+               "the bit\n\nUsage: attest COMMAND [OPTIONS]; each COMMAND has --help\n\n");
+  for (size_t i = 0; i < COMMANDS; i++)
+    fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
+  fprintf(out, "\nExit codes: 0 all held, 1 a check failed, 2 bad usage or input, 3 could not "
+               "run.\n");
+}
+
+/* Results that did not reach standard output are not results. */
+static int finish(int code)
+{
+  if (fflush(stdout) != 0 || ferror(stdout)) {
+    fprintf(stderr, "attest: standard output cannot be written: %s\n", strerror(errno));
+    return EXIT_RUN;
+  }
+  return code;
+}
+
+int main(int argc, char **argv)
+{
+  struct error error = {0};
+  signal(SIGPIPE, SIG_IGN); /* a closed pipe becomes a write error with a message */
+  signal(SIGXFSZ, SIG_IGN); /* and so does a file size limit */
+  file_install_bus_handler();
+  if (argc < 2) {
+    help(stderr);
+    return EXIT_INPUT;
+  }
+  if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+    help(stdout);
+    return finish(EXIT_HELD);
+  }
+  if (strcmp(argv[1], "--version") == 0) {
+    printf("attest %s\n", ATTEST_VERSION);
+    return finish(EXIT_HELD);
+  }
+  for (size_t i = 0; i < COMMANDS; i++) {
+    if (strcmp(argv[1], commands[i].name) != 0)
+      continue;
+    int code = commands[i].run(argc - 1, argv + 1, &error);
+    if (code && error.code)
+      fprintf(stderr, "attest: %s\n", error.text);
+    return finish(code);
+  }
+  fprintf(stderr, "attest: %s: no such command; see attest --help\n", argv[1]);
+  return EXIT_INPUT;
+}

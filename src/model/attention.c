@@ -1,0 +1,131 @@
+#include "model/attention.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Queries are taken in groups of this many rows (rounded down to whole tiles), so that scores and
+ * packed operands of a group stay in the cache and keys past the group are skipped. */
+#define QUERY_ROWS 64
+
+static size_t round_up(size_t x, size_t multiple)
+{
+  return (x + multiple - 1) / multiple * multiple;
+}
+
+struct head_offsets attention_offsets(const struct model_config *config, size_t head)
+{
+  size_t d = config->head_dim;
+  if (config->family == FAMILY_GPT_NEOX)
+    return (struct head_offsets){3 * head * d, (3 * head + 1) * d, (3 * head + 2) * d};
+  size_t kv_head = head / (config->heads / config->kv_heads);
+  size_t keys = config->heads * d, values = keys + config->kv_heads * d;
+  return (struct head_offsets){head * d, keys + kv_head * d, values + kv_head * d};
+}
+
+size_t attention_row_floats(const struct model_config *config)
+{
+  return (config->heads + 2 * config->kv_heads) * config->head_dim;
+}
+
+/* Where the parts of a thread's scratch begin, in floats. */
+struct layout {
+  size_t keys, values, queries, scores, weights, total;
+};
+
+static size_t take(size_t *used, size_t floats)
+{
+  size_t at = *used;
+  *used += round_up(floats, 16); /* panels stay 64-byte aligned */
+  return at;
+}
+
+static struct layout lay_out(size_t head_dim, size_t seq_len, size_t mr, size_t nr)
+{
+  struct layout l = {0};
+  size_t rows = QUERY_ROWS / mr * mr;
+  l.keys = take(&l.total, round_up(seq_len, nr) * head_dim);
+  l.values = take(&l.total, seq_len * round_up(head_dim, nr));
+  l.queries = take(&l.total, rows * head_dim);
+  l.scores = take(&l.total, rows * round_up(seq_len, nr));
+  l.weights = take(&l.total, rows * seq_len);
+  return l;
+}
+
+size_t attention_scratch_floats(const struct model_config *config, size_t seq_len)
+{
+  /* An upper bound for every tile, so that estimates do not depend on the instruction set. */
+  size_t d = config->head_dim, padded = seq_len + GEMM_MAX_NR;
+  size_t total = padded * d + seq_len * (d + GEMM_MAX_NR) + QUERY_ROWS * (d + padded + seq_len);
+  return round_up(total + 5 * 16, 1024);
+}
+
+/* Attention of queries [q0, q1) of one head; keys and values are packed in the scratch. */
+static void query_group(const struct attention *at, const struct layout *l, float *base,
+                        size_t sequence, size_t head, size_t q0, size_t q1)
+{
+  const struct model_config *c = at->config;
+  size_t row = attention_row_floats(c), d = c->head_dim, first = sequence * at->seq_len;
+  size_t wide = round_up(at->seq_len, (size_t)at->kernels->nr);
+  struct head_offsets offset = attention_offsets(c, head);
+  float scale = (float)(1.0 / sqrt((double)d));
+  float *out = at->out + (first + q0) * c->hidden + head * d;
+  gemm_pack_rows(at->qkv + (first + q0) * row + offset.query, row, q1 - q0, d, at->kernels->mr,
+                 base + l->queries);
+  gemm_run_here(&(struct gemm){.kernels = at->kernels,
+                               .m = q1 - q0,
+                               .n = q1, /* keys past the last query of the group are masked */
+                               .b_n = at->seq_len,
+                               .k = d,
+                               .a = base + l->queries,
+                               .b = base + l->keys,
+                               .b_k = d,
+                               .c = base + l->scores,
+                               .ldc = wide});
+  for (size_t i = q0; i < q1; i++) {
+    float *weights = base + l->scores + (i - q0) * wide;
+    at->kernels->softmax(weights, i + 1, scale);
+    memset(weights + i + 1, 0, (q1 - i - 1) * sizeof *weights);
+  }
+  gemm_pack_rows(base + l->scores, wide, q1 - q0, q1, at->kernels->mr, base + l->weights);
+  gemm_run_here(&(struct gemm){.kernels = at->kernels,
+                               .m = q1 - q0,
+                               .n = d,
+                               .b_n = d,
+                               .k = q1,
+                               .a = base + l->weights,
+                               .b = base + l->values,
+                               .b_k = at->seq_len,
+                               .c = out,
+                               .ldc = c->hidden});
+  if (q1 == at->seq_len && at->observer)
+    at->observer(at->context, at->layer, at->first_sequence + sequence, head,
+                 base + l->scores + (q1 - 1 - q0) * wide, out + (q1 - 1 - q0) * c->hidden);
+}
+
+/* One task: one sequence and one key-value head with all query heads that share it. */
+static void attention_task(void *context, size_t index, int worker)
+{
+  const struct attention *at = context;
+  const struct model_config *c = at->config;
+  size_t sequence = index / c->kv_heads, group = c->heads / c->kv_heads;
+  size_t head0 = index % c->kv_heads * group, row = attention_row_floats(c);
+  size_t mr = (size_t)at->kernels->mr, step = QUERY_ROWS / mr * mr;
+  const float *first = at->qkv + sequence * at->seq_len * row;
+  struct head_offsets offset = attention_offsets(c, head0);
+  struct layout l = lay_out(c->head_dim, at->seq_len, mr, (size_t)at->kernels->nr);
+  float *base = at->scratch + (size_t)worker * attention_scratch_floats(c, at->seq_len);
+  gemm_pack_rows(first + offset.key, row, at->seq_len, c->head_dim, at->kernels->nr, base + l.keys);
+  gemm_pack_values(first + offset.value, row, at->seq_len, c->head_dim, at->kernels->nr,
+                   base + l.values);
+  for (size_t head = head0; head < head0 + group; head++)
+    for (size_t q0 = 0; q0 < at->seq_len; q0 += step) {
+      size_t q1 = q0 + step < at->seq_len ? q0 + step : at->seq_len;
+      query_group(at, &l, base, sequence, head, q0, q1);
+    }
+}
+
+void attention_run(const struct attention *attention, struct threads *threads)
+{
+  threads_run(threads, attention->sequences * attention->config->kv_heads, attention_task,
+              (void *)(uintptr_t)attention);
+}

@@ -1,0 +1,44 @@
+/* Causal self-attention of a batch of sequences, from projected queries, keys and values. */
+#ifndef ATTEST_MODEL_ATTENTION_H
+#define ATTEST_MODEL_ATTENTION_H
+
+#include "base/threads.h"
+#include "gemm.h"
+#include "model/config.h"
+
+#include <stdint.h>
+
+/* Receives what the last query of a sequence sees, once for every layer, sequence and head:
+ * attention_row: [seq_len] post-softmax weights; head_output: [head_dim], the input of the output
+ * projection. Called from several threads, each (layer, sequence, head) once. */
+typedef void attention_observer(void *context, size_t layer, size_t sequence, size_t head,
+                                const float *attention_row, const float *head_output);
+
+/* Where head h of a token finds its figures in a row of `qkv`. */
+struct head_offsets {
+  size_t query, key, value;
+};
+struct head_offsets attention_offsets(const struct model_config *config, size_t head);
+
+/* Floats in a row of the projected queries, keys and values. */
+size_t attention_row_floats(const struct model_config *config);
+
+struct attention {
+  const struct model_config *config;
+  const struct kernels *kernels;
+  size_t seq_len, sequences;
+  const float *qkv;             /* [sequences * seq_len][attention_row_floats], rotated */
+  float *out;                   /* [sequences * seq_len][hidden] head outputs side by side */
+  float *scratch;               /* attention_scratch_floats a thread */
+  attention_observer *observer; /* NULL = none */
+  void *context;
+  size_t layer, first_sequence; /* handed to the observer; sequence = first_sequence + index */
+};
+
+size_t attention_scratch_floats(const struct model_config *config, size_t seq_len);
+
+/* For every query i and head: scores q_i k_j (a matrix product over head_dim), softmax of
+ * score / sqrt(head_dim) over j <= i, output = weights x values (a matrix product over j <= i). */
+void attention_run(const struct attention *attention, struct threads *threads);
+
+#endif

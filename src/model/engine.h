@@ -1,0 +1,82 @@
+/* Internal to the forward pass: buffers and the steps of a layer. */
+#ifndef ATTEST_MODEL_ENGINE_H
+#define ATTEST_MODEL_ENGINE_H
+
+#include "model/forward.h"
+#include "model/packed.h"
+#include "model/rope.h"
+
+#include <stdatomic.h>
+
+/* A layer's norm weights and biases, widened; NULL = absent. */
+struct layer_vectors {
+  float *norm1, *norm1_bias, *norm2, *norm2_bias, *query_norm, *key_norm;
+};
+
+struct engine {
+  const struct model *model;
+  const struct model_config *config;
+  const struct kernels *kernels;
+  struct threads *threads;
+  const struct forward_observer *observer;
+  size_t seq_len;
+  size_t chunk, batch; /* sequences */
+  size_t first;        /* first sequence of the chunk */
+  struct rope rope;
+  struct packed query, output, up, down, router; /* `up` holds gate and up together if gated */
+  float *vectors;                                /* 6 vectors of `hidden` floats */
+  struct layer_vectors layer;
+  float *residual; /* [chunk * seq_len][hidden] */
+  /* For the tokens of one batch: */
+  float *normed;    /* [hidden] a row: what a projection reads; later the MLP's output */
+  float *operand;   /* packed operand A */
+  float *qkv;       /* [attention_row_floats] */
+  float *heads_out; /* [hidden] */
+  float *projected; /* [hidden] output of the attention projection */
+  float *ffn;       /* [ffn], or [2 * ffn] with gate and up side by side */
+  float *scratch;   /* attention, one part a thread */
+  /* Experts, for the tokens of the chunk: */
+  float *mixed;           /* [hidden] sum over the experts */
+  int32_t *routed;        /* [top_k] expert of each choice, ascending */
+  float *routing;         /* [top_k] its weight */
+  size_t *order, *starts; /* choices sorted by expert; first of each expert, [experts + 1] */
+  atomic_size_t damaged; /* first row of a batch with a value that is not finite; SIZE_MAX = none */
+};
+
+/* Calls row(context, index) for every index < rows, sixteen rows a task. */
+typedef void engine_row(struct engine *engine, void *context, size_t row);
+void engine_rows(struct engine *engine, size_t rows, engine_row *row, void *context);
+
+/* The family's norm of one row; `second` picks the one before the MLP. y may be x. */
+void engine_norm(const struct engine *engine, bool second, const float *x, float *y);
+
+/* C[rows][w->n] = x[rows][w->k] W^T + bias, strides in floats; x is packed into engine->operand. */
+void engine_product(struct engine *engine, const struct packed *w, const float *x, size_t stride,
+                    size_t rows, float *c, size_t ldc);
+
+/* EXIT_INPUT when a row was marked damaged since the last call, naming layer, `what`, sequence and
+ * position; `first_row` is the row's number in the chunk that index 0 stands for. */
+int engine_check(struct engine *engine, size_t layer, const char *what, size_t first_row,
+                 struct error *error);
+void engine_mark_damaged(struct engine *engine, size_t row);
+
+/* Widens the layer's vectors and packs its projections (all but the experts'). */
+int layer_pack(struct engine *engine, size_t layer, bool mlp, struct error *error);
+
+/* Attention of `sequences` sequences from `sequence0` of the chunk: heads_out, shown to the
+ * observer. */
+int layer_attention(struct engine *engine, size_t layer, size_t sequence0, size_t sequences,
+                    struct error *error);
+
+/* Output projection and dense MLP of the same sequences: the residual stream moves on one layer.
+ * With experts: output projection and routing alone. */
+int layer_finish(struct engine *engine, size_t layer, size_t sequence0, size_t sequences,
+                 struct error *error);
+
+/* The experts of a layer over all `rows` tokens of the chunk. `done` is called after each expert.
+ */
+int experts_route(struct engine *engine, size_t layer, size_t row0, size_t rows,
+                  struct error *error);
+int experts_run(struct engine *engine, size_t layer, size_t rows, struct error *error);
+
+#endif

@@ -1,0 +1,251 @@
+#include "model/engine.h"
+
+#include <string.h>
+
+/* Rows a task: long enough to pay for handing it out. */
+#define TASK_ROWS 16
+
+struct row_job {
+  struct engine *engine;
+  engine_row *row;
+  void *context;
+  size_t rows;
+};
+
+static void row_task(void *context, size_t index, int worker)
+{
+  const struct row_job *job = context;
+  size_t end = (index + 1) * TASK_ROWS < job->rows ? (index + 1) * TASK_ROWS : job->rows;
+  (void)worker;
+  for (size_t row = index * TASK_ROWS; row < end; row++)
+    job->row(job->engine, job->context, row);
+}
+
+void engine_rows(struct engine *engine, size_t rows, engine_row *row, void *context)
+{
+  struct row_job job = {engine, row, context, rows};
+  threads_run(engine->threads, (rows + TASK_ROWS - 1) / TASK_ROWS, row_task, &job);
+}
+
+void engine_norm(const struct engine *e, bool second, const float *x, float *y)
+{
+  const struct layer_vectors *v = &e->layer;
+  const float *weight = second ? v->norm2 : v->norm1;
+  const float *bias = second ? v->norm2_bias : v->norm1_bias;
+  if (e->config->family == FAMILY_OLMOE)
+    e->kernels->rms_norm(x, weight, y, e->config->hidden, e->config->norm_eps);
+  else
+    e->kernels->layer_norm(x, weight, bias, y, e->config->hidden, e->config->norm_eps);
+}
+
+void engine_product(struct engine *e, const struct packed *w, const float *x, size_t stride,
+                    size_t rows, float *c, size_t ldc)
+{
+  gemm_pack_rows_threaded(e->threads, x, stride, rows, w->k, e->kernels->mr, e->operand);
+  gemm_run(&(struct gemm){.kernels = e->kernels,
+                          .m = rows,
+                          .n = w->n,
+                          .k = w->k,
+                          .a = e->operand,
+                          .b = w->data,
+                          .b_n = w->n,
+                          .b_k = w->k,
+                          .bias = w->bias,
+                          .c = c,
+                          .ldc = ldc},
+           e->threads);
+}
+
+void engine_mark_damaged(struct engine *engine, size_t row)
+{
+  size_t seen = atomic_load(&engine->damaged);
+  while (row < seen && !atomic_compare_exchange_weak(&engine->damaged, &seen, row))
+    ;
+}
+
+int engine_check(struct engine *engine, size_t layer, const char *what, size_t first_row,
+                 struct error *error)
+{
+  size_t row = atomic_load(&engine->damaged);
+  if (row == SIZE_MAX)
+    return 0;
+  row += first_row;
+  return error_set(error, EXIT_INPUT,
+                   "%s: layer %zu: %s of sequence %zu, position %zu is not finite; the checkpoint "
+                   "is damaged or leaves the range of fp32",
+                   checkpoint_path(engine->model->checkpoint), layer, what,
+                   engine->first + row / engine->seq_len, row % engine->seq_len);
+}
+
+static int widen_vector(struct engine *e, size_t slot, const struct tensor *tensor, float **out,
+                        struct error *error)
+{
+  *out = NULL;
+  if (!tensor)
+    return 0;
+  float *to = e->vectors + slot * e->config->hidden;
+  if (model_widen(tensor, 0, (size_t)tensor->elements, to, error))
+    return error->code;
+  *out = to;
+  return 0;
+}
+
+int layer_pack(struct engine *e, size_t index, bool mlp, struct error *error)
+{
+  const struct layer *layer = &e->model->layers[index];
+  struct layer_vectors *v = &e->layer;
+  const struct linear *qkv[] = {&layer->query, &layer->key, &layer->value};
+  const struct linear *gate_up[] = {&layer->gate, &layer->up};
+  const struct linear *output = &layer->output, *up = &layer->up, *down = &layer->down;
+  const struct linear *router = &layer->router;
+  bool fused = e->config->family == FAMILY_GPT_NEOX, experts = e->config->experts > 0;
+  size_t hidden = e->config->hidden, ffn = e->config->ffn, row = attention_row_floats(e->config);
+  if (widen_vector(e, 0, layer->norm1, &v->norm1, error) ||
+      widen_vector(e, 1, layer->norm1_bias, &v->norm1_bias, error) ||
+      widen_vector(e, 2, layer->norm2, &v->norm2, error) ||
+      widen_vector(e, 3, layer->norm2_bias, &v->norm2_bias, error) ||
+      widen_vector(e, 4, layer->query_norm, &v->query_norm, error) ||
+      widen_vector(e, 5, layer->key_norm, &v->key_norm, error) ||
+      packed_fill(&e->query, e->kernels, e->threads, qkv, fused ? 1 : 3, 0, row, error))
+    return error->code;
+  if (!mlp)
+    return 0;
+  if (packed_fill(&e->output, e->kernels, e->threads, &output, 1, 0, hidden, error))
+    return error->code;
+  if (experts)
+    return packed_fill(&e->router, e->kernels, e->threads, &router, 1, 0, e->config->experts,
+                       error);
+  if (fused ? packed_fill(&e->up, e->kernels, e->threads, &up, 1, 0, ffn, error)
+            : packed_fill(&e->up, e->kernels, e->threads, gate_up, 2, 0, 2 * ffn, error))
+    return error->code;
+  return packed_fill(&e->down, e->kernels, e->threads, &down, 1, 0, hidden, error);
+}
+
+/* The residual stream at a row of the batch. */
+static float *residual_row(const struct engine *e, const size_t *row0, size_t row)
+{
+  return e->residual + (*row0 + row) * e->config->hidden;
+}
+
+static void norm1_row(struct engine *e, void *row0, size_t row)
+{
+  engine_norm(e, false, residual_row(e, row0, row), e->normed + row * e->config->hidden);
+}
+
+static void norm2_row(struct engine *e, void *row0, size_t row)
+{
+  engine_norm(e, true, residual_row(e, row0, row), e->normed + row * e->config->hidden);
+}
+
+/* Query and key norm, clipping and rotation of one token. */
+static void prepare_row(struct engine *e, void *unused, size_t row)
+{
+  const struct model_config *c = e->config;
+  size_t width = attention_row_floats(c), position = row % e->seq_len, half = e->rope.half;
+  size_t queries = c->heads * c->head_dim, keys = c->kv_heads * c->head_dim;
+  float *qkv = e->qkv + row * width;
+  (void)unused;
+  if (e->layer.query_norm) {
+    e->kernels->rms_norm(qkv, e->layer.query_norm, qkv, queries, c->norm_eps);
+    e->kernels->rms_norm(qkv + queries, e->layer.key_norm, qkv + queries, keys, c->norm_eps);
+  }
+  if (c->clip_qkv > 0)
+    e->kernels->clip(qkv, width, c->clip_qkv);
+  for (size_t head = 0; head < c->heads; head++) {
+    struct head_offsets offset = attention_offsets(c, head);
+    const float *cosine = e->rope.cosine + position * half, *sine = e->rope.sine + position * half;
+    e->kernels->rope(qkv + offset.query, cosine, sine, half);
+    if (head % (c->heads / c->kv_heads) == 0) /* a key is shared by its group of heads */
+      e->kernels->rope(qkv + offset.key, cosine, sine, half);
+  }
+  if (!e->kernels->all_finite(qkv, width))
+    engine_mark_damaged(e, row);
+}
+
+static void check_heads_row(struct engine *e, void *unused, size_t row)
+{
+  (void)unused;
+  if (!e->kernels->all_finite(e->heads_out + row * e->config->hidden, e->config->hidden))
+    engine_mark_damaged(e, row);
+}
+
+int layer_attention(struct engine *e, size_t layer, size_t sequence0, size_t sequences,
+                    struct error *error)
+{
+  size_t rows = sequences * e->seq_len, row0 = sequence0 * e->seq_len;
+  engine_rows(e, rows, norm1_row, &row0);
+  engine_product(e, &e->query, e->normed, e->config->hidden, rows, e->qkv, e->query.n);
+  engine_rows(e, rows, prepare_row, NULL);
+  if (engine_check(e, layer, "query, key or value", row0, error))
+    return error->code;
+  attention_run(&(struct attention){.config = e->config,
+                                    .kernels = e->kernels,
+                                    .seq_len = e->seq_len,
+                                    .sequences = sequences,
+                                    .qkv = e->qkv,
+                                    .out = e->heads_out,
+                                    .scratch = e->scratch,
+                                    .observer = e->observer->head,
+                                    .context = e->observer->context,
+                                    .layer = layer,
+                                    .first_sequence = e->first + sequence0},
+                e->threads);
+  engine_rows(e, rows, check_heads_row, NULL);
+  return engine_check(e, layer, "attention output", row0, error);
+}
+
+static void activate_row(struct engine *e, void *unused, size_t row)
+{
+  size_t ffn = e->config->ffn;
+  float *x = e->ffn + row * e->up.n;
+  (void)unused;
+  if (e->config->activation == ACTIVATION_SILU)
+    e->kernels->silu_mul(x, x + ffn, x, ffn);
+  else if (e->config->activation == ACTIVATION_GELU)
+    e->kernels->gelu(x, ffn);
+  else
+    e->kernels->gelu_tanh(x, ffn);
+}
+
+static void add_projected_row(struct engine *e, void *row0, size_t row)
+{
+  size_t hidden = e->config->hidden;
+  float *residual = residual_row(e, row0, row);
+  e->kernels->add(e->projected + row * hidden, residual, hidden);
+  if (!e->kernels->all_finite(residual, hidden))
+    engine_mark_damaged(e, row);
+}
+
+/* The MLP's output is in `normed` by now. */
+static void add_mlp_row(struct engine *e, void *row0, size_t row)
+{
+  size_t hidden = e->config->hidden;
+  float *residual = residual_row(e, row0, row);
+  if (e->config->parallel_residual)
+    e->kernels->add3(e->normed + row * hidden, e->projected + row * hidden, residual, hidden);
+  else
+    e->kernels->add(e->normed + row * hidden, residual, hidden);
+  if (!e->kernels->all_finite(residual, hidden))
+    engine_mark_damaged(e, row);
+}
+
+int layer_finish(struct engine *e, size_t layer, size_t sequence0, size_t sequences,
+                 struct error *error)
+{
+  size_t rows = sequences * e->seq_len, row0 = sequence0 * e->seq_len;
+  size_t hidden = e->config->hidden;
+  engine_product(e, &e->output, e->heads_out, hidden, rows, e->projected, hidden);
+  if (!e->config->parallel_residual) {
+    engine_rows(e, rows, add_projected_row, &row0);
+    if (engine_check(e, layer, "residual stream after attention", row0, error))
+      return error->code;
+  }
+  engine_rows(e, rows, norm2_row, &row0);
+  if (e->config->experts)
+    return experts_route(e, layer, row0, rows, error);
+  engine_product(e, &e->up, e->normed, hidden, rows, e->ffn, e->up.n);
+  engine_rows(e, rows, activate_row, NULL);
+  engine_product(e, &e->down, e->ffn, e->up.n, rows, e->normed, hidden);
+  engine_rows(e, rows, add_mlp_row, &row0);
+  return engine_check(e, layer, "residual stream", row0, error);
+}

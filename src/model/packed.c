@@ -1,0 +1,118 @@
+#include "model/packed.h"
+
+#include "base/memory.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct fill {
+  const struct packed *packed;
+  const struct linear *const *linears;
+  int parts;
+  size_t first;
+  int nr;
+  atomic_bool damaged;
+};
+
+/* The linear that holds stacked row `row`, and the row within it. */
+static const struct linear *locate(const struct fill *fill, size_t *row)
+{
+  int part = 0;
+  while (*row >= (size_t)fill->linears[part]->weight->shape[0])
+    *row -= (size_t)fill->linears[part++]->weight->shape[0];
+  return fill->linears[part];
+}
+
+static void fill_panel(void *context, size_t panel, int worker)
+{
+  struct fill *fill = context;
+  const struct packed *packed = fill->packed;
+  size_t nr = (size_t)fill->nr, padded = (packed->n + nr - 1) / nr * nr;
+  const void *rows[GEMM_MAX_NR];
+  enum gemm_type types[GEMM_MAX_NR];
+  int count = 0;
+  (void)worker;
+  for (size_t j = panel * nr; j < packed->n && count < fill->nr; j++, count++) {
+    size_t row = fill->first + j;
+    const struct tensor *weight = locate(fill, &row)->weight;
+    types[count] = model_weight_type(weight);
+    rows[count] = (const char *)weight->data + row * packed->k * dtype_size(weight->dtype);
+  }
+  for (size_t k0 = 0; k0 < packed->k; k0 += GEMM_BLOCK) {
+    size_t kc = packed->k - k0 < GEMM_BLOCK ? packed->k - k0 : GEMM_BLOCK;
+    float *out = packed->data + k0 * padded + panel * nr * kc;
+    if (!gemm_pack_weights(types, rows, count, k0, kc, fill->nr, out))
+      atomic_store(&fill->damaged, true);
+  }
+}
+
+static int grow(float **data, size_t *capacity, size_t floats, struct error *error)
+{
+  if (floats <= *capacity)
+    return 0;
+  free(*data);
+  *capacity = 0;
+  *data = memory_alloc(floats, sizeof **data, "packed weights", error);
+  if (!*data)
+    return error->code;
+  *capacity = floats;
+  return 0;
+}
+
+static int fill_bias(struct packed *packed, const struct fill *fill, struct error *error)
+{
+  size_t nr = (size_t)fill->nr, padded = (packed->n + nr - 1) / nr * nr;
+  if (grow(&packed->bias, &packed->bias_capacity, padded, error))
+    return error->code;
+  memset(packed->bias, 0, padded * sizeof *packed->bias);
+  for (size_t j = 0; j < packed->n; j++) {
+    size_t row = fill->first + j;
+    const struct tensor *bias = locate(fill, &row)->bias;
+    if (bias && model_widen(bias, row, 1, packed->bias + j, error))
+      return error->code;
+  }
+  return 0;
+}
+
+/* Slow, and only to name the tensor in a message. */
+static int name_damaged(const struct fill *fill, size_t count, struct error *error)
+{
+  size_t k = fill->packed->k;
+  float *row_values = memory_alloc(k, sizeof *row_values, "row", error);
+  for (size_t j = 0; row_values && j < count; j++) {
+    size_t row = fill->first + j;
+    const struct tensor *weight = locate(fill, &row)->weight;
+    if (model_widen(weight, row * k, k, row_values, error))
+      break;
+  }
+  free(row_values);
+  return error->code;
+}
+
+int packed_fill(struct packed *packed, const struct kernels *kernels, struct threads *threads,
+                const struct linear *const *linears, int parts, size_t first, size_t count,
+                struct error *error)
+{
+  struct fill fill = {packed, linears, parts, first, kernels->nr, false};
+  packed->n = count;
+  packed->k = (size_t)linears[0]->weight->shape[1];
+  size_t floats = gemm_packed_floats(packed->n, packed->k, kernels->nr);
+  if (grow(&packed->data, &packed->data_capacity, floats, error) || fill_bias(packed, &fill, error))
+    return error->code;
+  threads_run(threads, (packed->n + (size_t)kernels->nr - 1) / (size_t)kernels->nr, fill_panel,
+              &fill);
+  return atomic_load(&fill.damaged) ? name_damaged(&fill, count, error) : 0;
+}
+
+void packed_free(struct packed *packed)
+{
+  free(packed->data);
+  free(packed->bias);
+  *packed = (struct packed){0};
+}
+
+uint64_t packed_bytes(size_t rows, size_t k)
+{
+  return (uint64_t)(rows + GEMM_MAX_NR) * (k + 1) * sizeof(float);
+}

@@ -1,0 +1,39 @@
+/* The token sequences of a screen and what is where in them (protocol: docs/PROTOCOL.md). */
+#ifndef ATTEST_PROBE_BATCH_H
+#define ATTEST_PROBE_BATCH_H
+
+#include "base/error.h"
+#include "base/protocol.h"
+
+#include <stdint.h>
+
+/* Upper limits of a protocol, far above any published model and screen. */
+#define BATCH_MAX_N (INT64_C(1) << 20)
+#define BATCH_MAX_SEQ_LEN (INT64_C(1) << 20)
+#define BATCH_MAX_VOCAB (INT64_C(1) << 24)
+#define BATCH_MAX_DRAWS (INT64_C(1) << 34) /* n x token ids: each sequence permutes all ids */
+
+struct batch {
+  int64_t n, seq_len;
+  int32_t *tokens;     /* [n][seq_len] */
+  int32_t *a, *b, *ab; /* [n]: the repeated token, its successor, the position of the first a */
+  int32_t *b_position; /* [n]: b's only position before the last one, -1 = an invalid sequence */
+};
+
+/* Makes the sequences of a protocol: RandomState(seed), one after the other, so that a shorter
+ * batch is the beginning of a longer one. A BOS id, if any, then replaces position 0, and only
+ * then is the position of b looked up. Owner: the caller, batch_free.
+ * Errors: EXIT_INPUT: a parameter out of range (named), sequences too short for ab or for the
+ * baseline positions; EXIT_RUN: no memory. */
+int batch_create(const struct protocol *protocol, struct batch *batch, struct error *error);
+
+void batch_free(struct batch *batch);
+
+/* The first baseline_n baseline positions of sequences of seq_len tokens, in the order drawn:
+ * RandomState(0), distinct, in [1, seq_len - 7]. Errors: EXIT_INPUT: seq_len or baseline_n out of
+ * range, which includes fewer positions than asked for (the message says how many there are);
+ * EXIT_RUN: no memory. */
+int batch_baseline_positions(int64_t seq_len, int64_t baseline_n, int32_t *positions,
+                             struct error *error);
+
+#endif

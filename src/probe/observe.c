@@ -1,0 +1,211 @@
+#include "probe/observe.h"
+
+#include "base/memory.h"
+#include "probe/participation.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIGURES (CLASS_COUNT + 1) /* a weight for each class, then the baseline */
+#define BASELINE CLASS_COUNT
+#define BASELINE_FLOOR 1e-8
+
+/* Both arrays are head by head, so that a head's figures and output matrix are contiguous. */
+struct observations {
+  const struct batch *batch;
+  int n_layers, n_heads;
+  int64_t head_dim, pr_rows, baseline_n;
+  int32_t *baseline;          /* [baseline_n] */
+  double (*figures)[FIGURES]; /* [n_layers * n_heads][n]; NAN until added */
+  float *outputs;             /* [n_layers * n_heads][pr_rows][head_dim] */
+};
+
+static int64_t pr_rows(const struct protocol *protocol)
+{
+  return protocol->pr_n < protocol->n ? protocol->pr_n : protocol->n;
+}
+
+/* a * b * c, false when that overflows. */
+static bool product(size_t a, size_t b, size_t c, size_t *result)
+{
+  return !__builtin_mul_overflow(a, b, result) && !__builtin_mul_overflow(*result, c, result);
+}
+
+uint64_t observations_bytes(const struct protocol *protocol, int n_layers, int n_heads,
+                            int head_dim)
+{
+  size_t heads, figures, outputs, total;
+  if (!product((size_t)n_layers, (size_t)n_heads, 1, &heads) ||
+      !product(heads, (size_t)protocol->n, FIGURES * sizeof(double), &figures) ||
+      !product(heads, (size_t)pr_rows(protocol), (size_t)head_dim * sizeof(float), &outputs) ||
+      __builtin_add_overflow(figures, outputs, &total) ||
+      __builtin_add_overflow(
+          total, sizeof(struct observations) + (size_t)protocol->baseline_n * sizeof(int32_t),
+          &total))
+    return UINT64_MAX;
+  return total;
+}
+
+static int allocate(struct observations *o, const struct protocol *protocol, struct error *error)
+{
+  static const char what[] = "observations of the heads";
+  size_t heads = (size_t)o->n_layers * (size_t)o->n_heads, n = (size_t)protocol->n;
+  size_t values = (size_t)o->pr_rows * (size_t)o->head_dim; /* observations_bytes checked all */
+  o->baseline = memory_alloc((size_t)o->baseline_n, sizeof *o->baseline, what, error);
+  o->figures = o->baseline ? memory_alloc(heads * n, sizeof *o->figures, what, error) : NULL;
+  o->outputs = o->figures ? memory_alloc(heads * values, sizeof *o->outputs, what, error) : NULL;
+  if (!o->outputs)
+    return EXIT_RUN;
+  for (size_t i = 0; i < heads * n; i++)
+    for (int k = 0; k < FIGURES; k++)
+      o->figures[i][k] = NAN;
+  return batch_baseline_positions(protocol->seq_len, o->baseline_n, o->baseline, error);
+}
+
+int observations_create(const struct protocol *protocol, const struct batch *batch, int n_layers,
+                        int n_heads, int head_dim, struct observations **observations,
+                        struct error *error)
+{
+  *observations = NULL;
+  if (n_layers < 1 || n_heads < 1 || head_dim < 1)
+    return error_set(error, EXIT_INPUT, "model: %d layers of %d heads of dimension %d is empty",
+                     n_layers, n_heads, head_dim);
+  if (observations_bytes(protocol, n_layers, n_heads, head_dim) == UINT64_MAX)
+    return error_set(error, EXIT_RUN,
+                     "model: the observations of %d layers of %d heads of dimension %d are more "
+                     "than can be addressed",
+                     n_layers, n_heads, head_dim);
+  struct observations *o = memory_zeroed(1, sizeof *o, "observations of the heads", error);
+  if (!o)
+    return EXIT_RUN;
+  o->batch = batch;
+  o->n_layers = n_layers;
+  o->n_heads = n_heads;
+  o->head_dim = head_dim;
+  o->pr_rows = pr_rows(protocol);
+  o->baseline_n = protocol->baseline_n;
+  int code = allocate(o, protocol, error);
+  if (code)
+    observations_free(o);
+  else
+    *observations = o;
+  return code;
+}
+
+void observations_add(struct observations *o, int layer, int64_t sequence, int head,
+                      const float *attention_row, const float *head_output)
+{
+  const struct batch *batch = o->batch;
+  const float *end = attention_row + batch->seq_len;
+  size_t index = (size_t)layer * (size_t)o->n_heads + (size_t)head;
+  double *figures = o->figures[index * (size_t)batch->n + (size_t)sequence];
+  int32_t b_position = batch->b_position[sequence];
+  double local = 0, baseline = 0;
+  for (int back = 3; back <= 6; back++)
+    local += (double)end[-back];
+  for (int64_t i = 0; i < o->baseline_n; i++)
+    baseline += (double)attention_row[o->baseline[i]];
+  /* An invalid sequence has no b's position; its induction figure is not used. */
+  figures[CLASS_INDUCTION] = b_position < 0 ? 0 : (double)attention_row[b_position];
+  figures[CLASS_PREVIOUS_TOKEN] = (double)end[-2];
+  figures[CLASS_DUPLICATE_TOKEN] = (double)attention_row[batch->ab[sequence]];
+  figures[CLASS_FIRST_TOKEN] = (double)attention_row[0];
+  figures[CLASS_SELF] = (double)end[-1];
+  figures[CLASS_LOCAL] = local / 4;
+  figures[BASELINE] = baseline / (double)o->baseline_n;
+  if (sequence < o->pr_rows)
+    memcpy(o->outputs + (index * (size_t)o->pr_rows + (size_t)sequence) * (size_t)o->head_dim,
+           head_output, (size_t)o->head_dim * sizeof(float));
+}
+
+static bool of_valid_only(int figure)
+{
+  return figure == CLASS_INDUCTION || figure == CLASS_DUPLICATE_TOKEN;
+}
+
+/* The means of one head over the sequences. */
+static int take_means(const struct observations *o, size_t index, double means[FIGURES],
+                      struct error *error)
+{
+  const struct batch *batch = o->batch;
+  double(*figures)[FIGURES] = o->figures + index * (size_t)batch->n;
+  double sums[FIGURES] = {0};
+  int64_t valid = 0;
+  for (int64_t i = 0; i < batch->n; i++) {
+    bool is_valid = batch->b_position[i] >= 0;
+    valid += is_valid;
+    for (int k = 0; k < FIGURES; k++) {
+      if (!isfinite(figures[i][k]))
+        return error_set(error, EXIT_RUN,
+                         "layer %zu head %zu: the attention of sequence %lld is missing or not "
+                         "finite",
+                         index / (size_t)o->n_heads, index % (size_t)o->n_heads, (long long)i);
+      if (is_valid || !of_valid_only(k))
+        sums[k] += figures[i][k];
+    }
+  }
+  for (int k = 0; k < FIGURES; k++) {
+    int64_t count = of_valid_only(k) ? valid : batch->n;
+    means[k] = count ? sums[k] / (double)count : 0;
+  }
+  return 0;
+}
+
+struct finish {
+  const struct observations *observations;
+  struct head_row *rows;
+  struct error *errors; /* one a head */
+};
+
+static void finish_head(void *context, size_t index, int worker)
+{
+  (void)worker;
+  const struct finish *finish = context;
+  const struct observations *o = finish->observations;
+  struct head_row *row = &finish->rows[index];
+  struct error *error = &finish->errors[index];
+  double means[FIGURES];
+  row->layer = (int)(index / (size_t)o->n_heads);
+  row->head = (int)(index % (size_t)o->n_heads);
+  if (take_means(o, index, means, error) != 0)
+    return;
+  row->baseline = means[BASELINE];
+  for (int k = 0; k < CLASS_COUNT; k++)
+    row->selectivity[k] =
+        means[k] / (means[BASELINE] > BASELINE_FLOOR ? means[BASELINE] : BASELINE_FLOOR);
+  row->class = head_class_best(row->selectivity);
+  const float *outputs = o->outputs + index * (size_t)o->pr_rows * (size_t)o->head_dim;
+  if (participation_ratio(outputs, o->pr_rows, o->head_dim, &row->pr, error) != 0)
+    error_prefix(error, "layer %d head %d: head outputs", row->layer, row->head);
+}
+
+int observations_finish(const struct observations *observations, struct threads *threads,
+                        struct head_row *rows, struct error *error)
+{
+  size_t heads = (size_t)observations->n_layers * (size_t)observations->n_heads;
+  struct error *errors = memory_zeroed(heads, sizeof *errors, "errors of the heads", error);
+  if (!errors)
+    return EXIT_RUN;
+  struct finish finish = {observations, rows, errors};
+  threads_run(threads, heads, finish_head, &finish);
+  int code = 0;
+  for (size_t i = 0; code == 0 && i < heads; i++) {
+    code = errors[i].code;
+    if (code)
+      *error = errors[i];
+  }
+  free(errors);
+  return code;
+}
+
+void observations_free(struct observations *observations)
+{
+  if (!observations)
+    return;
+  free(observations->baseline);
+  free(observations->figures);
+  free(observations->outputs);
+  free(observations);
+}

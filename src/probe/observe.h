@@ -1,0 +1,50 @@
+/* What is kept of every (layer, sequence, head) of a forward pass, and the rows of the screen made
+ * of it. Figures are kept per sequence and summed in sequence order in double, so the order in
+ * which they come in, threads, chunks and shards cannot change a bit of the result. */
+#ifndef ATTEST_PROBE_OBSERVE_H
+#define ATTEST_PROBE_OBSERVE_H
+
+#include "base/error.h"
+#include "base/protocol.h"
+#include "base/threads.h"
+#include "probe/batch.h"
+#include "probe/head.h"
+
+#include <stdint.h>
+
+struct observations;
+
+/* Bytes that observations_create takes; UINT64_MAX when that overflows. */
+uint64_t observations_bytes(const struct protocol *protocol, int n_layers, int n_heads,
+                            int head_dim);
+
+/* `batch` is that of the protocol and must outlive the observations. Owner: the caller,
+ * observations_free. Errors: EXIT_INPUT: an empty model, baseline positions out of range;
+ * EXIT_RUN: no memory. */
+int observations_create(const struct protocol *protocol, const struct batch *batch, int n_layers,
+                        int n_heads, int head_dim, struct observations **observations,
+                        struct error *error);
+
+/* Adds what one head does at the last position of one sequence: attention_row[seq_len], the
+ * softmax weights of that query, and head_output[head_dim], the head's part of the input of the
+ * output projection (kept for the first min(pr_n, n) sequences). Each (layer, sequence, head) is
+ * added once; distinct ones may be added concurrently and in any order.
+ * Kept per sequence, in double: the weight at b's position, T-2, ab, 0 and T-1; the sum of those at
+ * T-3, T-4, T-5, T-6 in this order / 4; the sum over the baseline positions as drawn / their
+ * number. */
+void observations_add(struct observations *observations, int layer, int64_t sequence, int head,
+                      const float *attention_row, const float *head_output);
+
+/* The rows of all heads to rows[n_layers * n_heads], layer by layer. Means are sums in sequence
+ * order from +0 / their number: of the induction and duplicate-token figures over the valid
+ * sequences (0 when none is valid), of the others and the baseline over all; selectivity = mean /
+ * max(baseline, 1e-8); pr = participation_ratio of the head outputs. Heads are spread over the
+ * threads. Errors: EXIT_RUN, of the first head that has one: an observation that is missing or not
+ * finite (layer, head and sequence are named), singular values, no memory. */
+int observations_finish(const struct observations *observations, struct threads *threads,
+                        struct head_row *rows, struct error *error);
+
+/* NULL is allowed. */
+void observations_free(struct observations *observations);
+
+#endif

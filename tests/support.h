@@ -1,0 +1,34 @@
+/* Helpers shared by the test programs. Tests run from the project's root. */
+#ifndef ATTEST_TESTS_SUPPORT_H
+#define ATTEST_TESTS_SUPPORT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/error.h"
+
+/* A fresh directory for this process, removed with all it holds at exit. The string stays valid. */
+const char *support_directory(void);
+
+/* "<support_directory()>/name" in one of eight rotating static buffers. */
+const char *support_path(const char *name);
+
+/* Writes a file; fails the test when that is not possible. */
+void support_write(const char *path, const void *data, size_t size);
+
+/* Reads a whole file, zero-terminated, free(); fails the test when that is not possible. */
+char *support_read(const char *path, size_t *size);
+
+/* Runs a program (argv[0] a path, NULL at the end; the environment variable ATTEST_RUN, if set, is
+ * a launcher put in front, for foreign architectures). Returns the exit code, 128 + signal if it
+ * was killed. Standard output and error go to *out and *err (free(), each may be NULL). */
+int support_run(const char *const *argv, char **out, char **err);
+
+/* Asserts that `error` holds this code and one clear line containing `words`. */
+void support_assert_error(const struct error *error, int code, const char *words);
+
+#endif

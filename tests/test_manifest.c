@@ -1,0 +1,408 @@
+/* Digests, manifests with every kind of defect, and the verification of pinned files. */
+#define _GNU_SOURCE
+#include "support.h"
+
+#include "base/file.h"
+#include "base/text.h"
+#include "checkpoint/manifest.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define EMPTY_SHA "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+#define EMPTY_XXH "99aa06d3014798d86001c324468d497f"
+#define ABC_SHA "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+#define PIN "\"bytes\": 0, \"sha256\": \"" EMPTY_SHA "\", \"xxh3_128\": \"" EMPTY_XXH "\""
+#define FILE_A "{\"path\": \"a.bin\", " PIN "}"
+
+static const char good[] =
+    "{\"format\": 1, \"model\": \"m\", \"family\": \"olmo\", \"kind\": \"trained\",\n"
+    "\"source\": \"s\", \"caveat\": \"\", \"checkpoints\": \"c.tar\",\n"
+    "\"container\": {" PIN "},\n"
+    "\"protocol\": {\"n\": 500, \"seq_len\": 64, \"vocab\": [1, 97], \"seed\": 42,\n"
+    " \"pr_n\": 500, \"baseline_n\": 50, \"bos\": null},\n"
+    "\"golden\": \"../golden/m\",\n"
+    "\"published\": {\"directory\": \"../p\", \"class_agreement\": 0.95,\n"
+    " \"selectivity_error\": 0.05, \"selectivity_share\": 1, \"pr_error\": 0.25,\n"
+    " \"pr_share\": 0, \"claims\": true},\n"
+    "\"revisions\": [\n"
+    "{\"name\": \"r0\", \"step\": 0, \"tokens\": 0.0, \"directory\": \"m/r0\", \"files\": [" FILE_A
+    "]},\n"
+    "{\"name\": \"r1\", \"step\": 7, \"tokens\": 0.5, \"directory\": \"\", \"files\": [" FILE_A
+    "]}]}";
+
+/* `text` with the first `from` replaced by `to`; free(). */
+static char *replaced(const char *text, const char *from, const char *to)
+{
+  char *out;
+  const char *at = strstr(text, from);
+  if (!at)
+    fail_msg("\"%s\" is not in the text", from);
+  assert_true(asprintf(&out, "%.*s%s%s", (int)(at - text), text, to, at + strlen(from)) > 0);
+  return out;
+}
+
+static void test_digests(void **state)
+{
+  struct error error = {0};
+  struct digest digest;
+  char hex[33];
+  (void)state;
+  assert_int_equal(digest_of("", 0, &digest, &error), 0);
+  assert_string_equal(digest.sha256, EMPTY_SHA);
+  assert_string_equal(digest.xxh3_128, EMPTY_XXH);
+  assert_int_equal(digest_of("abc", 3, &digest, &error), 0);
+  assert_string_equal(digest.sha256, ABC_SHA);
+  size_t size = ((size_t)1 << 20) + 13; /* several pieces and a short one */
+  char *bytes = malloc(size);
+  assert_non_null(bytes);
+  memset(bytes, 'a', size);
+  digest_xxh3(bytes, size, hex);
+  assert_int_equal(digest_of(bytes, size, &digest, &error), 0);
+  assert_string_equal(digest.xxh3_128, hex);
+  free(bytes);
+}
+
+static void test_good_manifest(void **state)
+{
+  struct error error = {0};
+  struct manifest m;
+  char hex[33];
+  (void)state;
+  assert_int_equal(manifest_parse("a/b/m.json", good, strlen(good), &m, &error), 0);
+  digest_xxh3(good, strlen(good), hex);
+  assert_string_equal(m.digest, hex);
+  assert_string_equal(m.family, "olmo");
+  assert_string_equal(m.checkpoints, "a/b/c.tar");
+  assert_string_equal(m.golden, "a/b/../golden/m");
+  assert_string_equal(m.published.directory, "a/b/../p");
+  assert_true(m.has_container && m.published.claims);
+  assert_string_equal(m.container.path, m.checkpoints);
+  assert_true(m.protocol.vocab_lo == 1 && m.protocol.vocab_hi == 97 && m.protocol.bos == -1);
+  assert_true(m.published.pr_error == 0.25 && m.published.pr_share == 0);
+  assert_int_equal(m.revision_count, 2);
+  assert_int_equal(m.revisions[1].step, 7);
+  assert_true(m.revisions[1].tokens == 0.5);
+  assert_string_equal(m.revisions[0].files[0].digest.sha256, EMPTY_SHA);
+  char *path = manifest_revision_path(&m, &m.revisions[0], NULL, &error);
+  assert_string_equal(path, "a/b/c.tar/m/r0");
+  free(path);
+  path = manifest_revision_path(&m, &m.revisions[0], "Makefile", &error);
+  assert_string_equal(path, "Makefile:m/r0");
+  free(path);
+  path = manifest_revision_path(&m, &m.revisions[1], "Makefile", &error);
+  assert_string_equal(path, "Makefile:");
+  free(path);
+  path = manifest_revision_path(&m, &m.revisions[1], "tests", &error);
+  assert_string_equal(path, "tests");
+  free(path);
+  manifest_free(&m);
+}
+
+static void test_defects(void **state)
+{
+  static const struct {
+    const char *from, *to, *words;
+  } cases[] = {
+      {"{\"format\"", "[\"format\"", "line 1"},
+      {"\"format\": 1", "\"format\": 2", "\"format\" is 2"},
+      {"\"format\": 1,", "", "\"format\" is missing"},
+      {"\"format\": 1", "\"format\": 1, \"extra\": 1", "unknown key \"extra\""},
+      {"\"model\": \"m\"", "\"model\": \"a/b\"", "\"model\" is \"a/b\""},
+      {"\"model\": \"m\"", "\"model\": 5", "\"model\" is wrong"},
+      {"\"model\": \"m\"", "\"model\": \"m\", \"model\": \"m\"", "duplicate"},
+      {"\"family\": \"olmo\",", "", "\"family\" is missing"},
+      {"trained", "imagined", "\"kind\" is \"imagined\""},
+      {"trained", "published", "no \"family\" and no \"protocol\""},
+      {"\"source\": \"s\"", "\"source\": \"\"", "\"source\" must say"},
+      {"\"source\": \"s\"", "\"source\": \"a\\nb\"", "one line"},
+      {"\"caveat\": \"\",", "", "\"caveat\" is missing"},
+      {"c.tar", "", "relative to the manifest"},
+      {"c.tar", "/c.tar", "relative to the manifest"},
+      {"{\"bytes\": 0", "{\"bytes\": -1", "container: \"bytes\" is -1"},
+      {"{\"bytes\": 0", "{\"x\": 1, \"bytes\": 0", "container: unknown key \"x\""},
+      {"e3b0", "E3B0", "64 lower-case hex digits"},
+      {"e3b0", "e3b", "64 lower-case hex digits"},
+      {"99aa", "99aag", "32 lower-case hex digits"},
+      {"{\"n\": 500", "{\"n\": 0", "protocol: \"n\" is 0"},
+      {"{\"n\": 500", "{\"n\": 10000001", "\"n\" is 10000001"},
+      {"{\"n\": 500", "{\"n\": 5e2", "\"n\" is wrong"},
+      {"{\"n\": 500", "{\"n\": 99999999999999999999", "too big"},
+      {"{\"n\": 500", "{\"m\": 500", "protocol: unknown key \"m\""},
+      {"\"seq_len\": 64", "\"seq_len\": 1", "\"seq_len\" is 1"},
+      {"\"seq_len\": 64", "\"seq_len\": 1000001", "\"seq_len\" is 1000001"},
+      {"[1, 97]", "[97, 97]", "\"vocab\" must be"},
+      {"[1, 97]", "[-1, 97]", "\"vocab\" must be"},
+      {"[1, 97]", "[1, 2147483649]", "\"vocab\" must be"},
+      {"[1, 97]", "[1, 97, 98]", "\"vocab\" must be"},
+      {"[1, 97]", "[1, 9.7]", "\"vocab\" must be"},
+      {"\"seed\": 42", "\"seed\": -1", "\"seed\" is -1"},
+      {"\"seed\": 42", "\"seed\": 4294967296", "\"seed\" is 4294967296"},
+      {"\"pr_n\": 500", "\"pr_n\": 0", "\"pr_n\" is 0"},
+      {"\"baseline_n\": 50", "\"baseline_n\": 0", "\"baseline_n\" is 0"},
+      {"\"bos\": null", "\"bos\": -1", "\"bos\" is -1"},
+      {"\"../golden/m\"", "\"/golden\"", "\"golden\" must be a path relative"},
+      {"\"../p\"", "null", "published: \"directory\" is wrong"},
+      {"0.95", "1.5", "\"class_agreement\" is 1.5"},
+      {"\"selectivity_error\": 0.05", "\"selectivity_error\": 0", "\"selectivity_error\" must be"},
+      {"\"pr_error\": 0.25", "\"pr_error\": -1", "\"pr_error\" is -1"},
+      {"\"pr_share\": 0", "\"pr_share\": \"0\"", "\"pr_share\" is wrong"},
+      {"\"claims\": true", "\"claims\": 1", "\"claims\" is wrong"},
+      {"\"claims\": true", "\"claims\": true, \"x\": 1", "published: unknown key \"x\""},
+      {"\"revisions\": [", "\"revisions\": [], \"x\": [", "unknown key \"x\""},
+      {"\"revisions\": [", "\"revisions\": [1,", "revisions[0]: must be an object"},
+      {"\"name\": \"r1\"", "\"name\": \"r0\"", "revision \"r0\" is listed twice"},
+      {"\"name\": \"r1\"", "\"name\": \"..\"", "revisions[1]: \"name\" is \"..\""},
+      {"\"name\": \"r1\"", "\"name\": \"r1\", \"x\": 1", "revisions[1]: unknown key \"x\""},
+      {"\"step\": 7", "\"step\": 0", "\"r1\" (step 0, 0.5 tokens) must come after"},
+      {"\"step\": 7", "\"step\": -7", "\"step\" is -7"},
+      {"\"tokens\": 0.0", "\"tokens\": 0.6", "must come after"},
+      {"\"tokens\": 0.0", "\"tokens\": -0.1", "\"tokens\" is -0.1"},
+      {"\"tokens\": 0.0", "\"tokens\": 1e400", "line"},
+      {"m/r0", "m/../r0", "plain names joined"},
+      {"m/r0", "/m", "plain names joined"},
+      {"m/r0", "m/", "plain names joined"},
+      {"m/r0", "m//r0", "plain names joined"},
+      {"[{\"path\"", "[], \"x\": [{\"path\"", "unknown key \"x\""},
+      {FILE_A, "", "\"files\" has 0 entries, must have 1 to 10000"},
+      {"[{\"path\"", "[3, {\"path\"", "files[0]: must be an object"},
+      {"[{\"path\"", "[" FILE_A ", {\"path\"", "file \"a.bin\" is listed twice"},
+      {"a.bin", "../a.bin", "files[0]: \"path\" is \"../a.bin\""},
+      {"{\"path\": \"a.bin\"", "{\"path\": \"a.bin\", \"x\": 1", "files[0]: unknown key \"x\""},
+  };
+  (void)state;
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct error error = {0};
+    struct manifest m;
+    char *text = replaced(good, cases[i].from, cases[i].to);
+    if (manifest_parse("m.json", text, strlen(text), &m, &error) != EXIT_INPUT)
+      fail_msg("%s -> %s was not refused", cases[i].from, cases[i].to);
+    support_assert_error(&error, EXIT_INPUT, cases[i].words);
+    support_assert_error(&error, EXIT_INPUT, "m.json: ");
+    free(text);
+  }
+}
+
+static void test_hostile_files(void **state)
+{
+  struct error error = {0};
+  struct manifest m;
+  const char *path = support_path("hostile.json");
+  (void)state;
+  for (size_t cut = 0; cut < strlen(good); cut++)
+    assert_int_equal(manifest_parse("m", good, cut, &m, &error), EXIT_INPUT);
+  assert_int_equal(manifest_load(path, &m, &error), EXIT_INPUT);
+  support_assert_error(&error, EXIT_INPUT, "cannot be opened");
+  assert_int_equal(mkfifo(path, 0600), 0);
+  assert_int_equal(manifest_load(path, &m, &error), EXIT_INPUT);
+  support_assert_error(&error, EXIT_INPUT, "not a regular file");
+  assert_int_equal(unlink(path), 0);
+  support_write(path, "{", 1);
+  assert_int_equal(truncate(path, (16 << 20) + 1), 0);
+  assert_int_equal(manifest_load(path, &m, &error), EXIT_INPUT);
+  support_assert_error(&error, EXIT_INPUT, "more than the 16777216 allowed");
+}
+
+#define CONFIG "{}"
+#define WEIGHTS "pretended tensors"
+static char root[256];
+
+static const char *at(const char *revision, const char *file)
+{
+  static char path[600];
+  snprintf(path, sizeof path, "%s/%s/%s", root, revision, file);
+  return path;
+}
+
+static void add_pin(struct text *text, const char *name, const char *data)
+{
+  struct error error;
+  struct digest digest;
+  assert_int_equal(digest_of(data, strlen(data), &digest, &error), 0);
+  text_add(text, "{\"path\": \"%s\", \"bytes\": %zu, \"sha256\": \"%s\", \"xxh3_128\": \"%s\"}",
+           name, strlen(data), digest.sha256, digest.xxh3_128);
+}
+
+/* Folders r0 and r1 with a config and weights each, freshly written, and their manifest. */
+static void make_pinned(struct manifest *m)
+{
+  static int number;
+  struct text text = {0};
+  struct error error = {0};
+  char path[300];
+  snprintf(root, sizeof root, "%s/pinned%d", support_directory(), number++);
+  snprintf(path, sizeof path, "%s.json", root);
+  assert_int_equal(mkdir(root, 0700), 0);
+  text_add(&text,
+           "{\"format\": 1, \"model\": \"m\", \"kind\": \"trained\", \"family\": \"olmo\", "
+           "\"source\": \"s\", \"caveat\": \"\", \"checkpoints\": \"%s\", \"protocol\": {\"n\": 1, "
+           "\"seq_len\": 64, \"vocab\": [1, 97], \"seed\": 1, \"pr_n\": 1, \"baseline_n\": 1}, "
+           "\"revisions\": [",
+           strrchr(root, '/') + 1);
+  for (int i = 0; i < 2; i++) {
+    char name[8], weights[64];
+    snprintf(name, sizeof name, "r%d", i);
+    snprintf(weights, sizeof weights, WEIGHTS " %d", i);
+    assert_int_equal(mkdir(at(name, ""), 0700), 0);
+    support_write(at(name, "config.json"), CONFIG, strlen(CONFIG));
+    support_write(at(name, "model.safetensors"), weights, strlen(weights));
+    text_add(&text, "%s{\"name\": \"%s\", \"step\": %d, \"tokens\": 0, \"directory\": \"%s\", ",
+             i ? ", " : "", name, i, name);
+    text_add(&text, "\"files\": [");
+    add_pin(&text, "config.json", CONFIG);
+    text_add(&text, ", ");
+    add_pin(&text, "model.safetensors", weights);
+    text_add(&text, "]}");
+  }
+  text_add(&text, "]}");
+  support_write(path, text.data, text.length);
+  text_free(&text);
+  if (manifest_load(path, m, &error))
+    fail_msg("%s", error.text);
+}
+
+static char last_line[1024];
+
+static void remember(void *context, const char *line)
+{
+  (void)context;
+  assert_null(strchr(line, '\n'));
+  snprintf(last_line, sizeof last_line, "%s", line);
+}
+
+/* Verifies; with `words` expects exactly one finding that contains them. */
+static void check_verify(const struct manifest *m, const char *override,
+                         const struct manifest_revision *only, const char *words)
+{
+  struct error error = {0};
+  size_t failures = 99;
+  *last_line = 0;
+  if (manifest_verify(m, override, only, remember, NULL, &failures, &error))
+    fail_msg("%s", error.text);
+  if (failures != (words != NULL) || (words && !strstr(last_line, words)))
+    fail_msg("expected \"%s\", got %zu findings, the last: %s", words, failures, last_line);
+}
+
+static void test_verify(void **state)
+{
+  struct manifest m;
+  (void)state;
+  make_pinned(&m);
+  check_verify(&m, NULL, NULL, NULL);
+  support_write(at("r0", "model.safetensors"), "Pretended tensors 0", 19);
+  check_verify(&m, NULL, NULL, "r0/model.safetensors: sha256 ");
+  check_verify(&m, NULL, &m.revisions[0], "expected ");
+  check_verify(&m, NULL, &m.revisions[1], NULL);
+  support_write(at("r0", "model.safetensors"), "short", 5);
+  check_verify(&m, NULL, NULL, "r0/model.safetensors: 5 bytes, expected 19; fetch");
+  assert_int_equal(unlink(at("r0", "model.safetensors")), 0);
+  check_verify(&m, NULL, NULL, "r0/model.safetensors: missing; fetch");
+  assert_int_equal(mkfifo(at("r0", "model.safetensors"), 0600), 0);
+  check_verify(&m, NULL, NULL, "r0/model.safetensors: not a regular file");
+  manifest_free(&m);
+}
+
+static void test_verify_pins(void **state)
+{
+  struct error error = {0};
+  struct manifest m;
+  size_t failures;
+  (void)state;
+  make_pinned(&m);
+  m.revisions[1].files[0].digest.xxh3_128[0] ^= 1;
+  check_verify(&m, NULL, NULL, "r1/config.json: xxh3_128 ");
+  m.revisions[1].files[0].digest.xxh3_128[0] ^= 1;
+  assert_int_equal(unlink(at("r1", "config.json")), 0);
+  assert_int_equal(unlink(at("r1", "model.safetensors")), 0);
+  assert_int_equal(rmdir(at("r1", "")), 0);
+  check_verify(&m, NULL, NULL, "/r1: there is no such directory");
+  check_verify(&m, NULL, &m.revisions[0], NULL);
+  m.has_container = true;
+  m.container.path = strdup(at("r0", "config.json"));
+  m.container.bytes = 2;
+  strcpy(m.container.digest.sha256, EMPTY_SHA);
+  check_verify(&m, NULL, &m.revisions[0], NULL);
+  check_verify(&m, root, NULL, "/r1: there is no such directory");
+  m.revision_count = 1;
+  check_verify(&m, NULL, NULL, "config.json: sha256 ");
+  m.revision_count = 2;
+  int status = manifest_verify(&m, "/absent", NULL, remember, NULL, &failures, &error);
+  assert_int_equal(status, EXIT_INPUT);
+  support_assert_error(&error, EXIT_INPUT, "/absent: the checkpoints of ");
+  manifest_free(&m);
+}
+
+static void test_verify_duplicates(void **state)
+{
+  struct manifest m;
+  (void)state;
+  make_pinned(&m);
+  m.revisions[1].files[1].digest = m.revisions[0].files[1].digest;
+  support_write(at("r1", "model.safetensors"), WEIGHTS " 0", strlen(WEIGHTS) + 2);
+  check_verify(&m, NULL, NULL, "\"r0\" and \"r1\" pin the same tensor files");
+  check_verify(&m, NULL, &m.revisions[0], "\"r0\" and \"r1\" pin the same tensor files");
+  manifest_free(&m);
+}
+
+/* The pinned files are right, but a file beside them is what would be read. */
+static void test_verify_unpinned(void **state)
+{
+  static const char index[] = "{\"weight_map\": {\"a\": \"other.safetensors\"}}";
+  struct manifest m;
+  (void)state;
+  make_pinned(&m);
+  assert_int_equal(rename(at("r1", "model.safetensors"), support_path("moved")), 0);
+  assert_int_equal(rename(support_path("moved"), at("r1", "shard.safetensors")), 0);
+  strcpy(m.revisions[1].files[1].path, "shard.safetensors");
+  check_verify(&m, NULL, NULL, "neither model.safetensors nor");
+  support_write(at("r1", "model.safetensors"), "x", 1);
+  check_verify(&m, NULL, NULL, "model.safetensors would be read but is not pinned");
+  assert_int_equal(unlink(at("r1", "model.safetensors")), 0);
+  support_write(at("r1", "model.safetensors.index.json"), index, strlen(index));
+  struct error error = {0};
+  size_t failures;
+  assert_int_equal(manifest_verify(&m, NULL, NULL, remember, NULL, &failures, &error), 0);
+  assert_int_equal(failures, 2); /* the index and the shard it names */
+  assert_non_null(strstr(last_line, "other.safetensors would be read but is not pinned"));
+  manifest_free(&m);
+}
+
+/* The manifests of this project: pins, container and all revisions hold. */
+static void test_own_manifests(void **state)
+{
+  static const char *const paths[] = {"manifests/nursery-gpt_neox.json",
+                                      "manifests/nursery-olmo.json", "manifests/nursery-olmoe.json",
+                                      "manifests/published.json"};
+  (void)state;
+  for (size_t i = 0; i < 4; i++) {
+    struct error error = {0};
+    struct manifest m;
+    if (manifest_load(paths[i], &m, &error))
+      fail_msg("%s", error.text);
+    assert_int_equal(m.revision_count, i < 3 ? 10 : 3);
+    check_verify(&m, NULL, i < 3 ? &m.revisions[9] : NULL, NULL);
+    if (i == 0)
+      check_verify(&m, NULL, NULL, NULL);
+    manifest_free(&m);
+  }
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_digests),
+      cmocka_unit_test(test_good_manifest),
+      cmocka_unit_test(test_defects),
+      cmocka_unit_test(test_hostile_files),
+      cmocka_unit_test(test_verify),
+      cmocka_unit_test(test_verify_pins),
+      cmocka_unit_test(test_verify_duplicates),
+      cmocka_unit_test(test_verify_unpinned),
+      cmocka_unit_test(test_own_manifests),
+  };
+  return cmocka_run_group_tests_name("manifest", tests, NULL, NULL);
+}
