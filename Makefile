@@ -67,14 +67,111 @@ $(BUILD)/tests/%: $(BUILD)/tests/test_%.o $(BUILD)/tests/support.o $(LIB)
 .SECONDARY:
 .PHONY: all
 
-# --- the two commands of the README -------------------------------------------------------------------------
+# The two commands of the README. Each installs what is missing, builds and runs.
 
-# make reproduce: a verdict per claim and the trained checkpoints against their goldens.
-reproduce: $(BUILD)/attest
+reproduce:
+	@$(MAKE) --no-print-directory installed
+	@$(MAKE) --no-print-directory $(BUILD)/attest
 	$(RUN) $(BUILD)/attest reproduce --work $(BUILD)/reproduce
 
-# make test: every test program, from the project's root; stops at the first that fails.
-test: $(BUILD)/attest $(foreach t,$(TESTS),$(BUILD)/tests/$(t))
-	@for t in $(TESTS); do echo "== $$t"; ATTEST=$(BUILD)/attest ATTEST_RUN="$(RUN)" $(RUN) $(BUILD)/tests/$$t || exit 1; done
+# Every test program, from the project's root; stops at the first that fails.
+test:
+	@$(MAKE) --no-print-directory installed
+	@$(MAKE) --no-print-directory $(BUILD)/attest $(foreach t,$(TESTS),$(BUILD)/tests/$(t))
+	@for t in $(TESTS); do \
+	  echo "== $$t ($(CC), $(ARCH)$(if $(filter 1,$(SANITIZE)),$(comma) ASan and UBSan))"; \
+	  ATTEST=$(BUILD)/attest ATTEST_RUN="$(RUN)" $(RUN) $(BUILD)/tests/$$t || exit 1; \
+	done
+comma := ,
 
-.PHONY: reproduce test
+# The same tests with clang, with sanitizers, and for NEON under emulation.
+test-clang:
+	@$(MAKE) --no-print-directory CC=clang BUILD=$(BUILD)-clang test
+test-asan:
+	@$(MAKE) --no-print-directory CC=clang SANITIZE=1 BUILD=$(BUILD)-asan test
+test-neon: deps-neon
+	@$(MAKE) --no-print-directory ARCH=aarch64 CC=aarch64-linux-gnu-gcc BUILD=$(BUILD)-neon \
+	  RUN="qemu-aarch64-static -L /" test
+
+# What must be installed: Debian packages and nothing else.
+PACKAGES := gcc libc6-dev make libsleef-dev libxxhash-dev libarchive-dev libjansson-dev libssl-dev \
+            libcmocka-dev
+PACKAGES_DEV := clang clang-format libclang-rt-14-dev lld
+PACKAGES_NEON := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static libc6-dev:arm64 \
+            libsleef-dev:arm64 libxxhash-dev:arm64 libarchive-dev:arm64 libjansson-dev:arm64 \
+            libssl-dev:arm64 libcmocka-dev:arm64
+ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
+APT  := $(ROOT) env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300
+
+installed:
+	@dpkg -s $(PACKAGES) >/dev/null 2>&1 || $(MAKE) --no-print-directory deps
+deps:
+	$(APT) update
+	$(APT) install -y --no-install-recommends $(PACKAGES)
+deps-dev: deps
+	$(APT) install -y --no-install-recommends $(PACKAGES_DEV)
+deps-neon:
+	@dpkg -s $(PACKAGES_NEON) >/dev/null 2>&1 || { \
+	  $(ROOT) dpkg --add-architecture arm64 && $(APT) update && \
+	  $(APT) install -y --no-install-recommends $(PACKAGES_NEON); }
+
+SOURCES = $(shell git ls-files '*.c' '*.h')
+format:
+	clang-format -i $(SOURCES)
+format-check:
+	clang-format --dry-run -Werror $(SOURCES)
+	@awk 'length > 100 { print FILENAME ":" FNR ": longer than 100 columns"; bad = 1 } END { exit bad }' \
+	  $(SOURCES)
+
+clean:
+	rm -rf $(BUILD) $(BUILD)-clang $(BUILD)-asan $(BUILD)-neon $(BUILD)-fuzz
+
+.PHONY: reproduce test test-clang test-asan test-neon installed deps deps-dev deps-neon format \
+        format-check clean
+
+# --- fuzzing: libFuzzer with ASan and UBSan, clang only ------------------------------------------------------
+
+# make fuzz: every tests/fuzz/fuzz_*.c for FUZZ_SECONDS, two at a time, from the seed corpus; fails on any finding.
+# make fuzz-seeds: every target once over its seeds, as a regression test.
+FUZZ         := $(BUILD)-fuzz
+FUZZ_CC      ?= clang
+FUZZ_SECONDS ?= 600
+FUZZ_FLAGS   := -std=gnu11 $(WARN) -Isrc -Isimd -pthread -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
+FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_BINS    := $(FUZZ_TARGETS:%=$(FUZZ)/%)
+FUZZ_OBJECTS := $(patsubst %.c,$(FUZZ)/%.o,$(LIB_SRC))
+FUZZ_LIMITS  := -timeout=10 -rss_limit_mb=4096
+
+$(FUZZ)/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  $(FUZZ_CC) (fuzz) $<"
+	@$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link,address,undefined \
+	  $(if $(filter simd/%,$<),$(call isa_flags,$<)) $(CONTRACT) -MMD -MP -c -o $@ $<
+
+$(FUZZ_BINS): $(FUZZ)/%: $(FUZZ)/tests/fuzz/fuzz_%.o $(FUZZ_OBJECTS)
+	@echo "  link $@"
+	@$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer,address,undefined -o $@ $^ $(LDLIBS)
+
+-include $(shell find $(FUZZ) -name '*.d' 2>/dev/null)
+
+# A run works on a copy of the seeds, so that what the fuzzer adds stays in the build tree.
+$(FUZZ_TARGETS:%=fuzz-run-%): fuzz-run-%: $(FUZZ)/%
+	@rm -rf $(FUZZ)/runs/$* && mkdir -p $(FUZZ)/runs/$*/corpus
+	@cp tests/fuzz/corpus/$*/* $(FUZZ)/runs/$*/corpus
+	@echo "  fuzz $*: $(FUZZ_SECONDS) s"
+	@if $< -max_total_time=$(FUZZ_SECONDS) -max_len=8192 $(FUZZ_LIMITS) -print_final_stats=1 \
+	  -artifact_prefix=$(FUZZ)/runs/$*/ $(FUZZ)/runs/$*/corpus >$(FUZZ)/runs/$*/log 2>&1; \
+	then grep -h -e 'Done ' $(FUZZ)/runs/$*/log | sed 's/^/  fuzz $*: /'; \
+	else tail -n 60 $(FUZZ)/runs/$*/log; echo "  fuzz $*: FOUND SOMETHING, see $(FUZZ)/runs/$*"; exit 1; fi
+
+fuzz: $(FUZZ_BINS)
+	@$(MAKE) --no-print-directory -k -j2 $(FUZZ_TARGETS:%=fuzz-run-%)
+	@echo "  fuzz: $(FUZZ_TARGETS): nothing found"
+
+fuzz-seeds: $(FUZZ_BINS)
+	@for t in $(FUZZ_TARGETS); do echo "== seeds of $$t"; \
+	  $(FUZZ)/$$t $(FUZZ_LIMITS) -artifact_prefix=$(FUZZ)/ tests/fuzz/corpus/$$t/* >$(FUZZ)/seeds.log 2>&1 || \
+	  { cat $(FUZZ)/seeds.log; exit 1; }; done
+
+.PHONY: fuzz fuzz-seeds $(FUZZ_TARGETS:%=fuzz-run-%)
+# --- end of fuzzing -----------------------------------------------------------------------------------------

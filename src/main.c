@@ -23,14 +23,14 @@ static const struct {
 
 #define COMMANDS (sizeof commands / sizeof *commands)
 
-static void help(FILE *out)
+static void help(void)
 {
-  fprintf(out, "attest " ATTEST_VERSION ": published claims about attention circuits, checked to "
-               "the bit\n\nUsage: attest COMMAND [OPTIONS]; each COMMAND has --help\n\n");
+  printf("attest " ATTEST_VERSION ": published claims about attention circuits, checked to "
+         "the bit\n\nUsage: attest COMMAND [OPTIONS]; each COMMAND has --help\n\n");
   for (size_t i = 0; i < COMMANDS; i++)
-    fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
-  fprintf(out, "\nExit codes: 0 all held, 1 a check failed, 2 bad usage or input, 3 could not "
-               "run.\n");
+    printf("  %-10s %s\n", commands[i].name, commands[i].summary);
+  printf("\nExit codes: 0 all held, 1 a check failed, 2 bad usage or input, 3 could not "
+         "run.\n");
 }
 
 /* Results that did not reach standard output are not results. */
@@ -50,11 +50,11 @@ int main(int argc, char **argv)
   signal(SIGXFSZ, SIG_IGN); /* and so does a file size limit */
   file_install_bus_handler();
   if (argc < 2) {
-    help(stderr);
+    fprintf(stderr, "attest: the command is missing; see attest --help\n");
     return EXIT_INPUT;
   }
   if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
-    help(stdout);
+    help();
     return finish(EXIT_HELD);
   }
   if (strcmp(argv[1], "--version") == 0) {

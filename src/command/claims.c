@@ -118,6 +118,8 @@ int command_claims(int argc, char **argv, struct error *error)
     return error->code;
   if (used == 0)
     return error_set(error, EXIT_INPUT, "claims: DIR is missing; see --help");
+  if (common_options_check(&common, error))
+    return error->code;
   struct loaded *loaded = calloc(1, sizeof *loaded);
   int status = loaded ? 0 : error_set(error, EXIT_RUN, "claims: out of memory");
   for (size_t i = 0; i < used && !status; i++)

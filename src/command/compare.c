@@ -53,6 +53,8 @@ int command_compare(int argc, char **argv, struct error *error)
     return error->code;
   if (used != 2)
     return error_set(error, EXIT_INPUT, "compare: needs two trajectories; see --help");
+  if (common_options_check(&common, error))
+    return error->code;
   if (file_is_directory(paths[0]) != file_is_directory(paths[1]))
     return error_set(error, EXIT_INPUT, "compare: one is a directory and the other is a file");
   if (file_is_directory(paths[0]) ? compare_directories(paths[0], paths[1], &difference, error)
@@ -62,11 +64,12 @@ int command_compare(int argc, char **argv, struct error *error)
   if (common.json) {
     json_t *all = json_pack("{s:s, s:s, s:b, s:s}", "a", paths[0], "b", paths[1], "equal",
                             !difference.found, "difference", difference.where);
-    if (json_write(common.json, all, error))
-      error->code = EXIT_RUN;
+    int status = all ? json_write(common.json, all, error)
+                     : error_set(error, EXIT_RUN, "%s: out of memory or a path that is not UTF-8",
+                                 common.json);
     json_decref(all);
-    if (error->code)
-      return error->code;
+    if (status)
+      return status;
   }
   if (!common.quiet && !to_stdout)
     printf("%s\n", difference.found ? difference.where : "equal to the bit");

@@ -93,8 +93,7 @@ int command_reproduce(int argc, char **argv, struct error *error)
     return error_set(error, EXIT_INPUT,
                      "%s: not found; run from the project's folder or name a manifest",
                      embedded[0]);
-  if ((o.common.json && file_check_writable(o.common.json, error)) ||
-      runtime_start(&o.common, &runtime, error))
+  if (runtime_start(&o.common, &runtime, error))
     return error->code;
   struct reproduction r = {.runtime = &runtime,
                            .checkpoints = o.checkpoints,

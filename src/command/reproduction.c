@@ -21,7 +21,8 @@ struct pass {
   struct workdir work;
   struct trajectory *trajectories; /* one of a screened model, several of published tables */
   size_t count;
-  json_t *json; /* this manifest's object */
+  size_t unpinned; /* findings of the verification: what was read is not what was pinned */
+  json_t *json;    /* this manifest's object */
 };
 
 static void say(const struct pass *pass, const char *format, ...)
@@ -52,8 +53,10 @@ static void fail_line(void *context, const char *line)
 static int verify(struct pass *pass, const struct manifest_revision *only, struct error *error)
 {
   size_t failures;
-  return manifest_verify(&pass->manifest, pass->all->checkpoints, only, fail_line, pass, &failures,
-                         error);
+  int status = manifest_verify(&pass->manifest, pass->all->checkpoints, only, fail_line, pass,
+                               &failures, error);
+  pass->unpinned += failures;
+  return status;
 }
 
 static bool is_tables(const struct manifest *manifest)
@@ -94,11 +97,27 @@ static int obtain(struct pass *pass, const struct manifest_revision *m, struct r
   int status =
       path ? screening_run(path, &screening, pass->all->runtime, revision, error) : error->code;
   free(path);
-  if (!status && workdir_store(&pass->work, m->name, revision, error)) {
+  /* What is not as pinned must not come back, unseen, as a resumed revision. */
+  if (!status && !pass->unpinned && workdir_store(&pass->work, m->name, revision, error)) {
     trajectory_revision_free(revision);
     status = error->code;
   }
   return status;
+}
+
+/* Claims look at the same head in several revisions. */
+static int check_shape(const struct pass *pass, const struct revision *revision,
+                       struct error *error)
+{
+  const struct revision *first = &pass->trajectories->revisions[0];
+  if (revision->n_layers == first->n_layers && revision->n_heads == first->n_heads)
+    return 0;
+  return error_set(
+      error, EXIT_INPUT,
+      "%s: revision %s has %d layers of %d heads, revision %s has %d of %d; a manifest "
+      "describes one model",
+      pass->manifest.path, revision->name, revision->n_layers, revision->n_heads, first->name,
+      first->n_layers, first->n_heads);
 }
 
 static int screen_revision(struct pass *pass, size_t index, struct error *error)
@@ -120,6 +139,10 @@ static int screen_revision(struct pass *pass, size_t index, struct error *error)
   char *csv = revision->name ? trajectory_format_csv(revision, &length, error) : NULL;
   if (!csv)
     return error_set(error, EXIT_RUN, "%s: out of memory", m->name);
+  if (check_shape(pass, revision, error)) {
+    free(csv);
+    return error->code;
+  }
   digest_xxh3(csv, length, hash);
   free(csv);
   say(pass, "  %-12s %s in %.1f s, trajectory hash %s\n", m->name,
@@ -148,6 +171,11 @@ static int screen(struct pass *pass, struct error *error)
     return error_set(error, EXIT_RUN, "%s: out of memory", m->path);
   if (trajectory_kind_parse(m->kind, &trajectory->kind))
     return error_set(error, EXIT_INPUT, "%s: kind \"%s\" is unknown", m->path, m->kind);
+  /* The trajectory could be written but not read again. */
+  for (size_t i = 1; i < m->revision_count; i++)
+    if (!(m->revisions[i].tokens > m->revisions[i - 1].tokens))
+      return error_set(error, EXIT_INPUT, "%s: revision %s has no more tokens than the one before",
+                       m->path, m->revisions[i].name);
   if (workdir_open(pass->all->work, m, pass->all->checkpoints, &pass->work, error))
     return error->code;
   for (size_t i = 0; i < m->revision_count; i++)
@@ -175,6 +203,10 @@ static int compare_first(struct pass *pass, struct error *error)
 {
   struct trajectory_difference difference = {0};
   bool is_first;
+  if (pass->unpinned) {
+    say(pass, "  not kept as a first run: the checkpoints are not what the manifest pins\n");
+    return 0;
+  }
   if (workdir_first(&pass->work, pass->trajectories, &is_first, &difference, error))
     return error->code;
   if (difference.found)
@@ -265,6 +297,16 @@ static int evaluate(struct pass *pass, struct error *error)
   return status;
 }
 
+static int check_update(const struct pass *pass, struct error *error)
+{
+  if (!pass->all->update_golden || !pass->unpinned)
+    return 0;
+  return error_set(error, EXIT_INPUT,
+                   "%s: golden files not written: %zu checks of its files failed; see them with "
+                   "attest verify",
+                   pass->manifest.path, pass->unpinned);
+}
+
 static int run(struct pass *pass, struct error *error)
 {
   const struct manifest *m = &pass->manifest;
@@ -283,8 +325,8 @@ static int run(struct pass *pass, struct error *error)
     if (pass->all->failures == before)
       say(pass, "  all files have their pinned size, SHA-256 and XXH3-128\n");
   }
-  if (is_tables(m) ? load_tables(pass, error)
-                   : screen(pass, error) || compare_trajectory(pass, error))
+  if ((is_tables(m) ? load_tables(pass, error) : screen(pass, error)) ||
+      check_update(pass, error) || (!is_tables(m) && compare_trajectory(pass, error)))
     return error->code;
   return evaluate(pass, error);
 }
@@ -295,7 +337,10 @@ int reproduction_run(struct reproduction *reproduction, const char *manifest_pat
   struct pass pass = {.all = reproduction};
   if (manifest_load(manifest_path, &pass.manifest, error))
     return error->code;
-  int status = run(&pass, error);
+  bool refused = reproduction->update_golden && !pass.manifest.golden;
+  int status =
+      refused ? error_set(error, EXIT_INPUT, "--update-golden: %s names no golden", manifest_path)
+              : run(&pass, error);
   if (pass.json)
     json_array_append_new(reproduction->manifests, pass.json);
   for (size_t i = 0; pass.trajectories && i < pass.manifest.revision_count; i++)

@@ -1,8 +1,18 @@
 #include "command/runtime.h"
 
+#include "base/file.h"
 #include "base/memory.h"
 
 #include <string.h>
+
+int common_options_check(const struct common_options *options, struct error *error)
+{
+  enum isa isa;
+  if ((options->isa && kernels_parse_isa(options->isa, &isa, error)) ||
+      (options->json && file_check_writable(options->json, error)))
+    return error->code;
+  return 0;
+}
 
 int runtime_start(const struct common_options *options, struct runtime *runtime,
                   struct error *error)
@@ -11,7 +21,8 @@ int runtime_start(const struct common_options *options, struct runtime *runtime,
   *runtime = (struct runtime){.quiet = options->quiet,
                               .text = !options->quiet &&
                                       !(options->json && strcmp(options->json, "-") == 0)};
-  if ((options->isa && kernels_parse_isa(options->isa, &isa, error)) ||
+  if (common_options_check(options, error) ||
+      (options->isa && kernels_parse_isa(options->isa, &isa, error)) ||
       kernels_select(isa, &runtime->kernels, error))
     return error->code;
   runtime->memory = options->memory ? options->memory : memory_available() / 4 * 3;

@@ -37,7 +37,11 @@ struct runtime {
   bool text; /* whether text goes to standard output: not quiet, and JSON does not go there */
 };
 
-/* Checks the CPU and starts the threads. Owner: the caller, runtime_stop. */
+/* Whether the instruction set is one of the names and the JSON can be written: every subcommand
+ * asks, also one that does not compute. Errors: EXIT_INPUT, EXIT_RUN. */
+int common_options_check(const struct common_options *options, struct error *error);
+
+/* Checks the options and the CPU and starts the threads. Owner: the caller, runtime_stop. */
 int runtime_start(const struct common_options *options, struct runtime *runtime,
                   struct error *error);
 void runtime_stop(struct runtime *runtime);

@@ -3,6 +3,7 @@
 #include "checkpoint/digest.h"
 #include "command/command.h"
 #include "command/screening.h"
+#include "probe/batch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,14 +22,15 @@ static int parse(int argc, char **argv, struct screen_options *o, const char **p
                  struct error *error)
 {
   const struct option_spec specs[] = {
-      {"n", OPTION_NUMBER, &o->n, 1, 10000000, "N", "sequences; default 2000"},
-      {"seq-len", OPTION_NUMBER, &o->seq_len, 2, 1000000, "T", "tokens a sequence; default 256"},
+      {"n", OPTION_NUMBER, &o->n, 1, BATCH_MAX_N, "N", "sequences; default 2000"},
+      {"seq-len", OPTION_NUMBER, &o->seq_len, 2, BATCH_MAX_SEQ_LEN, "T",
+       "tokens a sequence; default 256"},
       {"vocab", OPTION_RANGE, o->vocab, 0, INT32_MAX, "LO:HI",
        "token ids are drawn from [LO, HI); default 100:10000"},
       {"seed", OPTION_NUMBER, &o->seed, 0, UINT32_MAX, "S", "of the batch; default 42"},
-      {"pr-n", OPTION_NUMBER, &o->pr_n, 1, 10000000, "N",
+      {"pr-n", OPTION_NUMBER, &o->pr_n, 1, BATCH_MAX_N, "N",
        "sequences of the participation ratio; default 500"},
-      {"baseline-n", OPTION_NUMBER, &o->baseline_n, 1, 1000000, "N",
+      {"baseline-n", OPTION_NUMBER, &o->baseline_n, 1, BATCH_MAX_SEQ_LEN, "N",
        "baseline positions; default 50"},
       {"bos", OPTION_NUMBER, &o->bos, 0, INT32_MAX, "ID",
        "put this token at position 0; default: none, as published"},
@@ -51,6 +53,8 @@ static int parse(int argc, char **argv, struct screen_options *o, const char **p
     return error->code;
   if (used != 1)
     return error_set(error, EXIT_INPUT, "screen: MODEL_DIR is missing; see --help");
+  if (o->out && o->common.json && strcmp(o->out, "-") == 0 && strcmp(o->common.json, "-") == 0)
+    return error_set(error, EXIT_INPUT, "screen: --out and --json cannot both be standard output");
   o->screening.protocol = (struct protocol){
       (int64_t)o->n,    (int64_t)o->seq_len, (int64_t)o->vocab[0],   (int64_t)o->vocab[1],
       (int64_t)o->seed, (int64_t)o->pr_n,    (int64_t)o->baseline_n, -1};
@@ -146,7 +150,6 @@ int command_screen(int argc, char **argv, struct error *error)
     return error->code;
   /* Hours of work must not end at an output that cannot be written. */
   if ((o.out && file_check_writable(o.out, error)) ||
-      (o.common.json && file_check_writable(o.common.json, error)) ||
       (o.screening.dump && file_make_directory(o.screening.dump, error)) ||
       runtime_start(&o.common, &runtime, error))
     return error->code;

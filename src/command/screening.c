@@ -1,6 +1,5 @@
 #include "command/screening.h"
 
-#include "base/memory.h"
 #include "base/progress.h"
 #include "base/text.h"
 #include "checkpoint/checkpoint.h"
@@ -25,6 +24,8 @@ struct screen {
   struct observations *observations;
   struct dump dump;
   struct progress progress;
+  struct forward_options options;
+  struct forward_plan plan;
 };
 
 static void see_head(void *context, size_t layer, size_t sequence, size_t head,
@@ -71,12 +72,30 @@ static int check_protocol(const struct screen *s, const char *path, struct error
   return 0;
 }
 
+/* Before anything that grows with the number of sequences is allocated. */
+static int plan(struct screen *s, const char *path, struct error *error)
+{
+  const struct protocol *p = &s->screening->protocol;
+  const struct model_config *c = &s->model.config;
+  uint64_t tokens = (uint64_t)p->n * (uint64_t)p->seq_len * sizeof(int32_t);
+  s->options = (struct forward_options){
+      .kernels = s->runtime->kernels,
+      .threads = s->runtime->threads,
+      .memory = s->runtime->memory,
+      .reserved = tokens + observations_bytes(p, (int)c->layers, (int)c->heads, (int)c->head_dim),
+      .progress = see_progress,
+      .progress_context = &s->progress};
+  if (forward_plan(&s->model, (size_t)p->n, (size_t)p->seq_len, &s->options, &s->plan, error))
+    return error_prefix(error, "%s", path);
+  return 0;
+}
+
 static int prepare(struct screen *s, const char *path, struct error *error)
 {
   const struct protocol *p = &s->screening->protocol;
   const struct model_config *c = &s->model.config;
   if (checkpoint_open(path, &s->checkpoint, error) || model_load(s->checkpoint, &s->model, error) ||
-      check_protocol(s, path, error) || batch_create(p, &s->batch, error) ||
+      check_protocol(s, path, error) || plan(s, path, error) || batch_create(p, &s->batch, error) ||
       observations_create(p, &s->batch, (int)c->layers, (int)c->heads, (int)c->head_dim,
                           &s->observations, error))
     return error->code;
@@ -84,12 +103,11 @@ static int prepare(struct screen *s, const char *path, struct error *error)
 }
 
 /* Said before the start: what will be computed, in how much memory and about how long. */
-static void announce(const struct screen *s, const char *path, const struct forward_plan *plan,
-                     uint64_t bytes)
+static void announce(const struct screen *s, const char *path)
 {
   const struct model_config *c = &s->model.config;
   char size[32];
-  if (s->runtime->quiet || plan->gflop < LONG_GFLOP)
+  if (s->runtime->quiet || s->plan.gflop < LONG_GFLOP)
     return;
   double speed = calibrate_gflops(s->runtime);
   fprintf(stderr,
@@ -97,34 +115,24 @@ static void announce(const struct screen *s, const char *path, const struct forw
           "GFLOP, about %.0f s with %s on %d threads; %s of memory, %zu sequences at a time\n",
           path, model_family_name(c->family), c->layers, c->heads,
           (double)model_parameters(&s->model) / 1e6, (long long)s->screening->protocol.n,
-          (long long)s->screening->protocol.seq_len, plan->gflop,
-          speed > 0 ? plan->gflop / (0.8 * speed) : 0, s->runtime->kernels->name,
-          threads_count(s->runtime->threads), text_bytes(size, sizeof size, bytes), plan->chunk);
+          (long long)s->screening->protocol.seq_len, s->plan.gflop,
+          speed > 0 ? s->plan.gflop / (0.8 * speed) : 0, s->runtime->kernels->name,
+          threads_count(s->runtime->threads), text_bytes(size, sizeof size, s->plan.bytes),
+          s->plan.chunk);
 }
 
 static int run(struct screen *s, const char *path, struct error *error)
 {
   const struct protocol *p = &s->screening->protocol;
-  const struct model_config *c = &s->model.config;
-  uint64_t kept = observations_bytes(p, (int)c->layers, (int)c->heads, (int)c->head_dim);
-  struct forward_options options = {.kernels = s->runtime->kernels,
-                                    .threads = s->runtime->threads,
-                                    .memory =
-                                        s->runtime->memory > kept ? s->runtime->memory - kept : 0,
-                                    .progress = see_progress,
-                                    .progress_context = &s->progress};
   struct forward_observer observer = {.context = s,
                                       .head = see_head,
                                       .full_sequences = s->screening->dump ? s->dump.n : 0,
                                       .residual = see_residual,
                                       .logits = see_logits};
-  struct forward_plan plan;
-  if (forward_plan(&s->model, (size_t)p->n, (size_t)p->seq_len, &options, &plan, error))
-    return error_prefix(error, "%s", path);
-  announce(s, path, &plan, plan.bytes + kept);
+  announce(s, path);
   progress_start(&s->progress, path, 1.0, s->runtime->quiet);
-  int status = forward_run(&s->model, s->batch.tokens, (size_t)p->n, (size_t)p->seq_len, &options,
-                           &observer, error);
+  int status = forward_run(&s->model, s->batch.tokens, (size_t)p->n, (size_t)p->seq_len,
+                           &s->options, &observer, error);
   progress_end(&s->progress);
   return status;
 }

@@ -70,6 +70,8 @@ int command_verify(int argc, char **argv, struct error *error)
   if (used == 0 || (checkpoints && used > 1))
     return error_set(error, EXIT_INPUT,
                      "verify: needs a manifest, and exactly one with --checkpoints; see --help");
+  if (common_options_check(&common, error))
+    return error->code;
   json_t *all = json_array();
   bool text = !common.quiet && !(common.json && strcmp(common.json, "-") == 0);
   int status = 0;

@@ -1,7 +1,8 @@
 /* Where `reproduce` keeps finished revisions, so that it can be killed and resumed, and its own
- * first run of real checkpoints, which a second run must equal to the bit: WORK/<model>/current/
- * run.json and a CSV a finished revision WORK/<model>/first/     run.json, trajectory.json and CSVs
- * of the first complete run */
+ * first run of real checkpoints, which a second run must equal to the bit:
+ *
+ *   WORK/<model>/current/  run.txt and a CSV a finished revision
+ *   WORK/<model>/first/    run.txt, trajectory.json and CSVs of the first complete run */
 #ifndef ATTEST_COMMAND_WORKDIR_H
 #define ATTEST_COMMAND_WORKDIR_H
 

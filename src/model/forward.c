@@ -55,13 +55,14 @@ int forward_plan(const struct model *model, size_t n, size_t seq_len,
 {
   const struct model_config *c = &model->config;
   int threads = threads_count(options->threads);
-  uint64_t each = sequence_bytes(c, seq_len);
+  uint64_t each = sequence_bytes(c, seq_len), reserved = options->reserved;
   size_t batch = (BATCH_TOKENS + seq_len - 1) / seq_len;
   if (batch > n)
     batch = n;
-  while (batch > 1 && fixed_bytes(c, seq_len, batch, threads) + batch * each > options->memory)
+  while (batch > 1 &&
+         reserved + fixed_bytes(c, seq_len, batch, threads) + batch * each > options->memory)
     batch /= 2;
-  uint64_t fixed = fixed_bytes(c, seq_len, batch, threads);
+  uint64_t fixed = reserved + fixed_bytes(c, seq_len, batch, threads);
   if (fixed + each > options->memory) {
     char need[32], have[32];
     return error_set(error, EXIT_INPUT,

@@ -18,7 +18,8 @@
 struct forward_options {
   const struct kernels *kernels;
   struct threads *threads;
-  uint64_t memory;                               /* bytes the pass may allocate */
+  uint64_t memory;                               /* bytes that may be used in all */
+  uint64_t reserved;                             /* of these, taken by the caller */
   void (*progress)(void *context, double share); /* share of the work done, 0 .. 1; NULL = none */
   void *progress_context;
 };
