@@ -160,7 +160,10 @@ static int add_jump(const struct subject *subject, const struct asserted *assert
     if (to < trajectory->count && from + 1 == to) {
       double low = fraction_at(&trajectory->revisions[from], best_class);
       double high = fraction_at(&trajectory->revisions[to], best_class);
-      snprintf(words, sizeof words, "%.3g %% -> %.3g %%", 100 * low, 100 * high);
+      char low_text[24], high_text[24];
+      figure_percent_text(low, low_text, sizeof low_text);
+      figure_percent_text(high, high_text, sizeof high_text);
+      snprintf(words, sizeof words, "%s -> %s", low_text, high_text);
       finding.words = words;
       finding.holds = figure_rounds_to(low, asserted->low, asserted->low_decimals) &&
                       figure_rounds_to(high, asserted->high, asserted->high_decimals);

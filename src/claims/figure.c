@@ -81,11 +81,17 @@ void figure_published_text(const struct asserted *asserted, enum claim_unit unit
     snprintf(out, capacity, "%s", low);
 }
 
-/* With more digits than published, so that a near miss shows. */
+void figure_percent_text(double fraction, char *out, size_t capacity)
+{
+  double percent = 100 * fraction;
+  int decimals = percent >= 1 ? 1 : percent > 0 ? 2 : 0;
+  snprintf(out, capacity, "%.*f %%", decimals, percent);
+}
+
 static void recomputed_text(char *out, size_t capacity, enum claim_unit unit, double value)
 {
   if (unit == UNIT_FRACTION)
-    snprintf(out, capacity, "%.3g %%", 100 * value);
+    figure_percent_text(value, out, capacity);
   else if (unit == UNIT_TOKENS && value > 0 && value < 0.01)
     snprintf(out, capacity, "%.4gM", 1000 * value);
   else if (unit == UNIT_TOKENS)

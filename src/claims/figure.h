@@ -61,6 +61,9 @@ void figure_close(const struct subject *subject, const struct figure *figure);
 /* The matching rule of claims.h. */
 bool figure_rounds_to(double value, double published, int decimals);
 
+/* A fraction as a percentage: one decimal from 1 % up, two below. */
+void figure_percent_text(double fraction, char *out, size_t capacity);
+
 /* "7.4 %", "0.3-2 %", "6.3B", "11x", "ramp": as published. */
 void figure_published_text(const struct asserted *asserted, enum claim_unit unit, char *out,
                            size_t capacity);
