@@ -26,8 +26,8 @@ SIMD_x86_64 := $(wildcard simd/*_avx2*.c simd/*_avx512*.c)
 SIMD_aarch64 := $(wildcard simd/*_neon*.c)
 SIMD_C := $(filter-out $(SIMD_x86_64) $(SIMD_aarch64),$(wildcard simd/*.c))
 SIMD_SRC := $(SIMD_C) $(SIMD_$(ARCH))
-flags_avx2   := -O3 -mavx2 -mfma
-flags_avx512 := -O3 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma
+flags_avx2   := -O3 -mavx2 -mfma -mf16c
+flags_avx512 := -O3 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c
 flags_neon   := -O3
 flags_c      := -O3
 ifeq ($(ARCH),x86_64)

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "gemm.h"
+#include "pack_c.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -89,8 +90,8 @@ static bool check_product(struct check *check, size_t m, size_t n, size_t k, boo
     fill(check, check->a, m * k);
     fill(check, check->b, n * k);
     fill(check, bias, n);
-    gemm_pack_rows(check->a, k, m, k, kernels->mr, a);
-    gemm_pack_rows(check->b, k, n, k, kernels->nr, b);
+    gemm_pack_rows(kernels, check->a, k, m, k, kernels->mr, a);
+    gemm_pack_rows(kernels, check->b, k, n, k, kernels->nr, b);
     memset(bias + n, 0, nr * sizeof *bias);
     gemm_run_here(&(struct gemm){.kernels = kernels,
                                  .m = m,
@@ -120,6 +121,33 @@ static bool check_products(struct check *check)
     good = check_product(check, 1 + next(check) % MOST_ROWS, 1 + next(check) % MOST_COLUMNS,
                          1 + next(check) % MOST_DEPTH, i % 2 == 0);
   return good;
+}
+
+/* Panels of mr and of nr, all element types mixed, unaligned rows, odd depths, missing rows. */
+static void check_pack(struct check *check)
+{
+  for (int i = 0; i < 60; i++) {
+    int width = i % 2 ? check->k->mr : check->k->nr;
+    int count = i % 3 ? width : 1 + (int)(next(check) % (uint32_t)width);
+    size_t k0 = next(check) % 40, kc = 1 + next(check) % GEMM_BLOCK, stride = 2 * GEMM_BLOCK;
+    const void *rows[GEMM_MAX_NR];
+    enum gemm_type types[GEMM_MAX_NR];
+    fill(check, check->a, (size_t)count * stride);
+    for (int j = 0; j < count; j++) {
+      types[j] = i < 30 ? (enum gemm_type)(i % 3) : (enum gemm_type)(next(check) % 3);
+      rows[j] = (const char *)(check->a + (size_t)j * stride) + (i % 4);
+    }
+    memset(check->got, 0x55, (kc * (size_t)width + 1) * sizeof(float));
+    memset(check->want, 0x55, (kc * (size_t)width + 1) * sizeof(float));
+    bool finite = check->k->pack(types, rows, count, k0, kc, width, check->got);
+    bool reference = pack_c(types, rows, count, k0, kc, width, check->want);
+    for (size_t j = 0; j < kc * (size_t)width; j++) /* payloads of NaN are nobody's business */
+      if (!isfinite(check->want[j]) && !isfinite(check->got[j]))
+        check->got[j] = check->want[j] = 0;
+    compare(check, kc * (size_t)width + 1);
+    check->cases++;
+    check->failures += finite != reference;
+  }
 }
 
 /* One kernel as reference and as candidate: works on got (candidate) or want (reference). */
@@ -257,6 +285,8 @@ size_t kernels_check(const struct kernels *kernels, kernels_check_report *report
                         .want = memory + 3 * floats};
   bool good = check_products(&check);
   failures += finish(&check, "matrix product", report, context);
+  check_pack(&check);
+  failures += finish(&check, "pack", report, context);
   for (size_t i = 0; good && i < sizeof row_cases / sizeof *row_cases; i++) {
     check_rows(&check, row_cases[i].run);
     failures += finish(&check, row_cases[i].name, report, context);

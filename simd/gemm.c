@@ -19,99 +19,45 @@ size_t gemm_packed_floats(size_t rows, size_t k, int multiple)
   return round_up(rows, (size_t)multiple) * k;
 }
 
-static uint32_t widen_f16(uint16_t half)
-{
-  uint32_t sign = (uint32_t)(half & 0x8000u) << 16, magnitude = half & 0x7FFFu, bits;
-  /* The exponent is rebiased by an exact product, which also normalises subnormal halves. */
-  float value;
-  bits = magnitude << 13;
-  memcpy(&value, &bits, sizeof value);
-  value *= 0x1p112f;
-  memcpy(&bits, &value, sizeof bits);
-  if (magnitude >= 0x7C00u)
-    bits = 0x7F800000u | magnitude << 13;
-  return sign | bits;
-}
-
-bool gemm_widen(enum gemm_type type, const void *from, size_t n, float *to)
-{
-  const unsigned char *bytes = from;
-  uint32_t nonfinite = 0;
-  for (size_t i = 0; i < n; i++) {
-    uint32_t bits;
-    if (type == GEMM_F32) {
-      memcpy(&bits, bytes + 4 * i, 4);
-    } else {
-      uint16_t half;
-      memcpy(&half, bytes + 2 * i, 2);
-      bits = type == GEMM_BF16 ? (uint32_t)half << 16 : widen_f16(half);
-    }
-    nonfinite |= (bits & 0x7F800000u) == 0x7F800000u;
-    memcpy(to + i, &bits, 4);
-  }
-  return !nonfinite;
-}
-
-#define STRIP 16
-
-bool gemm_pack_weights(const enum gemm_type *types, const void *const *rows, int count, size_t k0,
-                       size_t kc, int nr, float *out)
-{
-  bool finite = true;
-  float strip[GEMM_MAX_NR][STRIP]; /* rows become columns a strip at a time, to stay in the cache */
-  memset(strip, 0, sizeof strip);
-  for (size_t k = 0; k < kc; k += STRIP) {
-    size_t length = min_size(STRIP, kc - k);
-    for (int j = 0; j < count; j++) {
-      size_t width = types[j] == GEMM_F32 ? 4 : 2;
-      finite &= gemm_widen(types[j], (const char *)rows[j] + (k0 + k) * width, length, strip[j]);
-    }
-    for (size_t i = 0; i < length; i++)
-      for (int j = 0; j < nr; j++)
-        *out++ = strip[j][i];
-  }
-  return finite;
-}
-
-/* Panel p of block kb, into its place in `out`. */
-static void pack_rows_panel(const float *x, size_t stride, size_t rows, size_t k, size_t multiple,
-                            float *out, size_t kb, size_t p)
-{
-  size_t k0 = kb * GEMM_BLOCK, kc = min_size(GEMM_BLOCK, k - k0);
-  size_t count = min_size(multiple, rows - p * multiple);
-  const float *from = x + p * multiple * stride + k0;
-  float *panel = out + k0 * round_up(rows, multiple) + p * multiple * kc;
-  for (size_t i = 0; i < multiple; i++)
-    for (size_t kk = 0; kk < kc; kk++)
-      panel[kk * multiple + i] = i < count ? from[i * stride + kk] : 0.0f;
-}
-
-void gemm_pack_rows(const float *x, size_t stride, size_t rows, size_t k, int multiple, float *out)
-{
-  size_t panels = round_up(rows, (size_t)multiple) / (size_t)multiple;
-  for (size_t kb = 0; kb * GEMM_BLOCK < k; kb++)
-    for (size_t p = 0; p < panels; p++)
-      pack_rows_panel(x, stride, rows, k, (size_t)multiple, out, kb, p);
-}
-
 struct pack_job {
+  const struct kernels *kernels;
   const float *x;
   size_t stride, rows, k, multiple;
   float *out;
 };
 
+/* One panel, all blocks of k. */
 static void pack_task(void *context, size_t panel, int worker)
 {
   const struct pack_job *job = context;
+  size_t first = panel * job->multiple, padded = round_up(job->rows, job->multiple);
+  size_t count = min_size(job->multiple, job->rows - first);
+  const void *rows[GEMM_MAX_NR];
+  enum gemm_type types[GEMM_MAX_NR];
   (void)worker;
-  for (size_t kb = 0; kb * GEMM_BLOCK < job->k; kb++)
-    pack_rows_panel(job->x, job->stride, job->rows, job->k, job->multiple, job->out, kb, panel);
+  for (size_t i = 0; i < count; i++) {
+    rows[i] = job->x + (first + i) * job->stride;
+    types[i] = GEMM_F32;
+  }
+  for (size_t k0 = 0; k0 < job->k; k0 += GEMM_BLOCK) {
+    size_t kc = min_size(GEMM_BLOCK, job->k - k0);
+    job->kernels->pack(types, rows, (int)count, k0, kc, (int)job->multiple,
+                       job->out + k0 * padded + first * kc);
+  }
 }
 
-void gemm_pack_rows_threaded(struct threads *threads, const float *x, size_t stride, size_t rows,
-                             size_t k, int multiple, float *out)
+void gemm_pack_rows(const struct kernels *kernels, const float *x, size_t stride, size_t rows,
+                    size_t k, int multiple, float *out)
 {
-  struct pack_job job = {x, stride, rows, k, (size_t)multiple, out};
+  struct pack_job job = {kernels, x, stride, rows, k, (size_t)multiple, out};
+  for (size_t panel = 0; panel * job.multiple < rows; panel++)
+    pack_task(&job, panel, 0);
+}
+
+void gemm_pack_rows_threaded(const struct kernels *kernels, struct threads *threads, const float *x,
+                             size_t stride, size_t rows, size_t k, int multiple, float *out)
+{
+  struct pack_job job = {kernels, x, stride, rows, k, (size_t)multiple, out};
   threads_run(threads, round_up(rows, job.multiple) / job.multiple, pack_task, &job);
 }
 

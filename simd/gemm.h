@@ -14,28 +14,17 @@
 #include "base/threads.h"
 #include "kernels.h"
 
-/* Element types of weights as stored; widened exactly. */
-enum gemm_type { GEMM_F32, GEMM_BF16, GEMM_F16 };
-
 /* Floats of the packed operands (A: rows = m, multiple = mr; B: rows = n, multiple = nr). */
 size_t gemm_packed_floats(size_t rows, size_t k, int multiple);
 
-/* Packs rows of weights as one panel of B for one block: out[k][j] = rows[j][k0 + k] for j < count,
- * 0 for count <= j < nr. rows[j]: little-endian elements of types[j], may be unaligned; out:
- * [kc][nr]. Returns whether all were finite. */
-bool gemm_pack_weights(const enum gemm_type *types, const void *const *rows, int count, size_t k0,
-                       size_t kc, int nr, float *out);
-
-/* Widens n elements. Returns whether all were finite. */
-bool gemm_widen(enum gemm_type type, const void *from, size_t n, float *to);
-
 /* Packs a [rows][k] matrix of fp32 (row stride `stride`) as operand A (multiple = mr) or, a matrix
  * of [columns][k], as operand B (multiple = nr): all blocks. */
-void gemm_pack_rows(const float *x, size_t stride, size_t rows, size_t k, int multiple, float *out);
+void gemm_pack_rows(const struct kernels *kernels, const float *x, size_t stride, size_t rows,
+                    size_t k, int multiple, float *out);
 
 /* The same on several threads. */
-void gemm_pack_rows_threaded(struct threads *threads, const float *x, size_t stride, size_t rows,
-                             size_t k, int multiple, float *out);
+void gemm_pack_rows_threaded(const struct kernels *kernels, struct threads *threads, const float *x,
+                             size_t stride, size_t rows, size_t k, int multiple, float *out);
 
 /* Packs a [k][columns] matrix of fp32 (row stride `stride`) as operand B: all blocks. */
 void gemm_pack_values(const float *x, size_t stride, size_t k, size_t columns, int nr, float *out);

@@ -24,6 +24,14 @@ enum isa { ISA_AUTO, ISA_SCALAR, ISA_AVX2, ISA_AVX512, ISA_NEON };
 #define GEMM_MAX_MR 16
 #define GEMM_MAX_NR 64
 
+/* Element types of weights as stored, little-endian; widened exactly. */
+enum gemm_type { GEMM_F32, GEMM_BF16, GEMM_F16 };
+
+static inline size_t gemm_type_size(enum gemm_type type)
+{
+  return type == GEMM_F32 ? 4 : 2;
+}
+
 struct kernels {
   const char *name; /* "scalar", "avx2", "avx512", "neon" */
   enum isa isa;
@@ -35,6 +43,12 @@ struct kernels {
    * values). */
   void (*tile)(size_t kc, const float *a, const float *b, float *c, size_t ldc, bool first,
                const float *bias);
+
+  /* One panel of an operand for one block of k: out[k][j] = rows[j][k0 + k], widened exactly, for
+   * j < count, and 0 for count <= j < width; width is mr or nr. rows[j]: elements of types[j], may
+   * be unaligned; out: [kc][width]. Returns whether all elements were finite. */
+  bool (*pack)(const enum gemm_type *types, const void *const *rows, int count, size_t k0,
+               size_t kc, int width, float *out);
 
   /* x[0..n) = softmax(scale * x): t = x * scale; m = max t; e = exp(t - m); s = 16-lane sum of e;
    * x = e / s. n >= 1. */

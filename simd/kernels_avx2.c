@@ -118,11 +118,14 @@ static inline float v16_fold_max(v16 x)
 #define TILE_NAME tile_avx2_6x16
 #include "tile_body.h"
 
+#include "transpose8_avx.h"
+
 const struct kernels kernels_avx2 = {
     .name = "avx2",
     .isa = ISA_AVX2,
     .mr = TILE_MR,
     .nr = TILE_VECTORS * TILE_LANES,
     .tile = tile_avx2_6x16,
+    .pack = pack_avx_8,
     ROWS_TABLE(_avx2),
 };

@@ -2,6 +2,7 @@
  */
 #include "kernels.h"
 
+#include "pack_c.h"
 #include "rows_c.h"
 
 #include <math.h>
@@ -31,5 +32,6 @@ const struct kernels kernels_scalar = {
     .mr = MR,
     .nr = NR,
     .tile = tile_c,
+    .pack = pack_c,
     ROWS_TABLE(_c),
 };

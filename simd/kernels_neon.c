@@ -125,11 +125,41 @@ static inline float v16_fold_max(v16 x)
 #define TILE_NAME tile_neon_8x12
 #include "tile_body.h"
 
+static inline float32x4_t load4(enum gemm_type type, const char *p)
+{
+  if (type == GEMM_F32)
+    return vreinterpretq_f32_u8(vld1q_u8((const uint8_t *)p));
+  uint8x8_t half = vld1_u8((const uint8_t *)p);
+  if (type == GEMM_F16)
+    return vcvt_f32_f16(vreinterpret_f16_u8(half));
+  return vreinterpretq_f32_u32(vshll_n_u16(vreinterpret_u16_u8(half), 16));
+}
+
+static inline void transpose4(float32x4_t x[4])
+{
+  float32x4x2_t low = vtrnq_f32(x[0], x[1]), high = vtrnq_f32(x[2], x[3]);
+  x[0] = vcombine_f32(vget_low_f32(low.val[0]), vget_low_f32(high.val[0]));
+  x[1] = vcombine_f32(vget_low_f32(low.val[1]), vget_low_f32(high.val[1]));
+  x[2] = vcombine_f32(vget_high_f32(low.val[0]), vget_high_f32(high.val[0]));
+  x[3] = vcombine_f32(vget_high_f32(low.val[1]), vget_high_f32(high.val[1]));
+}
+
+#define PACK_W 4
+#define PACK_VECTOR float32x4_t
+#define PACK_ZERO() vdupq_n_f32(0.0f)
+#define PACK_LOAD(type, p) load4(type, p)
+#define PACK_STORE(p, x) vst1q_f32(p, x)
+#define PACK_FMA(a, b, c) vfmaq_f32(c, a, b)
+#define PACK_TRANSPOSE(x) transpose4(x)
+#define PACK_NAME pack_neon_4
+#include "pack_body.h"
+
 const struct kernels kernels_neon = {
     .name = "neon",
     .isa = ISA_NEON,
     .mr = TILE_MR,
     .nr = TILE_VECTORS * TILE_LANES,
     .tile = tile_neon_8x12,
+    .pack = pack_neon_4,
     ROWS_TABLE(_neon),
 };

@@ -4,6 +4,7 @@
 
 #include "check.h"
 #include "gemm.h"
+#include "pack_c.h"
 #include "rows_c.h"
 
 #include <math.h>
@@ -141,7 +142,7 @@ static void test_widening_is_exact(void **state)
     int exponent = (int)(bits >> 10 & 31), mantissa = (int)(bits & 1023);
     double want = exponent ? ldexp(1024 + mantissa, exponent - 25) : ldexp(mantissa, -24);
     float got;
-    bool finite = gemm_widen(GEMM_F16, &half, 1, &got);
+    bool finite = widen_c(GEMM_F16, &half, 1, &got);
     assert_int_equal(finite, exponent != 31);
     if (finite) {
       assert_true((double)fabsf(got) == want);
@@ -150,37 +151,11 @@ static void test_widening_is_exact(void **state)
       assert_true(isnan(got) || isinf(got));
     }
     uint32_t widened;
-    finite = gemm_widen(GEMM_BF16, &half, 1, &got);
+    finite = widen_c(GEMM_BF16, &half, 1, &got);
     memcpy(&widened, &got, sizeof widened);
     assert_int_equal(widened, bits << 16);
     assert_int_equal(finite, (bits >> 7 & 255) != 255);
   }
-}
-
-/* Weights packed from a checkpoint's layout equal the widened matrix packed row by row. */
-static void test_weight_packing(void **state)
-{
-  enum { ROWS = 5, K = 300, NR = 16 };
-  float matrix[ROWS * K], direct[NR * K], packed[NR * K];
-  unsigned char raw[ROWS * K * 4 + 1];
-  const void *rows[ROWS];
-  enum gemm_type types[ROWS];
-  (void)state;
-  for (int i = 0; i < ROWS * K; i++)
-    matrix[i] = (float)(i % 77) - 30.5f;
-  memcpy(raw + 1, matrix, sizeof matrix); /* unaligned, as in a safetensors file */
-  for (int i = 0; i < ROWS; i++) {
-    rows[i] = raw + 1 + i * K * 4;
-    types[i] = GEMM_F32;
-  }
-  gemm_pack_rows(matrix, K, ROWS, K, NR, direct);
-  assert_true(gemm_pack_weights(types, rows, ROWS, 0, 256, NR, packed));
-  assert_true(gemm_pack_weights(types, rows, ROWS, 256, K - 256, NR, packed + 256 * NR));
-  assert_memory_equal(direct, packed, sizeof packed);
-  matrix[2 * K + 299] = NAN;
-  memcpy(raw + 1, matrix, sizeof matrix);
-  assert_true(gemm_pack_weights(types, rows, ROWS, 0, 256, NR, packed));
-  assert_false(gemm_pack_weights(types, rows, ROWS, 256, K - 256, NR, packed));
 }
 
 static void test_selection(void **state)
@@ -213,7 +188,6 @@ int main(void)
       cmocka_unit_test(test_softmax_and_norms_against_double),
       cmocka_unit_test(test_activations_against_double),
       cmocka_unit_test(test_widening_is_exact),
-      cmocka_unit_test(test_weight_packing),
       cmocka_unit_test(test_selection),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -69,8 +69,8 @@ static void query_group(const struct attention *at, const struct layout *l, floa
   struct head_offsets offset = attention_offsets(c, head);
   float scale = (float)(1.0 / sqrt((double)d));
   float *out = at->out + (first + q0) * c->hidden + head * d;
-  gemm_pack_rows(at->qkv + (first + q0) * row + offset.query, row, q1 - q0, d, at->kernels->mr,
-                 base + l->queries);
+  gemm_pack_rows(at->kernels, at->qkv + (first + q0) * row + offset.query, row, q1 - q0, d,
+                 at->kernels->mr, base + l->queries);
   gemm_run_here(&(struct gemm){.kernels = at->kernels,
                                .m = q1 - q0,
                                .n = q1, /* keys past the last query of the group are masked */
@@ -86,7 +86,8 @@ static void query_group(const struct attention *at, const struct layout *l, floa
     at->kernels->softmax(weights, i + 1, scale);
     memset(weights + i + 1, 0, (q1 - i - 1) * sizeof *weights);
   }
-  gemm_pack_rows(base + l->scores, wide, q1 - q0, q1, at->kernels->mr, base + l->weights);
+  gemm_pack_rows(at->kernels, base + l->scores, wide, q1 - q0, q1, at->kernels->mr,
+                 base + l->weights);
   gemm_run_here(&(struct gemm){.kernels = at->kernels,
                                .m = q1 - q0,
                                .n = d,
@@ -114,7 +115,8 @@ static void attention_task(void *context, size_t index, int worker)
   struct head_offsets offset = attention_offsets(c, head0);
   struct layout l = lay_out(c->head_dim, at->seq_len, mr, (size_t)at->kernels->nr);
   float *base = at->scratch + (size_t)worker * attention_scratch_floats(c, at->seq_len);
-  gemm_pack_rows(first + offset.key, row, at->seq_len, c->head_dim, at->kernels->nr, base + l.keys);
+  gemm_pack_rows(at->kernels, first + offset.key, row, at->seq_len, c->head_dim, at->kernels->nr,
+                 base + l.keys);
   gemm_pack_values(first + offset.value, row, at->seq_len, c->head_dim, at->kernels->nr,
                    base + l.values);
   for (size_t head = head0; head < head0 + group; head++)

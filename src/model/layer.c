@@ -41,7 +41,8 @@ void engine_norm(const struct engine *e, bool second, const float *x, float *y)
 void engine_product(struct engine *e, const struct packed *w, const float *x, size_t stride,
                     size_t rows, float *c, size_t ldc)
 {
-  gemm_pack_rows_threaded(e->threads, x, stride, rows, w->k, e->kernels->mr, e->operand);
+  gemm_pack_rows_threaded(e->kernels, e->threads, x, stride, rows, w->k, e->kernels->mr,
+                          e->operand);
   gemm_run(&(struct gemm){.kernels = e->kernels,
                           .m = rows,
                           .n = w->n,

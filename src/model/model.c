@@ -1,5 +1,7 @@
 #include "model/model.h"
 
+#include "pack_c.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,9 +37,7 @@ static const struct tensor *find(struct finder *finder, const char *name, int ra
               (long long)(tensor->rank > 1 ? tensor->shape[1] : 1), wanted);
     return NULL;
   }
-  for (size_t i = 0; i < checkpoint_count(finder->checkpoint); i++)
-    if (checkpoint_at(finder->checkpoint, i) == tensor)
-      finder->used[i] = 1;
+  finder->used[tensor - checkpoint_at(finder->checkpoint, 0)] = 1;
   return tensor;
 }
 
@@ -264,7 +264,7 @@ int model_widen(const struct tensor *tensor, size_t first, size_t count, float *
                 struct error *error)
 {
   const char *from = (const char *)tensor->data + first * dtype_size(tensor->dtype);
-  if (!gemm_widen(model_weight_type(tensor), from, count, to))
+  if (!widen_c(model_weight_type(tensor), from, count, to))
     return error_set(error, EXIT_INPUT,
                      "%s: tensor %s holds a NaN or an infinity in elements %zu to %zu; the "
                      "checkpoint is damaged",

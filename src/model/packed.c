@@ -11,7 +11,7 @@ struct fill {
   const struct linear *const *linears;
   int parts;
   size_t first;
-  int nr;
+  const struct kernels *kernels;
   atomic_bool damaged;
 };
 
@@ -28,12 +28,12 @@ static void fill_panel(void *context, size_t panel, int worker)
 {
   struct fill *fill = context;
   const struct packed *packed = fill->packed;
-  size_t nr = (size_t)fill->nr, padded = (packed->n + nr - 1) / nr * nr;
+  size_t nr = (size_t)fill->kernels->nr, padded = (packed->n + nr - 1) / nr * nr;
   const void *rows[GEMM_MAX_NR];
   enum gemm_type types[GEMM_MAX_NR];
   int count = 0;
   (void)worker;
-  for (size_t j = panel * nr; j < packed->n && count < fill->nr; j++, count++) {
+  for (size_t j = panel * nr; j < packed->n && count < fill->kernels->nr; j++, count++) {
     size_t row = fill->first + j;
     const struct tensor *weight = locate(fill, &row)->weight;
     types[count] = model_weight_type(weight);
@@ -42,7 +42,7 @@ static void fill_panel(void *context, size_t panel, int worker)
   for (size_t k0 = 0; k0 < packed->k; k0 += GEMM_BLOCK) {
     size_t kc = packed->k - k0 < GEMM_BLOCK ? packed->k - k0 : GEMM_BLOCK;
     float *out = packed->data + k0 * padded + panel * nr * kc;
-    if (!gemm_pack_weights(types, rows, count, k0, kc, fill->nr, out))
+    if (!fill->kernels->pack(types, rows, count, k0, kc, fill->kernels->nr, out))
       atomic_store(&fill->damaged, true);
   }
 }
@@ -62,7 +62,7 @@ static int grow(float **data, size_t *capacity, size_t floats, struct error *err
 
 static int fill_bias(struct packed *packed, const struct fill *fill, struct error *error)
 {
-  size_t nr = (size_t)fill->nr, padded = (packed->n + nr - 1) / nr * nr;
+  size_t nr = (size_t)fill->kernels->nr, padded = (packed->n + nr - 1) / nr * nr;
   if (grow(&packed->bias, &packed->bias_capacity, padded, error))
     return error->code;
   memset(packed->bias, 0, padded * sizeof *packed->bias);
@@ -94,7 +94,7 @@ int packed_fill(struct packed *packed, const struct kernels *kernels, struct thr
                 const struct linear *const *linears, int parts, size_t first, size_t count,
                 struct error *error)
 {
-  struct fill fill = {packed, linears, parts, first, kernels->nr, false};
+  struct fill fill = {packed, linears, parts, first, kernels, false};
   packed->n = count;
   packed->k = (size_t)linears[0]->weight->shape[1];
   size_t floats = gemm_packed_floats(packed->n, packed->k, kernels->nr);

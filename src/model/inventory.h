@@ -1,0 +1,43 @@
+/* Which tensors a model of a config.json has: names, shapes and what they are, in the order in
+ * which Hugging Face's transformers keeps them (its state_dict). model.c looks for the same. */
+#ifndef ATTEST_MODEL_INVENTORY_H
+#define ATTEST_MODEL_INVENTORY_H
+
+#include "base/error.h"
+#include "checkpoint/checkpoint.h"
+#include "model/config.h"
+
+#define INVENTORY_NAME 64
+
+/* A checkpoint of more tensors has an index that no reader here takes. */
+#define INVENTORY_MOST 100000
+
+enum inventory_kind {
+  /* Parameters. */
+  INVENTORY_MATRIX,
+  INVENTORY_RESIDUAL, /* a matrix that writes into the residual stream */
+  INVENTORY_NORM,     /* the factors of a norm */
+  INVENTORY_BIAS,
+  /* Buffers, which older gpt_neox checkpoints carry and the forward pass does not read. */
+  INVENTORY_MASK,        /* U8 [1, 1, context, context]: 1 where a query sees a key */
+  INVENTORY_MASKED_BIAS, /* scalar */
+  INVENTORY_FREQUENCIES  /* of the rotation, [rotary_dims / 2] */
+};
+
+struct inventory {
+  size_t count;
+  struct tensor *tensors; /* [count]; `data` and `file` are NULL */
+  enum inventory_kind *kinds;
+  char (*names)[INVENTORY_NAME]; /* what the tensors' names point to */
+  uint64_t parameters;           /* elements without the buffers */
+  uint64_t bytes;                /* with the buffers */
+};
+
+/* Lists the tensors with their parameters stored as `dtype`; `buffers`: also those of older
+ * gpt_neox checkpoints. `name` stands in messages. Owner: the caller, inventory_free. Errors:
+ * EXIT_INPUT (more than INVENTORY_MOST tensors, sizes beyond 64 bits), EXIT_RUN. */
+int inventory_create(const char *name, const struct model_config *config, enum dtype dtype,
+                     bool buffers, struct inventory *inventory, struct error *error);
+void inventory_free(struct inventory *inventory);
+
+#endif
