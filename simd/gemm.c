@@ -78,53 +78,56 @@ void gemm_pack_values(const float *x, size_t stride, size_t k, size_t columns, i
 }
 
 /* A tile that reaches past the last row or column is computed beside and its valid part copied. */
-static void edge_tile(const struct gemm *g, size_t kc, const float *a, const float *b, float *c,
-                      size_t rows, size_t columns, bool first, const float *bias)
+static void edge_tile(const struct gemm *g, size_t kc, const float *a, const float *b,
+                      const float *sum, float *c, size_t rows, size_t columns, const float *bias)
 {
   _Alignas(64) float whole[GEMM_MAX_MR * GEMM_MAX_NR];
   size_t nr = (size_t)g->kernels->nr;
-  memset(whole, 0, sizeof whole);
-  for (size_t i = 0; !first && i < rows; i++)
-    memcpy(whole + i * nr, c + i * g->ldc, columns * sizeof *c);
-  g->kernels->tile(kc, a, b, whole, nr, first, bias);
+  g->kernels->tile(kc, a, b, sum, whole, nr, bias);
   for (size_t i = 0; i < rows; i++)
     memcpy(c + i * g->ldc, whole + i * nr, columns * sizeof *c);
-}
-
-/* Row panels [p0, p1) times column panels [q0, q1), all blocks of k in order. */
-static void region(const struct gemm *g, size_t p0, size_t p1, size_t q0, size_t q1)
-{
-  static const float zeros[GEMM_MAX_NR];
-  size_t mr = (size_t)g->kernels->mr, nr = (size_t)g->kernels->nr;
-  size_t m_padded = round_up(g->m, mr), n_padded = round_up(g->b_n, nr);
-  for (size_t k0 = 0; k0 < g->k; k0 += GEMM_BLOCK) {
-    size_t kc = min_size(GEMM_BLOCK, g->k - k0);
-    size_t b_kc = min_size(GEMM_BLOCK, g->b_k - k0);
-    bool last = k0 + kc == g->k;
-    for (size_t q = q0; q < q1; q++) {
-      const float *b = g->b + k0 * n_padded + q * nr * b_kc;
-      const float *bias = !last ? NULL : g->bias ? g->bias + q * nr : zeros;
-      size_t columns = min_size(nr, g->n - q * nr);
-      for (size_t p = p0; p < p1; p++) {
-        const float *a = g->a + k0 * m_padded + p * mr * kc;
-        float *c = g->c + p * mr * g->ldc + q * nr;
-        size_t rows = min_size(mr, g->m - p * mr);
-        if (rows == mr && columns == nr)
-          g->kernels->tile(kc, a, b, c, g->ldc, k0 == 0, bias);
-        else
-          edge_tile(g, kc, a, b, c, rows, columns, k0 == 0, bias);
-      }
-    }
-  }
 }
 
 /* A task's operands for one block fit the second-level cache: 128 rows and 384 columns of 256. */
 #define TASK_ROWS 128
 #define TASK_COLUMNS 384
 
+/* Row panels [p0, p1) times column panels [q0, q1), at most TASK_ROWS x TASK_COLUMNS, all blocks of
+ * k in order. Sums stay in a compact buffer until the last block: rows of C are often a power of
+ * two apart and would evict each other from the cache. */
+static void region(const struct gemm *g, size_t p0, size_t p1, size_t q0, size_t q1)
+{
+  static const float zeros[GEMM_MAX_NR];
+  _Alignas(64) float sums[TASK_ROWS * TASK_COLUMNS];
+  size_t mr = (size_t)g->kernels->mr, nr = (size_t)g->kernels->nr;
+  size_t m_padded = round_up(g->m, mr), n_padded = round_up(g->b_n, nr);
+  for (size_t k0 = 0; k0 < g->k; k0 += GEMM_BLOCK) {
+    size_t kc = min_size(GEMM_BLOCK, g->k - k0);
+    size_t b_kc = min_size(GEMM_BLOCK, g->b_k - k0);
+    bool last = k0 + kc == g->k;
+    float *tile = sums;
+    for (size_t q = q0; q < q1; q++) {
+      const float *b = g->b + k0 * n_padded + q * nr * b_kc;
+      const float *bias = g->bias ? g->bias + q * nr : zeros;
+      size_t columns = min_size(nr, g->n - q * nr);
+      for (size_t p = p0; p < p1; p++, tile += mr * nr) {
+        const float *a = g->a + k0 * m_padded + p * mr * kc, *before = k0 ? tile : NULL;
+        float *c = g->c + p * mr * g->ldc + q * nr;
+        size_t rows = min_size(mr, g->m - p * mr);
+        if (!last)
+          g->kernels->tile(kc, a, b, before, tile, nr, NULL);
+        else if (rows == mr && columns == nr)
+          g->kernels->tile(kc, a, b, before, c, g->ldc, bias);
+        else
+          edge_tile(g, kc, a, b, before, c, rows, columns, bias);
+      }
+    }
+  }
+}
+
 struct run {
   const struct gemm *gemm;
-  size_t p_panels, q_panels, p_step, q_step, p_tasks;
+  size_t p_panels, q_panels, p_step, q_step, p_tasks, q_tasks;
 };
 
 static struct run plan(const struct gemm *g)
@@ -136,6 +139,7 @@ static struct run plan(const struct gemm *g)
                     .p_step = TASK_ROWS / mr,
                     .q_step = TASK_COLUMNS / nr};
   run.p_tasks = round_up(run.p_panels, run.p_step) / run.p_step;
+  run.q_tasks = round_up(run.q_panels, run.q_step) / run.q_step;
   return run;
 }
 
@@ -151,12 +155,12 @@ static void gemm_task(void *context, size_t index, int worker)
 void gemm_run(const struct gemm *gemm, struct threads *threads)
 {
   struct run run = plan(gemm);
-  size_t q_tasks = round_up(run.q_panels, run.q_step) / run.q_step;
-  threads_run(threads, run.p_tasks * q_tasks, gemm_task, &run);
+  threads_run(threads, run.p_tasks * run.q_tasks, gemm_task, &run);
 }
 
 void gemm_run_here(const struct gemm *gemm)
 {
   struct run run = plan(gemm);
-  region(gemm, 0, run.p_panels, 0, run.q_panels);
+  for (size_t i = 0; i < run.p_tasks * run.q_tasks; i++)
+    gemm_task(&run, i, 0);
 }

@@ -38,10 +38,10 @@ struct kernels {
   int mr, nr; /* tile of the matrix product: rows of A, columns of B */
 
   /* One tile over one block of k: S[i][j] = fma chain over k ascending from +0 of a[k][i] *
-   * b[k][j]. a: [kc][mr] packed; b: [kc][nr] packed, 64-byte aligned; c: [mr] rows of nr, stride
-   * ldc floats. first: c = S, else c = c + S; then, if bias is not NULL, c = c + bias[j] (nr
-   * values). */
-  void (*tile)(size_t kc, const float *a, const float *b, float *c, size_t ldc, bool first,
+   * b[k][j]. a: [kc][mr] packed; b: [kc][nr] packed, 64-byte aligned; sum: [mr][nr], the blocks
+   * before, or NULL for the first; c: [mr] rows of nr, stride ldc floats; c may be sum with ldc =
+   * nr. c = S, or c = sum + S; then, if bias is not NULL, c = c + bias[j] (nr values). */
+  void (*tile)(size_t kc, const float *a, const float *b, const float *sum, float *c, size_t ldc,
                const float *bias);
 
   /* One panel of an operand for one block of k: out[k][j] = rows[j][k0 + k], widened exactly, for

@@ -11,8 +11,8 @@
 #define NR 16
 
 /* Each output: one chain of fmaf over k ascending from +0, then c + S, then c + bias. */
-static void tile_c(size_t kc, const float *a, const float *b, float *c, size_t ldc, bool first,
-                   const float *bias)
+static void tile_c(size_t kc, const float *a, const float *b, const float *before, float *c,
+                   size_t ldc, const float *bias)
 {
   for (size_t i = 0; i < MR; i++) {
     float sum[NR] = {0};
@@ -20,7 +20,7 @@ static void tile_c(size_t kc, const float *a, const float *b, float *c, size_t l
       for (size_t j = 0; j < NR; j++)
         sum[j] = fmaf(a[k * MR + i], b[k * NR + j], sum[j]);
     for (size_t j = 0; j < NR; j++) {
-      float value = first ? sum[j] : c[i * ldc + j] + sum[j];
+      float value = before ? before[i * NR + j] + sum[j] : sum[j];
       c[i * ldc + j] = bias ? value + bias[j] : value;
     }
   }
