@@ -79,11 +79,12 @@ void gemm_pack_values(const float *x, size_t stride, size_t k, size_t columns, i
 
 /* A tile that reaches past the last row or column is computed beside and its valid part copied. */
 static void edge_tile(const struct gemm *g, size_t kc, const float *a, const float *b,
-                      const float *sum, float *c, size_t rows, size_t columns, const float *bias)
+                      const float *sum, float *c, size_t rows, size_t columns, const float *bias,
+                      const void *ahead)
 {
   _Alignas(64) float whole[GEMM_MAX_MR * GEMM_MAX_NR];
   size_t nr = (size_t)g->kernels->nr;
-  g->kernels->tile(kc, a, b, sum, whole, nr, bias);
+  g->kernels->tile(kc, a, b, sum, whole, nr, bias, ahead);
   for (size_t i = 0; i < rows; i++)
     memcpy(c + i * g->ldc, whole + i * nr, columns * sizeof *c);
 }
@@ -105,6 +106,7 @@ static void region(const struct gemm *g, size_t p0, size_t p1, size_t q0, size_t
     size_t kc = min_size(GEMM_BLOCK, g->k - k0);
     size_t b_kc = min_size(GEMM_BLOCK, g->b_k - k0);
     bool last = k0 + kc == g->k;
+    size_t share = round_up(nr * kc * sizeof(float) / (p1 - p0), 64);
     float *tile = sums;
     for (size_t q = q0; q < q1; q++) {
       const float *b = g->b + k0 * n_padded + q * nr * b_kc;
@@ -114,12 +116,14 @@ static void region(const struct gemm *g, size_t p0, size_t p1, size_t q0, size_t
         const float *a = g->a + k0 * m_padded + p * mr * kc, *before = k0 ? tile : NULL;
         float *c = g->c + p * mr * g->ldc + q * nr;
         size_t rows = min_size(mr, g->m - p * mr);
+        /* Each tile fetches its share of the next panel of B. */
+        const char *ahead = (const char *)(b + nr * b_kc) + (p - p0) * share;
         if (!last)
-          g->kernels->tile(kc, a, b, before, tile, nr, NULL);
+          g->kernels->tile(kc, a, b, before, tile, nr, NULL, ahead);
         else if (rows == mr && columns == nr)
-          g->kernels->tile(kc, a, b, before, c, g->ldc, bias);
+          g->kernels->tile(kc, a, b, before, c, g->ldc, bias, ahead);
         else
-          edge_tile(g, kc, a, b, before, c, rows, columns, bias);
+          edge_tile(g, kc, a, b, before, c, rows, columns, bias, ahead);
       }
     }
   }

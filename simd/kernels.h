@@ -40,9 +40,10 @@ struct kernels {
   /* One tile over one block of k: S[i][j] = fma chain over k ascending from +0 of a[k][i] *
    * b[k][j]. a: [kc][mr] packed; b: [kc][nr] packed, 64-byte aligned; sum: [mr][nr], the blocks
    * before, or NULL for the first; c: [mr] rows of nr, stride ldc floats; c may be sum with ldc =
-   * nr. c = S, or c = sum + S; then, if bias is not NULL, c = c + bias[j] (nr values). */
+   * nr. c = S, or c = sum + S; then, if bias is not NULL, c = c + bias[j] (nr values). The memory
+   * from `ahead` on is fetched into the cache meanwhile, for a later tile; any address will do. */
   void (*tile)(size_t kc, const float *a, const float *b, const float *sum, float *c, size_t ldc,
-               const float *bias);
+               const float *bias, const void *ahead);
 
   /* One panel of an operand for one block of k: out[k][j] = rows[j][k0 + k], widened exactly, for
    * j < count, and 0 for count <= j < width; width is mr or nr. rows[j]: elements of types[j], may

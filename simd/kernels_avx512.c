@@ -88,6 +88,7 @@ static inline float v16_fold_max(v16 x)
 #define TILE_MR 8
 #define TILE_VECTORS 3
 #define TILE_LANES 16
+#define TILE_STEP 4 /* of k, a line fetched ahead each */
 #define TILE_VECTOR __m512
 #define TILE_ZERO() _mm512_setzero_ps()
 #define TILE_LOAD(p) _mm512_loadu_ps(p)

@@ -12,8 +12,9 @@
 
 /* Each output: one chain of fmaf over k ascending from +0, then c + S, then c + bias. */
 static void tile_c(size_t kc, const float *a, const float *b, const float *before, float *c,
-                   size_t ldc, const float *bias)
+                   size_t ldc, const float *bias, const void *ahead)
 {
+  (void)ahead;
   for (size_t i = 0; i < MR; i++) {
     float sum[NR] = {0};
     for (size_t k = 0; k < kc; k++)

@@ -115,6 +115,7 @@ static inline float v16_fold_max(v16 x)
 #define TILE_MR 8
 #define TILE_VECTORS 3
 #define TILE_LANES 4
+#define TILE_STEP 16 /* of k, a line fetched ahead each */
 #define TILE_VECTOR float32x4_t
 #define TILE_ZERO() vdupq_n_f32(0.0f)
 #define TILE_LOAD(p) vld1q_f32(p)
