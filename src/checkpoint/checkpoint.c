@@ -1,23 +1,12 @@
 #include "checkpoint/checkpoint.h"
 
 #include "base/memory.h"
-#include "checkpoint/fileset.h"
-#include "checkpoint/safetensors.h"
-#include "checkpoint/shards.h"
+#include "checkpoint/opened.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define MAX_CONFIG ((size_t)1 << 20)
-
-struct checkpoint {
-  struct fileset *files;
-  const struct fileset_file *config;
-  struct shard_list shards;
-  struct safetensors *parsed; /* one a shard; owns the names of the tensors */
-  size_t count;
-  struct tensor *tensors; /* of all shards, by name */
-};
 
 static int by_name(const void *a, const void *b)
 {
@@ -67,9 +56,16 @@ static int parse_shards(struct checkpoint *checkpoint, struct error *error)
         safetensors_parse(file->label, file->blob.data, file->blob.size, parsed, error) ||
         check_against_index(shards, i, parsed, error))
       return error->code;
+    for (size_t t = 0; t < parsed->count; t++)
+      parsed->tensors[t].mapped = file->blob.mapped;
     checkpoint->count += parsed->count;
   }
   return 0;
+}
+
+void checkpoint_sort(struct checkpoint *checkpoint)
+{
+  qsort(checkpoint->tensors, checkpoint->count, sizeof *checkpoint->tensors, by_name);
 }
 
 static int merge_shards(struct checkpoint *checkpoint, struct error *error)
@@ -84,7 +80,7 @@ static int merge_shards(struct checkpoint *checkpoint, struct error *error)
     memcpy(checkpoint->tensors + used, parsed->tensors, parsed->count * sizeof *parsed->tensors);
     used += parsed->count;
   }
-  qsort(checkpoint->tensors, checkpoint->count, sizeof *checkpoint->tensors, by_name);
+  checkpoint_sort(checkpoint);
   return 0;
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,6 +39,7 @@ struct tensor {
   int rank;
   int64_t shape[TENSOR_MAX_RANK]; /* row-major, rank entries */
   uint64_t elements, bytes;
+  bool mapped;      /* pages of a file, which can be dropped and read again (pages.h) */
   const void *data; /* little-endian, may be unaligned, mapped or in memory; read-only */
 };
 
@@ -58,7 +60,7 @@ const char *checkpoint_config(const struct checkpoint *checkpoint, size_t *size)
 /* By exact name; NULL when there is none. */
 const struct tensor *checkpoint_find(const struct checkpoint *checkpoint, const char *name);
 
-/* All tensors, in name order. */
+/* All tensors, one array in name order. */
 size_t checkpoint_count(const struct checkpoint *checkpoint);
 const struct tensor *checkpoint_at(const struct checkpoint *checkpoint, size_t index);
 

@@ -15,8 +15,6 @@ static size_t round_up(size_t x, size_t multiple)
 struct head_offsets attention_offsets(const struct model_config *config, size_t head)
 {
   size_t d = config->head_dim;
-  if (config->family == FAMILY_GPT_NEOX)
-    return (struct head_offsets){3 * head * d, (3 * head + 1) * d, (3 * head + 2) * d};
   size_t kv_head = head / (config->heads / config->kv_heads);
   size_t keys = config->heads * d, values = keys + config->kv_heads * d;
   return (struct head_offsets){head * d, keys + kv_head * d, values + kv_head * d};
@@ -120,7 +118,7 @@ static void attention_task(void *context, size_t index, int worker)
   gemm_pack_values(first + offset.value, row, at->seq_len, c->head_dim, at->kernels->nr,
                    base + l.values);
   for (size_t head = head0; head < head0 + group; head++)
-    for (size_t q0 = 0; q0 < at->seq_len; q0 += step) {
+    for (size_t q0 = at->first_query; q0 < at->seq_len; q0 += step) {
       size_t q1 = q0 + step < at->seq_len ? q0 + step : at->seq_len;
       query_group(at, &l, base, sequence, head, q0, q1);
     }

@@ -14,7 +14,8 @@
 typedef void attention_observer(void *context, size_t layer, size_t sequence, size_t head,
                                 const float *attention_row, const float *head_output);
 
-/* Where head h of a token finds its figures in a row of `qkv`. */
+/* Where head h of a token finds its figures in a row of `qkv`: the queries of all heads, then the
+ * keys, then the values of all key-value heads. */
 struct head_offsets {
   size_t query, key, value;
 };
@@ -27,6 +28,7 @@ struct attention {
   const struct model_config *config;
   const struct kernels *kernels;
   size_t seq_len, sequences;
+  size_t first_query;           /* attention of positions >= this alone; 0 = all */
   const float *qkv;             /* [sequences * seq_len][attention_row_floats], rotated */
   float *out;                   /* [sequences * seq_len][hidden] head outputs side by side */
   float *scratch;               /* attention_scratch_floats a thread */

@@ -7,6 +7,7 @@
 #include "model/rope.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 
 /* A layer's norm weights and biases, widened; NULL = absent. */
 struct layer_vectors {
@@ -23,8 +24,12 @@ struct engine {
   size_t chunk, batch; /* sequences */
   size_t first;        /* first sequence of the chunk */
   struct rope rope;
-  struct packed query, output, up, down, router; /* `up` holds gate and up together if gated */
-  float *vectors;                                /* 6 vectors of `hidden` floats */
+  /* Packed weights of a layer: `up` holds gate and up together if gated; qkv is queries, keys and
+   * values, in the last layer keys and values alone, with the queries in last_query. */
+  struct packed qkv_weights, last_query, output, up, down, router;
+  struct segment *segments; /* scratch of layer_pack */
+  bool last;                /* the layer's output is not read: see layer_attention */
+  float *vectors;           /* 6 vectors of `hidden` floats */
   struct layer_vectors layer;
   float *residual; /* [chunk * seq_len][hidden] */
   /* For the tokens of one batch: */
@@ -60,11 +65,13 @@ int engine_check(struct engine *engine, size_t layer, const char *what, size_t f
                  struct error *error);
 void engine_mark_damaged(struct engine *engine, size_t row);
 
-/* Widens the layer's vectors and packs its projections (all but the experts'). */
-int layer_pack(struct engine *engine, size_t layer, bool mlp, struct error *error);
+/* Widens the layer's vectors and packs its projections (all but the experts'); starts reading the
+ * weights of the next layer. `last`: nobody reads what the layer adds to the residual stream, so
+ * only keys and values, and the last query of each sequence, are needed. */
+int layer_pack(struct engine *engine, size_t layer, bool last, struct error *error);
 
 /* Attention of `sequences` sequences from `sequence0` of the chunk: heads_out, shown to the
- * observer. */
+ * observer. In a last layer only the last position of each. */
 int layer_attention(struct engine *engine, size_t layer, size_t sequence0, size_t sequences,
                     struct error *error);
 

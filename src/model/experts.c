@@ -1,6 +1,7 @@
 /* Mixture of experts: every token goes to its top_k experts; an expert is packed once for all
  * tokens of the chunk that chose it. A token's experts are added in ascending index: mixed =
  * fma(weight, output, mixed), from +0. */
+#include "checkpoint/pages.h"
 #include "model/engine.h"
 
 #include <string.h>
@@ -86,13 +87,22 @@ static void mix_row(struct engine *e, void *context, size_t row)
                         e->mixed + token * hidden, hidden);
 }
 
+/* The kernel reads the next expert while this one computes. */
+static void fetch_expert(const struct expert *expert)
+{
+  tensor_fetch(expert->gate.weight);
+  tensor_fetch(expert->up.weight);
+  tensor_fetch(expert->down.weight);
+}
+
 static int run_expert(struct engine *e, const struct expert *expert, const size_t *choices,
                       size_t count, struct error *error)
 {
-  const struct linear *gate_up[] = {&expert->gate, &expert->up}, *down = &expert->down;
   size_t hidden = e->config->hidden, ffn = e->config->ffn, most = e->batch * e->seq_len;
-  if (packed_fill(&e->up, e->kernels, e->threads, gate_up, 2, 0, 2 * ffn, error) ||
-      packed_fill(&e->down, e->kernels, e->threads, &down, 1, 0, hidden, error))
+  const struct segment gate_up[] = {{&expert->gate, 0, ffn}, {&expert->up, 0, ffn}};
+  const struct segment down = {&expert->down, 0, hidden};
+  if (packed_fill(&e->up, e->kernels, e->threads, gate_up, 2, error) ||
+      packed_fill(&e->down, e->kernels, e->threads, &down, 1, error))
     return error->code;
   for (size_t at = 0; at < count; at += most) {
     size_t rows = count - at < most ? count - at : most;
@@ -122,6 +132,8 @@ int experts_run(struct engine *e, size_t layer, size_t rows, struct error *error
   sort_choices(e, rows);
   for (size_t i = 0; i < e->config->experts; i++) {
     size_t count = e->starts[i + 1] - e->starts[i];
+    if (i + 1 < e->config->experts)
+      fetch_expert(&e->model->layers[layer].experts[i + 1]);
     if (count &&
         run_expert(e, &e->model->layers[layer].experts[i], e->order + e->starts[i], count, error))
       return error->code;

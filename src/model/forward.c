@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "checkpoint/pages.h"
 #include "model/engine.h"
 
 #include <stdlib.h>
@@ -19,8 +20,9 @@ static uint64_t fixed_bytes(const struct model_config *c, size_t seq_len, size_t
   size_t widest = c->ffn > c->hidden ? c->ffn : c->hidden, qkv = attention_row_floats(c);
   size_t strip = LOGIT_ROWS < c->vocab ? LOGIT_ROWS : c->vocab;
   uint64_t packed = packed_bytes(qkv, c->hidden) + packed_bytes(c->hidden, c->hidden) +
-                    packed_bytes(gated * c->ffn, c->hidden) + packed_bytes(c->hidden, c->ffn) +
-                    packed_bytes(c->experts, c->hidden) + packed_bytes(strip, c->hidden);
+                    packed_bytes(c->hidden, c->hidden) + packed_bytes(gated * c->ffn, c->hidden) +
+                    packed_bytes(c->hidden, c->ffn) + packed_bytes(c->experts, c->hidden) +
+                    packed_bytes(strip, c->hidden);
   uint64_t floats = (uint64_t)rows * (3 * c->hidden + widest + qkv + ffn) + 6 * c->hidden +
                     (uint64_t)threads * attention_scratch_floats(c, seq_len) +
                     (uint64_t)seq_len * c->rotary_dims;
@@ -36,17 +38,20 @@ static uint64_t sequence_bytes(const struct model_config *c, size_t seq_len)
   return seq_len * token;
 }
 
-/* Two operations a multiply-add; the last layer stops after the attention. */
+/* Two operations a multiply-add. The last layer has keys and values, and one query a sequence. */
 static double count_gflop(const struct model_config *c, size_t n, size_t seq_len)
 {
-  double tokens = (double)n * (double)seq_len, hidden = (double)c->hidden;
+  double sequences = (double)n, tokens = sequences * (double)seq_len, hidden = (double)c->hidden;
   double gates = c->family == FAMILY_GPT_NEOX ? 2.0 : 3.0;
   double active = c->experts ? (double)c->top_k : 1.0;
-  double projections = hidden * (double)attention_row_floats(c);
+  double keys_values = 2.0 * hidden * (double)(c->kv_heads * c->head_dim);
   double attention = hidden * (double)(seq_len + 1); /* scores and values, half masked */
-  double rest = hidden * hidden + gates * active * hidden * (double)c->ffn;
-  double layers = (double)c->layers;
-  return 2e-9 * tokens * (layers * (projections + attention) + (layers - 1) * rest);
+  double rest =
+      hidden * hidden + hidden * (double)c->experts + gates * active * hidden * (double)c->ffn;
+  double before = (double)(c->layers - 1) * (hidden * hidden + keys_values + attention + rest);
+  double last =
+      tokens * keys_values + sequences * (hidden * hidden + 2.0 * hidden * (double)seq_len);
+  return 2e-9 * (tokens * before + last);
 }
 
 int forward_plan(const struct model *model, size_t n, size_t seq_len,
@@ -92,7 +97,8 @@ static int allocate(struct engine *e, struct error *error)
   size_t widest = c->ffn > c->hidden ? c->ffn : c->hidden;
   if (rope_create(&e->rope, e->seq_len, c->rotary_dims, c->rope_base, error))
     return error->code;
-  if (!(e->vectors = floats(6, c->hidden, error)) ||
+  if (!(e->segments = memory_alloc(3 * c->heads, sizeof *e->segments, "forward pass", error)) ||
+      !(e->vectors = floats(6, c->hidden, error)) ||
       !(e->residual = floats(tokens, c->hidden, error)) ||
       !(e->normed = floats(rows, c->hidden, error)) ||
       !(e->operand = floats(rows + GEMM_MAX_MR, widest, error)) ||
@@ -116,7 +122,9 @@ static int allocate(struct engine *e, struct error *error)
 static void release(struct engine *e)
 {
   rope_free(&e->rope);
-  packed_free(&e->query);
+  packed_free(&e->qkv_weights);
+  packed_free(&e->last_query);
+  free(e->segments);
   packed_free(&e->output);
   packed_free(&e->up);
   packed_free(&e->down);
@@ -148,6 +156,7 @@ static int embed(struct engine *e, const int32_t *tokens, size_t count, struct e
                     e->residual + i * hidden, error))
       return error->code;
   }
+  tensor_drop(e->model->embedding);
   return 0;
 }
 
@@ -174,7 +183,6 @@ static int show_logits(struct engine *e, size_t full, struct error *error)
 {
   const struct model *model = e->model;
   size_t hidden = e->config->hidden, vocab = e->config->vocab;
-  const struct linear *head = &model->lm_head;
   float *last = floats(full, hidden, error), *logits = floats(full, LOGIT_ROWS, error);
   struct layer_vectors *v = &e->layer;
   struct packed strip = {0};
@@ -192,7 +200,8 @@ static int show_logits(struct engine *e, size_t full, struct error *error)
   }
   for (size_t at = 0; at < vocab && !status; at += LOGIT_ROWS) {
     size_t count = vocab - at < LOGIT_ROWS ? vocab - at : LOGIT_ROWS;
-    status = packed_fill(&strip, e->kernels, e->threads, &head, 1, at, count, error);
+    status = packed_fill(&strip, e->kernels, e->threads,
+                         &(struct segment){&model->lm_head, at, count}, 1, error);
     if (status)
       break;
     engine_product(e, &strip, last, hidden, full, logits, LOGIT_ROWS);
@@ -221,7 +230,7 @@ static int run_layer(struct engine *e, size_t layer, size_t sequences, bool last
                      struct meter *meter, struct error *error)
 {
   bool experts = e->config->experts > 0;
-  if (layer_pack(e, layer, !last, error))
+  if (layer_pack(e, layer, last, error))
     return error->code;
   for (size_t s = 0; s < sequences; s += e->batch) {
     size_t count = sequences - s < e->batch ? sequences - s : e->batch;

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Walks over the tensors of a model: once to count them, and once to write them down. */
 struct lister {
@@ -11,7 +12,7 @@ struct lister {
   struct inventory *inventory;
   enum dtype dtype;
   bool buffers, counting, overflow;
-  char prefix[40]; /* of the names: "model.layers.0." */
+  char prefix[80]; /* of the names: "model.layers.0." */
 };
 
 /* Adds the tensor PREFIX LEAF ENDING. */
@@ -87,22 +88,16 @@ static void add_attention(struct lister *l)
   add_linear(l, INVENTORY_RESIDUAL, "self_attn.o_proj", c->hidden, c->hidden, c->attention_bias);
 }
 
-/* `path`: "mlp" or that of an expert. */
+/* Below PREFIX PATH: that of the MLP or of an expert. */
 static void add_swiglu(struct lister *l, const char *path)
 {
-  static const struct {
-    const char *name;
-    bool down;
-  } parts[] = {{"gate_proj", false}, {"up_proj", false}, {"down_proj", true}};
   const struct model_config *c = l->config;
-  for (size_t i = 0; i < 3; i++) {
-    char leaf[40];
-    snprintf(leaf, sizeof leaf, "%s.%s", path, parts[i].name);
-    if (parts[i].down)
-      add_linear(l, INVENTORY_RESIDUAL, leaf, c->hidden, c->ffn, false);
-    else
-      add_linear(l, INVENTORY_MATRIX, leaf, c->ffn, c->hidden, false);
-  }
+  size_t length = strlen(l->prefix);
+  snprintf(l->prefix + length, sizeof l->prefix - length, "%s.", path);
+  add_linear(l, INVENTORY_MATRIX, "gate_proj", c->ffn, c->hidden, false);
+  add_linear(l, INVENTORY_MATRIX, "up_proj", c->ffn, c->hidden, false);
+  add_linear(l, INVENTORY_RESIDUAL, "down_proj", c->hidden, c->ffn, false);
+  l->prefix[length] = 0;
 }
 
 static void add_olmoe_layer(struct lister *l)
@@ -113,7 +108,7 @@ static void add_olmoe_layer(struct lister *l)
   add_vector(l, INVENTORY_NORM, "self_attn.k_norm", ".weight", c->kv_heads * c->head_dim);
   add_linear(l, INVENTORY_MATRIX, "mlp.gate", c->experts, c->hidden, false);
   for (size_t e = 0; e < c->experts; e++) {
-    char path[32];
+    char path[40];
     snprintf(path, sizeof path, "mlp.experts.%zu", e);
     add_swiglu(l, path);
   }
@@ -158,30 +153,38 @@ static void add_all(struct lister *l)
     add_linear(l, INVENTORY_MATRIX, neox ? "embed_out" : "lm_head", c->vocab, c->hidden, false);
 }
 
+static int allocate(const char *name, struct inventory *inventory, struct error *error)
+{
+  inventory->tensors = memory_alloc(inventory->count, sizeof *inventory->tensors, name, error);
+  if (!inventory->tensors)
+    return error->code;
+  inventory->kinds = memory_alloc(inventory->count, sizeof *inventory->kinds, name, error);
+  if (!inventory->kinds)
+    return error->code;
+  inventory->names = memory_alloc(inventory->count, sizeof *inventory->names, name, error);
+  return inventory->names ? 0 : error->code;
+}
+
 int inventory_create(const char *name, const struct model_config *config, enum dtype dtype,
                      bool buffers, struct inventory *inventory, struct error *error)
 {
-  struct lister lister = {
-      .config = config, .inventory = inventory, .dtype = dtype, .buffers = buffers};
+  struct lister lister = {config, inventory, dtype, buffers, .counting = true};
   *inventory = (struct inventory){0};
-  lister.counting = true;
   add_all(&lister);
   if (inventory->count > INVENTORY_MOST)
-    return error_set(error, EXIT_INPUT,
-                     "%s: a model of more than %d tensors; take fewer layers or experts", name,
-                     INVENTORY_MOST);
-  inventory->tensors = memory_alloc(inventory->count, sizeof *inventory->tensors, name, error);
-  inventory->kinds = memory_alloc(inventory->count, sizeof *inventory->kinds, name, error);
-  inventory->names = memory_alloc(inventory->count, sizeof *inventory->names, name, error);
-  if (inventory->tensors && inventory->kinds && inventory->names) {
+    return error_set(error, EXIT_INPUT, "%s: more than %d tensors; take fewer layers or experts",
+                     name, INVENTORY_MOST);
+  int status = allocate(name, inventory, error);
+  if (!status) {
     lister.counting = false;
     add_all(&lister);
     if (lister.overflow)
-      error_set(error, EXIT_INPUT, "%s: a model of more bytes than fit 64 bits", name);
+      status = error_set(error, EXIT_INPUT, "%s: more bytes than fit 64 bits; take a smaller model",
+                         name);
   }
-  if (error->code)
+  if (status)
     inventory_free(inventory);
-  return error->code;
+  return status;
 }
 
 void inventory_free(struct inventory *inventory)

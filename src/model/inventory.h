@@ -7,7 +7,7 @@
 #include "checkpoint/checkpoint.h"
 #include "model/config.h"
 
-#define INVENTORY_NAME 64
+#define INVENTORY_NAME 80
 
 /* A checkpoint of more tensors has an index that no reader here takes. */
 #define INVENTORY_MOST 100000

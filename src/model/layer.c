@@ -1,5 +1,7 @@
 #include "model/engine.h"
 
+#include "checkpoint/pages.h"
+
 #include <string.h>
 
 /* Rows a task: long enough to pay for handing it out. */
@@ -91,35 +93,89 @@ static int widen_vector(struct engine *e, size_t slot, const struct tensor *tens
   return 0;
 }
 
-int layer_pack(struct engine *e, size_t index, bool mlp, struct error *error)
+static int widen_vectors(struct engine *e, const struct layer *layer, struct error *error)
 {
-  const struct layer *layer = &e->model->layers[index];
   struct layer_vectors *v = &e->layer;
-  const struct linear *qkv[] = {&layer->query, &layer->key, &layer->value};
-  const struct linear *gate_up[] = {&layer->gate, &layer->up};
-  const struct linear *output = &layer->output, *up = &layer->up, *down = &layer->down;
-  const struct linear *router = &layer->router;
-  bool fused = e->config->family == FAMILY_GPT_NEOX, experts = e->config->experts > 0;
-  size_t hidden = e->config->hidden, ffn = e->config->ffn, row = attention_row_floats(e->config);
   if (widen_vector(e, 0, layer->norm1, &v->norm1, error) ||
       widen_vector(e, 1, layer->norm1_bias, &v->norm1_bias, error) ||
       widen_vector(e, 2, layer->norm2, &v->norm2, error) ||
       widen_vector(e, 3, layer->norm2_bias, &v->norm2_bias, error) ||
       widen_vector(e, 4, layer->query_norm, &v->query_norm, error) ||
-      widen_vector(e, 5, layer->key_norm, &v->key_norm, error) ||
-      packed_fill(&e->query, e->kernels, e->threads, qkv, fused ? 1 : 3, 0, row, error))
+      widen_vector(e, 5, layer->key_norm, &v->key_norm, error))
     return error->code;
-  if (!mlp)
+  return 0;
+}
+
+/* Rows of part 0 (queries), 1 (keys) or 2 (values) to `out`; returns how many segments. */
+static size_t part_segments(const struct model_config *c, const struct layer *layer, int part,
+                            struct segment *out)
+{
+  const struct linear *const linears[] = {&layer->query, &layer->key, &layer->value};
+  size_t d = c->head_dim;
+  if (c->family != FAMILY_GPT_NEOX) {
+    out[0] = (struct segment){linears[part], 0, (part ? c->kv_heads : c->heads) * d};
+    return 1;
+  }
+  for (size_t head = 0; head < c->heads; head++) /* one matrix, grouped per head */
+    out[head] = (struct segment){&layer->query, (3 * head + (size_t)part) * d, d};
+  return c->heads;
+}
+
+static int pack_attention(struct engine *e, const struct layer *layer, bool last,
+                          struct error *error)
+{
+  struct segment *segments = e->segments;
+  size_t queries = part_segments(e->config, layer, 0, segments);
+  if (last && packed_fill(&e->last_query, e->kernels, e->threads, segments, queries, error))
+    return error->code;
+  size_t count = last ? 0 : queries;
+  count += part_segments(e->config, layer, 1, segments + count);
+  count += part_segments(e->config, layer, 2, segments + count);
+  return packed_fill(&e->qkv_weights, e->kernels, e->threads, segments, count, error);
+}
+
+static void fetch(const struct linear *linear)
+{
+  tensor_fetch(linear->weight);
+}
+
+/* The kernel reads ahead while this layer computes. */
+static void fetch_layer(const struct engine *e, size_t index)
+{
+  if (index >= e->config->layers)
+    return;
+  const struct layer *layer = &e->model->layers[index];
+  fetch(&layer->query);
+  fetch(&layer->key);
+  fetch(&layer->value);
+  fetch(&layer->output);
+  fetch(&layer->gate);
+  fetch(&layer->up);
+  fetch(&layer->down);
+}
+
+int layer_pack(struct engine *e, size_t index, bool last, struct error *error)
+{
+  const struct layer *layer = &e->model->layers[index];
+  size_t hidden = e->config->hidden, ffn = e->config->ffn;
+  const struct segment output = {&layer->output, 0, hidden}, down = {&layer->down, 0, hidden};
+  const struct segment router = {&layer->router, 0, e->config->experts};
+  const struct segment gate_up[] = {{&layer->gate, 0, ffn}, {&layer->up, 0, ffn}};
+  bool gated = e->config->family != FAMILY_GPT_NEOX;
+  e->last = last;
+  if (widen_vectors(e, layer, error) || pack_attention(e, layer, last, error))
+    return error->code;
+  fetch_layer(e, index + 1);
+  if (last)
     return 0;
-  if (packed_fill(&e->output, e->kernels, e->threads, &output, 1, 0, hidden, error))
+  if (packed_fill(&e->output, e->kernels, e->threads, &output, 1, error))
     return error->code;
-  if (experts)
-    return packed_fill(&e->router, e->kernels, e->threads, &router, 1, 0, e->config->experts,
-                       error);
-  if (fused ? packed_fill(&e->up, e->kernels, e->threads, &up, 1, 0, ffn, error)
-            : packed_fill(&e->up, e->kernels, e->threads, gate_up, 2, 0, 2 * ffn, error))
+  if (e->config->experts)
+    return packed_fill(&e->router, e->kernels, e->threads, &router, 1, error);
+  if (packed_fill(&e->up, e->kernels, e->threads, gated ? gate_up : gate_up + 1, gated ? 2 : 1,
+                  error))
     return error->code;
-  return packed_fill(&e->down, e->kernels, e->threads, &down, 1, 0, hidden, error);
+  return packed_fill(&e->down, e->kernels, e->threads, &down, 1, error);
 }
 
 /* The residual stream at a row of the batch. */
@@ -138,36 +194,58 @@ static void norm2_row(struct engine *e, void *row0, size_t row)
   engine_norm(e, true, residual_row(e, row0, row), e->normed + row * e->config->hidden);
 }
 
+static void rotate(const struct engine *e, float *part, size_t heads, size_t position)
+{
+  size_t half = e->rope.half;
+  for (size_t head = 0; head < heads; head++)
+    e->kernels->rope(part + head * e->config->head_dim, e->rope.cosine + position * half,
+                     e->rope.sine + position * half, half);
+}
+
 /* Query and key norm, clipping and rotation of one token. */
 static void prepare_row(struct engine *e, void *unused, size_t row)
 {
   const struct model_config *c = e->config;
-  size_t width = attention_row_floats(c), position = row % e->seq_len, half = e->rope.half;
+  size_t width = attention_row_floats(c), position = row % e->seq_len;
   size_t queries = c->heads * c->head_dim, keys = c->kv_heads * c->head_dim;
   float *qkv = e->qkv + row * width;
+  bool with_query = !e->last || position + 1 == e->seq_len;
+  size_t from = with_query ? 0 : queries;
   (void)unused;
-  if (e->layer.query_norm) {
+  if (e->layer.query_norm && with_query)
     e->kernels->rms_norm(qkv, e->layer.query_norm, qkv, queries, c->norm_eps);
+  if (e->layer.key_norm)
     e->kernels->rms_norm(qkv + queries, e->layer.key_norm, qkv + queries, keys, c->norm_eps);
-  }
   if (c->clip_qkv > 0)
-    e->kernels->clip(qkv, width, c->clip_qkv);
-  for (size_t head = 0; head < c->heads; head++) {
-    struct head_offsets offset = attention_offsets(c, head);
-    const float *cosine = e->rope.cosine + position * half, *sine = e->rope.sine + position * half;
-    e->kernels->rope(qkv + offset.query, cosine, sine, half);
-    if (head % (c->heads / c->kv_heads) == 0) /* a key is shared by its group of heads */
-      e->kernels->rope(qkv + offset.key, cosine, sine, half);
-  }
-  if (!e->kernels->all_finite(qkv, width))
+    e->kernels->clip(qkv + from, width - from, c->clip_qkv);
+  if (with_query)
+    rotate(e, qkv, c->heads, position);
+  rotate(e, qkv + queries, c->kv_heads, position);
+  if (!e->kernels->all_finite(qkv + from, width - from))
     engine_mark_damaged(e, row);
 }
 
 static void check_heads_row(struct engine *e, void *unused, size_t row)
 {
   (void)unused;
+  if (e->last) /* `row` counts sequences */
+    row = (row + 1) * e->seq_len - 1;
   if (!e->kernels->all_finite(e->heads_out + row * e->config->hidden, e->config->hidden))
     engine_mark_damaged(e, row);
+}
+
+/* Projects the normed rows of the batch; in a last layer queries of last positions alone. */
+static void project(struct engine *e, size_t sequences)
+{
+  size_t hidden = e->config->hidden, width = attention_row_floats(e->config);
+  size_t rows = sequences * e->seq_len, last = e->seq_len - 1;
+  if (!e->last) {
+    engine_product(e, &e->qkv_weights, e->normed, hidden, rows, e->qkv, width);
+    return;
+  }
+  engine_product(e, &e->qkv_weights, e->normed, hidden, rows, e->qkv + hidden, width);
+  engine_product(e, &e->last_query, e->normed + last * hidden, e->seq_len * hidden, sequences,
+                 e->qkv + last * width, e->seq_len * width);
 }
 
 int layer_attention(struct engine *e, size_t layer, size_t sequence0, size_t sequences,
@@ -175,7 +253,7 @@ int layer_attention(struct engine *e, size_t layer, size_t sequence0, size_t seq
 {
   size_t rows = sequences * e->seq_len, row0 = sequence0 * e->seq_len;
   engine_rows(e, rows, norm1_row, &row0);
-  engine_product(e, &e->query, e->normed, e->config->hidden, rows, e->qkv, e->query.n);
+  project(e, sequences);
   engine_rows(e, rows, prepare_row, NULL);
   if (engine_check(e, layer, "query, key or value", row0, error))
     return error->code;
@@ -183,6 +261,7 @@ int layer_attention(struct engine *e, size_t layer, size_t sequence0, size_t seq
                                     .kernels = e->kernels,
                                     .seq_len = e->seq_len,
                                     .sequences = sequences,
+                                    .first_query = e->last ? e->seq_len - 1 : 0,
                                     .qkv = e->qkv,
                                     .out = e->heads_out,
                                     .scratch = e->scratch,
@@ -191,7 +270,7 @@ int layer_attention(struct engine *e, size_t layer, size_t sequence0, size_t seq
                                     .layer = layer,
                                     .first_sequence = e->first + sequence0},
                 e->threads);
-  engine_rows(e, rows, check_heads_row, NULL);
+  engine_rows(e, e->last ? sequences : rows, check_heads_row, NULL);
   return engine_check(e, layer, "attention output", row0, error);
 }
 

@@ -1,6 +1,7 @@
 #include "model/packed.h"
 
 #include "base/memory.h"
+#include "checkpoint/pages.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -8,20 +9,19 @@
 
 struct fill {
   const struct packed *packed;
-  const struct linear *const *linears;
-  int parts;
-  size_t first;
+  const struct segment *segments;
   const struct kernels *kernels;
   atomic_bool damaged;
 };
 
-/* The linear that holds stacked row `row`, and the row within it. */
+/* The linear that holds row `row` of the stack, and the row within it. */
 static const struct linear *locate(const struct fill *fill, size_t *row)
 {
-  int part = 0;
-  while (*row >= (size_t)fill->linears[part]->weight->shape[0])
-    *row -= (size_t)fill->linears[part++]->weight->shape[0];
-  return fill->linears[part];
+  const struct segment *segment = fill->segments;
+  while (*row >= segment->count)
+    *row -= segment++->count;
+  *row += segment->first;
+  return segment->linear;
 }
 
 static void fill_panel(void *context, size_t panel, int worker)
@@ -34,7 +34,7 @@ static void fill_panel(void *context, size_t panel, int worker)
   int count = 0;
   (void)worker;
   for (size_t j = panel * nr; j < packed->n && count < fill->kernels->nr; j++, count++) {
-    size_t row = fill->first + j;
+    size_t row = j;
     const struct tensor *weight = locate(fill, &row)->weight;
     types[count] = model_weight_type(weight);
     rows[count] = (const char *)weight->data + row * packed->k * dtype_size(weight->dtype);
@@ -67,7 +67,7 @@ static int fill_bias(struct packed *packed, const struct fill *fill, struct erro
     return error->code;
   memset(packed->bias, 0, padded * sizeof *packed->bias);
   for (size_t j = 0; j < packed->n; j++) {
-    size_t row = fill->first + j;
+    size_t row = j;
     const struct tensor *bias = locate(fill, &row)->bias;
     if (bias && model_widen(bias, row, 1, packed->bias + j, error))
       return error->code;
@@ -81,7 +81,7 @@ static int name_damaged(const struct fill *fill, size_t count, struct error *err
   size_t k = fill->packed->k;
   float *row_values = memory_alloc(k, sizeof *row_values, "row", error);
   for (size_t j = 0; row_values && j < count; j++) {
-    size_t row = fill->first + j;
+    size_t row = j;
     const struct tensor *weight = locate(fill, &row)->weight;
     if (model_widen(weight, row * k, k, row_values, error))
       break;
@@ -91,18 +91,23 @@ static int name_damaged(const struct fill *fill, size_t count, struct error *err
 }
 
 int packed_fill(struct packed *packed, const struct kernels *kernels, struct threads *threads,
-                const struct linear *const *linears, int parts, size_t first, size_t count,
-                struct error *error)
+                const struct segment *segments, size_t count, struct error *error)
 {
-  struct fill fill = {packed, linears, parts, first, kernels, false};
-  packed->n = count;
-  packed->k = (size_t)linears[0]->weight->shape[1];
+  struct fill fill = {packed, segments, kernels, false};
+  packed->n = 0;
+  packed->k = (size_t)segments[0].linear->weight->shape[1];
+  for (size_t i = 0; i < count; i++)
+    packed->n += segments[i].count;
   size_t floats = gemm_packed_floats(packed->n, packed->k, kernels->nr);
   if (grow(&packed->data, &packed->data_capacity, floats, error) || fill_bias(packed, &fill, error))
     return error->code;
   threads_run(threads, (packed->n + (size_t)kernels->nr - 1) / (size_t)kernels->nr, fill_panel,
               &fill);
-  return atomic_load(&fill.damaged) ? name_damaged(&fill, count, error) : 0;
+  if (atomic_load(&fill.damaged))
+    return name_damaged(&fill, packed->n, error);
+  for (size_t i = 0; i < count; i++)
+    tensor_drop(segments[i].linear->weight);
+  return 0;
 }
 
 void packed_free(struct packed *packed)

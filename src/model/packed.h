@@ -14,11 +14,16 @@ struct packed {
   size_t data_capacity, bias_capacity;
 };
 
-/* Packs rows [first, first + count) of the linears stacked one under the other (all of one width).
- * Errors: EXIT_INPUT for a weight that is not finite, named; EXIT_RUN without memory. */
+/* Rows [first, first + count) of a linear. */
+struct segment {
+  const struct linear *linear;
+  size_t first, count;
+};
+
+/* Packs segments (all of one width) one under the other. Pages of mapped weights are dropped after
+ * use. Errors: EXIT_INPUT for a weight that is not finite, named; EXIT_RUN without memory. */
 int packed_fill(struct packed *packed, const struct kernels *kernels, struct threads *threads,
-                const struct linear *const *linears, int parts, size_t first, size_t count,
-                struct error *error);
+                const struct segment *segments, size_t count, struct error *error);
 void packed_free(struct packed *packed);
 
 /* Bytes that packing a [rows][k] matrix takes, an upper bound for every instruction set. */
