@@ -93,6 +93,14 @@ test-neon: deps-neon
 	@$(MAKE) --no-print-directory ARCH=aarch64 CC=aarch64-linux-gnu-gcc BUILD=$(BUILD)-neon \
 	  RUN="qemu-aarch64-static -L /" test
 
+# Everything that attest bench measures, about a quarter of an hour: tables, JSON, and the sweep with its plot.
+bench:
+	@$(MAKE) --no-print-directory installed
+	@$(MAKE) --no-print-directory $(BUILD)/attest
+	$(RUN) $(BUILD)/attest bench --json $(BUILD)/bench.json
+	$(RUN) $(BUILD)/attest bench --sweep $(BUILD)/sweep.csv --plot $(BUILD)/sweep.svg
+.PHONY: bench
+
 # What must be installed: Debian packages and nothing else.
 PACKAGES := gcc libc6-dev make libsleef-dev libxxhash-dev libarchive-dev libjansson-dev libssl-dev \
             libcmocka-dev

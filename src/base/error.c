@@ -1,25 +1,26 @@
 #include "base/error.h"
 
+#include "base/text.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Names from hostile files must not reach a terminal as control sequences. */
+/* Names from hostile files must not reach a terminal as control sequences, nor JSON as anything but
+ * UTF-8. What does not fit whole is left out. */
 static void escape_into(char *out, size_t capacity, const char *in)
 {
-  size_t used = 0;
-  for (const unsigned char *p = (const unsigned char *)in; *p; p++) {
-    int c1 = p[0] == 0xC2 && p[1] >= 0x80 && p[1] < 0xA0;
-    if (*p >= 0x20 && *p != 0x7F && !c1) {
-      if (used + 2 > capacity)
-        break;
-      out[used++] = (char)*p;
-    } else {
-      if (used + 5 > capacity)
-        break;
-      snprintf(out + used, 5, "\\x%02X", *p);
-      used += 4;
-    }
+  size_t used = 0, length;
+  for (; *in; in += length ? length : 1) {
+    length = text_printable(in);
+    size_t need = length ? length : 4;
+    if (used + need >= capacity)
+      break;
+    if (length)
+      memcpy(out + used, in, length);
+    else
+      snprintf(out + used, 5, "\\x%02X", (unsigned char)*in);
+    used += need;
   }
   out[used] = 0;
 }

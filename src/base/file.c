@@ -1,9 +1,12 @@
 #define _GNU_SOURCE
 #include "base/file.h"
 
+#include "base/text.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,8 +22,13 @@ static int open_regular(const char *path, int *fd, size_t *size, struct error *e
   struct stat info;
   /* O_NONBLOCK: opening a named pipe must not hang. */
   *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (*fd < 0)
-    return error_set(error, EXIT_INPUT, "%s: cannot be opened: %s", path, strerror(errno));
+  if (*fd < 0) {
+    /* A wrong path is bad input; a lack of permission or of resources is not. */
+    bool absent = errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == ENAMETOOLONG ||
+                  errno == ENXIO;
+    return error_set(error, absent ? EXIT_INPUT : EXIT_RUN, "%s: cannot be opened: %s", path,
+                     strerror(errno));
+  }
   if (fstat(*fd, &info) != 0 || !S_ISREG(info.st_mode)) {
     close(*fd);
     return error_set(error, EXIT_INPUT, "%s: not a regular file", path);
@@ -71,10 +79,10 @@ int file_read(const char *path, size_t limit, struct blob *blob, struct error *e
     if (got < 0 && errno == EINTR)
       continue;
     if (got <= 0) {
-      int reason = got < 0 ? errno : EIO;
+      const char *reason = got < 0 ? strerror(errno) : "it shrank meanwhile";
       free(data);
       close(fd);
-      return error_set(error, EXIT_RUN, "%s: cannot be read: %s", path, strerror(reason));
+      return error_set(error, EXIT_RUN, "%s: cannot be read: %s", path, reason);
     }
     used += (size_t)got;
   }
@@ -108,17 +116,53 @@ static int write_all(int fd, const void *data, size_t size)
   return 0;
 }
 
-static int write_direct(const char *path, const void *data, size_t size, struct error *error)
+static int write_standard_output(const void *data, size_t size)
 {
-  int standard = strcmp(path, "-") == 0;
-  int fd = standard ? STDOUT_FILENO : open(path, O_WRONLY | O_CLOEXEC);
+  if (fflush(stdout) != 0) /* text printed before stays before */
+    return errno;
+  return write_all(STDOUT_FILENO, data, size);
+}
+
+static int write_direct(const char *path, const void *data, size_t size)
+{
+  int fd = open(path, O_WRONLY | O_CLOEXEC);
   int reason = fd < 0 ? errno : write_all(fd, data, size);
-  if (fd >= 0 && !standard && close(fd) != 0 && !reason)
+  if (fd >= 0 && close(fd) != 0 && !reason)
     reason = errno;
-  if (reason)
-    return error_set(error, EXIT_RUN, "%s: cannot be written: %s",
-                     standard ? "standard output" : path, strerror(reason));
-  return 0;
+  return reason;
+}
+
+/* /dev/stdout, or the file that standard output was sent to: replacing it would lose what is
+ * printed there. */
+static bool is_standard_output(const struct stat *info)
+{
+  struct stat out;
+  return fstat(STDOUT_FILENO, &out) == 0 && out.st_dev == info->st_dev &&
+         out.st_ino == info->st_ino;
+}
+
+/* The path without symbolic links as its last part, also when the last of them leads nowhere yet.
+ * NULL and errno on failure; free(). */
+static char *follow_links(const char *path)
+{
+  char *at = strdup(path);
+  for (int links = 0; at; links++) {
+    char target[PATH_MAX];
+    ssize_t length = readlink(at, target, sizeof target - 1);
+    if (length < 0)
+      return at;
+    target[length] = 0;
+    const char *slash = strrchr(at, '/');
+    int head = slash && *target != '/' ? (int)(slash - at + 1) : 0;
+    char *next = NULL;
+    if (links == 40)
+      errno = ELOOP;
+    else if (asprintf(&next, "%.*s%s", head, at, target) < 0)
+      next = NULL;
+    free(at);
+    at = next;
+  }
+  return NULL;
 }
 
 static void sync_directory_of(const char *path)
@@ -137,92 +181,198 @@ static void sync_directory_of(const char *path)
   free(copy);
 }
 
+/* Creates a file beside `path`, of a name nobody else uses; -1 and errno on failure. */
+static int open_beside(const char *path, char **name)
+{
+  const char *slash = strrchr(path, '/');
+  int head = slash ? (int)(slash - path + 1) : 0;
+  for (int attempt = 0; attempt < 1000; attempt++) {
+    if (asprintf(name, "%.*s.attest.tmp.%ld.%d", head, path, (long)getpid(), attempt) < 0)
+      break;
+    int fd = open(*name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd >= 0)
+      return fd;
+    int reason = errno;
+    free(*name);
+    errno = reason;
+    if (reason != EEXIST)
+      break;
+  }
+  return -1;
+}
+
+static int writer_failed(const char *path, int reason, struct error *error)
+{
+  return error_set(error, EXIT_RUN, "%s: cannot be written: %s", path, strerror(reason));
+}
+
+int file_writer_open(const char *path, struct file_writer *writer, struct error *error)
+{
+  char *beside, *copy = strdup(path);
+  int fd = copy ? open_beside(path, &beside) : -1;
+  if (fd < 0) {
+    int reason = errno;
+    free(copy);
+    return writer_failed(path, reason, error);
+  }
+  *writer = (struct file_writer){copy, beside, fd};
+  return 0;
+}
+
+int file_writer_add(struct file_writer *writer, const void *data, size_t size, struct error *error)
+{
+  int reason = write_all(writer->fd, data, size);
+  return reason ? writer_failed(writer->path, reason, error) : 0;
+}
+
+int file_writer_finish(struct file_writer *writer, struct error *error)
+{
+  int reason = fsync(writer->fd) != 0 ? errno : 0;
+  if (close(writer->fd) != 0 && !reason)
+    reason = errno;
+  writer->fd = -1;
+  return reason ? writer_failed(writer->path, reason, error) : 0;
+}
+
+int file_writer_publish(struct file_writer *writer, struct error *error)
+{
+  if (rename(writer->beside, writer->path) != 0)
+    return writer_failed(writer->path, errno, error);
+  sync_directory_of(writer->path);
+  free(writer->beside);
+  writer->beside = NULL;
+  return 0;
+}
+
+void file_writer_close(struct file_writer *writer)
+{
+  if (writer->beside) {
+    if (writer->fd >= 0)
+      close(writer->fd);
+    unlink(writer->beside);
+  }
+  free(writer->beside);
+  free(writer->path);
+  *writer = (struct file_writer){0};
+}
+
+/* `older`: the file that is there, NULL = none. */
+static int replace(const char *path, const struct stat *older, const void *data, size_t size,
+                   struct error *error)
+{
+  struct file_writer writer = {0};
+  int status = file_writer_open(path, &writer, error);
+  if (!status && older)
+    (void)fchmod(writer.fd, older->st_mode & 0777); /* not every file system has permissions */
+  if (!status)
+    status = file_writer_add(&writer, data, size, error);
+  if (!status)
+    status = file_writer_finish(&writer, error);
+  if (!status)
+    status = file_writer_publish(&writer, error);
+  file_writer_close(&writer);
+  return status;
+}
+
 int file_write(const char *path, const void *data, size_t size, struct error *error)
 {
   struct stat info;
-  if (strcmp(path, "-") == 0 || (stat(path, &info) == 0 && !S_ISREG(info.st_mode)))
-    return write_direct(path, data, size, error);
+  bool standard = strcmp(path, "-") == 0, exists = !standard && stat(path, &info) == 0;
+  int reason;
+  if (standard || (exists && is_standard_output(&info))) {
+    reason = write_standard_output(data, size);
+  } else if (exists && !S_ISREG(info.st_mode)) {
+    reason = write_direct(path, data, size);
+  } else {
+    char *target = follow_links(path);
+    if (!target)
+      return writer_failed(path, errno, error);
+    int status = replace(target, exists ? &info : NULL, data, size, error);
+    free(target);
+    return status;
+  }
+  return reason ? writer_failed(standard ? "standard output" : path, reason, error) : 0;
+}
+
+static int check_folder_of(const char *path)
+{
   const char *slash = strrchr(path, '/');
-  int head = slash ? (int)(slash - path + 1) : 0;
-  char *beside;
-  if (asprintf(&beside, "%.*s.%s.tmp.%ld", head, path, path + head, (long)getpid()) < 0)
-    return error_set(error, EXIT_RUN, "%s: out of memory", path);
-  int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-  int reason = fd < 0 ? errno : write_all(fd, data, size);
-  if (!reason && fsync(fd) != 0)
-    reason = errno;
-  if (fd >= 0 && close(fd) != 0 && !reason)
-    reason = errno;
-  if (!reason && rename(beside, path) != 0)
-    reason = errno;
-  if (reason && fd >= 0)
-    unlink(beside);
-  free(beside);
-  if (reason)
-    return error_set(error, EXIT_RUN, "%s: cannot be written: %s", path, strerror(reason));
-  sync_directory_of(path);
-  return 0;
+  char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+  int reason = !folder ? ENOMEM : access(folder, W_OK | X_OK) != 0 ? errno : 0;
+  free(folder);
+  return reason;
 }
 
 int file_check_writable(const char *path, struct error *error)
 {
   struct stat info;
-  const char *slash = strrchr(path, '/');
-  char *directory;
+  int reason = 0;
   if (strcmp(path, "-") == 0)
     return 0;
-  int exists = stat(path, &info) == 0;
-  if (exists && S_ISDIR(info.st_mode))
-    return error_set(error, EXIT_RUN, "%s: cannot be written: it is a directory", path);
-  if (exists && access(path, W_OK) != 0)
-    return error_set(error, EXIT_RUN, "%s: cannot be written: %s", path, strerror(errno));
-  if (exists && !S_ISREG(info.st_mode))
-    return 0;
-  directory = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
-  int reason = !directory ? ENOMEM : access(directory, W_OK | X_OK) != 0 ? errno : 0;
-  free(directory);
+  bool exists = stat(path, &info) == 0;
+  if (!exists && (errno != ENOENT || !*path))
+    reason = errno;
+  else if (exists && S_ISDIR(info.st_mode))
+    reason = EISDIR;
+  else if (exists && access(path, W_OK) != 0)
+    reason = errno;
+  if (!reason && (!exists || S_ISREG(info.st_mode))) {
+    char *target = follow_links(path);
+    reason = target ? check_folder_of(target) : errno;
+    free(target);
+  }
   if (reason)
-    return error_set(error, EXIT_RUN, "%s: cannot be written: %s", path, strerror(reason));
+    return error_set(error, EXIT_RUN, "%s: cannot be written: %s", *path ? path : "an empty name",
+                     strerror(reason));
   return 0;
+}
+
+/* 0 or the reason as errno. */
+static int make_one_directory(const char *path)
+{
+  if (mkdir(path, 0777) == 0)
+    return 0;
+  int reason = errno;
+  if (file_is_directory(path))
+    return 0;
+  return reason == EEXIST ? ENOTDIR : reason;
 }
 
 int file_make_directory(const char *path, struct error *error)
 {
   char *copy = strdup(path);
-  int failed = 0;
-  if (!copy)
-    return error_set(error, EXIT_RUN, "%s: out of memory", path);
-  for (char *p = copy + 1; !failed; p++) {
-    if (*p == '/' || *p == 0) {
-      char kept = *p;
+  int reason = copy ? 0 : ENOMEM;
+  for (char *p = copy; copy && *p && !reason; p++)
+    if (*p == '/' && p > copy) {
       *p = 0;
-      if (mkdir(copy, 0755) != 0 && errno != EEXIST)
-        failed = errno;
-      *p = kept;
-      if (!kept)
-        break;
+      reason = make_one_directory(copy);
+      *p = '/';
     }
-  }
+  if (!reason)
+    reason = make_one_directory(copy);
   free(copy);
-  if (!failed && !file_is_directory(path))
-    failed = ENOTDIR;
-  if (failed)
-    return error_set(error, EXIT_RUN, "%s: directory cannot be made: %s", path, strerror(failed));
+  if (reason)
+    return error_set(error, EXIT_RUN, "%s: directory cannot be made: %s",
+                     *path ? path : "an empty name", strerror(reason));
   return 0;
 }
 
 int file_remove_directory(const char *path, struct error *error)
 {
-  DIR *directory = opendir(path);
+  int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  DIR *directory = fd < 0 ? NULL : fdopendir(fd);
   if (!directory) {
-    if (errno == ENOENT)
+    int reason = errno;
+    if (fd >= 0)
+      close(fd);
+    if (reason == ENOENT)
       return 0;
-    return error_set(error, EXIT_RUN, "%s: cannot be opened: %s", path, strerror(errno));
+    return error_set(error, EXIT_RUN, "%s: cannot be removed: %s", path, strerror(reason));
   }
   struct dirent *entry;
   while ((entry = readdir(directory)))
     if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-      (void)unlinkat(dirfd(directory), entry->d_name, 0); /* rmdir reports what stays */
+      (void)unlinkat(fd, entry->d_name, 0); /* rmdir reports what stays */
   closedir(directory);
   if (rmdir(path) != 0)
     return error_set(error, EXIT_RUN, "%s: cannot be removed: %s", path, strerror(errno));
@@ -257,9 +407,11 @@ bool file_plain_name(const char *name)
 {
   if (!*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strlen(name) > 255)
     return false;
-  for (const unsigned char *p = (const unsigned char *)name; *p; p++)
-    if (*p < 0x20 || *p == 0x7F || *p == '/' || *p == '\\')
+  for (size_t length; *name; name += length) {
+    length = text_printable(name);
+    if (!length || *name == '/' || *name == '\\')
       return false;
+  }
   return true;
 }
 

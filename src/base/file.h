@@ -15,8 +15,8 @@ struct blob {
   bool mapped;
 };
 
-/* Maps a regular file. Errors: EXIT_INPUT (missing, not a regular file), EXIT_RUN (I/O).
- * Should the file shrink while mapped, the program ends with one line and exit code 3
+/* Maps a regular file. Errors: EXIT_INPUT (missing, not a regular file), EXIT_RUN (I/O,
+ * permission). Should the file shrink while mapped, the program ends with one line and exit code 3
  * (file_install_bus_handler). */
 int file_map(const char *path, struct blob *blob, struct error *error);
 
@@ -26,19 +26,37 @@ int file_read(const char *path, size_t limit, struct blob *blob, struct error *e
 void blob_free(struct blob *blob);
 
 /* Writes a file: beside, fsync, rename, fsync of the directory; on failure nothing is left and an
- * older file stays as it was. A path that exists and is no regular file (a pipe, /dev/stdout) is
- * written to directly. "-" is standard output. Errors: EXIT_RUN. */
+ * older file stays as it was. A symbolic link stays and its target is written, also one that does
+ * not exist yet; the permissions of an older file stay. A path that exists and is no regular file
+ * (a pipe, a device) is written to directly. "-" is standard output, as is every path that leads
+ * there (/dev/stdout). Errors: EXIT_RUN. */
 int file_write(const char *path, const void *data, size_t size, struct error *error);
 
+/* A file written piece by piece into a new one beside it, for outputs that do not fit in memory or
+ * must appear together: open, add, finish (all of it is on the disk), publish (it gets its name).
+ * All zero = nothing to close. */
+struct file_writer {
+  char *path, *beside; /* owned; beside NULL once published */
+  int fd;              /* -1 once finished */
+};
+
+/* Errors: EXIT_RUN. After open, also after a failure of the others: file_writer_close, which
+ * removes what was not published. */
+int file_writer_open(const char *path, struct file_writer *writer, struct error *error);
+int file_writer_add(struct file_writer *writer, const void *data, size_t size, struct error *error);
+int file_writer_finish(struct file_writer *writer, struct error *error);
+int file_writer_publish(struct file_writer *writer, struct error *error);
+void file_writer_close(struct file_writer *writer);
+
 /* Whether file_write can be expected to work: "-", an existing writable file, or a writable
- * directory. Errors: EXIT_RUN. */
+ * directory. Errors: EXIT_RUN, also for a name that is empty. */
 int file_check_writable(const char *path, struct error *error);
 
 /* Makes a directory and its parents. Errors: EXIT_RUN. */
 int file_make_directory(const char *path, struct error *error);
 
-/* Removes a directory with the regular files in it (one level, then the directory); one that does
- * not exist is fine. Errors: EXIT_RUN. */
+/* Removes a directory with the files in it (one level, then the directory); one that does not exist
+ * is fine, a symbolic link to one is refused. Errors: EXIT_RUN. */
 int file_remove_directory(const char *path, struct error *error);
 
 bool file_exists(const char *path);
@@ -47,8 +65,8 @@ bool file_is_directory(const char *path);
 /* Joins two path parts into a new string, free(). NULL and error when out of memory. */
 char *file_join(const char *directory, const char *name, struct error *error);
 
-/* Whether `name` is one plain path component: not empty, ".", "..", and free of '/', '\\' and
- * control characters. Names in indexes, manifests and archives must be. */
+/* Whether `name` is one plain path component: not empty, ".", "..", at most 255 bytes, printable
+ * (text_printable) and free of '/' and '\\'. Names in indexes, manifests and archives must be. */
 bool file_plain_name(const char *name);
 
 /* Turns SIGBUS (a mapped file shrank) into one line and exit code 3. */

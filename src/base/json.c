@@ -5,11 +5,35 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MAX_DEPTH 2048 /* jansson's own limit, which bounds its recursion */
+
+/* An empty object of three bytes costs jansson 250, so a header of a few MiB could fill the memory.
+ * No format read here has more than one bracket in eight bytes. What is nested too deep jansson
+ * refuses on the way. */
+static bool is_bomb(const char *text, size_t size)
+{
+  size_t brackets = 0, depth = 0, most = 4096 + size / 8;
+  bool quoted = false;
+  for (size_t i = 0; i < size && brackets <= most && depth <= MAX_DEPTH; i++) {
+    bool opens = text[i] == '{' || text[i] == '[', closes = text[i] == '}' || text[i] == ']';
+    if (text[i] == '"')
+      quoted = !quoted;
+    else if (quoted && text[i] == '\\')
+      i++;
+    brackets += opens && !quoted;
+    depth += opens && !quoted;
+    depth -= closes && !quoted && depth > 0;
+  }
+  return brackets > most;
+}
+
 int json_parse_object(const char *name, const void *data, size_t size, json_t **object,
                       struct error *error)
 {
   json_error_t reason;
-  /* jansson's own limit on depth (2048) bounds the recursion. */
+  if (is_bomb(data, size))
+    return error_set(error, EXIT_INPUT, "%s: too many objects and arrays for its %zu bytes", name,
+                     size);
   json_t *value = json_loadb(data, size, JSON_REJECT_DUPLICATES, &reason);
   if (!value)
     return error_set(error, EXIT_INPUT, "%s: line %d, column %d: %s", name, reason.line,
@@ -115,6 +139,9 @@ bool json_is_absent(const json_t *object, const char *key)
 
 int json_write(const char *path, const json_t *value, struct error *error)
 {
+  if (!value)
+    return error_set(error, EXIT_RUN,
+                     "%s: cannot be written: out of memory or a text that is not UTF-8", path);
   char *text = json_dumps(value, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
   char *line = text ? realloc(text, strlen(text) + 2) : NULL;
   if (!line) {

@@ -1,5 +1,5 @@
-/* JSON input by jansson: duplicate keys, depth bombs and huge numbers are refused, and every value
- * is fetched with its type and range checked. */
+/* JSON input by jansson: duplicate keys, depth bombs, masses of empty objects and huge numbers are
+ * refused, and every value is fetched with its type and range checked. */
 #ifndef ATTEST_BASE_JSON_H
 #define ATTEST_BASE_JSON_H
 
@@ -37,7 +37,8 @@ int json_get_object(const json_t *object, const char *where, const char *key, js
 bool json_is_absent(const json_t *object, const char *key);
 
 /* Writes a JSON value to a file, "-" = standard output: indented, keys in insertion order, reals
- * with 17 significant digits, newline at the end. Errors: EXIT_RUN. */
+ * with 17 significant digits, newline at the end. Errors: EXIT_RUN, also for NULL, which is what
+ * json_pack gives without memory or for a text that is not UTF-8. */
 int json_write(const char *path, const json_t *value, struct error *error);
 
 #endif

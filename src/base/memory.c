@@ -52,6 +52,22 @@ static uint64_t meminfo_available(void)
   return (uint64_t)kib * 1024;
 }
 
+/* The page cache of mapped checkpoints counts as used, but gives way. */
+static unsigned long long cgroup_cache(void)
+{
+  FILE *f = fopen("/sys/fs/cgroup/memory.stat", "re");
+  unsigned long long sum = 0, bytes;
+  char line[256];
+  if (!f)
+    return 0;
+  while (fgets(line, sizeof line, f))
+    if (sscanf(line, "active_file %llu", &bytes) == 1 ||
+        sscanf(line, "inactive_file %llu", &bytes) == 1)
+      sum += bytes;
+  fclose(f);
+  return sum;
+}
+
 static uint64_t cgroup_available(void)
 {
   unsigned long long limit = 0, used = 0;
@@ -67,6 +83,8 @@ static uint64_t cgroup_available(void)
   fclose(f);
   if (!have)
     return UINT64_MAX;
+  unsigned long long cache = cgroup_cache();
+  used = used > cache ? used - cache : 0;
   return limit > used ? limit - used : 0;
 }
 

@@ -1,6 +1,9 @@
 #include "base/progress.h"
 
+#include "base/text.h"
+
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -11,6 +14,21 @@ double progress_clock(void)
   return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
+/* A path may hold what a terminal would obey; such bytes show as '?'. */
+static void copy_label(char *out, size_t capacity, const char *label)
+{
+  while (*label) {
+    size_t printable = text_printable(label), length = printable ? printable : 1;
+    if (capacity <= length)
+      break;
+    memcpy(out, printable ? label : "?", length);
+    out += length;
+    label += length;
+    capacity -= length;
+  }
+  *out = 0;
+}
+
 void progress_start(struct progress *progress, const char *label, double total, bool quiet)
 {
   *progress = (struct progress){.total = total > 0 ? total : 1,
@@ -18,7 +36,7 @@ void progress_start(struct progress *progress, const char *label, double total, 
                                 .terminal = isatty(STDERR_FILENO) != 0,
                                 .start = progress_clock()};
   progress->last = progress->start;
-  snprintf(progress->label, sizeof progress->label, "%s", label);
+  copy_label(progress->label, sizeof progress->label, label);
 }
 
 void progress_update(struct progress *progress, double done)

@@ -25,11 +25,12 @@ bool text_to_u64(const char *text, size_t length, uint64_t *value)
 bool text_to_double(const char *text, size_t length, double *value)
 {
   char copy[64];
-  if (length == 0 || length >= sizeof copy || strspn(text, "+-0123456789.eE") < length ||
-      text[0] == '+')
+  if (length == 0 || length >= sizeof copy || text[0] == '+')
     return false;
   memcpy(copy, text, length);
   copy[length] = 0;
+  if (strspn(copy, "+-0123456789.eE") != length)
+    return false;
   char *end;
   double parsed = strtod(copy, &end); /* glibc rounds correctly, so %.17g comes back exactly */
   if (end != copy + length || !isfinite(parsed))
@@ -53,6 +54,24 @@ bool text_to_size(const char *text, size_t length, uint64_t *bytes)
     return false;
   *bytes = number;
   return true;
+}
+
+size_t text_printable(const char *text)
+{
+  static const uint32_t least[] = {0, 0, 0xA0, 0x800, 0x10000}; /* a shorter form exists below */
+  const unsigned char *p = (const unsigned char *)text;
+  if (*p < 0x80)
+    return *p >= 0x20 && *p != 0x7F;
+  size_t length = *p < 0xC0 ? 0 : *p < 0xE0 ? 2 : *p < 0xF0 ? 3 : *p < 0xF8 ? 4 : 0;
+  uint32_t code = length ? *p & (0x7Fu >> length) : 0;
+  for (size_t i = 1; i < length; i++) {
+    if ((p[i] & 0xC0) != 0x80)
+      return 0;
+    code = code << 6 | (p[i] & 0x3Fu);
+  }
+  bool hidden = (code >= 0x2028 && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069);
+  bool surrogate = code >= 0xD800 && code <= 0xDFFF;
+  return code < least[length] || code > 0x10FFFF || hidden || surrogate ? 0 : length;
 }
 
 static bool text_reserve(struct text *text, size_t more)

@@ -2,10 +2,10 @@
 #include "base/threads.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 struct threads {
@@ -61,12 +61,20 @@ static void *helper_main(void *argument)
   return NULL;
 }
 
+/* Cores this process may run on; taskset and containers often allow fewer than are online. */
+static int usable_cores(void)
+{
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0)
+    return CPU_COUNT(&set);
+  long online = sysconf(_SC_NPROCESSORS_ONLN);
+  return online > 0 ? (int)online : 1;
+}
+
 int threads_start(int count, struct threads **out, struct error *error)
 {
-  if (count <= 0) {
-    long online = sysconf(_SC_NPROCESSORS_ONLN);
-    count = online > 0 ? (int)online : 1;
-  }
+  if (count <= 0)
+    count = usable_cores();
   struct threads *pool = calloc(1, sizeof *pool);
   pthread_t *handles = calloc((size_t)count, sizeof *handles);
   if (!pool || !handles) {

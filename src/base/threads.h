@@ -11,7 +11,7 @@ struct threads;
 /* `worker` is 0 .. count-1 and names the thread, for per-thread scratch. */
 typedef void threads_task(void *context, size_t index, int worker);
 
-/* Starts a pool of `count` threads (the caller's is one of them); 0 = one per online core.
+/* Starts a pool of `count` threads (the caller's is one of them); 0 = one per usable core.
  * Owner: the caller, threads_stop. Errors: EXIT_RUN. */
 int threads_start(int count, struct threads **pool, struct error *error);
 

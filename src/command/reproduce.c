@@ -1,4 +1,5 @@
 #include "base/file.h"
+#include "base/interrupt.h"
 #include "base/json.h"
 #include "base/version.h"
 #include "command/command.h"
@@ -101,6 +102,7 @@ int command_reproduce(int argc, char **argv, struct error *error)
                            .update_golden = o.update_golden,
                            .manifests = json_array(),
                            .claims = json_array()};
+  interrupt_install();
   int status = used ? run_all(&r, paths, used, error)
                     : run_all(&r, embedded, sizeof embedded / sizeof *embedded, error);
   if (!status)

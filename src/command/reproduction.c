@@ -1,6 +1,6 @@
 #include "command/reproduction.h"
 
-#include "base/file.h"
+#include "base/interrupt.h"
 #include "base/progress.h"
 #include "checkpoint/digest.h"
 #include "checkpoint/manifest.h"
@@ -93,10 +93,14 @@ static int obtain(struct pass *pass, const struct manifest_revision *m, struct r
     return 0;
   if (!pass->manifest.has_container && verify(pass, m, error))
     return error->code;
-  char *path = manifest_revision_path(&pass->manifest, m, pass->all->checkpoints, error);
+  char *partial = workdir_partial(&pass->work, m->name, error);
+  char *path =
+      partial ? manifest_revision_path(&pass->manifest, m, pass->all->checkpoints, error) : NULL;
+  screening.partial = pass->unpinned ? NULL : partial;
   int status =
       path ? screening_run(path, &screening, pass->all->runtime, revision, error) : error->code;
   free(path);
+  free(partial);
   /* What is not as pinned must not come back, unseen, as a resumed revision. */
   if (!status && !pass->unpinned && workdir_store(&pass->work, m->name, revision, error)) {
     trajectory_revision_free(revision);
@@ -178,9 +182,13 @@ static int screen(struct pass *pass, struct error *error)
                        m->path, m->revisions[i].name);
   if (workdir_open(pass->all->work, m, pass->all->checkpoints, &pass->work, error))
     return error->code;
-  for (size_t i = 0; i < m->revision_count; i++)
+  for (size_t i = 0; i < m->revision_count; i++) {
     if (screen_revision(pass, i, error))
       return error->code;
+    if (interrupt_requested() && i + 1 < m->revision_count)
+      return error_set(error, EXIT_RUN, "interrupted after %s; run the same command again to go on",
+                       m->revisions[i].name);
+  }
   return 0;
 }
 

@@ -1,5 +1,7 @@
 #include "base/file.h"
+#include "base/interrupt.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "checkpoint/digest.h"
 #include "command/command.h"
 #include "command/screening.h"
@@ -132,6 +134,19 @@ static int deliver(const char *path, const struct screen_options *o, const struc
   return status;
 }
 
+/* An interrupted screen leaves FILE.csv.partial and goes on from there. Arrays are not kept in it.
+ */
+static int name_partial(struct screen_options *o, struct text *partial, struct error *error)
+{
+  if (!o->out || strcmp(o->out, "-") == 0 || o->screening.dump)
+    return 0;
+  text_add(partial, "%s.partial", o->out);
+  if (partial->failed)
+    return error_set(error, EXIT_RUN, "%s: out of memory", o->out);
+  o->screening.partial = partial->data;
+  return 0;
+}
+
 int command_screen(int argc, char **argv, struct error *error)
 {
   const struct protocol p = PROTOCOL_PUBLISHED;
@@ -144,6 +159,7 @@ int command_screen(int argc, char **argv, struct error *error)
                              .bos = NO_BOS};
   struct runtime runtime = {0};
   struct revision revision;
+  struct text partial = {0};
   const char *path;
   bool help = false;
   if (parse(argc, argv, &o, &path, &help, error) || help)
@@ -151,13 +167,17 @@ int command_screen(int argc, char **argv, struct error *error)
   /* Hours of work must not end at an output that cannot be written. */
   if ((o.out && file_check_writable(o.out, error)) ||
       (o.screening.dump && file_make_directory(o.screening.dump, error)) ||
-      runtime_start(&o.common, &runtime, error))
+      name_partial(&o, &partial, error) || runtime_start(&o.common, &runtime, error)) {
+    text_free(&partial);
     return error->code;
+  }
+  interrupt_install();
   int status = screening_run(path, &o.screening, &runtime, &revision, error);
   if (!status) {
     status = deliver(path, &o, &runtime, &revision, error);
     trajectory_revision_free(&revision);
   }
   runtime_stop(&runtime);
+  text_free(&partial);
   return status;
 }

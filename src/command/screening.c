@@ -1,8 +1,11 @@
 #include "command/screening.h"
 
+#include "base/interrupt.h"
 #include "base/progress.h"
 #include "base/text.h"
+#include "base/version.h"
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/digest.h"
 #include "command/calibrate.h"
 #include "command/dump.h"
 #include "model/forward.h"
@@ -11,9 +14,13 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* Passes shorter than this are not worth an estimate of time. */
 #define LONG_GFLOP 500.0
+
+/* Short chunks are not saved each. */
+#define SAVE_SECONDS 20.0
 
 struct screen {
   const struct screening *screening;
@@ -24,6 +31,9 @@ struct screen {
   struct observations *observations;
   struct dump dump;
   struct progress progress;
+  char identity[33];   /* of this screen of this checkpoint, for `partial` */
+  double saved;        /* when, on progress_clock */
+  struct error saving; /* why a chunk could not be saved */
   struct forward_options options;
   struct forward_plan plan;
 };
@@ -53,7 +63,21 @@ static void see_logits(void *context, size_t sequence, size_t first, size_t coun
 
 static void see_progress(void *context, double share)
 {
-  progress_update(context, share);
+  struct screen *s = context;
+  progress_update(&s->progress, share);
+}
+
+static bool see_chunk(void *context, size_t done)
+{
+  struct screen *s = context;
+  bool stop = interrupt_requested();
+  if (done == (size_t)s->screening->protocol.n ||
+      (!stop && progress_clock() - s->saved < SAVE_SECONDS))
+    return true;
+  s->saved = progress_clock();
+  return !observations_save(s->observations, s->screening->partial, s->identity, (int64_t)done,
+                            &s->saving) &&
+         !stop;
 }
 
 static int check_protocol(const struct screen *s, const char *path, struct error *error)
@@ -84,7 +108,7 @@ static int plan(struct screen *s, const char *path, struct error *error)
       .memory = s->runtime->memory,
       .reserved = tokens + observations_bytes(p, (int)c->layers, (int)c->heads, (int)c->head_dim),
       .progress = see_progress,
-      .progress_context = &s->progress};
+      .context = s};
   if (forward_plan(&s->model, (size_t)p->n, (size_t)p->seq_len, &s->options, &s->plan, error))
     return error_prefix(error, "%s", path);
   return 0;
@@ -121,6 +145,49 @@ static void announce(const struct screen *s, const char *path)
           s->plan.chunk);
 }
 
+/* Parameters, and of every tensor its name, size and first bytes: enough to tell checkpoints
+ * apart without reading them twice. */
+static int identify(struct screen *s, struct error *error)
+{
+  const struct protocol *p = &s->screening->protocol;
+  size_t size;
+  char hex[33];
+  struct text text = {0};
+  const char *config = checkpoint_config(s->checkpoint, &size);
+  digest_xxh3(config, size, hex);
+  text_add(&text, "%s %s %lld %lld %lld %lld %lld %lld %lld %lld\n", ATTEST_VERSION, hex,
+           (long long)p->n, (long long)p->seq_len, (long long)p->vocab_lo, (long long)p->vocab_hi,
+           (long long)p->seed, (long long)p->pr_n, (long long)p->baseline_n, (long long)p->bos);
+  for (size_t i = 0; i < checkpoint_count(s->checkpoint); i++) {
+    const struct tensor *tensor = checkpoint_at(s->checkpoint, i);
+    digest_xxh3(tensor->data, tensor->bytes < 4096 ? (size_t)tensor->bytes : 4096, hex);
+    text_add(&text, "%s %llu %s\n", tensor->name, (unsigned long long)tensor->bytes, hex);
+  }
+  if (!text.failed)
+    digest_xxh3(text.data, text.length, s->identity);
+  int status = text.failed ? error_set(error, EXIT_RUN, "screen: out of memory") : 0;
+  text_free(&text);
+  return status;
+}
+
+/* Only a pass of several chunks has something to save. */
+static int resume(struct screen *s, const char *path, struct error *error)
+{
+  int64_t done;
+  if (!s->screening->partial || s->plan.chunk >= (size_t)s->screening->protocol.n)
+    return 0;
+  s->options.chunk_done = see_chunk;
+  if (identify(s, error) ||
+      observations_load(s->observations, s->screening->partial, s->identity, &done, error))
+    return error->code;
+  s->options.start = (size_t)done;
+  s->saved = progress_clock();
+  if (done && !s->runtime->quiet)
+    fprintf(stderr, "%s: going on after %lld of %lld sequences\n", path, (long long)done,
+            (long long)s->screening->protocol.n);
+  return 0;
+}
+
 static int run(struct screen *s, const char *path, struct error *error)
 {
   const struct protocol *p = &s->screening->protocol;
@@ -129,11 +196,17 @@ static int run(struct screen *s, const char *path, struct error *error)
                                       .full_sequences = s->screening->dump ? s->dump.n : 0,
                                       .residual = see_residual,
                                       .logits = see_logits};
+  if (resume(s, path, error))
+    return error->code;
   announce(s, path);
   progress_start(&s->progress, path, 1.0, s->runtime->quiet);
   int status = forward_run(&s->model, s->batch.tokens, (size_t)p->n, (size_t)p->seq_len,
                            &s->options, &observer, error);
   progress_end(&s->progress);
+  if (status && s->saving.code)
+    *error = s->saving;
+  else if (status && interrupt_requested())
+    error_prefix(error, "interrupted; run the same command again to go on");
   return status;
 }
 
@@ -163,6 +236,8 @@ int screening_run(const char *path, const struct screening *screening,
     status = run(&s, path, error);
   if (!status)
     status = collect(&s, revision, error);
+  if (!status && s.options.chunk_done)
+    unlink(screening->partial);
   dump_free(&s.dump);
   observations_free(s.observations);
   batch_free(&s.batch);

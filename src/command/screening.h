@@ -9,12 +9,14 @@
 struct screening {
   struct protocol protocol;
   bool beyond_context; /* allow sequences longer than the model's context */
+  const char *partial; /* where finished chunks are kept until the end; NULL = nowhere */
   const char *dump;    /* directory for the .npy arrays of the first 8 sequences; NULL = none */
 };
 
 /* Screens the checkpoint at `path` (checkpoint_open). `revision` gets shape and heads; its name is
  * "", step and tokens are 0. Owner: the caller, trajectory_revision_free. Prints an estimate and
- * progress unless quiet. Errors: EXIT_INPUT, EXIT_RUN. */
+ * progress unless quiet. A run that was
+ * interrupted or killed goes on from `partial`, to the same bits. Errors: EXIT_INPUT, EXIT_RUN. */
 int screening_run(const char *path, const struct screening *screening,
                   const struct runtime *runtime, struct revision *revision, struct error *error);
 

@@ -84,15 +84,26 @@ void workdir_close(struct workdir *dir)
   *dir = (struct workdir){0};
 }
 
-static char *revision_path(const struct workdir *dir, const char *name, struct error *error)
+static char *path_of(const struct workdir *dir, const char *name, const char *suffix,
+                     struct error *error)
 {
   struct text file = {0};
-  text_add(&file, "%s.csv", name);
+  text_add(&file, "%s%s", name, suffix);
   char *path = file.failed ? NULL : file_join(dir->current, file.data, error);
   text_free(&file);
   if (!path)
     error_set(error, EXIT_RUN, "%s: out of memory", name);
   return path;
+}
+
+static char *revision_path(const struct workdir *dir, const char *name, struct error *error)
+{
+  return path_of(dir, name, ".csv", error);
+}
+
+char *workdir_partial(const struct workdir *dir, const char *name, struct error *error)
+{
+  return path_of(dir, name, ".partial", error);
 }
 
 int workdir_load(const struct workdir *dir, const char *revision, struct revision *out, bool *found,

@@ -26,6 +26,9 @@ int workdir_load(const struct workdir *dir, const char *revision, struct revisio
 int workdir_store(const struct workdir *dir, const char *name, const struct revision *revision,
                   struct error *error);
 
+/* Where an unfinished screen of a revision is kept: new string, free(). NULL and EXIT_RUN. */
+char *workdir_partial(const struct workdir *dir, const char *name, struct error *error);
+
 /* Removes `current`, after a complete run. */
 int workdir_finish(const struct workdir *dir, struct error *error);
 

@@ -14,6 +14,15 @@ struct layer_vectors {
   float *norm1, *norm1_bias, *norm2, *norm2_bias, *query_norm, *key_norm;
 };
 
+/* The distinct token ids of a chunk, and what layer 0 makes of each. */
+struct distinct {
+  size_t count;
+  int32_t *ids;   /* [count] */
+  int32_t *slots; /* [tokens of the chunk] index into ids */
+  float *qkv;     /* [count][attention_row_floats], not rotated; NULL = not in use */
+  float *mlp;     /* [count][hidden]; NULL without a parallel residual */
+};
+
 struct engine {
   const struct model *model;
   const struct model_config *config;
@@ -23,6 +32,9 @@ struct engine {
   size_t seq_len;
   size_t chunk, batch; /* sequences */
   size_t first;        /* first sequence of the chunk */
+  bool look_up;        /* whether the memory allows the tables of `distinct` */
+  bool token_tables;   /* whether the layer at hand reads them */
+  struct distinct distinct;
   struct rope rope;
   /* Packed weights of a layer: `up` holds gate and up together if gated; qkv is queries, keys and
    * values, in the last layer keys and values alone, with the queries in last_query. */
@@ -69,6 +81,23 @@ void engine_mark_damaged(struct engine *engine, size_t row);
  * weights of the next layer. `last`: nobody reads what the layer adds to the residual stream, so
  * only keys and values, and the last query of each sequence, are needed. */
 int layer_pack(struct engine *engine, size_t layer, bool last, struct error *error);
+
+/* Rows [row0, row0 + rows) of the residual stream -> their queries, keys and values before rotation
+ * in `qkv`; and -> the MLP's output in `normed`. */
+void layer_project_tokens(struct engine *engine, size_t row0, size_t rows);
+void layer_mlp(struct engine *engine, size_t row0, size_t rows);
+
+/* Bytes of the tables of a chunk, an upper bound. */
+uint64_t distinct_bytes(const struct model_config *config, size_t tokens);
+
+/* Finds the distinct ids (all < vocab). Owner: the caller, distinct_free. Errors: EXIT_RUN. */
+int distinct_find(const struct model_config *config, const int32_t *tokens, size_t count,
+                  struct distinct *distinct, struct error *error);
+void distinct_free(struct distinct *distinct);
+bool distinct_pays(const struct distinct *distinct, size_t tokens);
+
+/* Fills the tables with the packed weights of layer 0; overwrites the residual stream. */
+int distinct_compute(struct engine *engine, struct error *error);
 
 /* Attention of `sequences` sequences from `sequence0` of the chunk: heads_out, shown to the
  * observer. In a last layer only the last position of each. */

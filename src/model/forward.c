@@ -9,8 +9,9 @@
 #include <string.h>
 
 #define BATCH_TOKENS                                                                               \
-  2048                  /* enough rows for the matrix product, few enough to stay near the cache */
-#define LOGIT_ROWS 1024 /* of the LM head are packed at a time */
+  2048 /* enough rows for the matrix product, few enough to stay near the cache */
+#define CHUNK_TOKENS 65536 /* few enough to stop and save within minutes at full size */
+#define LOGIT_ROWS 1024    /* of the LM head are packed at a time */
 
 /* Bytes that do not depend on the chunk, for batches of `batch` sequences. */
 static uint64_t fixed_bytes(const struct model_config *c, size_t seq_len, size_t batch, int threads)
@@ -76,11 +77,16 @@ int forward_plan(const struct model *model, size_t n, size_t seq_len,
                      text_bytes(have, sizeof have, options->memory),
                      text_bytes(need, sizeof need, fixed + each), seq_len);
   }
-  uint64_t fit = (options->memory - fixed) / each;
-  size_t chunk = fit < n ? (size_t)fit : n;
+  uint64_t fit = (options->memory - fixed) / each, most = (CHUNK_TOKENS + seq_len - 1) / seq_len;
+  size_t chunk = (size_t)(fit < most ? fit : most);
+  if (chunk > n)
+    chunk = n;
   if (batch > chunk)
     batch = chunk;
-  *plan = (struct forward_plan){chunk, batch, fixed + chunk * each, count_gflop(c, n, seq_len)};
+  uint64_t bytes = fixed + chunk * each, tables = distinct_bytes(c, chunk * seq_len);
+  bool look_up = bytes + tables <= options->memory;
+  *plan = (struct forward_plan){chunk, batch, look_up, look_up ? bytes + tables : bytes,
+                                count_gflop(c, n, seq_len)};
   return 0;
 }
 
@@ -122,6 +128,7 @@ static int allocate(struct engine *e, struct error *error)
 static void release(struct engine *e)
 {
   rope_free(&e->rope);
+  distinct_free(&e->distinct);
   packed_free(&e->qkv_weights);
   packed_free(&e->last_query);
   free(e->segments);
@@ -145,17 +152,23 @@ static void release(struct engine *e)
   free(e->starts);
 }
 
-static int embed(struct engine *e, const int32_t *tokens, size_t count, struct error *error)
+static int check_tokens(const struct engine *e, const int32_t *tokens, size_t count,
+                        struct error *error)
 {
-  size_t hidden = e->config->hidden;
-  for (size_t i = 0; i < count; i++) {
+  for (size_t i = 0; i < count; i++)
     if (tokens[i] < 0 || (size_t)tokens[i] >= e->config->vocab)
       return error_set(error, EXIT_INPUT, "%s: token id %d is outside the vocabulary of %zu",
                        checkpoint_path(e->model->checkpoint), tokens[i], e->config->vocab);
+  return 0;
+}
+
+static int embed(struct engine *e, const int32_t *tokens, size_t count, struct error *error)
+{
+  size_t hidden = e->config->hidden;
+  for (size_t i = 0; i < count; i++)
     if (model_widen(e->model->embedding, (size_t)tokens[i] * hidden, hidden,
                     e->residual + i * hidden, error))
       return error->code;
-  }
   tensor_drop(e->model->embedding);
   return 0;
 }
@@ -223,41 +236,60 @@ static void advance(struct meter *meter, double amount)
 {
   meter->done += amount;
   if (meter->options->progress)
-    meter->options->progress(meter->options->progress_context, meter->done / meter->total);
+    meter->options->progress(meter->options->context, meter->done / meter->total);
 }
 
-static int run_layer(struct engine *e, size_t layer, size_t sequences, bool last,
-                     struct meter *meter, struct error *error)
+static int run_layer(struct engine *e, size_t layer, size_t sequences, struct meter *meter,
+                     struct error *error)
 {
   bool experts = e->config->experts > 0;
-  if (layer_pack(e, layer, last, error))
-    return error->code;
   for (size_t s = 0; s < sequences; s += e->batch) {
     size_t count = sequences - s < e->batch ? sequences - s : e->batch;
     if (layer_attention(e, layer, s, count, error) ||
-        (!last && layer_finish(e, layer, s, count, error)))
+        (!e->last && layer_finish(e, layer, s, count, error)))
       return error->code;
     advance(meter, (double)count * (experts ? 0.25 : 1.0));
   }
-  if (!last && experts && experts_run(e, layer, sequences * e->seq_len, error))
+  if (!e->last && experts && experts_run(e, layer, sequences * e->seq_len, error))
     return error->code;
   if (experts)
     advance(meter, (double)sequences * 0.75);
   return 0;
 }
 
+/* The tables of layer 0, then the embedding of the chunk. */
+static int begin_chunk(struct engine *e, const int32_t *tokens, size_t count, struct error *error)
+{
+  if (check_tokens(e, tokens, count, error))
+    return error->code;
+  e->token_tables = false;
+  if (e->look_up && !e->last) {
+    if (distinct_find(e->config, tokens, count, &e->distinct, error))
+      return error->code;
+    e->token_tables = distinct_pays(&e->distinct, count);
+    if (e->token_tables && distinct_compute(e, error))
+      return error->code;
+  }
+  return embed(e, tokens, count, error);
+}
+
 static int run_chunk(struct engine *e, const int32_t *tokens, size_t sequences, struct meter *meter,
                      struct error *error)
 {
   size_t layers = e->config->layers, full = full_here(e, sequences);
-  if (embed(e, tokens, sequences * e->seq_len, error))
-    return error->code;
-  show_residual(e, 0, sequences);
   for (size_t layer = 0; layer < layers; layer++) {
     /* What the last layer adds to the residual stream is read only when it is shown. */
-    bool last = layer + 1 == layers && !full;
-    if (run_layer(e, layer, sequences, last, meter, error))
+    if (layer_pack(e, layer, layer + 1 == layers && !full, error) ||
+        (layer == 0 && begin_chunk(e, tokens, sequences * e->seq_len, error)))
       return error->code;
+    if (layer == 0)
+      show_residual(e, 0, sequences);
+    if (run_layer(e, layer, sequences, meter, error))
+      return error->code;
+    if (layer == 0) {
+      distinct_free(&e->distinct);
+      e->token_tables = false;
+    }
     show_residual(e, layer + 1, sequences);
   }
   return full ? show_logits(e, full, error) : 0;
@@ -281,12 +313,18 @@ int forward_run(const struct model *model, const int32_t *tokens, size_t n, size
   e->seq_len = seq_len;
   e->chunk = plan.chunk;
   e->batch = plan.batch;
+  e->look_up = plan.look_up;
   atomic_init(&e->damaged, SIZE_MAX);
-  struct meter meter = {options, (double)n * (double)model->config.layers, 0};
+  double layers = (double)model->config.layers;
+  struct meter meter = {options, (double)n * layers, (double)options->start * layers};
   int status = allocate(e, error);
-  for (e->first = 0; e->first < n && !status; e->first += e->chunk) {
+  for (e->first = options->start; e->first < n && !status; e->first += e->chunk) {
     size_t sequences = n - e->first < e->chunk ? n - e->first : e->chunk;
+    size_t done = e->first + sequences;
     status = run_chunk(e, tokens + e->first * seq_len, sequences, &meter, error);
+    if (!status && options->chunk_done && !options->chunk_done(options->context, done) && done < n)
+      status = error_set(error, EXIT_RUN, "%s: stopped after %zu of %zu sequences",
+                         checkpoint_path(model->checkpoint), done, n);
   }
   release(e);
   free(e);

@@ -12,16 +12,20 @@
 #include "model/attention.h"
 #include "model/model.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct forward_options {
   const struct kernels *kernels;
   struct threads *threads;
-  uint64_t memory;                               /* bytes that may be used in all */
-  uint64_t reserved;                             /* of these, taken by the caller */
+  uint64_t memory;   /* bytes that may be used in all */
+  uint64_t reserved; /* of these, taken by the caller */
+  size_t start;      /* sequences done by an earlier, interrupted pass */
+  /* Called when sequences 0 .. done - 1 are done and seen; false stops the pass. NULL = none. */
+  bool (*chunk_done)(void *context, size_t done);
   void (*progress)(void *context, double share); /* share of the work done, 0 .. 1; NULL = none */
-  void *progress_context;
+  void *context;                                 /* of both callbacks */
 };
 
 #define FORWARD_MAX_FULL 8 /* sequences whose residual stream and logits can be shown */
@@ -43,6 +47,7 @@ struct forward_observer {
 struct forward_plan {
   size_t chunk; /* sequences whose residual stream is resident */
   size_t batch; /* sequences that go through a layer together */
+  bool look_up; /* layer 0 once per distinct token id of a chunk */
   uint64_t bytes;
   double gflop; /* floating-point operations of the pass / 1e9, a multiply-add counts as two */
 };
@@ -52,8 +57,13 @@ int forward_plan(const struct model *model, size_t n, size_t seq_len,
                  const struct forward_options *options, struct forward_plan *plan,
                  struct error *error);
 
+/* Of plan->gflop, what looking up spares for these tokens. Errors: EXIT_RUN (memory). */
+int forward_spared_gflop(const struct model *model, const int32_t *tokens, size_t n, size_t seq_len,
+                         const struct forward_plan *plan, double *gflop, struct error *error);
+
 /* Runs tokens[n][seq_len] (ids < vocab) through the model. A value that is not finite stops the run
- * with the layer and the tensor's name (EXIT_INPUT). Other errors: EXIT_RUN. */
+ * with the layer and the tensor's name (EXIT_INPUT). A pass stopped by chunk_done before its end
+ * returns EXIT_RUN. Other errors: EXIT_RUN. */
 int forward_run(const struct model *model, const int32_t *tokens, size_t n, size_t seq_len,
                 const struct forward_options *options, const struct forward_observer *observer,
                 struct error *error);

@@ -202,27 +202,46 @@ static void rotate(const struct engine *e, float *part, size_t heads, size_t pos
                      e->rope.sine + position * half, half);
 }
 
-/* Query and key norm, clipping and rotation of one token. */
-static void prepare_row(struct engine *e, void *unused, size_t row)
+/* Whether the query at this row of the batch is read by anybody. */
+static bool with_query(const struct engine *e, size_t row)
+{
+  return !e->last || row % e->seq_len + 1 == e->seq_len;
+}
+
+/* Query and key norm and clipping: what does not depend on the position. */
+static void normalize_row(struct engine *e, void *all_queries, size_t row)
 {
   const struct model_config *c = e->config;
-  size_t width = attention_row_floats(c), position = row % e->seq_len;
+  size_t width = attention_row_floats(c);
   size_t queries = c->heads * c->head_dim, keys = c->kv_heads * c->head_dim;
   float *qkv = e->qkv + row * width;
-  bool with_query = !e->last || position + 1 == e->seq_len;
-  size_t from = with_query ? 0 : queries;
-  (void)unused;
-  if (e->layer.query_norm && with_query)
+  bool query = all_queries || with_query(e, row);
+  size_t from = query ? 0 : queries;
+  if (e->layer.query_norm && query)
     e->kernels->rms_norm(qkv, e->layer.query_norm, qkv, queries, c->norm_eps);
   if (e->layer.key_norm)
     e->kernels->rms_norm(qkv + queries, e->layer.key_norm, qkv + queries, keys, c->norm_eps);
   if (c->clip_qkv > 0)
     e->kernels->clip(qkv + from, width - from, c->clip_qkv);
-  if (with_query)
-    rotate(e, qkv, c->heads, position);
-  rotate(e, qkv + queries, c->kv_heads, position);
   if (!e->kernels->all_finite(qkv + from, width - from))
     engine_mark_damaged(e, row);
+}
+
+/* Looks the token up, or normalizes it, and rotates it to its position. */
+static void prepare_row(struct engine *e, void *row0, size_t row)
+{
+  const struct model_config *c = e->config;
+  size_t width = attention_row_floats(c), position = row % e->seq_len;
+  float *qkv = e->qkv + row * width;
+  if (e->token_tables) {
+    size_t slot = (size_t)e->distinct.slots[*(size_t *)row0 + row];
+    memcpy(qkv, e->distinct.qkv + slot * width, width * sizeof *qkv);
+  } else {
+    normalize_row(e, NULL, row);
+  }
+  if (with_query(e, row))
+    rotate(e, qkv, c->heads, position);
+  rotate(e, qkv + c->heads * c->head_dim, c->kv_heads, position);
 }
 
 static void check_heads_row(struct engine *e, void *unused, size_t row)
@@ -232,6 +251,14 @@ static void check_heads_row(struct engine *e, void *unused, size_t row)
     row = (row + 1) * e->seq_len - 1;
   if (!e->kernels->all_finite(e->heads_out + row * e->config->hidden, e->config->hidden))
     engine_mark_damaged(e, row);
+}
+
+void layer_project_tokens(struct engine *e, size_t row0, size_t rows)
+{
+  engine_rows(e, rows, norm1_row, &row0);
+  engine_product(e, &e->qkv_weights, e->normed, e->config->hidden, rows, e->qkv,
+                 attention_row_floats(e->config));
+  engine_rows(e, rows, normalize_row, e); /* not NULL: all queries */
 }
 
 /* Projects the normed rows of the batch; in a last layer queries of last positions alone. */
@@ -252,9 +279,11 @@ int layer_attention(struct engine *e, size_t layer, size_t sequence0, size_t seq
                     struct error *error)
 {
   size_t rows = sequences * e->seq_len, row0 = sequence0 * e->seq_len;
-  engine_rows(e, rows, norm1_row, &row0);
-  project(e, sequences);
-  engine_rows(e, rows, prepare_row, NULL);
+  if (!e->token_tables) {
+    engine_rows(e, rows, norm1_row, &row0);
+    project(e, sequences);
+  }
+  engine_rows(e, rows, prepare_row, &row0);
   if (engine_check(e, layer, "query, key or value", row0, error))
     return error->code;
   attention_run(&(struct attention){.config = e->config,
@@ -296,17 +325,29 @@ static void add_projected_row(struct engine *e, void *row0, size_t row)
     engine_mark_damaged(e, row);
 }
 
-/* The MLP's output is in `normed` by now. */
+/* The MLP's output is in `normed` by now, or in the table. */
 static void add_mlp_row(struct engine *e, void *row0, size_t row)
 {
   size_t hidden = e->config->hidden;
   float *residual = residual_row(e, row0, row);
+  const float *mlp = e->normed + row * hidden;
+  if (e->token_tables && e->distinct.mlp)
+    mlp = e->distinct.mlp + (size_t)e->distinct.slots[*(size_t *)row0 + row] * hidden;
   if (e->config->parallel_residual)
-    e->kernels->add3(e->normed + row * hidden, e->projected + row * hidden, residual, hidden);
+    e->kernels->add3(mlp, e->projected + row * hidden, residual, hidden);
   else
-    e->kernels->add(e->normed + row * hidden, residual, hidden);
+    e->kernels->add(mlp, residual, hidden);
   if (!e->kernels->all_finite(residual, hidden))
     engine_mark_damaged(e, row);
+}
+
+void layer_mlp(struct engine *e, size_t row0, size_t rows)
+{
+  size_t hidden = e->config->hidden;
+  engine_rows(e, rows, norm2_row, &row0);
+  engine_product(e, &e->up, e->normed, hidden, rows, e->ffn, e->up.n);
+  engine_rows(e, rows, activate_row, NULL);
+  engine_product(e, &e->down, e->ffn, e->up.n, rows, e->normed, hidden);
 }
 
 int layer_finish(struct engine *e, size_t layer, size_t sequence0, size_t sequences,
@@ -320,12 +361,12 @@ int layer_finish(struct engine *e, size_t layer, size_t sequence0, size_t sequen
     if (engine_check(e, layer, "residual stream after attention", row0, error))
       return error->code;
   }
-  engine_rows(e, rows, norm2_row, &row0);
-  if (e->config->experts)
+  if (e->config->experts) {
+    engine_rows(e, rows, norm2_row, &row0);
     return experts_route(e, layer, row0, rows, error);
-  engine_product(e, &e->up, e->normed, hidden, rows, e->ffn, e->up.n);
-  engine_rows(e, rows, activate_row, NULL);
-  engine_product(e, &e->down, e->ffn, e->up.n, rows, e->normed, hidden);
+  }
+  if (!(e->token_tables && e->distinct.mlp))
+    layer_mlp(e, row0, rows);
   engine_rows(e, rows, add_mlp_row, &row0);
   return engine_check(e, layer, "residual stream", row0, error);
 }

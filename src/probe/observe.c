@@ -1,6 +1,8 @@
 #include "probe/observe.h"
 
+#include "base/file.h"
 #include "base/memory.h"
+#include "checkpoint/digest.h"
 #include "probe/participation.h"
 
 #include <math.h>
@@ -198,6 +200,89 @@ int observations_finish(const struct observations *observations, struct threads 
   }
   free(errors);
   return code;
+}
+
+/* The head of a saved file; the two arrays follow, then the digest of all that. */
+struct saved_head {
+  char magic[24], identity[32];
+  int64_t done, figures, outputs; /* the latter in elements */
+};
+
+static const char saved_magic[24] = "attest observations 1";
+
+static struct saved_head head_of(const struct observations *o, const char *identity, int64_t done)
+{
+  int64_t heads = (int64_t)o->n_layers * o->n_heads;
+  struct saved_head head = {.done = done,
+                            .figures = heads * o->batch->n * FIGURES,
+                            .outputs = heads * o->pr_rows * o->head_dim};
+  memcpy(head.magic, saved_magic, sizeof head.magic);
+  memcpy(head.identity, identity, sizeof head.identity);
+  return head;
+}
+
+static size_t figure_bytes(const struct saved_head *head)
+{
+  return (size_t)head->figures * sizeof(double);
+}
+
+static size_t output_bytes(const struct saved_head *head)
+{
+  return (size_t)head->outputs * sizeof(float);
+}
+
+/* Each array's digest stands behind the arrays, so that nothing damaged is taken for a result. */
+static void digests_of(const struct saved_head *head, const void *figures, const void *outputs,
+                       char hex[66])
+{
+  digest_xxh3(figures, figure_bytes(head), hex);
+  digest_xxh3(outputs, output_bytes(head), hex + 33);
+}
+
+int observations_save(const struct observations *o, const char *path, const char *identity,
+                      int64_t done, struct error *error)
+{
+  struct saved_head head = head_of(o, identity, done);
+  struct file_writer writer;
+  char digests[66];
+  digests_of(&head, o->figures, o->outputs, digests);
+  if (file_writer_open(path, &writer, error))
+    return error->code;
+  if (!file_writer_add(&writer, &head, sizeof head, error) &&
+      !file_writer_add(&writer, o->figures, figure_bytes(&head), error) &&
+      !file_writer_add(&writer, o->outputs, output_bytes(&head), error) &&
+      !file_writer_add(&writer, digests, sizeof digests, error) &&
+      !file_writer_finish(&writer, error))
+    (void)file_writer_publish(&writer, error);
+  file_writer_close(&writer);
+  return error->code;
+}
+
+int observations_load(struct observations *o, const char *path, const char *identity, int64_t *done,
+                      struct error *error)
+{
+  struct saved_head want = head_of(o, identity, 0), head;
+  struct blob blob;
+  char digests[66];
+  *done = 0;
+  if (!file_exists(path))
+    return 0;
+  if (file_map(path, &blob, error))
+    return error->code;
+  const uint8_t *figures = blob.data + sizeof head, *outputs = figures + figure_bytes(&want);
+  if (blob.size == sizeof head + figure_bytes(&want) + output_bytes(&want) + sizeof digests) {
+    memcpy(&head, blob.data, sizeof head);
+    digests_of(&want, figures, outputs, digests);
+    want.done = head.done;
+    if (memcmp(&head, &want, sizeof head) == 0 && head.done > 0 && head.done <= o->batch->n &&
+        memcmp(digests, outputs + output_bytes(&want), sizeof digests) == 0) {
+      memcpy(o->figures, figures, figure_bytes(&want));
+      memcpy(o->outputs, outputs, output_bytes(&want));
+      *done = head.done;
+    }
+  }
+  blob_free(&blob);
+  return 0;
 }
 
 void observations_free(struct observations *observations)

@@ -44,6 +44,16 @@ void observations_add(struct observations *observations, int layer, int64_t sequ
 int observations_finish(const struct observations *observations, struct threads *threads,
                         struct head_row *rows, struct error *error);
 
+/* Writes what the first `done` sequences showed, so that an interrupted screen can go on.
+ * `identity` names the screen: 32 characters. Errors: EXIT_RUN. */
+int observations_save(const struct observations *observations, const char *path,
+                      const char *identity, int64_t done, struct error *error);
+
+/* Reads it back; *done = 0 and nothing changed when there is no such file, or it is damaged or of
+ * another identity or shape. Errors: EXIT_RUN (memory). */
+int observations_load(struct observations *observations, const char *path, const char *identity,
+                      int64_t *done, struct error *error);
+
 /* NULL is allowed. */
 void observations_free(struct observations *observations);
 

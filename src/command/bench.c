@@ -1,0 +1,123 @@
+#include "command/bench.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/progress.h"
+#include "base/version.h"
+#include "command/command.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define QUICK_SECONDS 45.0
+
+static int parse(int argc, char **argv, struct bench *b, bool *help, struct error *error)
+{
+  const struct option_spec specs[] = {
+      {"quick", OPTION_FLAG, &b->quick, 0, 0, NULL, "less of everything: within 45 seconds"},
+      {"sweep", OPTION_STRING, &b->sweep, 0, 0, "FILE.csv",
+       "instead: time over layers, tokens and sequences of small models"},
+      {"plot", OPTION_STRING, &b->plot, 0, 0, "FILE.svg", "draw the sweep"},
+      {"openblas", OPTION_STRING, &b->openblas, 0, 0, "FILE",
+       "library to compare with; default: libopenblas.so.0 if installed"},
+      {"shrink", OPTION_NUMBER, &b->shrink, 1, 16, "N",
+       "divide all widths by N: to try the bench on a slow machine"},
+      COMMON_OPTIONS(&b->common),
+  };
+  const struct option_list list = {
+      "bench [OPTIONS]",
+      "Measures the peak of this CPU, the screen on models of the published shapes (random\n"
+      "weights), matrix products against the peak and OpenBLAS, attention and row kernels.\n"
+      "Single-thread figures are CPU time; what is compared takes turns; medians and spread.",
+      specs, sizeof specs / sizeof *specs};
+  size_t used;
+  if (options_parse(argc, argv, &list, NULL, 0, &used, help, error) || *help)
+    return error->code;
+  if (b->plot && !b->sweep)
+    return error_set(error, EXIT_INPUT, "bench: --plot draws a sweep: give --sweep FILE.csv, too");
+  if ((b->sweep && file_check_writable(b->sweep, error)) ||
+      (b->plot && file_check_writable(b->plot, error)))
+    return error->code;
+  if (b->sweep && b->common.json && strcmp(b->sweep, "-") == 0 && strcmp(b->common.json, "-") == 0)
+    return error_set(error, EXIT_INPUT, "bench: --sweep and --json cannot both be standard output");
+  return 0;
+}
+
+/* What the options and the CPU say. No thread is left running: the screens are processes. */
+static int prepare(struct bench *b, struct error *error)
+{
+  struct runtime runtime;
+  if (runtime_start(&b->common, &runtime, error))
+    return error->code;
+  int all = threads_count(runtime.threads);
+  runtime_stop(&runtime);
+  b->text = runtime.text && !(b->sweep && strcmp(b->sweep, "-") == 0) &&
+            !(b->plot && strcmp(b->plot, "-") == 0);
+  b->start = progress_clock();
+  b->memory = runtime.memory;
+  b->best = runtime.kernels;
+  b->threads[b->settings++] = 1;
+  if (all > 1)
+    b->threads[b->settings++] = all;
+  b->isa_count = b->common.isa ? 1 : kernels_available(b->isas);
+  if (b->common.isa)
+    b->isas[0] = b->best;
+  b->peak = json_array();
+  b->screen = json_array();
+  b->gemm = json_array();
+  b->attention = json_array();
+  b->rows = json_array();
+  b->points = json_array();
+  return 0;
+}
+
+bool bench_round(const struct bench *b, int round, int rounds, double share)
+{
+  bool late = b->quick && progress_clock() - b->start > share * QUICK_SECONDS;
+  return round < rounds && (round == 0 || !late);
+}
+
+static int measure(struct bench *b, struct error *error)
+{
+  if (bench_peak(b, error))
+    return error->code;
+  if (b->sweep)
+    return bench_sweep(b, error);
+  if (bench_screen(b, error) || bench_gemm(b, error) || bench_attention(b, error) ||
+      bench_rows(b, error))
+    return error->code;
+  return 0;
+}
+
+static int write_json(const struct bench *b, struct error *error)
+{
+  json_t *all =
+      json_pack("{s:s, s:b, s:I, s:O, s:O, s:O, s:O, s:O, s:O, s:O?, s:O?}", "version",
+                ATTEST_VERSION, "quick", b->quick, "shrink", (json_int_t)b->shrink, "peak", b->peak,
+                "gemm", b->gemm, "screen", b->screen, "attention", b->attention, "rows", b->rows,
+                "sweep", b->points, "openblas", b->openblas_used, "predicted_hours", b->hours);
+  int status = json_write(b->common.json, all, error);
+  json_decref(all);
+  return status;
+}
+
+int command_bench(int argc, char **argv, struct error *error)
+{
+  struct bench b = {.shrink = 1};
+  bool help = false;
+  if (parse(argc, argv, &b, &help, error) || help)
+    return error->code;
+  int status = prepare(&b, error);
+  if (!status)
+    status = measure(&b, error);
+  if (!status && b.common.json)
+    status = write_json(&b, error);
+  json_decref(b.peak);
+  json_decref(b.screen);
+  json_decref(b.gemm);
+  json_decref(b.attention);
+  json_decref(b.rows);
+  json_decref(b.points);
+  json_decref(b.openblas_used);
+  json_decref(b.hours);
+  return status;
+}

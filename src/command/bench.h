@@ -1,0 +1,49 @@
+/* What the parts of `attest bench` share. Each part measures, prints its table and appends its rows
+ * of JSON.
+ *
+ * Single-thread figures are thread CPU time, others wall time. What is compared takes turns, round
+ * by round in one process, the peak among it, so that a ratio holds on a busy machine too; given
+ * are medians, and the spread as min..max. */
+#ifndef ATTEST_COMMAND_BENCH_H
+#define ATTEST_COMMAND_BENCH_H
+
+#include "command/runtime.h"
+
+#include <jansson.h>
+
+struct bench {
+  struct common_options common;
+  bool quick;           /* everything, but less of it: within 45 s */
+  const char *sweep;    /* CSV file of the sweep, instead of everything else; NULL = none */
+  const char *plot;     /* SVG file of the sweep; NULL = none */
+  const char *openblas; /* library file; NULL = the installed one, if any */
+  uint64_t shrink;      /* all widths are divided by this; 1 = the real shapes */
+
+  /* Set before the first part runs. */
+  bool text;
+  uint64_t memory;
+  const struct kernels *best, *isas[4]; /* isas: those to measure, `best` among them */
+  size_t isa_count;
+  int threads[2]; /* the settings to measure: one, and all when there are more */
+  size_t settings;
+  double speed[2]; /* GFLOP/s that `best` can get of this machine now, by setting: wall time of the
+                      peak, set by bench_peak */
+  double start;    /* wall clock */
+
+  json_t *peak, *screen, *gemm, *attention, *rows, *points; /* arrays that grow; owned */
+  json_t *openblas_used, *hours; /* what was compared with, hours of all runs; owned, may be NULL */
+};
+
+/* Whether there is a round `round` (from 0) of `rounds`: in a hurry only the first is certain once
+ * `share` of the time has passed. */
+bool bench_round(const struct bench *bench, int round, int rounds, double share);
+
+/* Errors: EXIT_RUN; of the screens and products also EXIT_INPUT (--memory, --openblas). */
+int bench_peak(struct bench *bench, struct error *error);
+int bench_screen(struct bench *bench, struct error *error);
+int bench_gemm(struct bench *bench, struct error *error);
+int bench_attention(struct bench *bench, struct error *error);
+int bench_rows(struct bench *bench, struct error *error);
+int bench_sweep(struct bench *bench, struct error *error);
+
+#endif

@@ -1,0 +1,299 @@
+/* Matrix products of the three models as the forward pass does them, against the peak and OpenBLAS.
+ */
+#include "base/memory.h"
+#include "command/bench.h"
+#include "command/bench_blas.h"
+#include "command/bench_measure.h"
+#include "model/packed.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define ROUNDS 7
+#define QUICK_ROUNDS 3
+#define SCALAR_MOST_M 256 /* products of more rows take the portable kernels too long */
+
+struct product {
+  const char *name;
+  enum dtype dtype; /* of the weights as stored */
+  size_t m, n, k;
+  bool quick; /* measured in a hurry, too */
+};
+
+static const struct product products[] = {
+    {"qkv", DTYPE_F16, 1024, 6144, 2048, true},
+    {"attention out", DTYPE_F32, 1024, 2048, 2048, false},
+    {"up", DTYPE_F16, 1024, 8192, 2048, false},
+    {"gate + up", DTYPE_F32, 1024, 16384, 2048, false},
+    {"down", DTYPE_F32, 1024, 2048, 8192, true},
+    {"qkv", DTYPE_F16, 2048, 6144, 2048, false},
+    {"attention out", DTYPE_F32, 2048, 2048, 2048, false},
+    {"up", DTYPE_F16, 2048, 8192, 2048, false},
+    {"gate + up", DTYPE_F32, 2048, 16384, 2048, false},
+    {"down", DTYPE_F32, 2048, 2048, 8192, false},
+    {"expert gate + up", DTYPE_BF16, 16, 2048, 2048, false},
+    {"expert gate + up", DTYPE_BF16, 32, 2048, 2048, false},
+    {"expert gate + up", DTYPE_BF16, 64, 2048, 2048, true},
+    {"expert gate + up", DTYPE_BF16, 128, 2048, 2048, false},
+    {"expert gate + up", DTYPE_BF16, 256, 2048, 2048, true},
+    {"expert gate + up", DTYPE_BF16, 1024, 2048, 2048, false},
+    {"expert down", DTYPE_BF16, 16, 2048, 1024, false},
+    {"expert down", DTYPE_BF16, 32, 2048, 1024, false},
+    {"expert down", DTYPE_BF16, 64, 2048, 1024, false},
+    {"expert down", DTYPE_BF16, 128, 2048, 1024, false},
+    {"expert down", DTYPE_BF16, 256, 2048, 1024, true},
+    {"expert down", DTYPE_BF16, 1024, 2048, 1024, false},
+};
+#define PRODUCTS (sizeof products / sizeof *products)
+
+/* Buffers for the largest product. Weights are taken slice after slice from all of theirs, so that
+ * those of an expert come from memory as in a pass, and not from the cache. */
+struct bench_gemm {
+  struct bench *bench;
+  struct blas blas;
+  struct threads *threads;
+  size_t weights; /* elements */
+  size_t next;    /* slice */
+  float *wide;    /* weights in fp32: as stored, and what OpenBLAS gets in any case */
+  uint16_t *half; /* weights as bf16; read as f16 they are tame numbers, too */
+  float *x, *operand, *c;
+  struct packed packed;
+};
+
+/* What one round of one contender gave, and the rounds together. */
+struct contender {
+  struct samples total, product, total_share, product_share, ratio;
+};
+
+static struct product shrunk(const struct bench *b, size_t i)
+{
+  struct product p = products[i];
+  p.m = (p.m + b->shrink - 1) / b->shrink;
+  p.n /= b->shrink;
+  p.k /= b->shrink;
+  return p;
+}
+
+static size_t most(size_t a, size_t b)
+{
+  return a > b ? a : b;
+}
+
+static int allocate(struct bench_gemm *g, struct error *error)
+{
+  size_t x = 0, operand = 0, c = 0;
+  for (size_t i = 0; i < PRODUCTS; i++) {
+    struct product p = shrunk(g->bench, i);
+    if (g->bench->quick && !p.quick)
+      continue;
+    g->weights = most(g->weights, p.n * p.k);
+    x = most(x, p.m * p.k);
+    operand = most(operand, (p.m + GEMM_MAX_MR) * p.k);
+    c = most(c, p.m * p.n);
+  }
+  if (!(g->wide = memory_alloc(g->weights, sizeof *g->wide, "bench", error)) ||
+      !(g->half = memory_alloc(g->weights, sizeof *g->half, "bench", error)) ||
+      !(g->x = memory_alloc(x, sizeof *g->x, "bench", error)) ||
+      !(g->operand = memory_alloc(operand, sizeof *g->operand, "bench", error)) ||
+      !(g->c = memory_zeroed(c, sizeof *g->c, "bench", error)))
+    return error->code;
+  bench_fill(DTYPE_F32, g->wide, g->weights);
+  bench_fill(DTYPE_BF16, g->half, g->weights);
+  bench_fill(DTYPE_F32, g->x, x);
+  return 0;
+}
+
+static void release(struct bench_gemm *g)
+{
+  packed_free(&g->packed);
+  free(g->wide);
+  free(g->half);
+  free(g->x);
+  free(g->operand);
+  free(g->c);
+}
+
+static double product_gflop(const struct product *p)
+{
+  return 2e-9 * (double)p->m * (double)p->n * (double)p->k;
+}
+
+static size_t next_slice(struct bench_gemm *g, const struct product *p)
+{
+  size_t slices = g->weights / (p->n * p->k);
+  return g->next++ % slices * p->n * p->k;
+}
+
+/* Packs weights and rows and multiplies; seconds of all, and of the product alone. */
+static int ours_once(struct bench_gemm *g, const struct kernels *kernels, const struct product *p,
+                     double *all, double *product, struct error *error)
+{
+  size_t at = next_slice(g, p);
+  const void *data = p->dtype == DTYPE_F32 ? (const void *)(g->wide + at) : g->half + at;
+  struct tensor weight = {.name = p->name,
+                          .file = "bench",
+                          .dtype = p->dtype,
+                          .rank = 2,
+                          .shape = {(int64_t)p->n, (int64_t)p->k},
+                          .elements = p->n * p->k,
+                          .bytes = p->n * p->k * dtype_size(p->dtype),
+                          .data = data};
+  struct linear linear = {.weight = &weight};
+  double start = bench_clock(g->threads);
+  if (packed_fill(&g->packed, kernels, g->threads, &(struct segment){&linear, 0, p->n}, 1, error))
+    return error->code;
+  gemm_pack_rows_threaded(kernels, g->threads, g->x, p->k, p->m, p->k, kernels->mr, g->operand);
+  double packed = bench_clock(g->threads);
+  gemm_run(&(struct gemm){.kernels = kernels,
+                          .m = p->m,
+                          .n = p->n,
+                          .k = p->k,
+                          .a = g->operand,
+                          .b = g->packed.data,
+                          .b_n = p->n,
+                          .b_k = p->k,
+                          .bias = g->packed.bias,
+                          .c = g->c,
+                          .ldc = p->n},
+           g->threads);
+  double end = bench_clock(g->threads);
+  *all += end - start;
+  *product += end - packed;
+  return 0;
+}
+
+static int ours_round(struct bench_gemm *g, const struct kernels *kernels, const struct product *p,
+                      struct contender *c, struct error *error)
+{
+  double peak = peak_sample(kernels, g->threads), gflop = 0, all = 0, product = 0;
+  do {
+    if (ours_once(g, kernels, p, &all, &product, error))
+      return error->code;
+    gflop += product_gflop(p);
+  } while (all < bench_window(g->threads));
+  samples_add(&c->total, gflop / all);
+  samples_add(&c->product, gflop / product);
+  samples_add(&c->total_share, gflop / all / peak);
+  samples_add(&c->product_share, gflop / product / peak);
+  return 0;
+}
+
+/* Weights are fp32 already: that it would have to widen those of 16 bits is not counted. */
+static double blas_round(struct bench_gemm *g, const struct product *p)
+{
+  double gflop = 0, seconds = 0;
+  int threads = threads_count(g->threads);
+  do {
+    const float *weights = g->wide + next_slice(g, p);
+    double start = bench_clock(g->threads);
+    blas_product(&g->blas, threads, p->m, p->n, p->k, g->x, weights, g->c);
+    seconds += bench_clock(g->threads) - start;
+    gflop += product_gflop(p);
+  } while (seconds < bench_window(g->threads));
+  blas_settle(threads);
+  return gflop / seconds;
+}
+
+static void report(const struct bench_gemm *g, const struct kernels *isa, const struct product *p,
+                   const struct contender *c, const struct samples *blas)
+{
+  struct spread total = samples_spread(&c->total), alone = samples_spread(&c->product);
+  struct spread share = samples_spread(&c->total_share), ratio = samples_spread(&c->ratio);
+  struct spread product_share = samples_spread(&c->product_share), other = samples_spread(blas);
+  int threads = threads_count(g->threads);
+  char range[32], ratios[32];
+  if (g->bench->text) {
+    printf("  %-16s %-4s %-6s %2d %4zu %5zu %4zu %7.1f %12s %5.1f %% %7.1f %5.1f %%", p->name,
+           dtype_name(p->dtype), isa->name, threads, p->m, p->n, p->k, total.median,
+           spread_range(&total, 1, range), 100 * share.median, alone.median,
+           100 * product_share.median);
+    if (blas->count)
+      printf(" %7.1f %5.2f %s", other.median, ratio.median, spread_range(&ratio, 2, ratios));
+    printf("\n");
+  }
+  json_array_append_new(
+      g->bench->gemm,
+      json_pack("{s:s, s:i, s:I, s:I, s:I, s:f, s:f, s:o, s:s, s:s, s:o, s:f, s:f, s:o, s:o}",
+                "isa", isa->name, "threads", threads, "m", (json_int_t)p->m, "n", (json_int_t)p->n,
+                "k", (json_int_t)p->k, "gflops", total.median, "fraction_of_peak", share.median,
+                "openblas_ratio", blas->count ? json_real(ratio.median) : json_null(), "layer",
+                p->name, "weights", dtype_name(p->dtype), "gflops_range", spread_json(&total),
+                "product_gflops", alone.median, "product_fraction_of_peak", product_share.median,
+                "openblas_gflops", blas->count ? json_real(other.median) : json_null(),
+                "openblas_ratio_range", blas->count ? spread_json(&ratio) : json_null()));
+}
+
+static bool takes_part(const struct bench *b, const struct kernels *isa, const struct product *p)
+{
+  if (isa == b->best)
+    return true;
+  return !b->quick && (isa->isa != ISA_SCALAR || p->m * b->shrink <= SCALAR_MOST_M);
+}
+
+static int compare(struct bench_gemm *g, const struct product *p, struct error *error)
+{
+  const struct bench *b = g->bench;
+  struct contender contenders[4] = {0};
+  struct samples blas = {0};
+  int rounds = b->quick ? QUICK_ROUNDS : ROUNDS;
+  for (int round = 0; bench_round(b, round, rounds, 0.7); round++) {
+    for (size_t i = 0; i < b->isa_count; i++)
+      if (takes_part(b, b->isas[i], p) && ours_round(g, b->isas[i], p, &contenders[i], error))
+        return error->code;
+    if (!g->blas.library)
+      continue;
+    double theirs = blas_round(g, p);
+    samples_add(&blas, theirs);
+    for (size_t i = 0; i < b->isa_count; i++)
+      if (contenders[i].total.count)
+        samples_add(&contenders[i].ratio,
+                    contenders[i].total.value[contenders[i].total.count - 1] / theirs);
+  }
+  for (size_t i = 0; i < b->isa_count; i++)
+    if (contenders[i].total.count)
+      report(g, b->isas[i], p, &contenders[i], &blas);
+  return 0;
+}
+
+static void print_head(const struct bench_gemm *g)
+{
+  printf("\nMatrix products: GFLOP/s with the packing of rows and weights counted, and of the "
+         "product alone\n");
+  if (g->blas.library)
+    printf("  OpenBLAS: kernels for %s, weights widened to fp32 beforehand\n", g->blas.core);
+  else
+    printf("  OpenBLAS: not installed (package libopenblas0-pthread)\n");
+  printf("  %-16s %-4s %-6s %2s %4s %5s %4s %7s %12s %7s %7s %7s%s\n", "layer", "type", "isa", "th",
+         "m", "n", "k", "GFLOP/s", "min..max", "of peak", "alone", "of peak",
+         g->blas.library ? " OpenBL. ratio min..max" : "");
+}
+
+static int measure(struct bench_gemm *g, struct error *error)
+{
+  struct bench *b = g->bench;
+  if (blas_load(b->openblas, b->best->isa, &g->blas, error) || allocate(g, error))
+    return error->code;
+  if (g->blas.library)
+    b->openblas_used = json_pack("{s:s}", "core", g->blas.core);
+  if (b->text)
+    print_head(g);
+  for (size_t setting = 0; setting < b->settings; setting++) {
+    if (threads_start(b->threads[setting], &g->threads, error))
+      return error->code;
+    for (size_t i = 0; i < PRODUCTS && !error->code; i++) {
+      struct product p = shrunk(b, i);
+      if (!b->quick || p.quick)
+        compare(g, &p, error);
+    }
+    threads_stop(g->threads);
+  }
+  return error->code;
+}
+
+int bench_gemm(struct bench *bench, struct error *error)
+{
+  struct bench_gemm g = {.bench = bench};
+  int status = measure(&g, error);
+  release(&g);
+  return status;
+}

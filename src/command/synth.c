@@ -1,0 +1,113 @@
+#include "base/json.h"
+#include "command/command.h"
+#include "command/runtime.h"
+#include "command/synthesis.h"
+#include "model/recipe.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct synth_options {
+  struct common_options common; /* of which threads, json and quiet count */
+  const char *like, *out;
+  uint64_t seed;
+  bool dry_run;
+};
+
+static int parse(int argc, char **argv, struct synth_options *o, bool *help, struct error *error)
+{
+  struct text summary = {0};
+  text_add(&summary,
+           "Writes a checkpoint of random weights, seeded and the same bytes on every machine, to\n"
+           "try full-size runs without the real files.\n\n%s",
+           recipe_help);
+  if (summary.failed)
+    return error_set(error, EXIT_RUN, "synth: out of memory");
+  const struct option_spec specs[] = {
+      {"like", OPTION_STRING, &o->like, 0, 0, "MODEL", "the shape, as above"},
+      {"out", OPTION_STRING, &o->out, 0, 0, "DIR", "a new or an empty directory"},
+      {"seed", OPTION_NUMBER, &o->seed, 0, INT64_MAX, "S", "of the weights; default 0"},
+      {"dry-run", OPTION_FLAG, &o->dry_run, 0, 0, NULL, "say what would be written, and end"},
+      {"threads", OPTION_NUMBER, &o->common.threads, 1, 1024, "N", "threads; default: one a core"},
+      {"json", OPTION_STRING, &o->common.json, 0, 0, "FILE",
+       "write what was written as JSON; - = stdout"},
+      {"quiet", OPTION_FLAG, &o->common.quiet, 0, 0, NULL, "print errors and nothing else"},
+  };
+  const struct option_list list = {"synth --like MODEL --out DIR [OPTIONS]", summary.data, specs,
+                                   sizeof specs / sizeof *specs};
+  size_t used;
+  int status = options_parse(argc, argv, &list, NULL, 0, &used, help, error);
+  text_free(&summary);
+  if (status || *help)
+    return status;
+  if (!o->like || (!o->out && !o->dry_run))
+    return error_set(error, EXIT_INPUT,
+                     "synth: --like and --out (or --dry-run) are needed; see "
+                     "--help");
+  return common_options_check(&o->common, error);
+}
+
+static void print_plan(const struct synth_options *o, const struct synthesis *s)
+{
+  char size[32];
+  const struct model_config *c = &s->config;
+  printf("%s: %s, %zu layers x %zu heads, %llu parameters in %s, %zu tensors\n", o->like,
+         model_family_name(c->family), c->layers, c->heads,
+         (unsigned long long)s->inventory.parameters, dtype_name(s->dtype), s->inventory.count);
+  for (size_t i = 0; i < s->shard_count; i++)
+    printf("  %s: %llu bytes of tensors\n", s->shards[i].name,
+           (unsigned long long)s->shards[i].tensor_bytes);
+  printf("  %s in all%s%s\n", text_bytes(size, sizeof size, s->bytes), o->dry_run ? "" : ", to ",
+         o->dry_run ? "" : o->out);
+  fflush(stdout); /* before the long work */
+}
+
+static int write_json(const struct synth_options *o, const struct synthesis *s, struct error *error)
+{
+  json_t *files = json_array();
+  for (size_t i = 0; i < s->shard_count; i++) {
+    const struct synthesis_shard *shard = &s->shards[i];
+    json_array_append_new(files,
+                          json_pack("{s:s, s:I, s:I, s:I}", "name", shard->name, "bytes",
+                                    (json_int_t)(8 + shard->header.length + shard->tensor_bytes),
+                                    "tensor_bytes", (json_int_t)shard->tensor_bytes, "tensors",
+                                    (json_int_t)shard->count));
+  }
+  json_t *all =
+      json_pack("{s:s, s:s, s:I, s:s, s:I, s:I, s:I, s:o}", "like", o->like, "family",
+                model_family_name(s->config.family), "seed", (json_int_t)s->seed, "dtype",
+                dtype_name(s->dtype), "parameters", (json_int_t)s->inventory.parameters, "tensors",
+                (json_int_t)s->inventory.count, "bytes", (json_int_t)s->bytes, "files", files);
+  int status = json_write(o->common.json, all, error);
+  json_decref(all);
+  return status;
+}
+
+static int write_checkpoint(const struct synth_options *o, const struct synthesis *s,
+                            struct error *error)
+{
+  struct threads *threads;
+  if (threads_start((int)o->common.threads, &threads, error))
+    return error->code;
+  int status = synthesis_write(s, o->out, threads, o->common.quiet, error);
+  threads_stop(threads);
+  return status;
+}
+
+int command_synth(int argc, char **argv, struct error *error)
+{
+  struct synth_options o = {.common = {0}};
+  struct synthesis s;
+  bool help = false;
+  if (parse(argc, argv, &o, &help, error) || help)
+    return error->code;
+  if (synthesis_plan(o.like, o.seed, &s, error))
+    return error->code;
+  if (!o.common.quiet && !(o.common.json && strcmp(o.common.json, "-") == 0))
+    print_plan(&o, &s);
+  int status = o.dry_run ? 0 : write_checkpoint(&o, &s, error);
+  if (!status && o.common.json)
+    status = write_json(&o, &s, error);
+  synthesis_free(&s);
+  return status;
+}

@@ -1,0 +1,123 @@
+/* What depends on the token id alone at layer 0 - queries, keys and values before rotation, and
+ * with a parallel residual the MLP - is computed once per distinct id of the chunk and then looked
+ * up. */
+#include "model/engine.h"
+
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+uint64_t distinct_bytes(const struct model_config *c, size_t tokens)
+{
+  size_t ids = tokens < c->vocab ? tokens : c->vocab;
+  size_t floats = attention_row_floats(c) + (c->parallel_residual ? c->hidden : 0);
+  return (uint64_t)ids * (floats * sizeof(float) + sizeof(int32_t)) +
+         (uint64_t)tokens * sizeof(int32_t) + (uint64_t)c->vocab * sizeof(int32_t);
+}
+
+/* Numbers the ids in the order in which they come. Returns how many there are. */
+static size_t number(const int32_t *tokens, size_t count, int32_t *seen, int32_t *slots,
+                     int32_t *ids)
+{
+  size_t used = 0;
+  for (size_t i = 0; i < count; i++) {
+    if (seen[tokens[i]] < 0) {
+      seen[tokens[i]] = (int32_t)used;
+      ids[used++] = tokens[i];
+    }
+    slots[i] = seen[tokens[i]];
+  }
+  return used;
+}
+
+int distinct_find(const struct model_config *c, const int32_t *tokens, size_t count,
+                  struct distinct *distinct, struct error *error)
+{
+  size_t most = count < c->vocab ? count : c->vocab;
+  int32_t *seen = memory_alloc(c->vocab, sizeof *seen, "distinct tokens", error);
+  *distinct = (struct distinct){0};
+  if (!seen ||
+      !(distinct->slots = memory_alloc(count, sizeof *distinct->slots, "distinct tokens", error)) ||
+      !(distinct->ids = memory_alloc(most, sizeof *distinct->ids, "distinct tokens", error))) {
+    free(seen);
+    distinct_free(distinct);
+    return error->code;
+  }
+  memset(seen, 0xFF, c->vocab * sizeof *seen);
+  distinct->count = number(tokens, count, seen, distinct->slots, distinct->ids);
+  free(seen);
+  return 0;
+}
+
+void distinct_free(struct distinct *distinct)
+{
+  free(distinct->slots);
+  free(distinct->ids);
+  free(distinct->qkv);
+  free(distinct->mlp);
+  *distinct = (struct distinct){0};
+}
+
+/* Looking up pays when a good part of the tokens repeats; it never changes a bit. */
+bool distinct_pays(const struct distinct *distinct, size_t tokens)
+{
+  return distinct->count < tokens - tokens / 8;
+}
+
+int forward_spared_gflop(const struct model *model, const int32_t *tokens, size_t n, size_t seq_len,
+                         const struct forward_plan *plan, double *gflop, struct error *error)
+{
+  const struct model_config *c = &model->config;
+  double each = (double)c->hidden * (double)attention_row_floats(c);
+  if (c->parallel_residual)
+    each += 2.0 * (double)c->hidden * (double)c->ffn;
+  *gflop = 0;
+  for (size_t first = 0; plan->look_up && c->layers > 1 && first < n; first += plan->chunk) {
+    size_t count = (n - first < plan->chunk ? n - first : plan->chunk) * seq_len;
+    struct distinct distinct;
+    if (distinct_find(c, tokens + first * seq_len, count, &distinct, error))
+      return error->code;
+    if (distinct_pays(&distinct, count))
+      *gflop += 2e-9 * (double)(count - distinct.count) * each;
+    distinct_free(&distinct);
+  }
+  return 0;
+}
+
+static int compute(struct engine *e, size_t row0, size_t rows, struct error *error)
+{
+  struct distinct *d = &e->distinct;
+  size_t hidden = e->config->hidden, width = attention_row_floats(e->config);
+  layer_project_tokens(e, row0, rows);
+  if (engine_check(e, 0, "query, key or value", row0, error))
+    return error->code;
+  memcpy(d->qkv + row0 * width, e->qkv, rows * width * sizeof *d->qkv);
+  if (d->mlp) {
+    layer_mlp(e, row0, rows);
+    memcpy(d->mlp + row0 * hidden, e->normed, rows * hidden * sizeof *d->mlp);
+  }
+  return 0;
+}
+
+int distinct_compute(struct engine *e, struct error *error)
+{
+  struct distinct *d = &e->distinct;
+  size_t hidden = e->config->hidden, width = attention_row_floats(e->config);
+  size_t most = e->batch * e->seq_len;
+  if (!(d->qkv = memory_alloc(d->count * width, sizeof *d->qkv, "distinct tokens", error)) ||
+      (e->config->parallel_residual &&
+       !(d->mlp = memory_alloc(d->count * hidden, sizeof *d->mlp, "distinct tokens", error))))
+    return error->code;
+  /* The residual stream is not in use yet: it has a row for every token of the chunk. */
+  for (size_t i = 0; i < d->count; i++)
+    if (model_widen(e->model->embedding, (size_t)d->ids[i] * hidden, hidden,
+                    e->residual + i * hidden, error))
+      return error->code;
+  for (size_t row0 = 0; row0 < d->count; row0 += most) {
+    size_t rows = d->count - row0 < most ? d->count - row0 : most;
+    if (compute(e, row0, rows, error))
+      return error->code;
+  }
+  return 0;
+}
