@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "checkpoint/keys.h"
 
 #include <inttypes.h>
@@ -32,10 +33,10 @@ static int get_line(const json_t *object, const char *where, const char *key, ch
     return error->code;
   if (strlen(text) > MAX_TEXT)
     return error_set(error, EXIT_INPUT, "%s: \"%s\" is longer than %d bytes", where, key, MAX_TEXT);
-  for (const unsigned char *p = (const unsigned char *)text; *p; p++)
-    if (*p < 0x20 || *p == 0x7F)
-      return error_set(error, EXIT_INPUT, "%s: \"%s\" must be one line without control characters",
-                       where, key);
+  for (const char *p = text; *p; p += text_printable(p))
+    if (text_printable(p) == 0)
+      return error_set(error, EXIT_INPUT, "%s: \"%s\" must be one line of printable text", where,
+                       key);
   return copy_string(where, text, copy, error);
 }
 

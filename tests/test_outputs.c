@@ -1,0 +1,194 @@
+/* Outputs appear whole or not at all: full disks, size limits, places that cannot be written, and a
+ * standard output that is closed or full. */
+#define _GNU_SOURCE
+#include "workshop.h"
+
+#include <sys/resource.h>
+
+#define SCREEN "screen " WORKSHOP_MODEL " " WORKSHOP_PROTOCOL
+
+static void limit_file_size(rlim_t bytes)
+{
+  struct rlimit limit;
+  assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+  limit.rlim_cur = bytes;
+  assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static int lift_limit(void **state)
+{
+  (void)state;
+  limit_file_size(RLIM_INFINITY);
+  return 0;
+}
+
+/* A fresh directory in support_directory(). */
+static const char *fresh_directory(const char *name)
+{
+  const char *path = workshop_path(name);
+  workshop_shell("rm -rf %s && mkdir %s", path, path);
+  return path;
+}
+
+static void assert_empty(const char *directory)
+{
+  workshop_shell("test -z \"$(ls -A %s)\"", directory);
+}
+
+/* A disk that is full after 512 bytes. */
+static void test_disk_full(void **state)
+{
+  const char *directory = fresh_directory("full");
+  (void)state;
+  limit_file_size(512);
+  free(workshop_refuse(EXIT_RUN, "/x.csv: cannot be written: File too large",
+                       SCREEN " --out %s/x.csv", directory));
+  assert_empty(directory);
+  free(workshop_refuse(EXIT_RUN, "/x.json: cannot be written: File too large",
+                       SCREEN " --json %s/x.json", directory));
+  assert_empty(directory);
+  free(workshop_refuse(EXIT_RUN, ".npy: cannot be written: File too large", SCREEN " --dump %s",
+                       directory));
+  assert_empty(directory);
+  free(workshop_refuse(EXIT_RUN, "/x.json: cannot be written: File too large",
+                       "claims golden/published --json %s/x.json", directory));
+  free(workshop_refuse(EXIT_RUN, "/x.json: cannot be written: File too large",
+                       "selftest --quiet --json %s/x.json", directory));
+  free(workshop_refuse(EXIT_RUN, "/x.json: cannot be written: File too large",
+                       "reproduce manifests/published.json --quiet --json %s/x.json", directory));
+  assert_empty(directory);
+  free(workshop_refuse(EXIT_RUN, "step0.csv: cannot be written: File too large",
+                       "reproduce manifests/nursery-olmo.json --quiet --work %s", directory));
+  workshop_shell("test \"$(find %s -type f -printf '%%f')\" = run.txt", directory);
+}
+
+static void test_older_output_stays(void **state)
+{
+  const char *directory = fresh_directory("older"), *csv = workshop_path("older/x.csv");
+  size_t size;
+  (void)state;
+  support_write(csv, "older", 5);
+  limit_file_size(512);
+  free(workshop_refuse(EXIT_RUN, "File too large", SCREEN " --out %s", csv));
+  free(workshop_refuse(EXIT_RUN, "File too large", SCREEN " --json %s", csv));
+  limit_file_size(RLIM_INFINITY);
+  free(workshop_refuse(EXIT_INPUT, "no such directory", "screen %s/none --out %s", directory, csv));
+  char *text = support_read(csv, &size);
+  assert_string_equal(text, "older");
+  free(text);
+  workshop_shell("test \"$(ls -A %s)\" = x.csv", directory);
+  free(workshop_run(EXIT_HELD, SCREEN " --out %s", csv));
+  text = support_read(csv, &size);
+  assert_memory_equal(text, "layer,head,", 11);
+  free(text);
+}
+
+static void test_full_device(void **state)
+{
+  static const char *const lines[] = {
+      SCREEN " --out /dev/full",
+      SCREEN " --json /dev/full",
+      "claims golden/published --json /dev/full",
+      "compare golden/nursery-olmo golden/nursery-olmo --json /dev/full",
+      "verify manifests/published.json --quiet --json /dev/full",
+      "selftest --quiet --json /dev/full",
+      "reproduce manifests/published.json --quiet --json /dev/full",
+  };
+  (void)state;
+  for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+    free(workshop_refuse(EXIT_RUN, "/dev/full: cannot be written: No space left", "%s", lines[i]));
+}
+
+/* Tests may run as root, whom permissions do not stop: paths below a file and below nothing. */
+static void test_nowhere_to_write(void **state)
+{
+  static const char *const places[] = {"none", "file"};
+  (void)state;
+  support_write(workshop_path("file"), "x", 1);
+  for (size_t i = 0; i < 2; i++) {
+    const char *place = workshop_path(places[i]);
+    free(workshop_refuse(EXIT_RUN, "/x.csv: cannot be written", SCREEN " --out %s/x.csv", place));
+    free(
+        workshop_refuse(EXIT_RUN, "/x.json: cannot be written", SCREEN " --json %s/x.json", place));
+  }
+  free(workshop_refuse(EXIT_RUN, "s a directory", SCREEN " --out %s", support_directory()));
+  free(workshop_refuse(EXIT_RUN, "directory cannot be made: Not a directory",
+                       SCREEN " --dump %s/dump", workshop_path("file")));
+  free(workshop_refuse(EXIT_RUN, "Not a directory",
+                       "reproduce manifests/nursery-olmo.json --quiet --work %s/work",
+                       workshop_path("file")));
+  /* Not after the work is done: the model, which does not exist, is not looked at. */
+  free(workshop_refuse(EXIT_RUN, "/x.csv: cannot be written", "screen no/model --out %s/x.csv",
+                       workshop_path("none")));
+}
+
+/* The exit code of a shell command in which $A stands for the program; its standard error, free(),
+ * to *err. */
+static int shell(const char *command, char **err)
+{
+  const char *program = getenv("ATTEST");
+  char line[1024];
+  snprintf(line, sizeof line, "A=%s; %s", program && *program ? program : "build/attest", command);
+  return support_run((const char *[]){"/bin/sh", "-c", line, NULL}, NULL, err);
+}
+
+static void test_standard_output(void **state)
+{
+  static const char *const lines[] = {"--help",
+                                      "--version",
+                                      SCREEN,
+                                      SCREEN " --out -",
+                                      SCREEN " --json -",
+                                      "claims golden/nursery-olmo",
+                                      "compare golden/nursery-olmo golden/nursery-olmo",
+                                      "verify manifests/published.json",
+                                      "selftest --json -",
+                                      "reproduce --help"};
+  char command[512], *err;
+  (void)state;
+  if (workshop_emulated())
+    skip();
+  for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+    for (int full = 0; full < 2; full++) {
+      snprintf(command, sizeof command, "$A %s %s", lines[i], full ? ">/dev/full" : ">&-");
+      int code = shell(command, &err);
+      if (code != EXIT_RUN || !strstr(err, "standard output") || !strstr(err, "cannot be written"))
+        fail_msg("%s: exit code %d: %s", command, code, err);
+      assert_ptr_equal(strchr(err, '\n'), strrchr(err, '\n'));
+      free(err);
+    }
+  /* A reader that goes away is a write error too, not a silent end. */
+  assert_int_equal(shell("{ $A selftest; echo $? >&2; } | true", &err), 0);
+  assert_true(strstr(err, "3\n") || strcmp(err, "0\n") == 0); /* 0: all was in the pipe already */
+  free(err);
+}
+
+/* Other destinations than regular files are written to directly. */
+static void test_devices_and_links(void **state)
+{
+  const char *plain = workshop_path("plain.csv"), *target = workshop_path("target.csv");
+  char *err;
+  (void)state;
+  free(workshop_run(EXIT_HELD, SCREEN " --out %s", plain));
+  free(workshop_run(EXIT_HELD, SCREEN " --out /dev/null --json /dev/null"));
+  if (workshop_emulated())
+    skip();
+  char command[1024];
+  snprintf(command, sizeof command, "$A " SCREEN " --quiet --out /dev/stdout | cat > %s", target);
+  assert_int_equal(shell(command, &err), 0);
+  free(err);
+  workshop_same_files(plain, target);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test_teardown(test_disk_full, lift_limit),
+      cmocka_unit_test_teardown(test_older_output_stays, lift_limit),
+      cmocka_unit_test(test_full_device),
+      cmocka_unit_test(test_nowhere_to_write),
+      cmocka_unit_test(test_standard_output),
+      cmocka_unit_test(test_devices_and_links),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
