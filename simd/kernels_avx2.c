@@ -3,7 +3,6 @@
 
 #include <immintrin.h>
 #include <sleef.h>
-#include <string.h>
 
 typedef struct {
   __m256 a, b; /* lanes 0-7 and 8-15 */
@@ -26,19 +25,8 @@ static inline void v16_store(float *p, v16 x)
   _mm256_storeu_ps(p, x.a);
   _mm256_storeu_ps(p + 8, x.b);
 }
-static inline v16 v16_load_part(const float *p, size_t n, v16 fill)
-{
-  float lanes[16];
-  v16_store(lanes, fill);
-  memcpy(lanes, p, n * sizeof *p);
-  return v16_load(lanes);
-}
-static inline void v16_store_part(float *p, size_t n, v16 x)
-{
-  float lanes[16];
-  v16_store(lanes, x);
-  memcpy(p, lanes, n * sizeof *p);
-}
+#include "v16_part.h"
+
 static inline v16 v16_add(v16 x, v16 y)
 {
   return EACH2(_mm256_add_ps, x, y);

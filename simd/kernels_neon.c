@@ -3,7 +3,6 @@
 
 #include <arm_neon.h>
 #include <sleef.h>
-#include <string.h>
 
 typedef float32x4x4_t v16;
 
@@ -26,19 +25,8 @@ static inline void v16_store(float *p, v16 x)
   for (int i = 0; i < 4; i++)
     vst1q_f32(p + 4 * i, x.val[i]);
 }
-static inline v16 v16_load_part(const float *p, size_t n, v16 fill)
-{
-  float lanes[16];
-  v16_store(lanes, fill);
-  memcpy(lanes, p, n * sizeof *p);
-  return v16_load(lanes);
-}
-static inline void v16_store_part(float *p, size_t n, v16 x)
-{
-  float lanes[16];
-  v16_store(lanes, x);
-  memcpy(p, lanes, n * sizeof *p);
-}
+#include "v16_part.h"
+
 static inline v16 v16_add(v16 x, v16 y)
 {
   EACH(vaddq_f32(x.val[i], y.val[i]));

@@ -33,6 +33,11 @@ int json_get_array(const json_t *object, const char *where, const char *key, jso
 int json_get_object(const json_t *object, const char *where, const char *key, json_t **value,
                     struct error *error);
 
+/* Refuses any key of `object` that is not in the NULL-terminated list, by name: nothing is ignored.
+ * Errors: EXIT_INPUT. */
+int json_check_keys(const json_t *object, const char *where, const char *const *known,
+                    struct error *error);
+
 /* Whether `key` is absent or null. */
 bool json_is_absent(const json_t *object, const char *key);
 

@@ -74,6 +74,17 @@ size_t text_printable(const char *text)
   return code < least[length] || code > 0x10FFFF || hidden || surrogate ? 0 : length;
 }
 
+bool text_is_label(const char *text)
+{
+  size_t length = strlen(text);
+  if (length == 0 || length > 200 || strcmp(text, ".") == 0 || strcmp(text, "..") == 0)
+    return false;
+  for (const char *p = text; *p; p++)
+    if (*p <= ' ' || *p > '~' || *p == '/' || *p == '\\')
+      return false;
+  return true;
+}
+
 static bool text_reserve(struct text *text, size_t more)
 {
   if (text->failed)

@@ -20,6 +20,10 @@ bool text_to_size(const char *text, size_t length, uint64_t *bytes); /* 4096, 51
  * and whatever is not UTF-8. */
 size_t text_printable(const char *text);
 
+/* Whether this can be the name of a model or a revision, which stand in file names and in columns
+ * of text: 1 to 200 visible ASCII characters without '/' and '\\', not "." or "..". */
+bool text_is_label(const char *text);
+
 /* A string that grows; `failed` is set once and for all when memory runs out. Release with
  * text_free. */
 struct text {

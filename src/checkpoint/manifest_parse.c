@@ -4,7 +4,6 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "checkpoint/keys.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -50,6 +49,20 @@ static int get_plain(const json_t *object, const char *where, const char *key, c
     return error_set(error, EXIT_INPUT,
                      "%s: \"%s\" is \"%.100s\", must be a plain name of 1 to %d bytes", where, key,
                      text, MAX_KEY);
+  return copy_string(where, text, copy, error);
+}
+
+/* A name of a model or a revision. */
+static int get_label(const json_t *object, const char *where, const char *key, char **copy,
+                     struct error *error)
+{
+  const char *text;
+  if (json_get_string(object, where, key, &text, error))
+    return error->code;
+  if (!text_is_label(text))
+    return error_set(error, EXIT_INPUT,
+                     "%s: \"%s\" is \"%.100s\", must be a plain name of visible ASCII characters",
+                     where, key, text);
   return copy_string(where, text, copy, error);
 }
 
@@ -132,7 +145,7 @@ static int parse_container(const json_t *root, struct manifest *manifest, struct
     return 0;
   snprintf(where, sizeof where, "%.800s: container", manifest->path);
   if (json_get_object(root, manifest->path, "container", &object, error) ||
-      keys_known(object, where, known, error) ||
+      json_check_keys(object, where, known, error) ||
       get_pin(object, where, &manifest->container, error))
     return error->code;
   manifest->has_container = true;
@@ -166,7 +179,7 @@ static int parse_protocol(const json_t *root, struct manifest *manifest, struct 
   snprintf(where, sizeof where, "%.800s: protocol", manifest->path);
   protocol->bos = -1;
   if (json_get_object(root, manifest->path, "protocol", &object, error) ||
-      keys_known(object, where, known, error) ||
+      json_check_keys(object, where, known, error) ||
       json_get_integer(object, where, "n", 1, 10000000, &protocol->n, error) ||
       json_get_integer(object, where, "seq_len", 2, 1000000, &protocol->seq_len, error) ||
       parse_vocab(object, where, protocol, error) ||
@@ -206,7 +219,7 @@ static int parse_published(const json_t *root, struct manifest *manifest, struct
     return 0;
   snprintf(where, sizeof where, "%.800s: published", manifest->path);
   if (json_get_object(root, manifest->path, "published", &object, error) ||
-      keys_known(object, where, known, error) ||
+      json_check_keys(object, where, known, error) ||
       get_band(object, where, "class_agreement", false, &bands->class_agreement, error) ||
       get_band(object, where, "selectivity_error", true, &bands->selectivity_error, error) ||
       get_band(object, where, "selectivity_share", false, &bands->selectivity_share, error) ||
@@ -252,7 +265,7 @@ static int parse_file(const json_t *object, const char *where, struct pinned_fil
   static const char *const known[] = {"path", "bytes", "sha256", "xxh3_128", NULL};
   if (!json_is_object(object))
     return error_set(error, EXIT_INPUT, "%s: must be an object", where);
-  if (keys_known(object, where, known, error) ||
+  if (json_check_keys(object, where, known, error) ||
       get_plain(object, where, "path", &file->path, error))
     return error->code;
   return get_pin(object, where, file, error);
@@ -292,8 +305,8 @@ static int parse_revision(const json_t *object, const char *where,
   int64_t step;
   if (!json_is_object(object))
     return error_set(error, EXIT_INPUT, "%s: must be an object", where);
-  if (keys_known(object, where, known, error) ||
-      get_plain(object, where, "name", &revision->name, error) ||
+  if (json_check_keys(object, where, known, error) ||
+      get_label(object, where, "name", &revision->name, error) ||
       json_get_integer(object, where, "step", 0, INT64_MAX, &step, error) ||
       json_get_number(object, where, "tokens", 0, MAX_TOKENS, &revision->tokens, error) ||
       get_directory(object, where, &revision->directory, error))
@@ -347,7 +360,7 @@ static int parse_kind(const json_t *root, struct manifest *manifest, struct erro
 {
   static const char *const kinds[] = {"published", "trained", "real", "synthetic"};
   bool known = false;
-  if (get_plain(root, manifest->path, "kind", &manifest->kind, error))
+  if (get_label(root, manifest->path, "kind", &manifest->kind, error))
     return error->code;
   for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
     known = known || strcmp(manifest->kind, kinds[i]) == 0;
@@ -356,7 +369,7 @@ static int parse_kind(const json_t *root, struct manifest *manifest, struct erro
                      "%s: \"kind\" is \"%s\", must be published, trained, real or synthetic",
                      manifest->path, manifest->kind);
   if (strcmp(manifest->kind, "published") != 0) {
-    if (get_plain(root, manifest->path, "family", &manifest->family, error))
+    if (get_label(root, manifest->path, "family", &manifest->family, error))
       return error->code;
     return parse_protocol(root, manifest, error);
   }
@@ -375,8 +388,8 @@ static int parse_root(const json_t *root, struct manifest *manifest, struct erro
   const char *path = manifest->path;
   int64_t format;
   if (json_get_integer(root, path, "format", 1, 1, &format, error) ||
-      keys_known(root, path, known, error) ||
-      get_plain(root, path, "model", &manifest->model, error) ||
+      json_check_keys(root, path, known, error) ||
+      get_label(root, path, "model", &manifest->model, error) ||
       parse_kind(root, manifest, error) ||
       get_line(root, path, "source", &manifest->source, error) ||
       get_line(root, path, "caveat", &manifest->caveat, error) ||

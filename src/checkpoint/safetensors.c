@@ -2,7 +2,6 @@
 
 #include "base/json.h"
 #include "base/memory.h"
-#include "checkpoint/keys.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -119,7 +118,7 @@ static int parse_tensor(const char *name, const json_t *entry, const struct buff
   if (!json_is_object(entry))
     return error_set(error, EXIT_INPUT, "%s: must be an object", where);
   tensor->name = name;
-  if (keys_known(entry, where, known, error) || parse_dtype(entry, where, tensor, error) ||
+  if (json_check_keys(entry, where, known, error) || parse_dtype(entry, where, tensor, error) ||
       parse_shape(entry, where, tensor, error))
     return error->code;
   return parse_offsets(entry, where, buffer, tensor, error);

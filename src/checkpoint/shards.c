@@ -2,7 +2,6 @@
 
 #include "base/json.h"
 #include "base/memory.h"
-#include "checkpoint/keys.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -69,7 +68,7 @@ static int read_index(struct fileset *files, struct shard_list *shards, struct e
     return error_set(error, EXIT_INPUT, "%s: %zu bytes, more than the %zu an index may have",
                      file->label, file->blob.size, MAX_INDEX);
   if (json_parse_object(file->label, file->blob.data, file->blob.size, &shards->root, error) ||
-      keys_known(shards->root, file->label, known, error))
+      json_check_keys(shards->root, file->label, known, error))
     return error->code;
   /* Only sizes for downloaders are in the metadata. */
   if (!json_is_absent(shards->root, "metadata") &&

@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "trajectory/trajectory.h"
 
 #include <stdio.h>
@@ -18,33 +19,6 @@ static const char *const index_keys[] = {"format", "model",     "kind", "source"
                                          "caveat", "revisions", NULL};
 static const char *const revision_keys[] = {"name", "step", "tokens", "file", NULL};
 
-static int check_keys(json_t *object, const char *where, const char *const *known,
-                      struct error *error)
-{
-  const char *key;
-  json_t *value;
-  json_object_foreach(object, key, value)
-  {
-    const char *const *k = known;
-    while (*k && strcmp(*k, key) != 0)
-      k++;
-    if (!*k)
-      return error_set(error, EXIT_INPUT, "%s: unknown key \"%.60s\"; remove it", where, key);
-  }
-  return 0;
-}
-
-/* Names of models and revisions stand in file names and in columns of text. */
-static bool is_label(const char *name)
-{
-  if (!file_plain_name(name))
-    return false;
-  for (const char *p = name; *p; p++)
-    if (*p <= ' ' || *p > '~')
-      return false;
-  return true;
-}
-
 static int copy(const char *text, char **out, struct error *error)
 {
   *out = strdup(text);
@@ -57,7 +31,7 @@ static int get_label(const json_t *object, const char *where, const char *key, c
   const char *text;
   if (json_get_string(object, where, key, &text, error))
     return error->code;
-  if (!is_label(text))
+  if (!text_is_label(text))
     return error_set(error, EXIT_INPUT,
                      "%s: \"%s\" is \"%.60s\", must be a plain name of visible ASCII letters",
                      where, key, text);
@@ -113,7 +87,7 @@ static int read_entry(const char *directory, const char *where, json_t *entry,
   const char *file;
   if (!json_is_object(entry))
     return error_set(error, EXIT_INPUT, "%s: must be an object", where);
-  if (check_keys(entry, where, revision_keys, error) ||
+  if (json_check_keys(entry, where, revision_keys, error) ||
       json_get_integer(entry, where, "step", 0, INT64_MAX, &step, error) ||
       json_get_number(entry, where, "tokens", 0, TOKENS_LIMIT, &tokens, error) ||
       json_get_string(entry, where, "file", &file, error))
@@ -190,7 +164,7 @@ int trajectory_load(const char *directory, struct trajectory *trajectory, struct
   if (!path)
     return error->code;
   int status = json_read_object(path, INDEX_LIMIT, &index, error);
-  if (!status && !(status = check_keys(index, path, index_keys, error)) &&
+  if (!status && !(status = json_check_keys(index, path, index_keys, error)) &&
       !(status = read_head(index, path, &read, error)))
     status = read_revisions(directory, path, index, &read, error);
   json_decref(index);
@@ -208,7 +182,7 @@ static int save_revision(const char *directory, const struct revision *revision,
                          struct error *error)
 {
   char name[256];
-  if (!is_label(revision->name) ||
+  if (!text_is_label(revision->name) ||
       snprintf(name, sizeof name, "%s.csv", revision->name) >= (int)sizeof name)
     return error_set(error, EXIT_INPUT, "%s: revision \"%.60s\" cannot be a file name; rename it",
                      directory, revision->name);
@@ -248,7 +222,7 @@ static int save_index(const char *directory, const struct trajectory *trajectory
 
 int trajectory_save(const char *directory, const struct trajectory *trajectory, struct error *error)
 {
-  if (!is_label(trajectory->model) || !is_sentence(trajectory->source) ||
+  if (!text_is_label(trajectory->model) || !is_sentence(trajectory->source) ||
       !is_sentence(trajectory->caveat))
     return error_set(error, EXIT_INPUT,
                      "%s: model, source and caveat of a trajectory must be single plain lines",
