@@ -1,0 +1,187 @@
+/* Interrupted screens: what is saved, when it is believed, and that the bits come out the same. */
+#define _GNU_SOURCE
+#include "support.h"
+
+#include "base/protocol.h"
+#include "probe/observe.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LAYERS 2
+#define HEADS 3
+#define HEAD_DIM 4
+
+static const struct protocol protocol = {20, 64, 10, 100, 42, 12, 50, -1};
+static const char identity[] = "0123456789abcdef0123456789abcdef";
+
+/* What a made-up model would show of sequences [first, last). */
+static void show(struct observations *observations, int64_t first, int64_t last)
+{
+  float row[64], output[HEAD_DIM];
+  for (int64_t s = first; s < last; s++)
+    for (int layer = 0; layer < LAYERS; layer++)
+      for (int head = 0; head < HEADS; head++) {
+        for (int i = 0; i < 64; i++)
+          row[i] = (float)((s * 31 + layer * 7 + head * 3 + i * i) % 97) / 97.0f;
+        for (int i = 0; i < HEAD_DIM; i++)
+          output[i] = row[(i * 5 + head) % 64] - 0.5f;
+        observations_add(observations, layer, s, head, row, output);
+      }
+}
+
+static struct observations *create(const struct batch *batch)
+{
+  struct observations *observations;
+  struct error error = {0};
+  assert_int_equal(
+      observations_create(&protocol, batch, LAYERS, HEADS, HEAD_DIM, &observations, &error), 0);
+  return observations;
+}
+
+static void finish(struct observations *observations, struct head_row *rows)
+{
+  struct threads *threads;
+  struct error error = {0};
+  assert_int_equal(threads_start(1, &threads, &error), 0);
+  memset(rows, 0, LAYERS * HEADS * sizeof *rows);
+  assert_int_equal(observations_finish(observations, threads, rows, &error), 0);
+  threads_stop(threads);
+  observations_free(observations);
+}
+
+static void test_saved_observations_go_on(void **state)
+{
+  struct head_row want[LAYERS * HEADS], got[LAYERS * HEADS];
+  const char *path = support_path("partial");
+  struct error error = {0};
+  struct batch batch;
+  int64_t done;
+  (void)state;
+  assert_int_equal(batch_create(&protocol, &batch, &error), 0);
+  struct observations *whole = create(&batch), *first = create(&batch), *second = create(&batch);
+  show(whole, 0, 20);
+  finish(whole, want);
+  show(first, 0, 7);
+  assert_int_equal(observations_save(first, path, identity, 7, &error), 0);
+  observations_free(first);
+  assert_int_equal(observations_load(second, path, identity, &done, &error), 0);
+  assert_int_equal(done, 7);
+  show(second, 7, 20);
+  finish(second, got);
+  assert_memory_equal(got, want, sizeof want);
+  batch_free(&batch);
+}
+
+static void assert_not_loaded(const struct batch *batch, const char *path, const char *name)
+{
+  struct observations *observations = create(batch);
+  struct error error = {0};
+  int64_t done = 99;
+  assert_int_equal(observations_load(observations, path, name, &done, &error), 0);
+  assert_int_equal(done, 0);
+  observations_free(observations);
+}
+
+static void test_damaged_or_foreign_files_are_not_believed(void **state)
+{
+  const char *path = support_path("damaged");
+  struct error error = {0};
+  struct batch batch;
+  size_t size;
+  (void)state;
+  assert_int_equal(batch_create(&protocol, &batch, &error), 0);
+  assert_not_loaded(&batch, support_path("missing"), identity);
+  struct observations *observations = create(&batch);
+  show(observations, 0, 7);
+  assert_int_equal(observations_save(observations, path, identity, 7, &error), 0);
+  observations_free(observations);
+  assert_not_loaded(&batch, path, "fedcba9876543210fedcba9876543210");
+  char *saved = support_read(path, &size);
+  for (size_t at = 0; at < size; at += size / 13) {
+    saved[at] ^= 1;
+    support_write(path, saved, size);
+    assert_not_loaded(&batch, path, identity);
+    saved[at] ^= 1;
+  }
+  support_write(path, saved, size - 1);
+  assert_not_loaded(&batch, path, identity);
+  support_write(path, saved, 0);
+  assert_not_loaded(&batch, path, identity);
+  free(saved);
+  batch_free(&batch);
+}
+
+/* A screen in chunks of few sequences, slow enough to be caught in the middle. */
+static pid_t start(const char *out)
+{
+  const char *attest = getenv("ATTEST");
+  pid_t child = fork();
+  if (child == 0) {
+    int null = open("/dev/null", O_WRONLY);
+    dup2(null, 1);
+    dup2(null, 2);
+    execl(attest ? attest : "build/attest", "attest", "screen",
+          "tests/fixtures/conformance/olmoe-f32/model", "--n", "1500", "--seq-len", "64", "--vocab",
+          "10:500", "--isa", "scalar", "--threads", "1", "--memory", "7M", "--out", out, NULL);
+    _exit(127);
+  }
+  assert_true(child > 0);
+  return child;
+}
+
+static int wait_for(pid_t child)
+{
+  int status;
+  assert_int_equal(waitpid(child, &status, 0), child);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static void test_interrupted_screen_goes_on_to_the_same_bits(void **state)
+{
+  const char *whole = support_path("whole.csv"), *pieces = support_path("pieces.csv");
+  const char *partial = support_path("pieces.csv.partial");
+  struct stat info;
+  size_t size, other;
+  int interrupted = 0, code = 3;
+  (void)state;
+  if (getenv("ATTEST_RUN") && *getenv("ATTEST_RUN"))
+    skip(); /* execl knows no launcher */
+  assert_int_equal(wait_for(start(whole)), 0);
+  for (int round = 0; round < 3 && code == 3; round++) {
+    pid_t child = start(pieces);
+    nanosleep(&(struct timespec){.tv_nsec = 400000000}, NULL);
+    kill(child, round == 1 ? SIGTERM : SIGINT);
+    code = wait_for(child);
+    interrupted += code == 3;
+    assert_true(code == 0 || code == 3);
+    assert_int_equal(stat(partial, &info) == 0, code == 3);
+    assert_int_equal(stat(pieces, &info) == 0, code == 0); /* no output before the end */
+  }
+  assert_true(interrupted >= 1);
+  if (code == 3)
+    assert_int_equal(wait_for(start(pieces)), 0);
+  assert_int_not_equal(stat(partial, &info), 0);
+  char *want = support_read(whole, &size), *got = support_read(pieces, &other);
+  assert_int_equal(size, other);
+  assert_memory_equal(want, got, size);
+  free(want);
+  free(got);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_saved_observations_go_on),
+      cmocka_unit_test(test_damaged_or_foreign_files_are_not_believed),
+      cmocka_unit_test(test_interrupted_screen_goes_on_to_the_same_bits),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
