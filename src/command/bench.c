@@ -20,7 +20,7 @@ static int parse(int argc, char **argv, struct bench *b, bool *help, struct erro
       {"openblas", OPTION_STRING, &b->openblas, 0, 0, "FILE",
        "library to compare with; default: libopenblas.so.0 if installed"},
       {"shrink", OPTION_NUMBER, &b->shrink, 1, 16, "N",
-       "divide all widths by N: to try the bench on a slow machine"},
+       "divide all sizes by N: to try the bench on a slow machine"},
       COMMON_OPTIONS(&b->common),
   };
   const struct option_list list = {
@@ -61,6 +61,8 @@ static int prepare(struct bench *b, struct error *error)
   b->isa_count = b->common.isa ? 1 : kernels_available(b->isas);
   if (b->common.isa)
     b->isas[0] = b->best;
+  if (!b->sweep && blas_load(b->openblas, b->best->isa, &b->blas, error))
+    return error->code;
   b->peak = json_array();
   b->screen = json_array();
   b->gemm = json_array();
@@ -90,11 +92,12 @@ static int measure(struct bench *b, struct error *error)
 
 static int write_json(const struct bench *b, struct error *error)
 {
+  json_t *openblas = b->blas.library ? json_pack("{s:s}", "core", b->blas.core) : json_null();
   json_t *all =
-      json_pack("{s:s, s:b, s:I, s:O, s:O, s:O, s:O, s:O, s:O, s:O?, s:O?}", "version",
+      json_pack("{s:s, s:b, s:I, s:O, s:O, s:O, s:O, s:O, s:O, s:o, s:O?}", "version",
                 ATTEST_VERSION, "quick", b->quick, "shrink", (json_int_t)b->shrink, "peak", b->peak,
                 "gemm", b->gemm, "screen", b->screen, "attention", b->attention, "rows", b->rows,
-                "sweep", b->points, "openblas", b->openblas_used, "predicted_hours", b->hours);
+                "sweep", b->points, "openblas", openblas, "predicted_hours", b->hours);
   int status = json_write(b->common.json, all, error);
   json_decref(all);
   return status;
@@ -117,7 +120,6 @@ int command_bench(int argc, char **argv, struct error *error)
   json_decref(b.attention);
   json_decref(b.rows);
   json_decref(b.points);
-  json_decref(b.openblas_used);
   json_decref(b.hours);
   return status;
 }

@@ -7,6 +7,7 @@
 #ifndef ATTEST_COMMAND_BENCH_H
 #define ATTEST_COMMAND_BENCH_H
 
+#include "command/bench_blas.h"
 #include "command/runtime.h"
 
 #include <jansson.h>
@@ -17,7 +18,7 @@ struct bench {
   const char *sweep;    /* CSV file of the sweep, instead of everything else; NULL = none */
   const char *plot;     /* SVG file of the sweep; NULL = none */
   const char *openblas; /* library file; NULL = the installed one, if any */
-  uint64_t shrink;      /* all widths are divided by this; 1 = the real shapes */
+  uint64_t shrink;      /* all sizes are divided by this; 1 = the real shapes */
 
   /* Set before the first part runs. */
   bool text;
@@ -29,16 +30,17 @@ struct bench {
   double speed[2]; /* GFLOP/s that `best` can get of this machine now, by setting: wall time of the
                       peak, set by bench_peak */
   double start;    /* wall clock */
+  struct blas blas;
 
   json_t *peak, *screen, *gemm, *attention, *rows, *points; /* arrays that grow; owned */
-  json_t *openblas_used, *hours; /* what was compared with, hours of all runs; owned, may be NULL */
+  json_t *hours; /* of all 30 revisions, by shape; owned, NULL = not known */
 };
 
 /* Whether there is a round `round` (from 0) of `rounds`: in a hurry only the first is certain once
  * `share` of the time has passed. */
 bool bench_round(const struct bench *bench, int round, int rounds, double share);
 
-/* Errors: EXIT_RUN; of the screens and products also EXIT_INPUT (--memory, --openblas). */
+/* Errors: EXIT_RUN; of screens also EXIT_INPUT (--memory). */
 int bench_peak(struct bench *bench, struct error *error);
 int bench_screen(struct bench *bench, struct error *error);
 int bench_gemm(struct bench *bench, struct error *error);

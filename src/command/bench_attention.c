@@ -78,7 +78,7 @@ static void measure(struct bench_attention *a)
                                 .qkv = a->qkv,
                                 .out = a->out,
                                 .scratch = a->scratch};
-  for (int round = 0; bench_round(a->bench, round, rounds, 0.8); round++) {
+  for (int round = 0; bench_round(a->bench, round, rounds, 0.7); round++) {
     double peak = peak_sample(a->kernels, a->threads), start = bench_clock(a->threads);
     double work = 0, elapsed;
     do {
@@ -99,7 +99,7 @@ static int each_shape(struct bench_attention *a, struct error *error)
   for (size_t i = 0; i < 2; i++)
     for (size_t l = 0; l < sizeof lengths / sizeof *lengths; l++) {
       a->shape = &shapes_published[i];
-      a->seq_len = lengths[l];
+      a->seq_len = lengths[l] / a->bench->shrink;
       if (!shape_config(a->shape, a->bench->shrink, &a->config, error) && !allocate(a, error))
         for (size_t k = 0; k < a->bench->isa_count; k++) {
           a->kernels = a->bench->isas[k];

@@ -2,7 +2,6 @@
  */
 #include "base/memory.h"
 #include "command/bench.h"
-#include "command/bench_blas.h"
 #include "command/bench_measure.h"
 #include "model/packed.h"
 
@@ -50,7 +49,6 @@ static const struct product products[] = {
  * those of an expert come from memory as in a pass, and not from the cache. */
 struct bench_gemm {
   struct bench *bench;
-  struct blas blas;
   struct threads *threads;
   size_t weights; /* elements */
   size_t next;    /* slice */
@@ -186,7 +184,7 @@ static double blas_round(struct bench_gemm *g, const struct product *p)
   do {
     const float *weights = g->wide + next_slice(g, p);
     double start = bench_clock(g->threads);
-    blas_product(&g->blas, threads, p->m, p->n, p->k, g->x, weights, g->c);
+    blas_product(&g->bench->blas, threads, p->m, p->n, p->k, g->x, weights, g->c);
     seconds += bench_clock(g->threads) - start;
     gflop += product_gflop(p);
   } while (seconds < bench_window(g->threads));
@@ -236,11 +234,11 @@ static int compare(struct bench_gemm *g, const struct product *p, struct error *
   struct contender contenders[4] = {0};
   struct samples blas = {0};
   int rounds = b->quick ? QUICK_ROUNDS : ROUNDS;
-  for (int round = 0; bench_round(b, round, rounds, 0.7); round++) {
+  for (int round = 0; bench_round(b, round, rounds, 0.6); round++) {
     for (size_t i = 0; i < b->isa_count; i++)
       if (takes_part(b, b->isas[i], p) && ours_round(g, b->isas[i], p, &contenders[i], error))
         return error->code;
-    if (!g->blas.library)
+    if (!g->bench->blas.library)
       continue;
     double theirs = blas_round(g, p);
     samples_add(&blas, theirs);
@@ -259,22 +257,20 @@ static void print_head(const struct bench_gemm *g)
 {
   printf("\nMatrix products: GFLOP/s with the packing of rows and weights counted, and of the "
          "product alone\n");
-  if (g->blas.library)
-    printf("  OpenBLAS: kernels for %s, weights widened to fp32 beforehand\n", g->blas.core);
+  if (g->bench->blas.library)
+    printf("  OpenBLAS: kernels for %s, weights widened to fp32 beforehand\n", g->bench->blas.core);
   else
     printf("  OpenBLAS: not installed (package libopenblas0-pthread)\n");
   printf("  %-16s %-4s %-6s %2s %4s %5s %4s %7s %12s %7s %7s %7s%s\n", "layer", "type", "isa", "th",
          "m", "n", "k", "GFLOP/s", "min..max", "of peak", "alone", "of peak",
-         g->blas.library ? " OpenBL. ratio min..max" : "");
+         g->bench->blas.library ? " OpenBL. ratio min..max" : "");
 }
 
 static int measure(struct bench_gemm *g, struct error *error)
 {
   struct bench *b = g->bench;
-  if (blas_load(b->openblas, b->best->isa, &g->blas, error) || allocate(g, error))
+  if (allocate(g, error))
     return error->code;
-  if (g->blas.library)
-    b->openblas_used = json_pack("{s:s}", "core", g->blas.core);
   if (b->text)
     print_head(g);
   for (size_t setting = 0; setting < b->settings; setting++) {

@@ -3,6 +3,7 @@
 #include "base/progress.h"
 #include "peak.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,34 +51,41 @@ json_t *spread_json(const struct spread *spread)
   return json_pack("[f, f]", spread->low, spread->high);
 }
 
-#define BURST_FLOP 1e8 /* about a millisecond of one core */
-
-static void peak_task(void *context, size_t index, int worker)
-{
-  const struct peak *peak = context;
-  volatile float sink = peak->run((size_t)(BURST_FLOP / peak->flop));
-  (void)sink;
-  (void)index;
-  (void)worker;
-}
-
 double bench_window(const struct threads *threads)
 {
   return threads_count(threads) > 1 ? 0.05 : 0.02;
 }
 
+#define BURST_FLOP 1e7 /* between two looks at the clock */
+
+struct bursts {
+  const struct peak *peak;
+  double end; /* wall clock */
+  atomic_size_t done;
+};
+
+static void peak_task(void *context, size_t index, int worker)
+{
+  struct bursts *bursts = context;
+  (void)index;
+  (void)worker;
+  do {
+    volatile float sink = bursts->peak->run((size_t)(BURST_FLOP / bursts->peak->flop));
+    (void)sink;
+    atomic_fetch_add_explicit(&bursts->done, 1, memory_order_relaxed);
+  } while (progress_clock() < bursts->end);
+}
+
 double peak_sample(const struct kernels *kernels, struct threads *threads)
 {
-  const struct peak *peak = peak_of(kernels);
-  /* Several bursts a thread, so that one that starts late does not decide. */
-  size_t bursts = 4 * (size_t)threads_count(threads);
-  double flop = 0, start = bench_clock(threads), elapsed;
-  do {
-    threads_run(threads, bursts, peak_task, (void *)(uintptr_t)peak);
-    flop += (double)bursts * BURST_FLOP;
-    elapsed = bench_clock(threads) - start;
-  } while (elapsed < bench_window(threads));
-  return 1e-9 * flop / elapsed;
+  struct bursts bursts = {.peak = peak_of(kernels)};
+  atomic_init(&bursts.done, 0);
+  double start = bench_clock(threads);
+  bursts.end = progress_clock() + bench_window(threads);
+  threads_run(threads, (size_t)threads_count(threads), peak_task, &bursts);
+  double elapsed = bench_clock(threads) - start;
+  double steps = (double)(size_t)(BURST_FLOP / bursts.peak->flop);
+  return 1e-9 * steps * bursts.peak->flop * (double)atomic_load(&bursts.done) / elapsed;
 }
 
 /* Sign and leading bits of the mantissa are random, and two bits of the exponent. */

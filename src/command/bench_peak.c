@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #define ROUNDS 9
+#define QUICK_ROUNDS 5
 
 static void report(struct bench *b, const struct kernels *isa, int threads,
                    const struct samples *samples)
@@ -32,13 +33,18 @@ static void sample(const struct kernels *isa, struct threads *threads, struct sa
   samples_add(pace, gflops * own / wall);
 }
 
+static int rounds(const struct bench *b)
+{
+  return b->quick ? QUICK_ROUNDS : ROUNDS;
+}
+
 static int measure(struct bench *b, size_t setting, struct error *error)
 {
   struct samples samples[4] = {0}, pace[4] = {0};
   struct threads *pool;
   if (threads_start(b->threads[setting], &pool, error))
     return error->code;
-  for (int round = 0; round < ROUNDS; round++)
+  for (int round = 0; round < rounds(b); round++)
     for (size_t i = 0; i < b->isa_count; i++)
       sample(b->isas[i], pool, &samples[i], &pace[i]);
   threads_stop(pool);
@@ -55,7 +61,7 @@ int bench_peak(struct bench *b, struct error *error)
   if (b->text)
     printf("Peak: fused multiply-adds from registers alone, %d rounds\n"
            "  %-8s %7s %10s %18s\n",
-           ROUNDS, "isa", "threads", "GFLOP/s", "min..max");
+           rounds(b), "isa", "threads", "GFLOP/s", "min..max");
   for (size_t setting = 0; setting < b->settings; setting++)
     if (measure(b, setting, error))
       return error->code;
