@@ -51,6 +51,10 @@ struct kernels {
   bool (*pack)(const enum gemm_type *types, const void *const *rows, int count, size_t k0,
                size_t kc, int width, float *out);
 
+  /* The same for width = nr and an `out` that is 64-byte aligned and not read for a while. */
+  bool (*pack_weights)(const enum gemm_type *types, const void *const *rows, int count, size_t k0,
+                       size_t kc, int width, float *out);
+
   /* x[0..n) = softmax(scale * x): t = x * scale; m = max t; e = exp(t - m); s = 16-lane sum of e;
    * x = e / s. n >= 1. */
   void (*softmax)(float *x, size_t n, float scale);

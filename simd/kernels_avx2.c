@@ -109,6 +109,13 @@ static inline float v16_fold_max(v16 x)
 
 #include "transpose8_avx.h"
 
+/* Whole lines past the caches: packed weights are read much later. */
+#define PACK_NAME pack_weights_avx2
+#define PACK_GROUPS 2
+#define PACK_PUT(p, x) _mm256_stream_ps(p, x)
+#define PACK_FENCE() _mm_sfence()
+#include "pack_body.h"
+
 const struct kernels kernels_avx2 = {
     .name = "avx2",
     .isa = ISA_AVX2,
@@ -116,5 +123,6 @@ const struct kernels kernels_avx2 = {
     .nr = TILE_VECTORS * TILE_LANES,
     .tile = tile_avx2_6x16,
     .pack = pack_avx_8,
+    .pack_weights = pack_weights_avx2,
     ROWS_TABLE(_avx2),
 };

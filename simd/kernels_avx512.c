@@ -140,6 +140,13 @@ static inline void transpose16(__m512 x[16])
   }
 }
 
+#undef PACK_W
+#undef PACK_VECTOR
+#undef PACK_ZERO
+#undef PACK_LOAD
+#undef PACK_STORE
+#undef PACK_FMA
+#undef PACK_TRANSPOSE
 #define PACK_W 16
 #define PACK_VECTOR __m512
 #define PACK_ZERO() _mm512_setzero_ps()
@@ -147,7 +154,18 @@ static inline void transpose16(__m512 x[16])
 #define PACK_STORE(p, x) _mm512_storeu_ps(p, x)
 #define PACK_FMA(a, b, c) _mm512_fmadd_ps(a, b, c)
 #define PACK_TRANSPOSE(x) transpose16(x)
+
 #define PACK_NAME pack_avx512_16
+#define PACK_GROUPS 1
+#define PACK_PUT(p, x) PACK_STORE(p, x)
+#define PACK_FENCE()
+#include "pack_body.h"
+
+/* Whole lines past the caches: packed weights are read much later. */
+#define PACK_NAME pack_weights_avx512
+#define PACK_GROUPS 1
+#define PACK_PUT(p, x) _mm512_stream_ps(p, x)
+#define PACK_FENCE() _mm_sfence()
 #include "pack_body.h"
 
 static bool pack_avx512(const enum gemm_type *types, const void *const *rows, int count, size_t k0,
@@ -164,5 +182,6 @@ const struct kernels kernels_avx512 = {
     .nr = TILE_VECTORS * TILE_LANES,
     .tile = tile_avx512_8x48,
     .pack = pack_avx512,
+    .pack_weights = pack_weights_avx512,
     ROWS_TABLE(_avx512),
 };

@@ -34,5 +34,6 @@ const struct kernels kernels_scalar = {
     .nr = NR,
     .tile = tile_c,
     .pack = pack_c,
+    .pack_weights = pack_c,
     ROWS_TABLE(_c),
 };

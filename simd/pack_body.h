@@ -1,7 +1,8 @@
-/* Packing by register transposes, written once; a file that includes this has defined, for one
- * width W of registers: PACK_W, PACK_VECTOR, PACK_ZERO(), PACK_LOAD(type, p) (W elements, widened),
- * PACK_STORE(p, x), PACK_FMA, PACK_TRANSPOSE(x) (in place, W x W) and PACK_NAME.
- * Elements are moved and widened exactly; nothing is rounded. */
+/* Packing by register transposes, written once; a file that includes this has defined, for
+ * registers of PACK_W floats: PACK_VECTOR, PACK_ZERO(), PACK_LOAD(type, p) (PACK_W elements,
+ * widened), PACK_STORE(p, x), PACK_FMA, PACK_TRANSPOSE(x) (in place, PACK_W x PACK_W) and
+ * PACK_NAME; and PACK_GROUPS = how many groups of PACK_W rows are written together, with
+ * PACK_PUT(p, x) and PACK_FENCE(). Elements are moved and widened exactly; nothing is rounded. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
@@ -31,34 +32,39 @@ static bool PACK_NAME(const enum gemm_type *types, const void *const *rows, int 
                       size_t kc, int width, float *out)
 {
   PACK_VECTOR check = PACK_ZERO(); /* x * 0 is NaN for an x that is not finite, and stays */
-  for (int j0 = 0; j0 < width; j0 += PACK_W) {
+  for (int j0 = 0; j0 < width; j0 += PACK_W * PACK_GROUPS) {
     for (size_t k = 0; k < kc; k += PACK_W) {
       size_t columns = kc - k < PACK_W ? kc - k : PACK_W;
-      PACK_VECTOR x[PACK_W];
+      PACK_VECTOR x[PACK_GROUPS][PACK_W];
 #pragma GCC unroll 16
-      for (int j = 0; j < PACK_W; j++) {
-        x[j] = PACK_ZERO();
+      for (int j = 0; j < PACK_W * PACK_GROUPS; j++) {
+        PACK_VECTOR *row = &x[j / PACK_W][j % PACK_W];
+        *row = PACK_ZERO();
         if (j0 + j < count) {
           enum gemm_type type = types[j0 + j];
           const char *p = (const char *)rows[j0 + j] + (k0 + k) * gemm_type_size(type);
-          x[j] = columns == PACK_W ? PACK_LOAD(type, p)
+          *row = columns == PACK_W ? PACK_LOAD(type, p)
                                    : PACK_JOIN(PACK_NAME, _tail)(type, p, columns);
-          check = PACK_FMA(x[j], PACK_ZERO(), check);
+          check = PACK_FMA(*row, PACK_ZERO(), check);
         }
       }
-      PACK_TRANSPOSE(x);
+#pragma GCC unroll 2
+      for (int group = 0; group < PACK_GROUPS; group++)
+        PACK_TRANSPOSE(x[group]);
       float *to = out + k * (size_t)width + j0;
 #pragma GCC unroll 16
       for (size_t i = 0; i < PACK_W; i++)
         if (i < columns) {
           /* Narrow panels: a store spills into the next row, which is written after it. */
           if (width >= PACK_W || k + i + 1 < kc)
-            PACK_STORE(to + i * (size_t)width, x[i]);
+            for (int group = 0; group < PACK_GROUPS; group++)
+              PACK_PUT(to + i * (size_t)width + group * PACK_W, x[group][i]);
           else
-            PACK_JOIN(PACK_NAME, _last)(to + i * (size_t)width, x[i], width);
+            PACK_JOIN(PACK_NAME, _last)(to + i * (size_t)width, x[0][i], width);
         }
     }
   }
+  PACK_FENCE();
   float lanes[PACK_W];
   bool finite = true;
   PACK_STORE(lanes, check);
@@ -66,3 +72,8 @@ static bool PACK_NAME(const enum gemm_type *types, const void *const *rows, int 
     finite &= lanes[i] == 0.0f;
   return finite;
 }
+
+#undef PACK_NAME
+#undef PACK_GROUPS
+#undef PACK_PUT
+#undef PACK_FENCE

@@ -1,5 +1,6 @@
 /* Packing with 8 x 8 transposes in 256-bit registers, for AVX2 and for the narrow panels of
- * AVX-512. Every CPU with AVX2 has F16C. */
+ * AVX-512; PACK_W and what goes with it stay defined for the includer. Every CPU with AVX2 has
+ * F16C. */
 #include "kernels.h"
 
 #include <immintrin.h>
@@ -40,13 +41,9 @@ static inline void transpose8_avx(__m256 x[8])
 #define PACK_STORE(p, x) _mm256_storeu_ps(p, x)
 #define PACK_FMA(a, b, c) _mm256_fmadd_ps(a, b, c)
 #define PACK_TRANSPOSE(x) transpose8_avx(x)
+
 #define PACK_NAME pack_avx_8
+#define PACK_GROUPS 1
+#define PACK_PUT(p, x) PACK_STORE(p, x)
+#define PACK_FENCE()
 #include "pack_body.h"
-#undef PACK_W
-#undef PACK_VECTOR
-#undef PACK_ZERO
-#undef PACK_LOAD
-#undef PACK_STORE
-#undef PACK_FMA
-#undef PACK_TRANSPOSE
-#undef PACK_NAME

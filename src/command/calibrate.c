@@ -8,7 +8,7 @@
 
 #define SIDE 512
 
-double calibrate_gflops(const struct runtime *runtime)
+double calibrate_gflops(const struct runtime *runtime, double seconds)
 {
   struct error ignored;
   const struct kernels *k = runtime->kernels;
@@ -18,7 +18,7 @@ double calibrate_gflops(const struct runtime *runtime)
       memory_zeroed(gemm_packed_floats(SIDE, SIDE, k->nr), sizeof *b, "calibration", &ignored);
   float *c = memory_zeroed(SIDE * SIDE, sizeof *c, "calibration", &ignored);
   double work = 0, start = progress_clock(), elapsed = 0;
-  while (a && b && c && elapsed < 0.25) {
+  while (a && b && c && elapsed < seconds) {
     gemm_run(&(struct gemm){.kernels = k,
                             .m = SIDE,
                             .n = SIDE,

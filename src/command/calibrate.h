@@ -4,8 +4,8 @@
 
 #include "command/runtime.h"
 
-/* GFLOP a second of the matrix product on all threads, from about a quarter of a second of work; 0
- * when memory is short. */
-double calibrate_gflops(const struct runtime *runtime);
+/* GFLOP a second of the matrix product on all threads, from about `seconds` of work; 0 when memory
+ * is short. */
+double calibrate_gflops(const struct runtime *runtime, double seconds);
 
 #endif

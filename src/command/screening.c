@@ -19,6 +19,9 @@
 /* Passes shorter than this are not worth an estimate of time. */
 #define LONG_GFLOP 500.0
 
+/* Longer ones than this are worth two seconds of calibration. */
+#define HOURS_GFLOP 20000.0
+
 /* Short chunks are not saved each. */
 #define SAVE_SECONDS 20.0
 
@@ -133,7 +136,7 @@ static void announce(const struct screen *s, const char *path)
   char size[32];
   if (s->runtime->quiet || s->plan.gflop < LONG_GFLOP)
     return;
-  double speed = calibrate_gflops(s->runtime);
+  double speed = calibrate_gflops(s->runtime, s->plan.gflop > HOURS_GFLOP ? 2.0 : 0.25);
   fprintf(stderr,
           "%s: %s, %zu layers x %zu heads, %.1f M parameters; %lld sequences x %lld tokens, %.0f "
           "GFLOP, about %.0f s with %s on %d threads; %s of memory, %zu sequences at a time\n",

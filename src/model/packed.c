@@ -42,7 +42,7 @@ static void fill_panel(void *context, size_t panel, int worker)
   for (size_t k0 = 0; k0 < packed->k; k0 += GEMM_BLOCK) {
     size_t kc = packed->k - k0 < GEMM_BLOCK ? packed->k - k0 : GEMM_BLOCK;
     float *out = packed->data + k0 * padded + panel * nr * kc;
-    if (!fill->kernels->pack(types, rows, count, k0, kc, fill->kernels->nr, out))
+    if (!fill->kernels->pack_weights(types, rows, count, k0, kc, fill->kernels->nr, out))
       atomic_store(&fill->damaged, true);
   }
 }
