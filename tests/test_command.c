@@ -1,8 +1,8 @@
 /* The command line: usage errors, help, and the subcommands that do not need a model. */
 #include "workshop.h"
 
-static const char *const subcommands[] = {"reproduce", "verify",  "screen",
-                                          "claims",    "compare", "selftest"};
+static const char *const subcommands[] = {"reproduce", "verify", "screen",   "claims",
+                                          "compare",   "synth",  "selftest", "bench"};
 #define SUBCOMMANDS (sizeof subcommands / sizeof *subcommands)
 
 static void test_usage_errors(void **state)
@@ -49,6 +49,11 @@ static void test_usage_errors(void **state)
       {"compare a", "needs two trajectories"},
       {"compare a b c", "c: one argument too many"},
       {"selftest x", "x: one argument too many"},
+      {"synth --out d", "--like"},
+      {"synth --like olmo", "--out"},
+      {"synth --like mamba --out d", "mamba"},
+      {"bench x", "x: one argument too many"},
+      {"bench --plot p.svg", "--sweep"},
   };
   (void)state;
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -63,6 +68,8 @@ static void test_common_options(void **state)
                                           WORKSHOP_MODEL,
                                           "golden/nursery-olmo",
                                           "golden/nursery-olmo golden/nursery-olmo",
+                                          "--like olmo --out none --dry-run",
+                                          "",
                                           ""};
   (void)state;
   for (size_t i = 0; i < SUBCOMMANDS; i++) {

@@ -8,7 +8,7 @@
 #include <string.h>
 
 struct synth_options {
-  struct common_options common; /* of which threads, json and quiet count */
+  struct common_options common; /* of which threads, json and quiet matter here */
   const char *like, *out;
   uint64_t seed;
   bool dry_run;
@@ -28,10 +28,7 @@ static int parse(int argc, char **argv, struct synth_options *o, bool *help, str
       {"out", OPTION_STRING, &o->out, 0, 0, "DIR", "a new or an empty directory"},
       {"seed", OPTION_NUMBER, &o->seed, 0, INT64_MAX, "S", "of the weights; default 0"},
       {"dry-run", OPTION_FLAG, &o->dry_run, 0, 0, NULL, "say what would be written, and end"},
-      {"threads", OPTION_NUMBER, &o->common.threads, 1, 1024, "N", "threads; default: one a core"},
-      {"json", OPTION_STRING, &o->common.json, 0, 0, "FILE",
-       "write what was written as JSON; - = stdout"},
-      {"quiet", OPTION_FLAG, &o->common.quiet, 0, 0, NULL, "print errors and nothing else"},
+      COMMON_OPTIONS(&o->common),
   };
   const struct option_list list = {"synth --like MODEL --out DIR [OPTIONS]", summary.data, specs,
                                    sizeof specs / sizeof *specs};
