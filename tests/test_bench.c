@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,6 +72,12 @@ static void check_screens(const json_t *all)
   }
 }
 
+static bool emulated(void)
+{
+  const char *launcher = getenv("ATTEST_RUN");
+  return launcher && *launcher;
+}
+
 static void test_bench(void **state)
 {
   static const char *const peak[] = {"threads", "gflops", NULL};
@@ -85,6 +92,8 @@ static void test_bench(void **state)
                               "2",       "--json", path,      "--quiet",  NULL};
   char *out, *err;
   (void)state;
+  if (emulated())
+    skip(); /* minutes, and speed under emulation says nothing */
   assert_int_equal(support_run(argv, &out, &err), 0);
   assert_string_equal(out, "");
   assert_string_equal(err, "");
@@ -124,10 +133,9 @@ static void test_sweep(void **state)
   const char *csv = support_path("sweep.csv"), *svg = support_path("sweep.svg");
   const char *const argv[] = {program(), "bench",    "--sweep", csv,       "--plot", svg,
                               "--quick", "--shrink", "16",      "--quiet", NULL};
-  const char *emulated = getenv("ATTEST_RUN");
   size_t size;
   (void)state;
-  if (emulated && *emulated)
+  if (emulated())
     skip(); /* minutes, for what does not depend on the instruction set */
   assert_int_equal(support_run(argv, NULL, NULL), 0);
   char *text = support_read(csv, &size);
