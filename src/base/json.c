@@ -1,6 +1,7 @@
 #include "base/json.h"
 
 #include "base/file.h"
+#include "base/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -128,6 +129,18 @@ int json_get_object(const json_t *object, const char *where, const char *key, js
   if (!json_is_object(item))
     return wrong(where, key, item, "an object", error);
   *value = item;
+  return 0;
+}
+
+int json_get_label(const json_t *object, const char *where, const char *key, const char **value,
+                   struct error *error)
+{
+  if (json_get_string(object, where, key, value, error))
+    return error->code;
+  if (!text_is_label(*value))
+    return error_set(error, EXIT_INPUT,
+                     "%s: \"%s\" is \"%.100s\", must be a plain name of visible ASCII characters",
+                     where, key, *value);
   return 0;
 }
 

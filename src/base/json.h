@@ -33,6 +33,10 @@ int json_get_array(const json_t *object, const char *where, const char *key, jso
 int json_get_object(const json_t *object, const char *where, const char *key, json_t **value,
                     struct error *error);
 
+/* A string that text_is_label: the name of a model or a revision. */
+int json_get_label(const json_t *object, const char *where, const char *key, const char **value,
+                   struct error *error);
+
 /* Refuses any key of `object` that is not in the NULL-terminated list, by name: nothing is ignored.
  * Errors: EXIT_INPUT. */
 int json_check_keys(const json_t *object, const char *where, const char *const *known,

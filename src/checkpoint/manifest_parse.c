@@ -57,12 +57,8 @@ static int get_label(const json_t *object, const char *where, const char *key, c
                      struct error *error)
 {
   const char *text;
-  if (json_get_string(object, where, key, &text, error))
+  if (json_get_label(object, where, key, &text, error))
     return error->code;
-  if (!text_is_label(text))
-    return error_set(error, EXIT_INPUT,
-                     "%s: \"%s\" is \"%.100s\", must be a plain name of visible ASCII characters",
-                     where, key, text);
   return copy_string(where, text, copy, error);
 }
 

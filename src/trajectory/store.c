@@ -29,12 +29,8 @@ static int get_label(const json_t *object, const char *where, const char *key, c
                      struct error *error)
 {
   const char *text;
-  if (json_get_string(object, where, key, &text, error))
+  if (json_get_label(object, where, key, &text, error))
     return error->code;
-  if (!text_is_label(text))
-    return error_set(error, EXIT_INPUT,
-                     "%s: \"%s\" is \"%.60s\", must be a plain name of visible ASCII letters",
-                     where, key, text);
   return copy(text, out, error);
 }
 
