@@ -117,13 +117,44 @@ static inline float v16_fold_max(v16 x)
 #define PACK_FENCE() _mm_sfence()
 #include "pack_body.h"
 
+/* Panels of four rows: eight elements of each become eight rows of four, two to a register. */
+static bool pack_avx2(const enum gemm_type *types, const void *const *rows, int count, size_t k0,
+                      size_t kc, int width, float *out)
+{
+  if (width != 4)
+    return pack_avx_8(types, rows, count, k0, kc, width, out);
+  __m256 check = _mm256_setzero_ps();
+  size_t k = 0;
+  for (; k + 8 <= kc; k += 8, out += 32) {
+    __m256 x[4];
+    for (int j = 0; j < 4; j++) {
+      x[j] = _mm256_setzero_ps();
+      if (j < count)
+        x[j] = load8_avx(types[j], (const char *)rows[j] + (k0 + k) * gemm_type_size(types[j]));
+      check = _mm256_fmadd_ps(x[j], _mm256_setzero_ps(), check);
+    }
+    __m256 low01 = _mm256_unpacklo_ps(x[0], x[1]), high01 = _mm256_unpackhi_ps(x[0], x[1]);
+    __m256 low23 = _mm256_unpacklo_ps(x[2], x[3]), high23 = _mm256_unpackhi_ps(x[2], x[3]);
+    __m256 k04 = _mm256_shuffle_ps(low01, low23, 0x44), k15 = _mm256_shuffle_ps(low01, low23, 0xEE);
+    __m256 k26 = _mm256_shuffle_ps(high01, high23, 0x44);
+    __m256 k37 = _mm256_shuffle_ps(high01, high23, 0xEE);
+    _mm256_storeu_ps(out, _mm256_permute2f128_ps(k04, k15, 0x20));
+    _mm256_storeu_ps(out + 8, _mm256_permute2f128_ps(k26, k37, 0x20));
+    _mm256_storeu_ps(out + 16, _mm256_permute2f128_ps(k04, k15, 0x31));
+    _mm256_storeu_ps(out + 24, _mm256_permute2f128_ps(k26, k37, 0x31));
+  }
+  __m256 zero = _mm256_cmp_ps(check, _mm256_setzero_ps(), _CMP_EQ_OQ);
+  bool finite = _mm256_movemask_ps(zero) == 0xFF;
+  return (k == kc || pack_avx_8(types, rows, count, k0 + k, kc - k, width, out)) && finite;
+}
+
 const struct kernels kernels_avx2 = {
     .name = "avx2",
     .isa = ISA_AVX2,
     .mr = TILE_MR,
     .nr = TILE_VECTORS * TILE_LANES,
     .tile = tile_avx2_4x24,
-    .pack = pack_avx_8,
+    .pack = pack_avx2,
     .pack_weights = pack_weights_avx2,
     ROWS_TABLE(_avx2),
 };
