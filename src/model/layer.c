@@ -209,14 +209,15 @@ static bool with_query(const struct engine *e, size_t row)
 }
 
 /* Query and key norm and clipping: what does not depend on the position. */
-static void normalize_row(struct engine *e, void *all_queries, size_t row)
+static void normalize_row(struct engine *e, void *unused, size_t row)
 {
   const struct model_config *c = e->config;
   size_t width = attention_row_floats(c);
   size_t queries = c->heads * c->head_dim, keys = c->kv_heads * c->head_dim;
   float *qkv = e->qkv + row * width;
-  bool query = all_queries || with_query(e, row);
+  bool query = with_query(e, row);
   size_t from = query ? 0 : queries;
+  (void)unused;
   if (e->layer.query_norm && query)
     e->kernels->rms_norm(qkv, e->layer.query_norm, qkv, queries, c->norm_eps);
   if (e->layer.key_norm)
@@ -258,7 +259,7 @@ void layer_project_tokens(struct engine *e, size_t row0, size_t rows)
   engine_rows(e, rows, norm1_row, &row0);
   engine_product(e, &e->qkv_weights, e->normed, e->config->hidden, rows, e->qkv,
                  attention_row_floats(e->config));
-  engine_rows(e, rows, normalize_row, e); /* not NULL: all queries */
+  engine_rows(e, rows, normalize_row, NULL);
 }
 
 /* Projects the normed rows of the batch; in a last layer queries of last positions alone. */
