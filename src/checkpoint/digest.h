@@ -14,6 +14,15 @@ struct digest {
 /* Both digests of size bytes in one pass. Errors: EXIT_RUN (libcrypto). */
 int digest_of(const void *data, size_t size, struct digest *digest, struct error *error);
 
+/* The same piece by piece, for bytes that are being written or that come over a network. Start, add
+ * in order, finish once; the owner frees it (digester_free, NULL is allowed) at any time. Errors:
+ * EXIT_RUN. */
+struct digester;
+int digester_start(struct digester **digester, struct error *error);
+int digester_add(struct digester *digester, const void *data, size_t size, struct error *error);
+int digester_finish(struct digester *digester, struct digest *digest, struct error *error);
+void digester_free(struct digester *digester);
+
 /* XXH3-128 alone, 32 hex digits and a zero to `hex`. */
 void digest_xxh3(const void *data, size_t size, char hex[33]);
 

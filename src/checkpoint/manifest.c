@@ -18,6 +18,11 @@ int manifest_load(const char *path, struct manifest *manifest, struct error *err
   return status;
 }
 
+bool pinned_file_complete(const struct pinned_file *file)
+{
+  return file->has_bytes && *file->digest.sha256 && *file->digest.xxh3_128;
+}
+
 static void revision_free(struct manifest_revision *revision)
 {
   for (size_t i = 0; revision->files && i < revision->file_count; i++)
@@ -40,6 +45,8 @@ void manifest_free(struct manifest *manifest)
   free(manifest->caveat);
   free(manifest->checkpoints);
   free(manifest->container.path);
+  free(manifest->repository);
+  free(manifest->tensors);
   free(manifest->golden);
   free(manifest->published.directory);
   *manifest = (struct manifest){0};

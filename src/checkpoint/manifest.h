@@ -6,7 +6,11 @@
  *    "checkpoints": "nursery.tar.zst",        archive or directory, relative to the manifest
  *    "container": {"bytes": N, "sha256": "...", "xxh3_128": "..."},      pin of the archive itself;
  *                                             absent or null for a directory
- *    "protocol": {"n": 500, "seq_len": 64, "vocab": [1, 97], "seed": 42, "pr_n": 500,
+ *    "repository": "allenai/OLMo-1B-0724-hf", of a hub, for fetching: OWNER/NAME; null or absent =
+ *                                             there is nothing to fetch
+ *    "tensors": "olmo-1b.tensors.tsv",        inventory that every revision must have (inventory
+ *                                             file, relative to the manifest); null or absent =
+ * none "protocol": {"n": 500, "seq_len": 64, "vocab": [1, 97], "seed": 42, "pr_n": 500,
  *                 "baseline_n": 50, "bos": null},
  *    "golden": "../golden/nursery-olmo",      our own bit-exact trajectory; null = none
  *    "published": {"directory": "../golden/published/olmo-1b-0724",   null or absent = none
@@ -20,8 +24,10 @@
  *                   "files": [{"path": "config.json", "bytes": 525, "sha256": "...",
  *                              "xxh3_128": "..."}]}]}
  *
- * tokens are in units of 1e9. A manifest of kind "published" describes a directory of tables
- * (trajectory.json and CSV files) instead of checkpoints: it has no protocol and no family. */
+ * A revision's name is also its branch in the repository. bytes, sha256 and xxh3_128 of its files
+ * may be null: unpinned, as long as nobody has seen the file. tokens are in units of 1e9. A
+ * manifest of kind "published" describes a directory of tables (trajectory.json and CSV files)
+ * instead of checkpoints: it has no protocol and no family. */
 #ifndef ATTEST_CHECKPOINT_MANIFEST_H
 #define ATTEST_CHECKPOINT_MANIFEST_H
 
@@ -35,9 +41,13 @@
 
 struct pinned_file {
   char *path; /* plain name inside the revision's directory */
+  bool has_bytes;
   uint64_t bytes;
-  struct digest digest;
+  struct digest digest; /* a digest that is not pinned is "" */
 };
+
+/* Whether size and both digests are known. */
+bool pinned_file_complete(const struct pinned_file *file);
 
 struct manifest_revision {
   char *name; /* plain name, unique */
@@ -60,7 +70,9 @@ struct manifest {
   char *model, *family, *kind, *source, *caveat;
   char *checkpoints; /* resolved against the manifest's folder */
   bool has_container;
-  struct pinned_file container; /* path = checkpoints */
+  struct pinned_file container; /* path = checkpoints; complete */
+  char *repository;             /* OWNER/NAME; NULL = none */
+  char *tensors;                /* resolved; NULL = no inventory */
   struct protocol protocol;
   char *golden; /* resolved; NULL = none */
   struct published_bands published;

@@ -121,15 +121,22 @@ static int get_hex(const json_t *object, const char *where, const char *key, siz
   return 0;
 }
 
+/* Null = unpinned; the keys themselves must be there, so that none is forgotten. */
 static int get_pin(const json_t *object, const char *where, struct pinned_file *file,
                    struct error *error)
 {
-  int64_t bytes;
-  if (json_get_integer(object, where, "bytes", 0, INT64_MAX, &bytes, error) ||
-      get_hex(object, where, "sha256", 64, file->digest.sha256, error))
+  int64_t bytes = 0;
+  file->has_bytes = !json_is_null(json_object_get(object, "bytes"));
+  if (file->has_bytes && json_get_integer(object, where, "bytes", 0, INT64_MAX, &bytes, error))
     return error->code;
   file->bytes = (uint64_t)bytes;
-  return get_hex(object, where, "xxh3_128", 32, file->digest.xxh3_128, error);
+  if (!json_is_null(json_object_get(object, "sha256")) &&
+      get_hex(object, where, "sha256", 64, file->digest.sha256, error))
+    return error->code;
+  if (!json_is_null(json_object_get(object, "xxh3_128")) &&
+      get_hex(object, where, "xxh3_128", 32, file->digest.xxh3_128, error))
+    return error->code;
+  return 0;
 }
 
 static int parse_container(const json_t *root, struct manifest *manifest, struct error *error)
@@ -144,6 +151,8 @@ static int parse_container(const json_t *root, struct manifest *manifest, struct
       json_check_keys(object, where, known, error) ||
       get_pin(object, where, &manifest->container, error))
     return error->code;
+  if (!pinned_file_complete(&manifest->container))
+    return error_set(error, EXIT_INPUT, "%s: size and digests of an archive must be pinned", where);
   manifest->has_container = true;
   return copy_string(where, manifest->checkpoints, &manifest->container.path, error);
 }
@@ -351,6 +360,25 @@ static int parse_revisions(const json_t *root, struct manifest *manifest, struct
   return status ? status : check_order(manifest, error);
 }
 
+/* OWNER/NAME, of the characters that a hub allows: they go into an address. */
+static int get_repository(const json_t *root, struct manifest *manifest, struct error *error)
+{
+  static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.";
+  const char *text;
+  if (json_is_absent(root, "repository"))
+    return 0;
+  if (json_get_string(root, manifest->path, "repository", &text, error))
+    return error->code;
+  size_t owner = strspn(text, letters);
+  size_t name = text[owner] == '/' ? strspn(text + owner + 1, letters) : 0;
+  if (owner < 1 || name < 1 || text[owner + 1 + name] || strlen(text) > MAX_KEY || *text == '.' ||
+      text[owner + 1] == '.')
+    return error_set(error, EXIT_INPUT,
+                     "%s: \"repository\" must be OWNER/NAME of letters, digits, '-', '_' and '.'",
+                     manifest->path);
+  return copy_string(manifest->path, text, &manifest->repository, error);
+}
+
 /* The keys that depend on the kind: tables have neither a family nor a protocol. */
 static int parse_kind(const json_t *root, struct manifest *manifest, struct error *error)
 {
@@ -378,9 +406,10 @@ static int parse_kind(const json_t *root, struct manifest *manifest, struct erro
 
 static int parse_root(const json_t *root, struct manifest *manifest, struct error *error)
 {
-  static const char *const known[] = {"format",    "model",       "family",    "kind",     "source",
-                                      "caveat",    "checkpoints", "container", "protocol", "golden",
-                                      "published", "revisions",   NULL};
+  static const char *const known[] = {"format",     "model",     "family",      "kind",
+                                      "source",     "caveat",    "checkpoints", "container",
+                                      "repository", "tensors",   "protocol",    "golden",
+                                      "published",  "revisions", NULL};
   const char *path = manifest->path;
   int64_t format;
   if (json_get_integer(root, path, "format", 1, 1, &format, error) ||
@@ -390,7 +419,10 @@ static int parse_root(const json_t *root, struct manifest *manifest, struct erro
       get_line(root, path, "source", &manifest->source, error) ||
       get_line(root, path, "caveat", &manifest->caveat, error) ||
       get_path(root, path, "checkpoints", manifest, &manifest->checkpoints, error) ||
-      parse_container(root, manifest, error))
+      parse_container(root, manifest, error) || get_repository(root, manifest, error))
+    return error->code;
+  if (!json_is_absent(root, "tensors") &&
+      get_path(root, path, "tensors", manifest, &manifest->tensors, error))
     return error->code;
   if (!*manifest->source)
     return error_set(error, EXIT_INPUT, "%s: \"source\" must say where the data come from", path);
