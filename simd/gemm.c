@@ -4,6 +4,9 @@
 
 #include <string.h>
 
+/* Operands of 4 MiB and more are written past the caches. */
+#define FAR_FLOATS ((size_t)1 << 20)
+
 static size_t round_up(size_t x, size_t multiple)
 {
   return (x + multiple - 1) / multiple * multiple;
@@ -21,6 +24,7 @@ size_t gemm_packed_floats(size_t rows, size_t k, int multiple)
 
 struct pack_job {
   const struct kernels *kernels;
+  bool far;
   const float *x;
   size_t stride, rows, k, multiple;
   float *out;
@@ -41,15 +45,18 @@ static void pack_task(void *context, size_t panel, int worker)
   }
   for (size_t k0 = 0; k0 < job->k; k0 += GEMM_BLOCK) {
     size_t kc = min_size(GEMM_BLOCK, job->k - k0);
-    job->kernels->pack(types, rows, (int)count, k0, kc, (int)job->multiple,
-                       job->out + k0 * padded + first * kc);
+    float *out = job->out + k0 * padded + first * kc;
+    bool far = job->far && kc == GEMM_BLOCK; /* after a shorter block panels may be unaligned */
+    (far ? job->kernels->pack_far : job->kernels->pack)(types, rows, (int)count, k0, kc,
+                                                        (int)job->multiple, out);
   }
+  job->kernels->pack_settle();
 }
 
 void gemm_pack_rows(const struct kernels *kernels, const float *x, size_t stride, size_t rows,
                     size_t k, int multiple, float *out)
 {
-  struct pack_job job = {kernels, x, stride, rows, k, (size_t)multiple, out};
+  struct pack_job job = {kernels, false, x, stride, rows, k, (size_t)multiple, out};
   for (size_t panel = 0; panel * job.multiple < rows; panel++)
     pack_task(&job, panel, 0);
 }
@@ -57,7 +64,8 @@ void gemm_pack_rows(const struct kernels *kernels, const float *x, size_t stride
 void gemm_pack_rows_threaded(const struct kernels *kernels, struct threads *threads, const float *x,
                              size_t stride, size_t rows, size_t k, int multiple, float *out)
 {
-  struct pack_job job = {kernels, x, stride, rows, k, (size_t)multiple, out};
+  bool far = gemm_packed_floats(rows, k, multiple) >= FAR_FLOATS;
+  struct pack_job job = {kernels, far, x, stride, rows, k, (size_t)multiple, out};
   threads_run(threads, round_up(rows, job.multiple) / job.multiple, pack_task, &job);
 }
 

@@ -51,9 +51,12 @@ struct kernels {
   bool (*pack)(const enum gemm_type *types, const void *const *rows, int count, size_t k0,
                size_t kc, int width, float *out);
 
-  /* The same for width = nr and an `out` that is 64-byte aligned and not read for a while. */
-  bool (*pack_weights)(const enum gemm_type *types, const void *const *rows, int count, size_t k0,
-                       size_t kc, int width, float *out);
+  /* The same for an `out` of 32-byte alignment that is not read for a while: weights, and operands
+   * that do not fit the caches. pack_settle, once after a thread's last one, lets other threads see
+   * what it wrote. */
+  bool (*pack_far)(const enum gemm_type *types, const void *const *rows, int count, size_t k0,
+                   size_t kc, int width, float *out);
+  void (*pack_settle)(void);
 
   /* x[0..n) = softmax(scale * x): t = x * scale; m = max t; e = exp(t - m); s = 16-lane sum of e;
    * x = e / s. n >= 1. */

@@ -110,19 +110,26 @@ static inline float v16_fold_max(v16 x)
 
 #include "transpose8_avx.h"
 
-/* Whole lines past the caches: packed weights are read much later. */
-#define PACK_NAME pack_weights_avx2
+/* Panels of 24 columns, whole lines past the caches. */
+#define PACK_NAME pack_far_avx_24
+#define PACK_STEPS 2
 #define PACK_GROUPS 3
 #define PACK_PUT(p, x) _mm256_stream_ps(p, x)
-#define PACK_FENCE() _mm_sfence()
 #include "pack_body.h"
 
-/* Panels of four rows: eight elements of each become eight rows of four, two to a register. */
-static bool pack_avx2(const enum gemm_type *types, const void *const *rows, int count, size_t k0,
-                      size_t kc, int width, float *out)
+static inline __attribute__((always_inline)) void put8(float *p, __m256 x, bool far)
 {
-  if (width != 4)
-    return pack_avx_8(types, rows, count, k0, kc, width, out);
+  if (far)
+    _mm256_stream_ps(p, x);
+  else
+    _mm256_storeu_ps(p, x);
+}
+
+/* Panels of four rows: eight elements of each become eight rows of four, two to a register. */
+static inline __attribute__((always_inline)) bool pack4(const enum gemm_type *types,
+                                                        const void *const *rows, int count,
+                                                        size_t k0, size_t kc, float *out, bool far)
+{
   __m256 check = _mm256_setzero_ps();
   size_t k = 0;
   for (; k + 8 <= kc; k += 8, out += 32) {
@@ -138,14 +145,33 @@ static bool pack_avx2(const enum gemm_type *types, const void *const *rows, int 
     __m256 k04 = _mm256_shuffle_ps(low01, low23, 0x44), k15 = _mm256_shuffle_ps(low01, low23, 0xEE);
     __m256 k26 = _mm256_shuffle_ps(high01, high23, 0x44);
     __m256 k37 = _mm256_shuffle_ps(high01, high23, 0xEE);
-    _mm256_storeu_ps(out, _mm256_permute2f128_ps(k04, k15, 0x20));
-    _mm256_storeu_ps(out + 8, _mm256_permute2f128_ps(k26, k37, 0x20));
-    _mm256_storeu_ps(out + 16, _mm256_permute2f128_ps(k04, k15, 0x31));
-    _mm256_storeu_ps(out + 24, _mm256_permute2f128_ps(k26, k37, 0x31));
+    put8(out, _mm256_permute2f128_ps(k04, k15, 0x20), far);
+    put8(out + 8, _mm256_permute2f128_ps(k26, k37, 0x20), far);
+    put8(out + 16, _mm256_permute2f128_ps(k04, k15, 0x31), far);
+    put8(out + 24, _mm256_permute2f128_ps(k26, k37, 0x31), far);
   }
   __m256 zero = _mm256_cmp_ps(check, _mm256_setzero_ps(), _CMP_EQ_OQ);
   bool finite = _mm256_movemask_ps(zero) == 0xFF;
-  return (k == kc || pack_avx_8(types, rows, count, k0 + k, kc - k, width, out)) && finite;
+  return (k == kc || pack_avx_8(types, rows, count, k0 + k, kc - k, 4, out)) && finite;
+}
+
+static bool pack_avx2(const enum gemm_type *types, const void *const *rows, int count, size_t k0,
+                      size_t kc, int width, float *out)
+{
+  return width == TILE_MR ? pack4(types, rows, count, k0, kc, out, false)
+                          : pack_avx_8(types, rows, count, k0, kc, width, out);
+}
+
+static bool pack_far_avx2(const enum gemm_type *types, const void *const *rows, int count,
+                          size_t k0, size_t kc, int width, float *out)
+{
+  return width == TILE_MR ? pack4(types, rows, count, k0, kc, out, true)
+                          : pack_far_avx_24(types, rows, count, k0, kc, width, out);
+}
+
+static void settle(void)
+{
+  _mm_sfence();
 }
 
 const struct kernels kernels_avx2 = {
@@ -155,6 +181,7 @@ const struct kernels kernels_avx2 = {
     .nr = TILE_VECTORS * TILE_LANES,
     .tile = tile_avx2_4x24,
     .pack = pack_avx2,
-    .pack_weights = pack_weights_avx2,
+    .pack_far = pack_far_avx2,
+    .pack_settle = settle,
     ROWS_TABLE(_avx2),
 };

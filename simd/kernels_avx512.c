@@ -101,6 +101,13 @@ static inline float v16_fold_max(v16 x)
 
 #include "transpose8_avx.h"
 
+/* Whole lines past the caches. */
+#define PACK_NAME pack_far_avx_8
+#define PACK_STEPS 1
+#define PACK_GROUPS 1
+#define PACK_PUT(p, x) _mm256_stream_ps(p, x)
+#include "pack_body.h"
+
 static inline __m512 load16(enum gemm_type type, const char *p)
 {
   if (type == GEMM_F32)
@@ -156,16 +163,16 @@ static inline void transpose16(__m512 x[16])
 #define PACK_TRANSPOSE(x) transpose16(x)
 
 #define PACK_NAME pack_avx512_16
+#define PACK_STEPS 1
 #define PACK_GROUPS 1
 #define PACK_PUT(p, x) PACK_STORE(p, x)
-#define PACK_FENCE()
 #include "pack_body.h"
 
-/* Whole lines past the caches: packed weights are read much later. */
-#define PACK_NAME pack_weights_avx512
+/* Whole lines past the caches. */
+#define PACK_NAME pack_far_avx512_16
+#define PACK_STEPS 1
 #define PACK_GROUPS 1
 #define PACK_PUT(p, x) _mm512_stream_ps(p, x)
-#define PACK_FENCE() _mm_sfence()
 #include "pack_body.h"
 
 static bool pack_avx512(const enum gemm_type *types, const void *const *rows, int count, size_t k0,
@@ -175,6 +182,18 @@ static bool pack_avx512(const enum gemm_type *types, const void *const *rows, in
                     : pack_avx512_16(types, rows, count, k0, kc, width, out);
 }
 
+static bool pack_far_avx512(const enum gemm_type *types, const void *const *rows, int count,
+                            size_t k0, size_t kc, int width, float *out)
+{
+  return width % 16 ? pack_far_avx_8(types, rows, count, k0, kc, width, out)
+                    : pack_far_avx512_16(types, rows, count, k0, kc, width, out);
+}
+
+static void settle(void)
+{
+  _mm_sfence();
+}
+
 const struct kernels kernels_avx512 = {
     .name = "avx512",
     .isa = ISA_AVX512,
@@ -182,6 +201,7 @@ const struct kernels kernels_avx512 = {
     .nr = TILE_VECTORS * TILE_LANES,
     .tile = tile_avx512_8x48,
     .pack = pack_avx512,
-    .pack_weights = pack_weights_avx512,
+    .pack_far = pack_far_avx512,
+    .pack_settle = settle,
     ROWS_TABLE(_avx512),
 };

@@ -34,6 +34,7 @@ const struct kernels kernels_scalar = {
     .nr = NR,
     .tile = tile_c,
     .pack = pack_c,
-    .pack_weights = pack_c,
+    .pack_far = pack_c,
+    .pack_settle = pack_settle_c,
     ROWS_TABLE(_c),
 };

@@ -1,5 +1,6 @@
 /* NEON (AArch64): sixteen lanes are four registers. Tile 8 x 12. */
 #include "kernels.h"
+#include "pack_c.h"
 
 #include <arm_neon.h>
 #include <sleef.h>
@@ -142,9 +143,9 @@ static inline void transpose4(float32x4_t x[4])
 #define PACK_TRANSPOSE(x) transpose4(x)
 
 #define PACK_NAME pack_neon_4
+#define PACK_STEPS 1
 #define PACK_GROUPS 1
 #define PACK_PUT(p, x) PACK_STORE(p, x)
-#define PACK_FENCE()
 #include "pack_body.h"
 
 const struct kernels kernels_neon = {
@@ -154,6 +155,7 @@ const struct kernels kernels_neon = {
     .nr = TILE_VECTORS * TILE_LANES,
     .tile = tile_neon_8x12,
     .pack = pack_neon_4,
-    .pack_weights = pack_neon_4,
+    .pack_far = pack_neon_4,
+    .pack_settle = pack_settle_c,
     ROWS_TABLE(_neon),
 };

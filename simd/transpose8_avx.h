@@ -43,7 +43,7 @@ static inline void transpose8_avx(__m256 x[8])
 #define PACK_TRANSPOSE(x) transpose8_avx(x)
 
 #define PACK_NAME pack_avx_8
+#define PACK_STEPS 1
 #define PACK_GROUPS 1
 #define PACK_PUT(p, x) PACK_STORE(p, x)
-#define PACK_FENCE()
 #include "pack_body.h"
