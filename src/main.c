@@ -18,6 +18,7 @@ static const struct {
     {"screen", "screen every attention head of a checkpoint", command_screen},
     {"claims", "evaluate the claims of arXiv 2606.02378 from trajectories", command_claims},
     {"compare", "compare two trajectories bit for bit", command_compare},
+    {"inspect", "say what a checkpoint holds and what a screen of it would cost", command_inspect},
     {"synth", "write a checkpoint of random weights in a published or a chosen shape",
      command_synth},
     {"selftest", "check the kernels of this CPU against the C reference", command_selftest},

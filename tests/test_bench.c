@@ -72,6 +72,22 @@ static void check_screens(const json_t *all)
   }
 }
 
+/* Each digest alone and both in one pass, which cannot be faster than the slower one of them. */
+static void check_digests(const json_t *all)
+{
+  static const char *const names[] = {"sha256", "xxh3_128", "both"};
+  static const char *const keys[] = {"bytes", "gb_per_second", NULL};
+  json_t *rows = json_object_get(all, "digest");
+  assert_int_equal(json_array_size(rows), 3);
+  for (size_t i = 0; i < 3; i++) {
+    const json_t *row = json_array_get(rows, i), *ratio = json_object_get(row, "ratio_to_slower");
+    assert_string_equal(json_string_value(json_object_get(row, "digest")), names[i]);
+    assert_positive(row, keys);
+    assert_true(i < 2 ? json_is_null(ratio) : json_number_value(ratio) > 0.2);
+    assert_true(i < 2 || json_number_value(ratio) < 1.5);
+  }
+}
+
 static bool emulated(void)
 {
   const char *launcher = getenv("ATTEST_RUN");
@@ -107,6 +123,7 @@ static void test_bench(void **state)
   assert_true(check_rows(all, "rows", rows) >= 12);
   check_ratios(all);
   check_screens(all);
+  check_digests(all);
   json_decref(all);
 }
 

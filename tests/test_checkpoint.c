@@ -259,7 +259,7 @@ static void test_directory_refusals(void **state)
   assert_open_refused("Makefile", "is no directory");
   assert_open_refused(model, "neither model.safetensors nor");
   support_write(inside(model, "pytorch_model.bin"), "x", 1);
-  assert_open_refused(model, "convert them to model.safetensors");
+  assert_open_refused(model, "pytorch_model.bin: is not the zip file that torch.save writes");
   support_write(inside(model, single), "", 0);
   assert_open_refused(model, "model.safetensors: 0 bytes are too few");
   assert_int_equal(unlink(inside(model, single)), 0);

@@ -1,8 +1,8 @@
 /* The whole program on the conformance models, against float64 results of an independent
  * implementation (tests/fixtures/conformance/README.md), within ten times the error that the
  * unmodified float32 modeling code showed there; and one hash a model for every instruction set,
- * thread count, memory budget, sharding, compiler and architecture (tests/fixtures/hashes.tsv: our
- * own bit-exact results). */
+ * thread count, memory budget, sharding, file format, compiler and architecture
+ * (tests/fixtures/hashes.tsv: our own bit-exact results). */
 #include "support.h"
 
 #include "checkpoint/digest.h"
@@ -278,6 +278,9 @@ static void test_one_hash(void **state)
     check_hash(models[i], directory, "auto", "3", "1500K");
   }
   check_hash("olmo-f32", FIXTURES "olmo-f32/model-2shards", "auto", "2", NULL);
+  check_hash("gpt_neox-smooth-f32", FIXTURES "gpt_neox-smooth-f32/model-bin", "auto", "2", NULL);
+  check_hash("gpt_neox-parallel-f16", FIXTURES "gpt_neox-parallel-f16/model-bin-2shards", "auto",
+             "2", NULL);
 }
 
 int main(void)

@@ -242,6 +242,41 @@ static void test_failure_leaves_nothing(void **state)
   assert_int_not_equal(access(directory, F_OK), 0);
 }
 
+/* The same tensors in the other format: the same figures, in files of the announced size. */
+static void test_pytorch(void **state)
+{
+  static const char *const likes[] = {"gpt_neox:layers=2,hidden=64,heads=2,vocab=600",
+                                      "gpt_neox:layers=2,hidden=64,heads=2,vocab=600,shards=3"};
+  const char *plain = workshop_path("st"), *torch = workshop_path("pt");
+  const char *options = "--n 4 --seq-len 64 --vocab 10:500 --pr-n 4 --quiet";
+  (void)state;
+  for (int i = 0; i < 2; i++) {
+    free(workshop_run(EXIT_HELD, "synth --like %s --out %s --seed 3 --quiet", likes[i], plain));
+    char *text = workshop_run(EXIT_HELD, "synth --like %s --out %s --seed 3 --pytorch --json -",
+                              likes[i], torch);
+    json_t *all = workshop_json_text(text), *files = json_object_get(all, "files"), *file;
+    size_t at;
+    json_array_foreach(files, at, file)
+    {
+      struct stat info;
+      char path[600];
+      snprintf(path, sizeof path, "%s/%s", torch, json_string_value(json_object_get(file, "name")));
+      assert_int_equal(stat(path, &info), 0);
+      assert_int_equal(info.st_size, json_integer_value(json_object_get(file, "bytes")));
+    }
+    assert_int_equal(json_array_size(files), i ? 3 : 1);
+    json_decref(all);
+    free(text);
+    free(workshop_run(EXIT_HELD, "screen %s %s --out %s.csv", plain, options, plain));
+    free(workshop_run(EXIT_HELD, "screen %s %s --out %s.csv", torch, options, torch));
+    char a[600], b[600];
+    snprintf(a, sizeof a, "%s.csv", plain);
+    snprintf(b, sizeof b, "%s.csv", torch);
+    workshop_same_files(a, b);
+    workshop_shell("rm -r %s %s %s %s", plain, torch, a, b);
+  }
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -249,6 +284,7 @@ int main(void)
       cmocka_unit_test(test_families_open_load_and_screen),
       cmocka_unit_test(test_same_seed_same_bytes),
       cmocka_unit_test(test_index),
+      cmocka_unit_test(test_pytorch),
       cmocka_unit_test(test_recipes_refused),
       cmocka_unit_test(test_places_refused),
       cmocka_unit_test(test_failure_leaves_nothing),

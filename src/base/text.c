@@ -74,6 +74,23 @@ size_t text_printable(const char *text)
   return code < least[length] || code > 0x10FFFF || hidden || surrogate ? 0 : length;
 }
 
+void text_escape(char *out, size_t capacity, const char *in)
+{
+  size_t used = 0, length;
+  for (; *in; in += length ? length : 1) {
+    length = text_printable(in);
+    size_t need = length ? length : 4;
+    if (used + need >= capacity)
+      break;
+    if (length)
+      memcpy(out + used, in, length);
+    else
+      snprintf(out + used, 5, "\\x%02X", (unsigned char)*in);
+    used += need;
+  }
+  out[used] = 0;
+}
+
 bool text_is_label(const char *text)
 {
   size_t length = strlen(text);

@@ -20,6 +20,11 @@ bool text_to_size(const char *text, size_t length, uint64_t *bytes); /* 4096, 51
  * and whatever is not UTF-8. */
 size_t text_printable(const char *text);
 
+/* Copies a string with all that is not printable as \xNN: names from hostile files must not reach a
+ * terminal as control sequences, nor JSON as anything but UTF-8. What does not fit whole is left
+ * out. */
+void text_escape(char *out, size_t capacity, const char *in);
+
 /* Whether this can be the name of a model or a revision, which stand in file names and in columns
  * of text: 1 to 200 visible ASCII characters without '/' and '\\', not "." or "..". */
 bool text_is_label(const char *text);

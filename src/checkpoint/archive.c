@@ -1,151 +1,125 @@
-/* A directory of a .tar, .tar.zst or .zip file in one pass through libarchive. Sizes are checked as
- * declared, before anything is allocated or skipped, and then held to the bytes that come. */
+/* A directory of an archive as a set of files. */
+#include "checkpoint/archive_walk.h"
 #include "checkpoint/fileset.h"
 
 #include "base/memory.h"
 #include "base/text.h"
 
 #include <archive.h>
-#include <archive_entry.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_ENTRIES 100000
-#define MAX_BYTES ((uint64_t)64 << 30)
-#define MAX_RATIO 1000
-#define MAX_PATH 1024
-
 struct reader {
-  struct archive *archive;
   struct fileset *set;
-  uint64_t archive_bytes, total, kept, memory; /* memory: the most that may be kept */
-  size_t entries;
-  char directory[MAX_PATH];
+  bool lasting;          /* the archive's bytes outlive the set */
+  uint64_t kept, memory; /* bytes copied, and the most that may be */
+  char directory[ARCHIVE_MAX_PATH];
 };
 
-/* A path with its "." and empty components dropped; false when it is absolute, leads upwards or
- * has a component that is no plain name. */
-static bool normalise(const char *in, char out[MAX_PATH])
+/* A piece of an entry's data, as libarchive hands it out. */
+struct block {
+  const uint8_t *data;
+  size_t size;
+  int64_t offset; /* in the entry; at its end, where the data end */
+  bool end;
+};
+
+static int next_block(struct archive_walk *walk, struct block *block, struct error *error)
 {
-  size_t used = 0;
-  if (*in == '/' || strlen(in) >= MAX_PATH)
-    return false;
-  while (*in) {
-    char part[MAX_PATH];
-    size_t length = strcspn(in, "/");
-    memcpy(part, in, length);
-    part[length] = 0;
-    in += length + (in[length] == '/');
-    if (length == 0 || strcmp(part, ".") == 0)
-      continue;
-    if (!file_plain_name(part))
-      return false;
-    if (used)
-      out[used++] = '/';
-    memcpy(out + used, part, length);
-    used += length;
-  }
-  out[used] = 0;
-  return true;
+  const void *data = NULL;
+  int status = archive_read_data_block(walk->archive, &data, &block->size, &block->offset);
+  if (status != ARCHIVE_OK && status != ARCHIVE_EOF)
+    return archive_walk_damaged(walk, error);
+  block->end = status == ARCHIVE_EOF;
+  block->data = data;
+  if (block->end)
+    block->size = 0;
+  return 0;
 }
 
-/* A warning of libarchive (a name that is not ASCII, an odd header) is refused like damage: what it
- * would drop is not known. */
-static int damaged(const struct reader *reader, struct error *error)
-{
-  const char *reason = archive_error_string(reader->archive);
-  if (!reason)
-    reason = "damaged";
-  return error_set(
-      error, EXIT_INPUT,
-      "%s: archive entry %zu cannot be read: %.*s; fetch it again, or pack plain files "
-      "with ASCII names",
-      reader->set->path, reader->entries, (int)strcspn(reason, "\n"), reason);
-}
-
-static int check_kind(const struct reader *reader, struct archive_entry *entry, char path[MAX_PATH],
+static int wrong_size(const struct archive_walk *walk, bool longer, uint64_t size,
                       struct error *error)
 {
-  const char *raw = archive_entry_pathname(entry);
-  const char *name = reader->set->path;
-  if (!raw)
-    return error_set(error, EXIT_INPUT, "%s: archive entry %zu has no readable name", name,
-                     reader->entries);
-  if (!normalise(raw, path))
-    return error_set(error, EXIT_INPUT,
-                     "%s: archive entry \"%.200s\" has an unsafe path; pack it with relative paths",
-                     name, raw);
-  bool regular = archive_entry_filetype(entry) == AE_IFREG;
-  if (archive_entry_hardlink(entry) || archive_entry_symlink(entry) ||
-      (!regular && archive_entry_filetype(entry) != AE_IFDIR) || (regular && !*path))
-    return error_set(error, EXIT_INPUT,
-                     "%s: archive entry \"%.200s\" is a link or a special file; pack plain files",
-                     name, raw);
-  return 0;
+  return error_set(error, EXIT_INPUT, "%s: archive entry %zu is %s than the %llu bytes it declares",
+                   walk->name, walk->entries, longer ? "longer" : "shorter",
+                   (unsigned long long)size);
 }
 
-/* Counts the declared size of an entry, kept or not. */
-static int check_limits(struct reader *reader, uint64_t size, struct error *error)
-{
-  const char *name = reader->set->path;
-  char text[32];
-  if (reader->entries > MAX_ENTRIES)
-    return error_set(error, EXIT_INPUT, "%s: the archive has more than %d entries", name,
-                     MAX_ENTRIES);
-  if (size > MAX_BYTES || reader->total + size > MAX_BYTES)
-    return error_set(error, EXIT_INPUT,
-                     "%s: the archive unpacks to more than %s; unpack it and give the directory",
-                     name, text_bytes(text, sizeof text, MAX_BYTES));
-  reader->total += size;
-  if (reader->total / MAX_RATIO > reader->archive_bytes)
-    return error_set(error, EXIT_INPUT,
-                     "%s: the archive unpacks to more than %d times its size (entry %zu)", name,
-                     MAX_RATIO, reader->entries);
-  return 0;
-}
-
-/* Reads exactly `size` bytes: fewer or more than declared is damage. */
-static int read_data(struct reader *reader, uint8_t *data, size_t size, struct error *error)
+/* Copies exactly `size` bytes, `first` being what was read so far: fewer or more than declared is
+ * damage. The holes of a sparse file are zeros. */
+static int copy_data(struct archive_walk *walk, struct block first, uint8_t *data, size_t size,
+                     struct error *error)
 {
   size_t used = 0;
-  uint8_t beyond;
-  for (;;) {
-    bool full = used == size;
-    la_ssize_t got =
-        archive_read_data(reader->archive, full ? &beyond : data + used, full ? 1 : size - used);
-    if (got < 0)
-      return damaged(reader, error);
-    if (got == 0 && full)
-      return 0;
-    if (got == 0 || full)
-      return error_set(error, EXIT_INPUT,
-                       "%s: archive entry %zu is %s than the %zu bytes it declares",
-                       reader->set->path, reader->entries, full ? "longer" : "shorter", size);
-    used += (size_t)got;
+  for (struct block block = first;;) {
+    if (block.offset >= 0 && (uint64_t)block.offset > used && (uint64_t)block.offset <= size) {
+      memset(data + used, 0, (size_t)block.offset - used);
+      used = (size_t)block.offset;
+    }
+    if (block.end)
+      return used == size ? 0 : wrong_size(walk, false, size, error);
+    if (block.size && (block.offset != (int64_t)used || block.size > size - used))
+      return wrong_size(walk, true, size, error);
+    if (block.size)
+      memcpy(data + used, block.data, block.size);
+    used += block.size;
+    if (next_block(walk, &block, error))
+      return error->code;
   }
 }
 
-static int keep(struct reader *reader, const char *name, uint64_t size, struct error *error)
+static int copy(struct reader *reader, struct archive_walk *walk, struct block first,
+                const char *name, uint64_t size, struct blob *blob, struct error *error)
 {
   static const uint8_t nothing[1];
   char need[32], have[32];
   if (reader->kept + size > reader->memory)
     return error_set(error, EXIT_RUN,
                      "%s: needs %s of memory, %s may be used; unpack it and give the directory",
-                     reader->set->path, text_bytes(need, sizeof need, reader->kept + size),
+                     walk->name, text_bytes(need, sizeof need, reader->kept + size),
                      text_bytes(have, sizeof have, reader->memory));
   reader->kept += size;
   uint8_t *data = memory_alloc(size, 1, name, error);
   if (!data)
     return error->code;
-  if (read_data(reader, data, size, error)) {
+  if (copy_data(walk, first, data, size, error)) {
     free(data);
     return error->code;
   }
   if (size == 0)
     free(data);
-  struct blob blob = {size ? data : nothing, size, false};
-  return fileset_add(reader->set, name, blob, NULL, error);
+  *blob = (struct blob){size ? data : nothing, size, false};
+  return 0;
+}
+
+/* Whether the first block is the whole entry as it lies in the archive, which is so where nothing
+ * is compressed. */
+static bool in_place(const struct reader *reader, const struct archive_walk *walk,
+                     const struct block *first, uint64_t size)
+{
+  uintptr_t at = (uintptr_t)first->data, archive = (uintptr_t)walk->data;
+  return reader->lasting && !first->end && size > 0 && first->offset == 0 && first->size == size &&
+         at >= archive && at - archive <= walk->size - size;
+}
+
+static int keep(struct reader *reader, struct archive_walk *walk, const char *name, uint64_t size,
+                struct error *error)
+{
+  struct block first, rest;
+  struct blob blob = {0};
+  if (next_block(walk, &first, error))
+    return error->code;
+  if (!in_place(reader, walk, &first, size))
+    return copy(reader, walk, first, name, size, &blob, error)
+               ? error->code
+               : fileset_add(reader->set, name, blob, NULL, error);
+  do { /* to the end: there a zip file's checksum is looked at */
+    if (next_block(walk, &rest, error))
+      return error->code;
+    if (rest.size)
+      return wrong_size(walk, true, size, error);
+  } while (!rest.end);
+  return fileset_add_inside(reader->set, name, first.data, (size_t)size, error);
 }
 
 /* The name of a file directly in the wanted directory, else NULL. */
@@ -160,23 +134,12 @@ static const char *name_inside(const struct reader *reader, const char *path)
   return strchr(path, '/') ? NULL : path;
 }
 
-static int read_entry(struct reader *reader, struct archive_entry *entry, struct error *error)
+static int visit(void *context, struct archive_walk *walk, const char *path, uint64_t size,
+                 struct error *error)
 {
-  char path[MAX_PATH];
-  if (check_kind(reader, entry, path, error))
-    return error->code;
-  /* Unset in a zip entry written as a stream when it is empty; read_data holds it to that. */
-  int64_t size = archive_entry_size_is_set(entry) ? archive_entry_size(entry) : 0;
-  if (size < 0)
-    return damaged(reader, error);
-  if (check_limits(reader, (uint64_t)size, error))
-    return error->code;
+  struct reader *reader = context;
   const char *name = name_inside(reader, path);
-  if (name && archive_entry_filetype(entry) == AE_IFREG)
-    return keep(reader, name, (uint64_t)size, error);
-  if (archive_read_data_skip(reader->archive) != ARCHIVE_OK)
-    return damaged(reader, error);
-  return 0;
+  return name ? keep(reader, walk, name, size, error) : archive_walk_skip(walk, error);
 }
 
 static int by_name(const void *a, const void *b)
@@ -185,18 +148,9 @@ static int by_name(const void *a, const void *b)
   return strcmp((*left)->name, (*right)->name);
 }
 
-static int read_all(struct reader *reader, struct error *error)
+static int finish(const struct reader *reader, struct error *error)
 {
-  struct archive_entry *entry;
   struct fileset *set = reader->set;
-  int status;
-  while ((status = archive_read_next_header(reader->archive, &entry)) != ARCHIVE_EOF) {
-    reader->entries++;
-    if (status != ARCHIVE_OK)
-      return damaged(reader, error);
-    if (read_entry(reader, entry, error))
-      return error->code;
-  }
   if (set->count == 0)
     return error_set(error, EXIT_INPUT, "%s: the archive has no file in directory \"%s\"",
                      set->path, reader->directory);
@@ -208,36 +162,21 @@ static int read_all(struct reader *reader, struct error *error)
   return 0;
 }
 
-static int open_reader(struct reader *reader, const void *data, size_t size, struct error *error)
+int fileset_open_archive(const char *path, const void *data, size_t size, bool lasting,
+                         const char *directory, struct fileset **set, struct error *error)
 {
-  struct archive *archive = reader->archive;
-  if (!archive || archive_read_support_filter_zstd(archive) != ARCHIVE_OK ||
-      archive_read_support_format_tar(archive) != ARCHIVE_OK ||
-      archive_read_support_format_zip_seekable(archive) != ARCHIVE_OK)
-    return error_set(error, EXIT_RUN, "%s: libarchive cannot read .tar, .tar.zst and .zip here",
-                     reader->set->path);
-  if (archive_read_open_memory(archive, data, size) != ARCHIVE_OK)
-    return error_set(error, EXIT_INPUT, "%s: is no .tar, .tar.zst or .zip archive: %s",
-                     reader->set->path, archive_error_string(archive));
-  return read_all(reader, error);
-}
-
-int fileset_open_archive(const char *path, const void *data, size_t size, const char *directory,
-                         struct fileset **set, struct error *error)
-{
-  struct reader reader = {.archive_bytes = size};
+  struct reader reader = {.lasting = lasting};
   uint64_t available = memory_available();
-  reader.memory = available ? available / 10 * 9 : MAX_BYTES;
-  if (!normalise(directory, reader.directory))
+  reader.memory = available ? available / 10 * 9 : (uint64_t)ARCHIVE_MAX_GIB << 30;
+  if (!archive_plain_path(directory, reader.directory))
     return error_set(error, EXIT_INPUT,
                      "%s: \"%.200s\" is no directory inside an archive; give it as ARCHIVE:a/b",
                      path, directory);
   if (fileset_new(path, false, &reader.set, error))
     return error->code;
-  reader.archive = archive_read_new();
-  int status = open_reader(&reader, data, size, error);
-  if (reader.archive)
-    archive_read_free(reader.archive);
+  int status = archive_walk(path, data, size, visit, &reader, error);
+  if (!status)
+    status = finish(&reader, error);
   if (status) {
     fileset_close(reader.set);
     return status;

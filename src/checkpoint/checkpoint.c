@@ -27,7 +27,7 @@ static int read_config(struct checkpoint *checkpoint, struct error *error)
 /* Inside a shard every tensor must be given to this shard by the index: a stale or exchanged shard
  * shows, and no tensor can be in two. */
 static int check_against_index(const struct shard_list *shards, size_t shard,
-                               const struct safetensors *parsed, struct error *error)
+                               const struct shard_file *parsed, struct error *error)
 {
   for (size_t i = 0; shards->index && i < parsed->count; i++) {
     const struct tensor *tensor = &parsed->tensors[i];
@@ -51,13 +51,11 @@ static int parse_shards(struct checkpoint *checkpoint, struct error *error)
     return error->code;
   for (size_t i = 0; i < shards->count; i++) {
     const struct fileset_file *file;
-    struct safetensors *parsed = &checkpoint->parsed[i];
+    struct shard_file *parsed = &checkpoint->parsed[i];
     if (fileset_get(checkpoint->files, shards->names[i], &file, error) ||
-        safetensors_parse(file->label, file->blob.data, file->blob.size, parsed, error) ||
+        shard_file_parse(file, shards->format, parsed, error) ||
         check_against_index(shards, i, parsed, error))
       return error->code;
-    for (size_t t = 0; t < parsed->count; t++)
-      parsed->tensors[t].mapped = file->blob.mapped;
     checkpoint->count += parsed->count;
   }
   return 0;
@@ -76,7 +74,7 @@ static int merge_shards(struct checkpoint *checkpoint, struct error *error)
   if (!checkpoint->tensors)
     return error->code;
   for (size_t i = 0; i < checkpoint->shards.count; i++) {
-    const struct safetensors *parsed = &checkpoint->parsed[i];
+    const struct shard_file *parsed = &checkpoint->parsed[i];
     memcpy(checkpoint->tensors + used, parsed->tensors, parsed->count * sizeof *parsed->tensors);
     used += parsed->count;
   }
@@ -127,7 +125,7 @@ void checkpoint_close(struct checkpoint *checkpoint)
   if (!checkpoint)
     return;
   for (size_t i = 0; checkpoint->parsed && i < checkpoint->shards.count; i++)
-    safetensors_free(&checkpoint->parsed[i]);
+    shard_file_free(&checkpoint->parsed[i]);
   free(checkpoint->parsed);
   free(checkpoint->tensors);
   shards_free(&checkpoint->shards);

@@ -1,8 +1,8 @@
 /* A model directory (or the same inside an archive) -> config.json and named tensors.
  *
- * Safetensors: one model.safetensors, or shards named by model.safetensors.index.json. The format
- * is that of the safetensors library: 8 bytes little-endian header length, JSON header, tensor
- * bytes. */
+ * The first of these that is there is read, and nothing else, in the order of transformers:
+ * model.safetensors, the shards of model.safetensors.index.json, pytorch_model.bin, the shards of
+ * pytorch_model.bin.index.json. Formats: safetensors.h and pytorch.h. */
 #ifndef ATTEST_CHECKPOINT_CHECKPOINT_H
 #define ATTEST_CHECKPOINT_CHECKPOINT_H
 

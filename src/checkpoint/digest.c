@@ -1,6 +1,7 @@
 #include "checkpoint/digest.h"
 
 #include "base/memory.h"
+#include "checkpoint/pages.h"
 
 #include <openssl/evp.h>
 #include <stdint.h>
@@ -14,6 +15,9 @@
 
 /* Both digests see a piece while it is in the first cache. */
 #define PIECE ((size_t)16 << 10)
+
+/* Bytes of a file hashed and dropped at a time. */
+#define STRETCH ((size_t)8 << 20)
 
 struct digester {
   EVP_MD_CTX *sha;
@@ -96,6 +100,27 @@ int digest_of(const void *data, size_t size, struct digest *digest, struct error
   if (digester_start(&digester, error))
     return error->code;
   int status = digester_add(digester, data, size, error);
+  if (!status)
+    status = digester_finish(digester, digest, error);
+  digester_free(digester);
+  return status;
+}
+
+int digest_blob(const struct blob *blob, struct progress *progress, double before,
+                struct digest *digest, struct error *error)
+{
+  struct digester *digester;
+  if (digester_start(&digester, error))
+    return error->code;
+  int status = 0;
+  for (size_t at = 0; at < blob->size && !status; at += STRETCH) {
+    size_t size = blob->size - at < STRETCH ? blob->size - at : STRETCH;
+    status = digester_add(digester, blob->data + at, size, error);
+    if (blob->mapped)
+      pages_drop(blob->data + at, size);
+    if (progress)
+      progress_update(progress, before + (double)(at + size));
+  }
   if (!status)
     status = digester_finish(digester, digest, error);
   digester_free(digester);

@@ -3,6 +3,8 @@
 #define ATTEST_CHECKPOINT_DIGEST_H
 
 #include "base/error.h"
+#include "base/file.h"
+#include "base/progress.h"
 
 #include <stddef.h>
 
@@ -22,6 +24,11 @@ int digester_start(struct digester **digester, struct error *error);
 int digester_add(struct digester *digester, const void *data, size_t size, struct error *error);
 int digester_finish(struct digester *digester, struct digest *digest, struct error *error);
 void digester_free(struct digester *digester);
+
+/* Both digests of a file. Mapped pages are dropped behind it, so that a file larger than memory can
+ * be hashed. `progress`, if not NULL, is shown as `before` and the bytes done. Errors: EXIT_RUN. */
+int digest_blob(const struct blob *blob, struct progress *progress, double before,
+                struct digest *digest, struct error *error);
 
 /* XXH3-128 alone, 32 hex digits and a zero to `hex`. */
 void digest_xxh3(const void *data, size_t size, char hex[33]);

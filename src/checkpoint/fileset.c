@@ -24,7 +24,8 @@ static void file_release(struct fileset_file *file)
 {
   free(file->name);
   free(file->label);
-  blob_free(&file->blob);
+  if (!file->inside)
+    blob_free(&file->blob);
   free(file);
 }
 
@@ -35,6 +36,8 @@ void fileset_close(struct fileset *set)
   for (size_t i = 0; i < set->count; i++)
     file_release(set->files[i]);
   free(set->files);
+  if (set->archive.data)
+    blob_free(&set->archive);
   free(set->path);
   free(set);
 }
@@ -66,15 +69,17 @@ static int make_room(struct fileset *set, struct error *error)
   return 0;
 }
 
-int fileset_add(struct fileset *set, const char *name, struct blob blob,
-                const struct fileset_file **file, struct error *error)
+static int add(struct fileset *set, const char *name, struct blob blob, bool inside,
+               const struct fileset_file **file, struct error *error)
 {
   struct fileset_file *added = memory_zeroed(1, sizeof *added, name, error);
   if (!added) {
-    blob_free(&blob);
+    if (!inside)
+      blob_free(&blob);
     return error->code;
   }
   added->blob = blob;
+  added->inside = inside;
   added->label = label_of(set, name, error);
   added->name = added->label ? strdup(name) : NULL;
   if (added->label && !added->name)
@@ -89,14 +94,32 @@ int fileset_add(struct fileset *set, const char *name, struct blob blob,
   return 0;
 }
 
+int fileset_add(struct fileset *set, const char *name, struct blob blob,
+                const struct fileset_file **file, struct error *error)
+{
+  return add(set, name, blob, false, file, error);
+}
+
+int fileset_add_inside(struct fileset *set, const char *name, const uint8_t *data, size_t size,
+                       struct error *error)
+{
+  return add(set, name, (struct blob){data, size, true}, true, NULL, error);
+}
+
 static int open_archive_file(const char *file, const char *path, const char *directory,
                              struct fileset **set, struct error *error)
 {
   struct blob blob;
   if (file_map(file, &blob, error))
     return error->code;
-  int status = fileset_open_archive(path, blob.data, blob.size, directory, set, error);
-  blob_free(&blob);
+  int status = fileset_open_archive(path, blob.data, blob.size, true, directory, set, error);
+  bool used = false;
+  for (size_t i = 0; !status && i < (*set)->count; i++)
+    used |= (*set)->files[i]->inside;
+  if (used)
+    (*set)->archive = blob;
+  else
+    blob_free(&blob);
   return status;
 }
 

@@ -94,7 +94,7 @@ static int check_nothing_else_runs(struct verifier *verifier, struct fileset *fi
     return finding_or_error(verifier, error);
   check_is_pinned(verifier, files, revision, "config.json");
   if (shards.index)
-    check_is_pinned(verifier, files, revision, SHARDS_INDEX);
+    check_is_pinned(verifier, files, revision, shards.index_name);
   for (size_t i = 0; i < shards.count; i++)
     check_is_pinned(verifier, files, revision, shards.names[i]);
   shards_free(&shards);

@@ -4,14 +4,14 @@
 
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/fileset.h"
-#include "checkpoint/safetensors.h"
+#include "checkpoint/shard_file.h"
 #include "checkpoint/shards.h"
 
 struct checkpoint {
   struct fileset *files;
   const struct fileset_file *config;
   struct shard_list shards;
-  struct safetensors *parsed; /* one a shard; owns the names of the tensors */
+  struct shard_file *parsed; /* one a shard; owns the names of the tensors */
   size_t count;
   struct tensor *tensors; /* of all shards, by name */
 };

@@ -1,9 +1,12 @@
-/* Pages of mapped tensors: fetched ahead of use, and dropped after it so that a checkpoint larger
+/* Pages of mapped files: fetched ahead of use, and dropped after it so that a checkpoint larger
  * than memory can be read. Tensors that are not mapped are left alone. */
 #ifndef ATTEST_CHECKPOINT_PAGES_H
 #define ATTEST_CHECKPOINT_PAGES_H
 
 #include "checkpoint/checkpoint.h"
+
+/* Of mapped bytes that are read once, such as those of a file that is hashed: drops whole pages. */
+void pages_drop(const void *data, size_t bytes);
 
 void tensor_fetch(const struct tensor *tensor); /* starts reading it; NULL is allowed */
 void tensor_drop(const struct tensor *tensor);  /* it reads back the same when touched again */

@@ -189,6 +189,7 @@ static int parse_tensors(const char *file, const struct buffer *buffer, struct s
     }
     struct tensor *tensor = &parsed->tensors[parsed->count];
     tensor->file = file;
+    tensor->mapped = true;
     if (parse_tensor(name, entry, buffer, tensor, error))
       return error->code;
     parsed->count++;

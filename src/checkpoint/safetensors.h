@@ -16,7 +16,8 @@ struct safetensors {
   struct tensor *tensors; /* in the order of their bytes */
 };
 
-/* Parses a whole file in memory. `file` and the bytes must outlive the result. Owner: the caller,
+/* Parses a whole file in memory. `file` and the bytes must outlive the result, in which all tensors
+ * lie in them (`mapped`). Owner: the caller,
  * safetensors_free. Errors: EXIT_INPUT (with tensor name or offset), EXIT_RUN (memory). */
 int safetensors_parse(const char *file, const void *data, size_t size, struct safetensors *parsed,
                       struct error *error);

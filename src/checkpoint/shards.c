@@ -7,9 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SINGLE "model.safetensors"
 #define MAX_INDEX ((size_t)25 << 20)
 #define MAX_SHARDS 4096
+
+/* In the order of transformers. */
+static const struct {
+  const char *single, *index, *ending;
+} choices[] = {
+    [SHARD_SAFETENSORS] = {"model.safetensors", "model.safetensors.index.json", ".safetensors"},
+    [SHARD_PYTORCH] = {"pytorch_model.bin", "pytorch_model.bin.index.json", ".bin"},
+};
 
 static int by_text(const void *a, const void *b)
 {
@@ -17,16 +24,16 @@ static int by_text(const void *a, const void *b)
   return strcmp(*left, *right);
 }
 
-static bool shard_name(const char *name)
+static bool shard_name(const char *name, const char *ending)
 {
-  static const char ending[] = ".safetensors";
-  size_t length = strlen(name), tail = sizeof ending - 1;
+  size_t length = strlen(name), tail = strlen(ending);
   return file_plain_name(name) && length > tail && strcmp(name + length - tail, ending) == 0;
 }
 
 /* The values of the map, each once. */
 static int collect_names(struct shard_list *shards, struct error *error)
 {
+  const char *ending = choices[shards->format].ending;
   const char *tensor;
   json_t *value;
   size_t all = 0, unique = 0, entries = json_object_size(shards->map);
@@ -38,11 +45,11 @@ static int collect_names(struct shard_list *shards, struct error *error)
   json_object_foreach(shards->map, tensor, value)
   {
     const char *name = json_string_value(value);
-    if (!name || !shard_name(name))
+    if (!name || !shard_name(name, ending))
       return error_set(error, EXIT_INPUT,
-                       "%s: tensor \"%.200s\": \"%.100s\" is not the plain name of a .safetensors "
-                       "file beside the index",
-                       shards->index, tensor, name ? name : "(no string)");
+                       "%s: tensor \"%.200s\": \"%.100s\" is not the plain name of a %s file "
+                       "beside the index",
+                       shards->index, tensor, name ? name : "(no string)", ending);
     shards->names[all++] = name;
   }
   qsort(shards->names, all, sizeof *shards->names, by_text);
@@ -61,7 +68,7 @@ static int read_index(struct fileset *files, struct shard_list *shards, struct e
   static const char *const known[] = {"metadata", "weight_map", NULL};
   const struct fileset_file *file;
   json_t *metadata;
-  if (fileset_get(files, SHARDS_INDEX, &file, error))
+  if (fileset_get(files, shards->index_name, &file, error))
     return error->code;
   shards->index = file->label;
   if (file->blob.size > MAX_INDEX)
@@ -79,36 +86,39 @@ static int read_index(struct fileset *files, struct shard_list *shards, struct e
   return collect_names(shards, error);
 }
 
-static int single(struct shard_list *shards, struct error *error)
+static int single(const char *name, struct shard_list *shards, struct error *error)
 {
-  shards->names = memory_alloc(1, sizeof *shards->names, SINGLE, error);
+  shards->names = memory_alloc(1, sizeof *shards->names, name, error);
   if (!shards->names)
     return error->code;
-  shards->names[0] = SINGLE;
+  shards->names[0] = name;
   shards->count = 1;
   return 0;
 }
 
+static int choose(struct fileset *files, struct shard_list *shards, struct error *error)
+{
+  for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
+    shards->format = (enum shard_format)i;
+    if (fileset_has(files, choices[i].single))
+      return single(choices[i].single, shards, error);
+    if (fileset_has(files, choices[i].index)) {
+      shards->index_name = choices[i].index;
+      return read_index(files, shards, error);
+    }
+  }
+  return error_set(error, EXIT_INPUT, "%s: neither %s nor %s nor %s nor %s is there", files->path,
+                   choices[0].single, choices[0].index, choices[1].single, choices[1].index);
+}
+
 int shards_list(struct fileset *files, struct shard_list *shards, struct error *error)
 {
-  int status;
   *shards = (struct shard_list){0};
-  if (fileset_has(files, SINGLE))
-    status = single(shards, error);
-  else if (fileset_has(files, SHARDS_INDEX))
-    status = read_index(files, shards, error);
-  else if (fileset_has(files, "pytorch_model.bin") ||
-           fileset_has(files, "pytorch_model.bin.index.json"))
-    status = error_set(error, EXIT_INPUT,
-                       "%s: only PyTorch files (pytorch_model.bin), which this version does not "
-                       "read; convert them to " SINGLE,
-                       files->path);
-  else
-    status = error_set(error, EXIT_INPUT, "%s: neither " SINGLE " nor " SHARDS_INDEX " is there",
-                       files->path);
-  if (status)
+  if (choose(files, shards, error)) {
     shards_free(shards);
-  return status;
+    return error->code;
+  }
+  return 0;
 }
 
 void shards_free(struct shard_list *shards)

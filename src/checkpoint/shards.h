@@ -8,19 +8,22 @@
 #include <jansson.h>
 #include <stddef.h>
 
-#define SHARDS_INDEX "model.safetensors.index.json"
+enum shard_format { SHARD_SAFETENSORS, SHARD_PYTORCH };
 
 struct shard_list {
-  const char *index; /* label of the index, belongs to the file set; NULL = model.safetensors */
-  json_t *root;      /* of the index: owns the names */
-  json_t *map;       /* tensor name -> shard name; inside root */
+  enum shard_format format; /* of all */
+  const char *index_name;   /* plain name of the index; NULL = one file without */
+  const char *index;        /* its label, belongs to the file set; NULL likewise */
+  json_t *root;             /* of the index: owns the names */
+  json_t *map;              /* tensor name -> shard name; inside root */
   size_t count;
   const char **names; /* plain names, ascending, unique */
 };
 
-/* model.safetensors when there is one (as transformers does, an index beside it is not read), else
- * the shards named by model.safetensors.index.json. Owner: the caller, shards_free. Errors:
- * EXIT_INPUT (neither, or a damaged index), EXIT_RUN. */
+/* The first that is there, as transformers does; the others are not read: model.safetensors, the
+ * shards named by model.safetensors.index.json, pytorch_model.bin, the shards named by
+ * pytorch_model.bin.index.json. Owner: the caller, shards_free. Errors: EXIT_INPUT (none of them,
+ * or a damaged index), EXIT_RUN. */
 int shards_list(struct fileset *files, struct shard_list *shards, struct error *error);
 void shards_free(struct shard_list *shards);
 

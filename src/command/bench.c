@@ -26,7 +26,8 @@ static int parse(int argc, char **argv, struct bench *b, bool *help, struct erro
   const struct option_list list = {
       "bench [OPTIONS]",
       "Measures the peak of this CPU, the screen on models of the published shapes (random\n"
-      "weights), matrix products against the peak and OpenBLAS, attention and row kernels.\n"
+      "weights), matrix products against the peak and OpenBLAS, attention, row kernels and\n"
+      "the digests of files.\n"
       "Single-thread figures are CPU time; what is compared takes turns; medians and spread.",
       specs, sizeof specs / sizeof *specs};
   size_t used;
@@ -68,6 +69,7 @@ static int prepare(struct bench *b, struct error *error)
   b->gemm = json_array();
   b->attention = json_array();
   b->rows = json_array();
+  b->digest = json_array();
   b->points = json_array();
   return 0;
 }
@@ -85,7 +87,7 @@ static int measure(struct bench *b, struct error *error)
   if (b->sweep)
     return bench_sweep(b, error);
   if (bench_screen(b, error) || bench_gemm(b, error) || bench_attention(b, error) ||
-      bench_rows(b, error))
+      bench_rows(b, error) || bench_digest(b, error))
     return error->code;
   return 0;
 }
@@ -93,11 +95,11 @@ static int measure(struct bench *b, struct error *error)
 static int write_json(const struct bench *b, struct error *error)
 {
   json_t *openblas = b->blas.library ? json_pack("{s:s}", "core", b->blas.core) : json_null();
-  json_t *all =
-      json_pack("{s:s, s:b, s:I, s:O, s:O, s:O, s:O, s:O, s:O, s:o, s:O?}", "version",
-                ATTEST_VERSION, "quick", b->quick, "shrink", (json_int_t)b->shrink, "peak", b->peak,
-                "gemm", b->gemm, "screen", b->screen, "attention", b->attention, "rows", b->rows,
-                "sweep", b->points, "openblas", openblas, "predicted_hours", b->hours);
+  json_t *all = json_pack(
+      "{s:s, s:b, s:I, s:O, s:O, s:O, s:O, s:O, s:O, s:O, s:o, s:O?}", "version", ATTEST_VERSION,
+      "quick", b->quick, "shrink", (json_int_t)b->shrink, "peak", b->peak, "gemm", b->gemm,
+      "screen", b->screen, "attention", b->attention, "rows", b->rows, "digest", b->digest, "sweep",
+      b->points, "openblas", openblas, "predicted_hours", b->hours);
   int status = json_write(b->common.json, all, error);
   json_decref(all);
   return status;
@@ -119,6 +121,7 @@ int command_bench(int argc, char **argv, struct error *error)
   json_decref(b.gemm);
   json_decref(b.attention);
   json_decref(b.rows);
+  json_decref(b.digest);
   json_decref(b.points);
   json_decref(b.hours);
   return status;

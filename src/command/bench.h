@@ -32,7 +32,7 @@ struct bench {
   double start;    /* wall clock */
   struct blas blas;
 
-  json_t *peak, *screen, *gemm, *attention, *rows, *points; /* arrays that grow; owned */
+  json_t *peak, *screen, *gemm, *attention, *rows, *digest, *points; /* arrays that grow; owned */
   json_t *hours; /* of all 30 revisions, by shape; owned, NULL = not known */
 };
 
@@ -46,6 +46,7 @@ int bench_screen(struct bench *bench, struct error *error);
 int bench_gemm(struct bench *bench, struct error *error);
 int bench_attention(struct bench *bench, struct error *error);
 int bench_rows(struct bench *bench, struct error *error);
+int bench_digest(struct bench *bench, struct error *error);
 int bench_sweep(struct bench *bench, struct error *error);
 
 #endif

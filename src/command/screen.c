@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "checkpoint/digest.h"
 #include "command/command.h"
+#include "command/cost.h"
 #include "command/screening.h"
 #include "probe/batch.h"
 
@@ -82,15 +83,6 @@ static void print_summary(const char *path, const struct revision *revision, con
   printf("  trajectory hash (XXH3-128 of the CSV): %s\n", hash);
 }
 
-static json_t *protocol_json(const struct protocol *p)
-{
-  return json_pack("{s:I, s:I, s:[I,I], s:I, s:I, s:I, s:o}", "n", (json_int_t)p->n, "seq_len",
-                   (json_int_t)p->seq_len, "vocab", (json_int_t)p->vocab_lo,
-                   (json_int_t)p->vocab_hi, "seed", (json_int_t)p->seed, "pr_n",
-                   (json_int_t)p->pr_n, "baseline_n", (json_int_t)p->baseline_n, "bos",
-                   p->bos < 0 ? json_null() : json_integer(p->bos));
-}
-
 static int write_json(const char *to, const char *path, const struct screen_options *o,
                       const struct revision *revision, const char *hash, const char *isa,
                       struct error *error)
@@ -108,7 +100,7 @@ static int write_json(const char *to, const char *path, const struct screen_opti
     json_array_append_new(heads, head);
   }
   json_t *all = json_pack("{s:s, s:s, s:s, s:o, s:o}", "model", path, "isa", isa, "xxh3_128", hash,
-                          "protocol", protocol_json(&o->screening.protocol), "heads", heads);
+                          "protocol", cost_protocol_json(&o->screening.protocol), "heads", heads);
   int status =
       all ? json_write(to, all, error)
           : error_set(error, EXIT_RUN, "%s: out of memory or a path that is not UTF-8", to);

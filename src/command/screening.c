@@ -6,7 +6,7 @@
 #include "base/version.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/digest.h"
-#include "command/calibrate.h"
+#include "command/cost.h"
 #include "command/dump.h"
 #include "model/forward.h"
 #include "probe/batch.h"
@@ -18,9 +18,6 @@
 
 /* Passes shorter than this are not worth an estimate of time. */
 #define LONG_GFLOP 500.0
-
-/* Longer ones than this are worth two seconds of calibration. */
-#define HOURS_GFLOP 20000.0
 
 /* Short chunks are not saved each. */
 #define SAVE_SECONDS 20.0
@@ -102,17 +99,8 @@ static int check_protocol(const struct screen *s, const char *path, struct error
 /* Before anything that grows with the number of sequences is allocated. */
 static int plan(struct screen *s, const char *path, struct error *error)
 {
-  const struct protocol *p = &s->screening->protocol;
-  const struct model_config *c = &s->model.config;
-  uint64_t tokens = (uint64_t)p->n * (uint64_t)p->seq_len * sizeof(int32_t);
-  s->options = (struct forward_options){
-      .kernels = s->runtime->kernels,
-      .threads = s->runtime->threads,
-      .memory = s->runtime->memory,
-      .reserved = tokens + observations_bytes(p, (int)c->layers, (int)c->heads, (int)c->head_dim),
-      .progress = see_progress,
-      .context = s};
-  if (forward_plan(&s->model, (size_t)p->n, (size_t)p->seq_len, &s->options, &s->plan, error))
+  s->options = (struct forward_options){.progress = see_progress, .context = s};
+  if (cost_plan(&s->model, &s->screening->protocol, s->runtime, &s->options, &s->plan, error))
     return error_prefix(error, "%s", path);
   return 0;
 }
@@ -136,14 +124,13 @@ static void announce(const struct screen *s, const char *path)
   char size[32];
   if (s->runtime->quiet || s->plan.gflop < LONG_GFLOP)
     return;
-  double speed = calibrate_gflops(s->runtime, s->plan.gflop > HOURS_GFLOP ? 2.0 : 0.25);
   fprintf(stderr,
           "%s: %s, %zu layers x %zu heads, %.1f M parameters; %lld sequences x %lld tokens, %.0f "
           "GFLOP, about %.0f s with %s on %d threads; %s of memory, %zu sequences at a time\n",
           path, model_family_name(c->family), c->layers, c->heads,
           (double)model_parameters(&s->model) / 1e6, (long long)s->screening->protocol.n,
           (long long)s->screening->protocol.seq_len, s->plan.gflop,
-          speed > 0 ? s->plan.gflop / (0.8 * speed) : 0, s->runtime->kernels->name,
+          cost_seconds(s->runtime, s->plan.gflop), s->runtime->kernels->name,
           threads_count(s->runtime->threads), text_bytes(size, sizeof size, s->plan.bytes),
           s->plan.chunk);
 }

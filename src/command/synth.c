@@ -11,14 +11,15 @@ struct synth_options {
   struct common_options common; /* of which threads, json and quiet matter here */
   const char *like, *out;
   uint64_t seed;
-  bool dry_run;
+  bool pytorch, dry_run;
 };
 
 static int parse(int argc, char **argv, struct synth_options *o, bool *help, struct error *error)
 {
   struct text summary = {0};
   text_add(&summary,
-           "Writes a checkpoint of random weights, seeded and the same bytes on every machine, to\n"
+           "Writes a checkpoint of random weights, seeded and the same bytes "
+           "on every machine, to\n"
            "try full-size runs without the real files.\n\n%s",
            recipe_help);
   if (summary.failed)
@@ -27,6 +28,8 @@ static int parse(int argc, char **argv, struct synth_options *o, bool *help, str
       {"like", OPTION_STRING, &o->like, 0, 0, "MODEL", "the shape, as above"},
       {"out", OPTION_STRING, &o->out, 0, 0, "DIR", "a new or an empty directory"},
       {"seed", OPTION_NUMBER, &o->seed, 0, INT64_MAX, "S", "of the weights; default 0"},
+      {"pytorch", OPTION_FLAG, &o->pytorch, 0, 0, NULL,
+       "write pytorch_model.bin, as torch.save does, and no safetensors"},
       {"dry-run", OPTION_FLAG, &o->dry_run, 0, 0, NULL, "say what would be written, and end"},
       COMMON_OPTIONS(&o->common),
   };
@@ -64,11 +67,10 @@ static int write_json(const struct synth_options *o, const struct synthesis *s, 
   json_t *files = json_array();
   for (size_t i = 0; i < s->shard_count; i++) {
     const struct synthesis_shard *shard = &s->shards[i];
-    json_array_append_new(files,
-                          json_pack("{s:s, s:I, s:I, s:I}", "name", shard->name, "bytes",
-                                    (json_int_t)(8 + shard->header.length + shard->tensor_bytes),
-                                    "tensor_bytes", (json_int_t)shard->tensor_bytes, "tensors",
-                                    (json_int_t)shard->count));
+    json_array_append_new(files, json_pack("{s:s, s:I, s:I, s:I}", "name", shard->name, "bytes",
+                                           (json_int_t)shard->bytes, "tensor_bytes",
+                                           (json_int_t)shard->tensor_bytes, "tensors",
+                                           (json_int_t)shard->count));
   }
   json_t *all =
       json_pack("{s:s, s:s, s:I, s:s, s:I, s:I, s:I, s:o}", "like", o->like, "family",
@@ -98,7 +100,7 @@ int command_synth(int argc, char **argv, struct error *error)
   bool help = false;
   if (parse(argc, argv, &o, &help, error) || help)
     return error->code;
-  if (synthesis_plan(o.like, o.seed, &s, error))
+  if (synthesis_plan(o.like, o.seed, o.pytorch, &s, error))
     return error->code;
   if (!o.common.quiet && !(o.common.json && strcmp(o.common.json, "-") == 0))
     print_plan(&o, &s);

@@ -24,8 +24,8 @@ static size_t shards_by_size(struct synthesis *s, uint64_t limit)
   return shard + 1;
 }
 
-/* Opens the next file when this one reaches its share of the bytes, or when every tensor left
- * needs a file of its own. */
+/* Opens the next file when this one reaches its share of the bytes, or when
+ * every tensor left needs a file of its own. */
 static size_t shards_by_number(struct synthesis *s, size_t number)
 {
   size_t shard = 0, count = s->inventory.count;
@@ -40,7 +40,8 @@ static size_t shards_by_number(struct synthesis *s, size_t number)
   return number;
 }
 
-/* The order of the safetensors library: large elements first, for alignment, then by name. */
+/* The order of the safetensors library: large elements first, for alignment,
+ * then by name. */
 static int by_place(const void *a, const void *b)
 {
   const struct synthesis_part *left = a, *right = b;
@@ -88,15 +89,20 @@ static void add_entry(struct text *header, const struct tensor *tensor, uint64_t
            (unsigned long long)(offset + tensor->bytes));
 }
 
-static void describe_shard(struct synthesis *s, size_t at)
+static void name_shard(const struct synthesis *s, size_t at, struct synthesis_shard *shard)
 {
-  struct synthesis_shard *shard = &s->shards[at];
-  uint64_t offset = 0;
+  const char *stem = s->pytorch ? "pytorch_model" : "model";
+  const char *ending = s->pytorch ? "bin" : "safetensors";
   if (s->shard_count == 1)
-    snprintf(shard->name, sizeof shard->name, "model.safetensors");
+    snprintf(shard->name, sizeof shard->name, "%s.%s", stem, ending);
   else
-    snprintf(shard->name, sizeof shard->name, "model-%05zu-of-%05zu.safetensors", at + 1,
-             s->shard_count);
+    snprintf(shard->name, sizeof shard->name, "%s-%05zu-of-%05zu.%s", stem, at + 1, s->shard_count,
+             ending);
+}
+
+static void describe_header(const struct synthesis *s, struct synthesis_shard *shard)
+{
+  uint64_t offset = 0;
   text_add(&shard->header, "{\"__metadata__\":{\"format\":\"pt\"}");
   for (size_t i = shard->first; i < shard->first + shard->count; i++) {
     add_entry(&shard->header, s->parts[i].tensor, offset);
@@ -106,6 +112,21 @@ static void describe_shard(struct synthesis *s, size_t at)
   int rest = (int)(shard->header.length % 8);
   if (rest)
     text_add(&shard->header, "%*s", 8 - rest, "");
+  shard->bytes = 8 + shard->header.length + shard->tensor_bytes;
+}
+
+static int describe_shard(struct synthesis *s, size_t at, struct error *error)
+{
+  struct synthesis_shard *shard = &s->shards[at];
+  name_shard(s, at, shard);
+  if (s->pytorch)
+    synthesis_pickle(s, shard);
+  else
+    describe_header(s, shard);
+  if (shard->header.failed)
+    return error_set(error, EXIT_RUN, "synth: out of memory");
+  return s->pytorch ? synthesis_pytorch_records(s, shard, NULL, NULL, NULL, &shard->bytes, error)
+                    : 0;
 }
 
 static int by_name(const void *a, const void *b)
@@ -123,7 +144,9 @@ static int describe_index(struct synthesis *s, struct error *error)
   for (size_t i = 0; i < count; i++)
     parts[i] = &s->parts[i];
   qsort(parts, count, sizeof *parts, by_name);
-  text_add(&s->index, "{\n  \"metadata\": {\n    \"total_size\": %llu\n  },\n  \"weight_map\": {\n",
+  text_add(&s->index,
+           "{\n  \"metadata\": {\n    \"total_size\": %llu\n  },\n  "
+           "\"weight_map\": {\n",
            (unsigned long long)s->inventory.bytes);
   for (size_t i = 0; i < count; i++)
     text_add(&s->index, "    \"%s\": \"%s\"%s\n", parts[i]->tensor->name,
@@ -135,17 +158,16 @@ static int describe_index(struct synthesis *s, struct error *error)
 
 static int describe(struct synthesis *s, struct error *error)
 {
-  bool failed = false;
   s->bytes = strlen(s->config_json);
   for (size_t i = 0; i < s->shard_count; i++) {
-    describe_shard(s, i);
-    failed |= s->shards[i].header.failed;
-    s->bytes += 8 + s->shards[i].header.length + s->shards[i].tensor_bytes;
+    if (describe_shard(s, i, error))
+      return error->code;
+    s->bytes += s->shards[i].bytes;
   }
   if (s->shard_count > 1 && describe_index(s, error))
     return error->code;
   s->bytes += s->index.length;
-  return failed || s->index.failed ? error_set(error, EXIT_RUN, "synth: out of memory") : 0;
+  return s->index.failed ? error_set(error, EXIT_RUN, "synth: out of memory") : 0;
 }
 
 /* Its config.json, read back as any other, and the tensors of that. */
@@ -173,11 +195,11 @@ static int take_shape(const char *like, const struct recipe *recipe, struct synt
   return status;
 }
 
-int synthesis_plan(const char *like, uint64_t seed, struct synthesis *synthesis,
+int synthesis_plan(const char *like, uint64_t seed, bool pytorch, struct synthesis *synthesis,
                    struct error *error)
 {
   struct recipe recipe;
-  *synthesis = (struct synthesis){.seed = seed};
+  *synthesis = (struct synthesis){.seed = seed, .pytorch = pytorch};
   if (recipe_parse(like, &recipe, error))
     return error->code;
   synthesis->dtype = recipe.dtype;

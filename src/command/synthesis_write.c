@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/progress.h"
+#include "checkpoint/crc32.h"
 #include "model/weights.h"
 
 #include <dirent.h>
@@ -46,9 +47,10 @@ static void fill_piece(void *context, size_t index, int worker)
                left < s->piece ? left : s->piece, s->buffer + at * dtype_size(tensor->dtype));
 }
 
-static int write_tensor(struct writing *w, const struct synthesis_part *part,
-                        struct file_writer *file, struct error *error)
+static int write_tensor(void *context, const struct synthesis_part *part, struct file_writer *file,
+                        uint32_t *crc, struct error *error)
 {
+  struct writing *w = context;
   size_t size = dtype_size(part->tensor->dtype), most = BUFFER_BYTES / size;
   for (uint64_t first = 0; first < part->tensor->elements;) {
     uint64_t left = part->tensor->elements - first;
@@ -57,6 +59,8 @@ static int write_tensor(struct writing *w, const struct synthesis_part *part,
     threads_run(w->threads, (count + piece - 1) / piece, fill_piece, &stretch);
     if (file_writer_add(file, w->buffer, count * size, error))
       return error->code;
+    if (crc)
+      *crc = crc32_add(*crc, w->buffer, count * size);
     first += count;
     w->done += count * size;
     progress_update(&w->progress, (double)w->done);
@@ -73,20 +77,31 @@ static int open_file(struct writing *w, const char *name, struct error *error)
   return status;
 }
 
-static int write_shard(struct writing *w, const struct synthesis_shard *shard, struct error *error)
+static int write_safetensors(struct writing *w, const struct synthesis_shard *shard,
+                             struct file_writer *file, struct error *error)
 {
   uint8_t length[8];
   for (int i = 0; i < 8; i++)
     length[i] = (uint8_t)((uint64_t)shard->header.length >> 8 * i);
-  if (open_file(w, shard->name, error))
-    return error->code;
-  struct file_writer *file = &w->files[w->file_count - 1];
   if (file_writer_add(file, length, sizeof length, error) ||
       file_writer_add(file, shard->header.data, shard->header.length, error))
     return error->code;
   for (size_t i = shard->first; i < shard->first + shard->count; i++)
-    if (write_tensor(w, &w->synthesis->parts[i], file, error))
+    if (write_tensor(w, &w->synthesis->parts[i], file, NULL, error))
       return error->code;
+  return 0;
+}
+
+static int write_shard(struct writing *w, const struct synthesis_shard *shard, struct error *error)
+{
+  const struct synthesis *s = w->synthesis;
+  uint64_t bytes;
+  if (open_file(w, shard->name, error))
+    return error->code;
+  struct file_writer *file = &w->files[w->file_count - 1];
+  if (s->pytorch ? synthesis_pytorch_records(s, shard, file, write_tensor, w, &bytes, error)
+                 : write_safetensors(w, shard, file, error))
+    return error->code;
   return file_writer_finish(file, error);
 }
 
@@ -106,7 +121,9 @@ static int write_files(struct writing *w, struct error *error)
   for (size_t i = 0; i < s->shard_count; i++)
     if (write_shard(w, &s->shards[i], error))
       return error->code;
-  if (s->shard_count > 1 && write_text(w, "model.safetensors.index.json", s->index.data, error))
+  if (s->shard_count > 1 &&
+      write_text(w, s->pytorch ? "pytorch_model.bin.index.json" : "model.safetensors.index.json",
+                 s->index.data, error))
     return error->code;
   if (write_text(w, "config.json", s->config_json, error))
     return error->code;

@@ -189,8 +189,7 @@ static bool ends_with(const char *text, const char *end)
   return length >= tail && strcmp(text + length - tail, end) == 0;
 }
 
-/* Buffers that older checkpoints carry, and the copy of a tied embedding. */
-static bool is_buffer(const struct model_config *c, const char *name)
+bool model_passes_over(const struct model_config *c, const char *name)
 {
   if (c->tied && (strcmp(name, "lm_head.weight") == 0 || strcmp(name, "embed_out.weight") == 0))
     return true;
@@ -204,7 +203,7 @@ static int check_leftovers(const struct finder *f, const struct model_config *c)
 {
   for (size_t i = 0; i < checkpoint_count(f->checkpoint); i++) {
     const struct tensor *tensor = checkpoint_at(f->checkpoint, i);
-    if (!f->used[i] && !is_buffer(c, tensor->name))
+    if (!f->used[i] && !model_passes_over(c, tensor->name))
       return error_set(f->error, EXIT_INPUT,
                        "%s: tensor %s has no place in a %s model of this config.json", tensor->file,
                        tensor->name, model_family_name(c->family));
@@ -277,7 +276,7 @@ uint64_t model_parameters(const struct model *model)
   uint64_t sum = 0;
   for (size_t i = 0; i < checkpoint_count(model->checkpoint); i++) {
     const struct tensor *tensor = checkpoint_at(model->checkpoint, i);
-    if (!is_buffer(&model->config, tensor->name))
+    if (!model_passes_over(&model->config, tensor->name))
       sum += tensor->elements;
   }
   return sum;

@@ -43,6 +43,10 @@ struct model {
 int model_load(const struct checkpoint *checkpoint, struct model *model, struct error *error);
 void model_free(struct model *model);
 
+/* Whether a tensor of this name belongs to a checkpoint but not to the forward pass: a buffer of an
+ * older one, or the copy of a tied embedding. */
+bool model_passes_over(const struct model_config *config, const char *name);
+
 /* The storage type of a weight, which model_load has checked to be one of the three. */
 enum gemm_type model_weight_type(const struct tensor *tensor);
 

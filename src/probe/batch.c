@@ -43,7 +43,7 @@ static int check_baseline(int64_t seq_len, int64_t baseline_n, struct error *err
   return 0;
 }
 
-static int check_protocol(const struct protocol *p, struct error *error)
+int batch_check(const struct protocol *p, struct error *error)
 {
   const struct range ranges[] = {{"n", p->n, 1, BATCH_MAX_N},
                                  {"seq_len", p->seq_len, 2 * AB_LOW + 2, BATCH_MAX_SEQ_LEN},
@@ -153,7 +153,7 @@ static int allocate(const struct protocol *p, struct batch *batch, struct error 
 int batch_create(const struct protocol *protocol, struct batch *batch, struct error *error)
 {
   memset(batch, 0, sizeof *batch);
-  int code = check_protocol(protocol, error);
+  int code = batch_check(protocol, error);
   if (code)
     return code;
   int32_t *permutation = memory_alloc((size_t)(protocol->vocab_hi - protocol->vocab_lo),

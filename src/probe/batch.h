@@ -20,6 +20,9 @@ struct batch {
   int32_t *b_position; /* [n]: b's only position before the last one, -1 = an invalid sequence */
 };
 
+/* Whether batch_create can make the sequences of a protocol, memory aside. Errors: EXIT_INPUT. */
+int batch_check(const struct protocol *protocol, struct error *error);
+
 /* Makes the sequences of a protocol: RandomState(seed), one after the other, so that a shorter
  * batch is the beginning of a longer one. A BOS id, if any, then replaces position 0, and only
  * then is the position of b looked up. Owner: the caller, batch_free.

@@ -1,0 +1,183 @@
+#include "checkpoint/archive_walk.h"
+
+#include "base/file.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <string.h>
+
+#define MAX_BYTES ((uint64_t)ARCHIVE_MAX_GIB << 30)
+
+void archive_walk_help(struct text *text)
+{
+  text_add(text,
+           "ARCHIVE:DIR reads inside a .tar, .tar.zst or .zip file of at most %d entries\n"
+           "that unpacks to at most %d GiB and %d times its own size.",
+           ARCHIVE_MAX_ENTRIES, ARCHIVE_MAX_GIB, ARCHIVE_MAX_RATIO);
+}
+
+bool archive_plain_path(const char *in, char out[ARCHIVE_MAX_PATH])
+{
+  size_t used = 0;
+  if (*in == '/' || strlen(in) >= ARCHIVE_MAX_PATH)
+    return false;
+  while (*in) {
+    char part[ARCHIVE_MAX_PATH];
+    size_t length = strcspn(in, "/");
+    memcpy(part, in, length);
+    part[length] = 0;
+    in += length + (in[length] == '/');
+    if (length == 0 || strcmp(part, ".") == 0)
+      continue;
+    if (!file_plain_name(part))
+      return false;
+    if (used)
+      out[used++] = '/';
+    memcpy(out + used, part, length);
+    used += length;
+  }
+  out[used] = 0;
+  return true;
+}
+
+/* A warning of libarchive (a name that is not ASCII, an odd header) is refused like damage: what it
+ * would drop is not known. */
+int archive_walk_damaged(const struct archive_walk *walk, struct error *error)
+{
+  const char *reason = archive_error_string(walk->archive);
+  if (!reason)
+    reason = "damaged";
+  return error_set(
+      error, EXIT_INPUT,
+      "%s: archive entry %zu cannot be read: %.*s; fetch it again, or pack plain files "
+      "with ASCII names",
+      walk->name, walk->entries, (int)strcspn(reason, "\n"), reason);
+}
+
+/* What people pack with and attest does not read, by its first bytes. */
+static int foreign(const struct archive_walk *walk, struct error *error)
+{
+  static const struct {
+    const char *name, *bytes;
+    size_t size;
+  } formats[] = {{"gzip", "\x1f\x8b", 2},
+                 {"xz",
+                  "\xfd"
+                  "7zXZ\0",
+                  6},
+                 {"bzip2", "BZh", 3},
+                 {"7-Zip", "7z\xbc\xaf\x27\x1c", 6},
+                 {"LZ4", "\x04\x22\x4d\x18", 4},
+                 {"RAR", "Rar!", 4}};
+  for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+    if (walk->size >= formats[i].size && memcmp(walk->data, formats[i].bytes, formats[i].size) == 0)
+      return error_set(error, EXIT_INPUT,
+                       "%s: is packed with %s, which is not read; unpack it, or pack it again as "
+                       ".tar, .tar.zst or .zip",
+                       walk->name, formats[i].name);
+  const char *reason = archive_error_string(walk->archive);
+  if (reason && strstr(reason, "too much memory"))
+    return error_set(error, EXIT_INPUT,
+                     "%s: is packed with a zstd window of more than 128 MiB; pack it again without "
+                     "--long",
+                     walk->name);
+  return error_set(error, EXIT_INPUT, "%s: is no .tar, .tar.zst or .zip archive: %s", walk->name,
+                   reason ? reason : "damaged");
+}
+
+static int check_kind(const struct archive_walk *walk, struct archive_entry *entry,
+                      char path[ARCHIVE_MAX_PATH], struct error *error)
+{
+  const char *raw = archive_entry_pathname(entry);
+  if (!raw)
+    return error_set(error, EXIT_INPUT, "%s: archive entry %zu has no readable name", walk->name,
+                     walk->entries);
+  if (!archive_plain_path(raw, path))
+    return error_set(error, EXIT_INPUT,
+                     "%s: archive entry \"%.200s\" has an unsafe path; pack it with relative paths",
+                     walk->name, raw);
+  bool regular = archive_entry_filetype(entry) == AE_IFREG;
+  if (archive_entry_hardlink(entry) || archive_entry_symlink(entry) ||
+      (!regular && archive_entry_filetype(entry) != AE_IFDIR) || (regular && !*path))
+    return error_set(error, EXIT_INPUT,
+                     "%s: archive entry \"%.200s\" is a link or a special file; pack plain files",
+                     walk->name, raw);
+  return 0;
+}
+
+/* Counts the declared size of an entry. */
+static int check_limits(struct archive_walk *walk, uint64_t size, struct error *error)
+{
+  char text[32];
+  if (walk->entries > ARCHIVE_MAX_ENTRIES)
+    return error_set(error, EXIT_INPUT, "%s: the archive has more than %d entries", walk->name,
+                     ARCHIVE_MAX_ENTRIES);
+  if (size > MAX_BYTES || walk->total + size > MAX_BYTES)
+    return error_set(error, EXIT_INPUT,
+                     "%s: the archive unpacks to more than %s; unpack it and give the directory",
+                     walk->name, text_bytes(text, sizeof text, MAX_BYTES));
+  walk->total += size;
+  if (walk->total / ARCHIVE_MAX_RATIO > walk->size)
+    return error_set(error, EXIT_INPUT,
+                     "%s: the archive unpacks to more than %d times its size (entry %zu)",
+                     walk->name, ARCHIVE_MAX_RATIO, walk->entries);
+  return 0;
+}
+
+int archive_walk_skip(struct archive_walk *walk, struct error *error)
+{
+  if (archive_read_data_skip(walk->archive) != ARCHIVE_OK)
+    return archive_walk_damaged(walk, error);
+  return 0;
+}
+
+static int walk_entry(struct archive_walk *walk, struct archive_entry *entry, archive_visit *visit,
+                      void *context, struct error *error)
+{
+  char path[ARCHIVE_MAX_PATH];
+  if (check_kind(walk, entry, path, error))
+    return error->code;
+  /* Unset in a zip entry written as a stream when it is empty; readers hold it to that. */
+  int64_t size = archive_entry_size_is_set(entry) ? archive_entry_size(entry) : 0;
+  if (size < 0)
+    return archive_walk_damaged(walk, error);
+  if (check_limits(walk, (uint64_t)size, error))
+    return error->code;
+  if (archive_entry_filetype(entry) == AE_IFREG)
+    return visit(context, walk, path, (uint64_t)size, error);
+  return archive_walk_skip(walk, error);
+}
+
+static int walk_all(struct archive_walk *walk, archive_visit *visit, void *context,
+                    struct error *error)
+{
+  struct archive_entry *entry;
+  struct archive *archive = walk->archive;
+  int status;
+  if (!archive || archive_read_support_filter_zstd(archive) != ARCHIVE_OK ||
+      archive_read_support_format_tar(archive) != ARCHIVE_OK ||
+      archive_read_support_format_zip_seekable(archive) != ARCHIVE_OK)
+    return error_set(error, EXIT_RUN, "%s: libarchive cannot read .tar, .tar.zst and .zip here",
+                     walk->name);
+  if (archive_read_open_memory(archive, walk->data, walk->size) != ARCHIVE_OK)
+    return foreign(walk, error);
+  while ((status = archive_read_next_header(archive, &entry)) != ARCHIVE_EOF) {
+    walk->entries++;
+    if (status != ARCHIVE_OK)
+      return archive_walk_damaged(walk, error);
+    if (walk_entry(walk, entry, visit, context, error))
+      return error->code;
+  }
+  return 0;
+}
+
+int archive_walk(const char *name, const void *data, size_t size, archive_visit *visit,
+                 void *context, struct error *error)
+{
+  struct archive_walk walk = {.name = name, .data = data, .size = size};
+  walk.archive = archive_read_new();
+  int status = walk_all(&walk, visit, context, error);
+  if (walk.archive)
+    archive_read_free(walk.archive);
+  return status;
+}

@@ -1,0 +1,48 @@
+/* How far weights moved from one revision to the next, on a few matrices: revisions between which
+ * nothing moved may be one and the same under two names. */
+#ifndef ATTEST_CHECKPOINT_MOVES_H
+#define ATTEST_CHECKPOINT_MOVES_H
+
+#include "base/error.h"
+#include "checkpoint/checkpoint.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MOVES_MOST 6
+#define MOVES_MOST_ELEMENTS ((uint64_t)16 << 20)
+
+struct move {
+  char *tensor;        /* its name */
+  double norm;         /* |after - before| / |before|, the norms of all elements (Frobenius) */
+  bool identical;      /* the same bytes */
+  bool not_comparable; /* missing on one side, or of another dtype or shape: nothing was read,
+                          norm is 0 */
+};
+
+struct move_list {
+  size_t count;
+  struct move *moves;    /* those that were compared, then not_comparable ones; each by name */
+  size_t not_comparable; /* of all matrices; the first MOVES_MOST of them are in the list */
+};
+
+/* Compares two checkpoints.
+ *
+ * Matrices: tensors of rank 2 with F32, BF16 or F16 elements, one or more. (Squares of F64 could
+ * leave the range of doubles, and models do not have them.) Of those that both hold with equal
+ * dtype and shape and with at most MOVES_MOST_ELEMENTS, up to MOVES_MOST are compared: all, or
+ * numbers i * (n - 1) / (MOVES_MOST - 1) of the n in name order. If all are larger, the smallest
+ * one is, the first by name.
+ *
+ * Arithmetic: elements are widened to double, which is exact; then one by one, in row-major order,
+ * d = after - before, moved = moved + d * d, size = size + before * before, each operation rounded
+ * to double; norm = sqrt(moved) / sqrt(size), the same bits everywhere. Where nothing moved it is 0
+ * (also from 0 to -0, which is not identical); else it is infinite where all was 0 before.
+ *
+ * Owner: the caller, moves_free. Errors: EXIT_INPUT (an element that is not finite), EXIT_RUN. */
+int moves_compare(const struct checkpoint *before, const struct checkpoint *after,
+                  struct move_list *moves, struct error *error);
+void moves_free(struct move_list *moves); /* all zero is allowed */
+
+#endif

@@ -1,0 +1,39 @@
+#include "command/cost.h"
+
+#include "command/calibrate.h"
+#include "probe/observe.h"
+
+/* Longer passes are worth two seconds of calibration. */
+#define HOURS_GFLOP 20000.0
+
+/* What a whole pass reaches of the speed of its matrix products. */
+#define PASS_SHARE 0.8
+
+int cost_plan(const struct model *model, const struct protocol *protocol,
+              const struct runtime *runtime, struct forward_options *options,
+              struct forward_plan *plan, struct error *error)
+{
+  const struct model_config *c = &model->config;
+  uint64_t tokens = (uint64_t)protocol->n * (uint64_t)protocol->seq_len * sizeof(int32_t);
+  options->kernels = runtime->kernels;
+  options->threads = runtime->threads;
+  options->memory = runtime->memory;
+  options->reserved =
+      tokens + observations_bytes(protocol, (int)c->layers, (int)c->heads, (int)c->head_dim);
+  return forward_plan(model, (size_t)protocol->n, (size_t)protocol->seq_len, options, plan, error);
+}
+
+double cost_seconds(const struct runtime *runtime, double gflop)
+{
+  double speed = calibrate_gflops(runtime, gflop > HOURS_GFLOP ? 2.0 : 0.25);
+  return speed > 0 ? gflop / (PASS_SHARE * speed) : 0;
+}
+
+json_t *cost_protocol_json(const struct protocol *p)
+{
+  return json_pack("{s:I, s:I, s:[I,I], s:I, s:I, s:I, s:o}", "n", (json_int_t)p->n, "seq_len",
+                   (json_int_t)p->seq_len, "vocab", (json_int_t)p->vocab_lo,
+                   (json_int_t)p->vocab_hi, "seed", (json_int_t)p->seed, "pr_n",
+                   (json_int_t)p->pr_n, "baseline_n", (json_int_t)p->baseline_n, "bos",
+                   p->bos < 0 ? json_null() : json_integer(p->bos));
+}

@@ -1,0 +1,24 @@
+/* What a screen takes before it is run: memory, arithmetic, time. */
+#ifndef ATTEST_COMMAND_COST_H
+#define ATTEST_COMMAND_COST_H
+
+#include "base/protocol.h"
+#include "command/runtime.h"
+#include "model/forward.h"
+
+#include <jansson.h>
+
+/* Plans the pass of a screen. Of `options` it sets kernels, threads, memory and what the
+ * observations reserve. Errors: EXIT_INPUT (--memory is too small). */
+int cost_plan(const struct model *model, const struct protocol *protocol,
+              const struct runtime *runtime, struct forward_options *options,
+              struct forward_plan *plan, struct error *error);
+
+/* Seconds that so many GFLOP will take, by a calibration of 0.25 s, or 2 s for hours of work. 0
+ * when memory is short. */
+double cost_seconds(const struct runtime *runtime, double gflop);
+
+/* What a screen's parameters are called in JSON. NULL without memory. */
+json_t *cost_protocol_json(const struct protocol *protocol);
+
+#endif

@@ -1,0 +1,128 @@
+/* What attest inspect prints. Names come from files of strangers: see text_escape. */
+#include "base/text.h"
+#include "command/inspection.h"
+
+#include <stdio.h>
+
+#define SHOWN 5 /* names of a list */
+
+static void print_files(const struct inspection *in)
+{
+  char name[600], size[32];
+  const struct contents *c = &in->contents;
+  for (size_t i = 0; i < c->count; i++) {
+    const struct fileset_file *file = c->files[i];
+    text_escape(name, sizeof name, file->name);
+    printf("  %s: %zu bytes (%s)\n", name, file->blob.size,
+           text_bytes(size, sizeof size, file->blob.size));
+    if (in->digests)
+      printf("    sha256 %s\n    xxh3_128 %s\n", in->digests[i].sha256, in->digests[i].xxh3_128);
+  }
+}
+
+static void print_config(const struct model_config *c)
+{
+  static const char *const activations[] = {"GELU", "GELU (tanh)", "SiLU"};
+  printf("  %s: %zu layers, hidden %zu, %zu heads of %zu, %zu key-value heads\n",
+         model_family_name(c->family), c->layers, c->hidden, c->heads, c->head_dim, c->kv_heads);
+  printf("  MLP %zu wide, %s", c->ffn, activations[c->activation]);
+  if (c->experts)
+    printf(", %zu experts of which %zu work%s", c->experts, c->top_k,
+           c->norm_topk_prob ? ", weights normalised" : "");
+  printf("; attention and MLP %s\n", c->parallel_residual ? "in parallel" : "in sequence");
+  printf("  vocabulary %zu, %s; context %zu\n", c->vocab,
+         c->tied ? "LM head tied to the embedding" : "LM head of its own", c->context);
+  printf("  rotary dimensions %zu, base %g; norm eps %g; attention bias %s", c->rotary_dims,
+         c->rope_base, (double)c->norm_eps, c->attention_bias ? "yes" : "no");
+  if (c->clip_qkv > 0)
+    printf("; queries, keys and values clipped at %g", (double)c->clip_qkv);
+  printf("\n");
+}
+
+static void print_names(const char *what, const struct name_list *list)
+{
+  char name[600];
+  if (!list->count)
+    return;
+  printf("  %s: ", what);
+  for (size_t i = 0; i < list->count && i < SHOWN; i++) {
+    text_escape(name, sizeof name, list->names[i]);
+    printf("%s%s", i ? ", " : "", name);
+  }
+  if (list->count > SHOWN)
+    printf(" and %zu more", list->count - SHOWN);
+  printf("\n");
+}
+
+static void print_sums(const struct inspection *in)
+{
+  char size[32];
+  printf("  %llu tensors, %llu parameters, %s\n", (unsigned long long)in->all.tensors,
+         (unsigned long long)(in->all.elements - in->passed_over.elements),
+         text_bytes(size, sizeof size, in->all.bytes));
+  for (int i = 0; i < INSPECTION_DTYPES; i++)
+    if (in->dtypes[i].tensors)
+      printf("    %-4s %6llu tensors %14llu elements %15llu bytes\n", dtype_name((enum dtype)i),
+             (unsigned long long)in->dtypes[i].tensors, (unsigned long long)in->dtypes[i].elements,
+             (unsigned long long)in->dtypes[i].bytes);
+  if (in->passed_over.tensors)
+    printf("  %llu buffers of %llu bytes, which the forward pass does not read\n",
+           (unsigned long long)in->passed_over.tensors, (unsigned long long)in->passed_over.bytes);
+  print_names("missing", &in->missing);
+  print_names("of another shape than config.json says", &in->wrong_shape);
+  print_names("not in a model of this config.json", &in->unexpected);
+}
+
+static void print_tensors(const struct inspection *in)
+{
+  char name[2100], file[600];
+  for (size_t i = 0; i < checkpoint_count(in->checkpoint); i++) {
+    const struct tensor *tensor = checkpoint_at(in->checkpoint, i);
+    text_escape(name, sizeof name, tensor->name);
+    text_escape(file, sizeof file, tensor->file);
+    printf("  %s %s [", name, dtype_name(tensor->dtype));
+    for (int d = 0; d < tensor->rank; d++)
+      printf("%s%lld", d ? ", " : "", (long long)tensor->shape[d]);
+    printf("] %llu bytes in %s\n", (unsigned long long)tensor->bytes, file);
+  }
+}
+
+static void print_screen(const struct inspection *in, const struct runtime *runtime)
+{
+  const struct protocol *p = &in->protocol;
+  char size[32];
+  if (in->obstacle.code) {
+    printf("  cannot be screened: %s\n", in->obstacle.text);
+    return;
+  }
+  if (!in->published)
+    printf("  too small for the published protocol (256 tokens, ids 100:10000); cut to fit: "
+           "--seq-len %lld --vocab %lld:%lld --baseline-n %lld\n",
+           (long long)p->seq_len, (long long)p->vocab_lo, (long long)p->vocab_hi,
+           (long long)p->baseline_n);
+  printf("  a screen of %lld sequences x %lld tokens: %.1f GFLOP, %s of memory, about %.*f s with "
+         "%s on %d threads\n",
+         (long long)p->n, (long long)p->seq_len, in->plan.gflop,
+         text_bytes(size, sizeof size, in->plan.bytes), in->seconds < 10, in->seconds,
+         runtime->kernels->name, threads_count(runtime->threads));
+}
+
+void inspection_print(const struct inspection *in, const struct runtime *runtime, bool tensors)
+{
+  char text[1100];
+  size_t weights = in->contents.count - 1 - in->contents.indexed;
+  text_escape(text, sizeof text, in->path);
+  printf("%s: %s, %zu weight file%s%s\n", text, inspection_format(in), weights,
+         weights == 1 ? "" : "s", in->contents.indexed ? " named by an index" : "");
+  print_files(in);
+  if (in->known) {
+    print_config(&in->config);
+  } else {
+    text_escape(text, sizeof text, in->model_type ? in->model_type : "(none)");
+    printf("  model_type %s\n", text);
+  }
+  print_sums(in);
+  if (tensors)
+    print_tensors(in);
+  print_screen(in, runtime);
+}

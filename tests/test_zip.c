@@ -1,0 +1,249 @@
+/* The zip reader on files made by hand: what torch.save writes is read in place, every trick is
+ * refused with the offset. */
+#include "support.h"
+
+#include "checkpoint/crc32.h"
+#include "checkpoint/zip.h"
+#include "torch_file.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#define LOCAL 0
+#define FIRST_DATA 64 /* the records are aligned to 64 bytes */
+
+static struct torch_file sample(void)
+{
+  struct torch_file f = {0};
+  torch_add(&f, "a/data.pkl", "pickle", 6);
+  torch_add(&f, "a/data/0", "0123456789", 10);
+  torch_add(&f, "a/version", "3\n", 2);
+  torch_end(&f);
+  return f;
+}
+
+static void assert_refused(const struct torch_file *f, const char *words)
+{
+  struct error error = {0};
+  struct zip zip;
+  assert_int_equal(zip_parse("x.bin", f->data, f->size, &zip, &error), EXIT_INPUT);
+  support_assert_error(&error, EXIT_INPUT, words);
+  support_assert_error(&error, EXIT_INPUT, "x.bin: offset ");
+}
+
+/* Writes over `width` bytes of the sample: at `at` of the first local header, of the first entry of
+ * the directory, or of the end record. */
+enum part { IN_LOCAL, IN_DIRECTORY, IN_END };
+static void assert_change_refused(enum part part, size_t at, size_t width, uint64_t value,
+                                  const char *words)
+{
+  struct torch_file f = sample();
+  size_t start = part == IN_LOCAL ? LOCAL : part == IN_DIRECTORY ? f.directory_at : f.size - 22;
+  torch_number(f.data + start + at, width, value);
+  assert_refused(&f, words);
+  torch_free(&f);
+}
+
+static void test_crc(void **state)
+{
+  (void)state;
+  assert_int_equal(crc32_add(0, "123456789", 9), 0xcbf43926); /* the check value of the CRC */
+  assert_int_equal(crc32_add(crc32_add(0, "12345678901234", 14), "567890", 6),
+                   crc32_add(0, "12345678901234567890", 20));
+}
+
+static void test_read_in_place(void **state)
+{
+  struct error error = {0};
+  struct zip zip;
+  struct torch_file f = sample();
+  (void)state;
+  assert_int_equal(zip_parse("x.bin", f.data, f.size, &zip, &error), 0);
+  assert_int_equal(zip.count, 3);
+  const struct zip_entry *entry = zip_find(&zip, "a/data/0");
+  assert_non_null(entry);
+  assert_int_equal(entry->size, 10);
+  assert_int_equal(entry->offset % 64, 0);
+  assert_memory_equal(f.data + entry->offset, "0123456789", 10);
+  assert_null(zip_find(&zip, "a/data"));
+  assert_null(zip_find(&zip, "a/data/00"));
+  assert_int_equal(zip_check("x.bin", f.data, entry, &error), 0);
+  f.data[entry->offset]++;
+  assert_int_equal(zip_check("x.bin", f.data, entry, &error), EXIT_INPUT);
+  support_assert_error(&error, EXIT_INPUT, "CRC-32");
+  zip_free(&zip);
+  torch_free(&f);
+}
+
+static void test_refusals(void **state)
+{
+  (void)state;
+  assert_change_refused(IN_DIRECTORY, 8, 2, 0x809, "encrypted");
+  assert_change_refused(IN_DIRECTORY, 8, 2, 0x848, "encrypted");
+  assert_change_refused(IN_DIRECTORY, 8, 2, 0x2808, "encrypted");
+  assert_change_refused(IN_DIRECTORY, 8, 2, 0x818, "flags that PyTorch does not use");
+  assert_change_refused(IN_DIRECTORY, 8, 2, 0x800, "contradict");
+  assert_change_refused(IN_DIRECTORY, 10, 2, 8, "compressed");
+  assert_change_refused(IN_DIRECTORY, 16, 4, 1, "data descriptor and the directory contradict");
+  assert_change_refused(IN_DIRECTORY, 20, 4, 5, "two different sizes");
+  assert_change_refused(IN_DIRECTORY, 20, 8, 0x500000005, "data descriptor of 16 or 24 bytes");
+  assert_change_refused(IN_DIRECTORY, 20, 8, 0xfffffff0fffffff0, "reaches into the directory");
+  assert_change_refused(IN_DIRECTORY, 24, 4, UINT32_MAX, "extra fields are damaged");
+  assert_change_refused(IN_DIRECTORY, 28, 2, 0, "no plain relative path");
+  assert_change_refused(IN_DIRECTORY, 28, 2, 60000, "past the end of the directory");
+  assert_change_refused(IN_DIRECTORY, 32, 2, 1, "has a comment");
+  assert_change_refused(IN_DIRECTORY, 34, 2, 1, "another disk");
+  assert_change_refused(IN_DIRECTORY, 42, 4, 1, "first entry must start here");
+  assert_change_refused(IN_LOCAL, 0, 4, 0, "an entry should start here");
+  assert_change_refused(IN_LOCAL, 6, 2, 0x800, "contradict");
+  assert_change_refused(IN_LOCAL, 8, 2, 8, "contradict");
+  assert_change_refused(IN_LOCAL, 18, 4, 5, "contradict");
+  assert_change_refused(IN_LOCAL, 28, 2, 60000, "reaches into the directory");
+  assert_change_refused(IN_LOCAL, 28, 2, 23, "data descriptor of 16 or 24 bytes");
+  assert_change_refused(IN_LOCAL, 30, 1, 'b', "contradict");
+  assert_change_refused(IN_LOCAL, FIRST_DATA + 6, 4, 0, "data descriptor");
+  assert_change_refused(IN_LOCAL, FIRST_DATA + 6 + 8, 4, 7, "data descriptor");
+  assert_change_refused(IN_END, 4, 2, 1, "several disks");
+  assert_change_refused(IN_END, 8, 2, 2, "several disks");
+  assert_change_refused(IN_END, 8, 4, 0x40004, "more entries are promised");
+  assert_change_refused(IN_END, 8, 4, 0x20002, "more than its entries");
+  assert_change_refused(IN_END, 8, 4, 0xffffffff, "more entries are promised");
+  assert_change_refused(IN_END, 12, 4, UINT32_MAX, "does not end where");
+  assert_change_refused(IN_END, 16, 4, 1, "does not end where");
+  assert_change_refused(IN_END, 20, 2, 1, "comment");
+}
+
+static void test_names(void **state)
+{
+  static const char *const bad[] = {"/a", "a//b", "../a", "a/..", "a/./b",
+                                    "a/", "a\\b", "a\nb", "a\xff"};
+  (void)state;
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    struct torch_file f = {0};
+    torch_add(&f, bad[i], "x", 1);
+    torch_end(&f);
+    assert_refused(&f, "no plain relative path");
+    torch_free(&f);
+  }
+  struct torch_file f = {0};
+  torch_add(&f, "a/b", "x", 1);
+  torch_add(&f, "a/b", "y", 1);
+  torch_end(&f);
+  assert_refused(&f, "a second entry has this name");
+  torch_free(&f);
+}
+
+/* Bytes before, between and after the entries. */
+static void test_hidden_bytes(void **state)
+{
+  struct torch_file f = {0};
+  (void)state;
+  torch_bytes(&f, "x", 1);
+  torch_add(&f, "a/b", "x", 1);
+  torch_end(&f);
+  assert_refused(&f, "first entry must start here");
+  torch_free(&f);
+  torch_add(&f, "a/b", "x", 1);
+  torch_bytes(&f, "x", 1);
+  torch_end(&f);
+  assert_refused(&f, "data descriptor of 16 or 24 bytes and nothing else");
+  torch_free(&f);
+  f = sample();
+  torch_bytes(&f, "x", 1);
+  assert_refused(&f, "comment");
+  torch_free(&f);
+  /* Two entries of the directory for the same bytes under two names. */
+  f = sample();
+  torch_number(f.data + f.directory_at + 46 + 10 + 42, 4, 0);
+  assert_refused(&f, "");
+  torch_free(&f);
+}
+
+/* Appends the zip64 end records in place of the plain one; the old record points to them. */
+static struct torch_file sample64(uint64_t entries, uint64_t size, uint64_t start)
+{
+  struct torch_file f = sample();
+  uint8_t end[56 + 20 + 22] = {'P', 'K', 6, 6, 44};
+  torch_number(end + 24, 8, entries);
+  torch_number(end + 32, 8, entries);
+  torch_number(end + 40, 8, size + f.directory_size);
+  torch_number(end + 48, 8, start + f.directory_at);
+  memcpy(end + 56, "PK\6\7", 4);
+  torch_number(end + 64, 8, f.size - 22);
+  torch_number(end + 72, 4, 1);
+  memcpy(end + 76, "PK\5\6", 4);
+  memset(end + 84, 0xff, 12);
+  f.size -= 22;
+  torch_bytes(&f, end, sizeof end);
+  return f;
+}
+
+static void test_zip64(void **state)
+{
+  struct error error = {0};
+  struct zip zip;
+  struct torch_file f = sample64(3, 0, 0);
+  (void)state;
+  assert_int_equal(zip_parse("x.bin", f.data, f.size, &zip, &error), 0);
+  assert_int_equal(zip.count, 3);
+  zip_free(&zip);
+  torch_number(f.data + f.size - 22 + 10, 2, 4);
+  torch_number(f.data + f.size - 22 + 8, 2, 4);
+  assert_refused(&f, "contradict");
+  torch_free(&f);
+  static const uint64_t lies[][3] = {
+      {4, 0, 0},          {2, 0, 0}, {UINT64_MAX, 0, 0}, {3, 1, 0},
+      {3, UINT64_MAX, 0}, {3, 0, 1}, {3, 1, UINT64_MAX}, {3, UINT64_C(1) << 63, UINT64_C(1) << 63}};
+  for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
+    f = sample64(lies[i][0], lies[i][1], lies[i][2]);
+    assert_refused(&f, "");
+    torch_free(&f);
+  }
+  f = sample64(3, 0, 0);
+  torch_number(f.data + f.size - 22 - 20 + 8, 8, UINT64_MAX);
+  assert_refused(&f, "zip64 end record must stand just before");
+  torch_free(&f);
+}
+
+/* Cut off at every byte, refused; with any byte changed, refused or of the same shape. The copy has
+ * exactly the size, so that a sanitizer sees every read past it. */
+static void test_damage(void **state)
+{
+  struct torch_file f = sample();
+  struct error error = {0};
+  struct zip zip;
+  size_t accepted = 0;
+  (void)state;
+  for (size_t size = 0; size < f.size; size++) {
+    uint8_t *copy = malloc(size + !size);
+    assert_non_null(copy);
+    memcpy(copy, f.data, size);
+    assert_int_equal(zip_parse("x", copy, size, &zip, &error), EXIT_INPUT);
+    support_assert_error(&error, EXIT_INPUT, "offset");
+    free(copy);
+  }
+  for (size_t i = 0; i < f.size; i++)
+    for (int mask = 1; mask < 256; mask = 2 * mask + 1) {
+      f.data[i] ^= (uint8_t)mask;
+      if (zip_parse("x", f.data, f.size, &zip, &error) == 0) {
+        assert_int_equal(zip.count, 3);
+        zip_free(&zip);
+        accepted++;
+      } else
+        support_assert_error(&error, EXIT_INPUT, "offset");
+      f.data[i] ^= (uint8_t)mask;
+    }
+  print_message("  %zu of %zu changes are harmless\n", accepted, 8 * f.size);
+  torch_free(&f);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_crc),          cmocka_unit_test(test_read_in_place),
+      cmocka_unit_test(test_refusals),     cmocka_unit_test(test_names),
+      cmocka_unit_test(test_hidden_bytes), cmocka_unit_test(test_zip64),
+      cmocka_unit_test(test_damage),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
