@@ -15,7 +15,7 @@ CONTRACT := -ffp-contract=off -fno-fast-math -fno-math-errno -fno-trapping-math
 WARN     := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Werror
 CFLAGS   ?= -O2 -g
 override CFLAGS += -std=gnu11 $(WARN) -Isrc -Isimd -pthread
-LDLIBS   := -lsleef -larchive -ljansson -lcrypto -lxxhash -lm -pthread
+LDLIBS   := -lsleef -larchive -lcurl -ljansson -lcrypto -lxxhash -lm -pthread
 ifeq ($(SANITIZE),1)
 override CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 override LDFLAGS += -fsanitize=address,undefined
@@ -36,7 +36,7 @@ endif
 isa_flags = $(if $(findstring _avx512,$1),$(flags_avx512),$(if $(findstring _avx2,$1),$(flags_avx2),\
             $(if $(findstring _neon,$1),$(flags_neon),$(flags_c))))
 
-ROOMS   := base checkpoint model probe trajectory claims
+ROOMS   := base checkpoint fetch model probe trajectory claims
 LIB_SRC := $(SIMD_SRC) $(foreach room,$(ROOMS),$(wildcard src/$(room)/*.c))
 CMD_SRC := src/main.c $(wildcard src/command/*.c)
 TESTS   := $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
@@ -59,6 +59,9 @@ $(BUILD)/%.o: %.c
 	@$(CC) $(CFLAGS) $(if $(filter simd/%,$<),$(call isa_flags,$<)) $(CONTRACT) -MMD -MP -c -o $@ $<
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+# The tests of fetching bring a server along.
+$(BUILD)/tests/fetch $(BUILD)/tests/fetch_kill: $(BUILD)/tests/server.o
 
 $(BUILD)/tests/%: $(BUILD)/tests/test_%.o $(BUILD)/tests/support.o $(LIB)
 	@echo "  link $@"
@@ -103,11 +106,11 @@ bench:
 
 # What must be installed: Debian packages and nothing else.
 PACKAGES := gcc libc6-dev make libsleef-dev libxxhash-dev libarchive-dev libjansson-dev libssl-dev \
-            libcmocka-dev
+            libcurl4-openssl-dev libcmocka-dev
 PACKAGES_DEV := clang clang-format libclang-rt-14-dev lld
 PACKAGES_NEON := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static libc6-dev:arm64 \
             libsleef-dev:arm64 libxxhash-dev:arm64 libarchive-dev:arm64 libjansson-dev:arm64 \
-            libssl-dev:arm64 libcmocka-dev:arm64
+            libssl-dev:arm64 libcurl4-openssl-dev:arm64 libcmocka-dev:arm64
 ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 APT  := $(ROOT) env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300
 

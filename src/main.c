@@ -14,7 +14,9 @@ static const struct {
 } commands[] = {
     {"reproduce", "verify, screen and compare with goldens, then evaluate the claims",
      command_reproduce},
+    {"fetch", "fetch the files that a manifest pins, and check them", command_fetch},
     {"verify", "check the files that a manifest pins", command_verify},
+    {"pin", "fill a manifest's pins from the files on disk", command_pin},
     {"screen", "screen every attention head of a checkpoint", command_screen},
     {"claims", "evaluate the claims of arXiv 2606.02378 from trajectories", command_claims},
     {"compare", "compare two trajectories bit for bit", command_compare},

@@ -1,12 +1,9 @@
-/* Digests, manifests with every kind of defect, and the verification of pinned files. */
+/* Digests, and manifests with every kind of defect. */
 #define _GNU_SOURCE
 #include "support.h"
 
-#include "base/file.h"
-#include "base/text.h"
 #include "checkpoint/manifest.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -172,6 +169,14 @@ static void test_defects(void **state)
       {"[{\"path\"", "[3, {\"path\"", "files[0]: must be an object"},
       {"[{\"path\"", "[" FILE_A ", {\"path\"", "file \"a.bin\" is listed twice"},
       {"a.bin", "../a.bin", "files[0]: \"path\" is \"../a.bin\""},
+      {"\"golden\"", "\"repository\": \"owner\", \"golden\"", "\"repository\""},
+      {"\"golden\"", "\"repository\": \"a/b/c\", \"golden\"", "\"repository\""},
+      {"\"golden\"", "\"repository\": \"../b\", \"golden\"", "\"repository\""},
+      {"\"golden\"", "\"repository\": \"a/b?c\", \"golden\"", "\"repository\""},
+      {"\"golden\"", "\"repository\": 5, \"golden\"", "\"repository\" is wrong"},
+      {"\"golden\"", "\"tensors\": \"/t\", \"golden\"", "\"tensors\" must be a path relative"},
+      {"{\"path\": \"a.bin\", \"bytes\": 0", "{\"path\": \"a.bin\"", "\"bytes\""},
+      {"a.bin\", \"bytes\": 0", "a.bin\", \"bytes\": \"0\"", "\"bytes\" is wrong"},
       {"{\"path\": \"a.bin\"", "{\"path\": \"a.bin\", \"x\": 1", "files[0]: unknown key \"x\""},
   };
   (void)state;
@@ -207,202 +212,61 @@ static void test_hostile_files(void **state)
   support_assert_error(&error, EXIT_INPUT, "more than the 16777216 allowed");
 }
 
-#define CONFIG "{}"
-#define WEIGHTS "pretended tensors"
-static char root[256];
-
-static const char *at(const char *revision, const char *file)
+/* Pins that nobody has yet are null; the keys stay, so that none is forgotten. */
+static void test_unpinned(void **state)
 {
-  static char path[600];
-  snprintf(path, sizeof path, "%s/%s/%s", root, revision, file);
-  return path;
-}
-
-static void add_pin(struct text *text, const char *name, const char *data)
-{
-  struct error error;
-  struct digest digest;
-  assert_int_equal(digest_of(data, strlen(data), &digest, &error), 0);
-  text_add(text, "{\"path\": \"%s\", \"bytes\": %zu, \"sha256\": \"%s\", \"xxh3_128\": \"%s\"}",
-           name, strlen(data), digest.sha256, digest.xxh3_128);
-}
-
-/* Folders r0 and r1 with a config and weights each, freshly written, and their manifest. */
-static void make_pinned(struct manifest *m)
-{
-  static int number;
-  struct text text = {0};
-  struct error error = {0};
-  char path[300];
-  snprintf(root, sizeof root, "%s/pinned%d", support_directory(), number++);
-  snprintf(path, sizeof path, "%s.json", root);
-  assert_int_equal(mkdir(root, 0700), 0);
-  text_add(&text,
-           "{\"format\": 1, \"model\": \"m\", \"kind\": \"trained\", \"family\": \"olmo\", "
-           "\"source\": \"s\", \"caveat\": \"\", \"checkpoints\": \"%s\", \"protocol\": {\"n\": 1, "
-           "\"seq_len\": 64, \"vocab\": [1, 97], \"seed\": 1, \"pr_n\": 1, \"baseline_n\": 1}, "
-           "\"revisions\": [",
-           strrchr(root, '/') + 1);
-  for (int i = 0; i < 2; i++) {
-    char name[8], weights[64];
-    snprintf(name, sizeof name, "r%d", i);
-    snprintf(weights, sizeof weights, WEIGHTS " %d", i);
-    assert_int_equal(mkdir(at(name, ""), 0700), 0);
-    support_write(at(name, "config.json"), CONFIG, strlen(CONFIG));
-    support_write(at(name, "model.safetensors"), weights, strlen(weights));
-    text_add(&text, "%s{\"name\": \"%s\", \"step\": %d, \"tokens\": 0, \"directory\": \"%s\", ",
-             i ? ", " : "", name, i, name);
-    text_add(&text, "\"files\": [");
-    add_pin(&text, "config.json", CONFIG);
-    text_add(&text, ", ");
-    add_pin(&text, "model.safetensors", weights);
-    text_add(&text, "]}");
-  }
-  text_add(&text, "]}");
-  support_write(path, text.data, text.length);
-  text_free(&text);
-  if (manifest_load(path, m, &error))
-    fail_msg("%s", error.text);
-}
-
-static char last_line[1024];
-
-static void remember(void *context, const char *line)
-{
-  (void)context;
-  assert_null(strchr(line, '\n'));
-  snprintf(last_line, sizeof last_line, "%s", line);
-}
-
-/* Verifies; with `words` expects exactly one finding that contains them. */
-static void check_verify(const struct manifest *m, const char *override,
-                         const struct manifest_revision *only, const char *words)
-{
-  struct error error = {0};
-  size_t failures = 99;
-  *last_line = 0;
-  if (manifest_verify(m, override, only, remember, NULL, &failures, &error))
-    fail_msg("%s", error.text);
-  if (failures != (words != NULL) || (words && !strstr(last_line, words)))
-    fail_msg("expected \"%s\", got %zu findings, the last: %s", words, failures, last_line);
-}
-
-static void test_verify(void **state)
-{
-  struct manifest m;
+  static const struct {
+    const char *from, *to;
+    bool has_bytes, has_sha256, has_xxh3;
+  } cases[] = {
+      {"a.bin\", \"bytes\": 0", "a.bin\", \"bytes\": null", false, true, true},
+      {"a.bin\", \"bytes\": 0, \"sha256\": \"" EMPTY_SHA "\"",
+       "a.bin\", \"bytes\": 0, \"sha256\": null", true, false, true},
+      {"a.bin\", " PIN, "a.bin\", \"bytes\": 0, \"sha256\": null, \"xxh3_128\": null", true, false,
+       false},
+      {"a.bin\", " PIN, "a.bin\", \"bytes\": null, \"sha256\": null, \"xxh3_128\": null", false,
+       false, false},
+  };
   (void)state;
-  make_pinned(&m);
-  check_verify(&m, NULL, NULL, NULL);
-  support_write(at("r0", "model.safetensors"), "Pretended tensors 0", 19);
-  check_verify(&m, NULL, NULL, "r0/model.safetensors: sha256 ");
-  check_verify(&m, NULL, &m.revisions[0], "expected ");
-  check_verify(&m, NULL, &m.revisions[1], NULL);
-  support_write(at("r0", "model.safetensors"), "short", 5);
-  check_verify(&m, NULL, NULL, "r0/model.safetensors: 5 bytes, expected 19; fetch");
-  assert_int_equal(unlink(at("r0", "model.safetensors")), 0);
-  check_verify(&m, NULL, NULL, "r0/model.safetensors: missing; fetch");
-  assert_int_equal(mkfifo(at("r0", "model.safetensors"), 0600), 0);
-  check_verify(&m, NULL, NULL, "r0/model.safetensors: not a regular file");
-  manifest_free(&m);
-}
-
-static void test_verify_pins(void **state)
-{
-  struct error error = {0};
-  struct manifest m;
-  size_t failures;
-  (void)state;
-  make_pinned(&m);
-  m.revisions[1].files[0].digest.xxh3_128[0] ^= 1;
-  check_verify(&m, NULL, NULL, "r1/config.json: xxh3_128 ");
-  m.revisions[1].files[0].digest.xxh3_128[0] ^= 1;
-  assert_int_equal(unlink(at("r1", "config.json")), 0);
-  assert_int_equal(unlink(at("r1", "model.safetensors")), 0);
-  assert_int_equal(rmdir(at("r1", "")), 0);
-  check_verify(&m, NULL, NULL, "/r1: there is no such directory");
-  check_verify(&m, NULL, &m.revisions[0], NULL);
-  m.has_container = true;
-  m.container.path = strdup(at("r0", "config.json"));
-  m.container.bytes = 2;
-  strcpy(m.container.digest.sha256, EMPTY_SHA);
-  check_verify(&m, NULL, &m.revisions[0], NULL);
-  check_verify(&m, root, NULL, "/r1: there is no such directory");
-  m.revision_count = 1;
-  check_verify(&m, NULL, NULL, "config.json: sha256 ");
-  m.revision_count = 2;
-  int status = manifest_verify(&m, "/absent", NULL, remember, NULL, &failures, &error);
-  assert_int_equal(status, EXIT_INPUT);
-  support_assert_error(&error, EXIT_INPUT, "/absent: the checkpoints of ");
-  manifest_free(&m);
-}
-
-static void test_verify_duplicates(void **state)
-{
-  struct manifest m;
-  (void)state;
-  make_pinned(&m);
-  m.revisions[1].files[1].digest = m.revisions[0].files[1].digest;
-  support_write(at("r1", "model.safetensors"), WEIGHTS " 0", strlen(WEIGHTS) + 2);
-  check_verify(&m, NULL, NULL, "\"r0\" and \"r1\" pin the same tensor files");
-  check_verify(&m, NULL, &m.revisions[0], "\"r0\" and \"r1\" pin the same tensor files");
-  manifest_free(&m);
-}
-
-/* The pinned files are right, but a file beside them is what would be read. */
-static void test_verify_unpinned(void **state)
-{
-  static const char index[] = "{\"weight_map\": {\"a\": \"other.safetensors\"}}";
-  struct manifest m;
-  (void)state;
-  make_pinned(&m);
-  assert_int_equal(rename(at("r1", "model.safetensors"), support_path("moved")), 0);
-  assert_int_equal(rename(support_path("moved"), at("r1", "shard.safetensors")), 0);
-  strcpy(m.revisions[1].files[1].path, "shard.safetensors");
-  check_verify(&m, NULL, NULL, "neither model.safetensors nor");
-  support_write(at("r1", "model.safetensors"), "x", 1);
-  check_verify(&m, NULL, NULL, "model.safetensors would be read but is not pinned");
-  assert_int_equal(unlink(at("r1", "model.safetensors")), 0);
-  support_write(at("r1", "model.safetensors.index.json"), index, strlen(index));
-  struct error error = {0};
-  size_t failures;
-  assert_int_equal(manifest_verify(&m, NULL, NULL, remember, NULL, &failures, &error), 0);
-  assert_int_equal(failures, 2); /* the index and the shard it names */
-  assert_non_null(strstr(last_line, "other.safetensors would be read but is not pinned"));
-  manifest_free(&m);
-}
-
-/* The manifests of this project: pins, container and all revisions hold. */
-static void test_own_manifests(void **state)
-{
-  static const char *const paths[] = {"manifests/nursery-gpt_neox.json",
-                                      "manifests/nursery-olmo.json", "manifests/nursery-olmoe.json",
-                                      "manifests/published.json"};
-  (void)state;
-  for (size_t i = 0; i < 4; i++) {
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     struct error error = {0};
     struct manifest m;
-    if (manifest_load(paths[i], &m, &error))
-      fail_msg("%s", error.text);
-    assert_int_equal(m.revision_count, i < 3 ? 10 : 3);
-    check_verify(&m, NULL, i < 3 ? &m.revisions[9] : NULL, NULL);
-    if (i == 0)
-      check_verify(&m, NULL, NULL, NULL);
+    char *text = replaced(good, cases[i].from, cases[i].to);
+    assert_int_equal(manifest_parse("m.json", text, strlen(text), &m, &error), 0);
+    const struct pinned_file *file = &m.revisions[0].files[0];
+    assert_false(pinned_file_complete(file));
+    assert_true(pinned_file_complete(&m.revisions[1].files[0]));
+    assert_int_equal(file->has_bytes, cases[i].has_bytes);
+    assert_string_equal(file->digest.sha256, cases[i].has_sha256 ? EMPTY_SHA : "");
+    assert_string_equal(file->digest.xxh3_128, cases[i].has_xxh3 ? EMPTY_XXH : "");
     manifest_free(&m);
+    free(text);
   }
+}
+
+static void test_hub(void **state)
+{
+  struct error error = {0};
+  struct manifest m;
+  (void)state;
+  assert_int_equal(manifest_parse("a/m.json", good, strlen(good), &m, &error), 0);
+  assert_true(!m.repository && !m.tensors);
+  manifest_free(&m);
+  char *text = replaced(good, "\"golden\"",
+                        "\"repository\": \"owner/Name-1.0\", \"tensors\": \"m.tsv\", \"golden\"");
+  assert_int_equal(manifest_parse("a/m.json", text, strlen(text), &m, &error), 0);
+  assert_string_equal(m.repository, "owner/Name-1.0");
+  assert_string_equal(m.tensors, "a/m.tsv");
+  manifest_free(&m);
+  free(text);
 }
 
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_digests),
-      cmocka_unit_test(test_good_manifest),
-      cmocka_unit_test(test_defects),
-      cmocka_unit_test(test_hostile_files),
-      cmocka_unit_test(test_verify),
-      cmocka_unit_test(test_verify_pins),
-      cmocka_unit_test(test_verify_duplicates),
-      cmocka_unit_test(test_verify_unpinned),
-      cmocka_unit_test(test_own_manifests),
+      cmocka_unit_test(test_digests), cmocka_unit_test(test_good_manifest),
+      cmocka_unit_test(test_defects), cmocka_unit_test(test_unpinned),
+      cmocka_unit_test(test_hub),     cmocka_unit_test(test_hostile_files),
   };
   return cmocka_run_group_tests_name("manifest", tests, NULL, NULL);
 }

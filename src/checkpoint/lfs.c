@@ -44,7 +44,7 @@ static bool read_digest(struct rest *rest, char digest[DIGITS + 1])
 /* The number and the newline that ends the file. */
 static bool read_size(const struct rest *rest, uint64_t *bytes)
 {
-  if (rest->size < 2 || rest->data[rest->size - 1] != '\n')
+  if (rest->size == 0 || rest->data[rest->size - 1] != '\n')
     return false;
   size_t length = rest->size - 1;
   if (rest->data[0] == '0' && length > 1)

@@ -52,6 +52,14 @@ void manifest_free(struct manifest *manifest)
   *manifest = (struct manifest){0};
 }
 
+size_t manifest_unpinned(const struct manifest_revision *revision)
+{
+  size_t unpinned = 0;
+  for (size_t i = 0; i < revision->file_count; i++)
+    unpinned += !pinned_file_complete(&revision->files[i]);
+  return unpinned;
+}
+
 char *manifest_revision_path(const struct manifest *manifest,
                              const struct manifest_revision *revision, const char *override,
                              struct error *error)

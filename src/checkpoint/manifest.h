@@ -70,7 +70,7 @@ struct manifest {
   char *model, *family, *kind, *source, *caveat;
   char *checkpoints; /* resolved against the manifest's folder */
   bool has_container;
-  struct pinned_file container; /* path = checkpoints; complete */
+  struct pinned_file container; /* path = checkpoints */
   char *repository;             /* OWNER/NAME; NULL = none */
   char *tensors;                /* resolved; NULL = no inventory */
   struct protocol protocol;
@@ -87,22 +87,16 @@ int manifest_parse(const char *path, const void *data, size_t size, struct manif
                    struct error *error);
 void manifest_free(struct manifest *manifest);
 
+/* How many files of a revision have no complete pin. */
+size_t manifest_unpinned(const struct manifest_revision *revision);
+
 /* The checkpoint_open path of a revision: checkpoints (or `override` when not NULL: a directory or
  * archive given on the command line) + the revision's directory. New string, free(). */
 char *manifest_revision_path(const struct manifest *manifest,
                              const struct manifest_revision *revision, const char *override,
                              struct error *error);
 
-/* Checks every pinned file: present, size, both digests; and that a container has its digests.
- * Two revisions with the same payload (equal digests of all tensor files, i.e. all files but
- * *.json) are flagged. Each finding is handed to `report` as one line; the number goes to
- * *failures. `only` limits the check to one revision (NULL = all, and the container; the duplicate
- * check compares pins and always covers all). `override` as above; a container pin is checked only
- * without it. Returns 0 also with failures; errors (EXIT_INPUT, EXIT_RUN) mean that checking was
- * impossible. */
+/* Gets one line of text at a time. */
 typedef void manifest_report(void *context, const char *line);
-int manifest_verify(const struct manifest *manifest, const char *override,
-                    const struct manifest_revision *only, manifest_report *report, void *context,
-                    size_t *failures, struct error *error);
 
 #endif

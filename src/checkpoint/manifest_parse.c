@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "base/path.h"
 #include "base/text.h"
 
 #include <inttypes.h>
@@ -77,7 +78,7 @@ static int get_path(const json_t *object, const char *where, const char *key,
   const char *slash = strrchr(manifest->path, '/');
   char *folder = slash ? strndup(manifest->path, (size_t)(slash - manifest->path) + 1) : strdup("");
   if (folder)
-    *copy = file_join(folder, relative, error);
+    *copy = path_resolve(folder, relative, error);
   else
     error_set(error, EXIT_RUN, "%s: out of memory", where);
   free(folder);
@@ -151,8 +152,6 @@ static int parse_container(const json_t *root, struct manifest *manifest, struct
       json_check_keys(object, where, known, error) ||
       get_pin(object, where, &manifest->container, error))
     return error->code;
-  if (!pinned_file_complete(&manifest->container))
-    return error_set(error, EXIT_INPUT, "%s: size and digests of an archive must be pinned", where);
   manifest->has_container = true;
   return copy_string(where, manifest->checkpoints, &manifest->container.path, error);
 }

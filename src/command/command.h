@@ -6,6 +6,8 @@
 #include "base/error.h"
 
 int command_reproduce(int argc, char **argv, struct error *error);
+int command_fetch(int argc, char **argv, struct error *error);
+int command_pin(int argc, char **argv, struct error *error);
 int command_verify(int argc, char **argv, struct error *error);
 int command_screen(int argc, char **argv, struct error *error);
 int command_claims(int argc, char **argv, struct error *error);

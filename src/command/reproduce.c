@@ -22,7 +22,8 @@ static const char *const embedded[] = {
 struct reproduce_options {
   struct common_options common;
   const char *checkpoints, *work;
-  bool update_golden;
+  bool update_golden, allow_unpinned, stream;
+  const char *base;
 };
 
 static int parse(int argc, char **argv, struct reproduce_options *o, const char **paths,
@@ -35,6 +36,11 @@ static int parse(int argc, char **argv, struct reproduce_options *o, const char 
        "keeps finished revisions for resuming; default attest-work"},
       {"update-golden", OPTION_FLAG, &o->update_golden, 0, 0, NULL,
        "write the golden files instead of comparing; refused when CI is set"},
+      {"allow-unpinned", OPTION_FLAG, &o->allow_unpinned, 0, 0, NULL,
+       "screen files without a pin, too; everything then says UNPINNED"},
+      {"stream", OPTION_FLAG, &o->stream, 0, 0, NULL,
+       "fetch one revision at a time into --work, screen it, delete it; uses the network"},
+      {"base", OPTION_STRING, &o->base, 0, 0, "URL", "the hub for --stream; default " FETCH_BASE},
       COMMON_OPTIONS(&o->common),
   };
   const struct option_list list = {
@@ -48,6 +54,10 @@ static int parse(int argc, char **argv, struct reproduce_options *o, const char 
     return error->code;
   if (o->checkpoints && *used != 1)
     return error_set(error, EXIT_INPUT, "reproduce: --checkpoints goes with exactly one manifest");
+  if (o->stream && o->checkpoints)
+    return error_set(error, EXIT_INPUT, "reproduce: --stream and --checkpoints exclude each other");
+  if (o->stream && *used == 0)
+    return error_set(error, EXIT_INPUT, "reproduce: --stream goes with a manifest");
   const char *ci = getenv("CI");
   if (o->update_golden && ci && *ci)
     return error_set(error, EXIT_INPUT,
@@ -66,15 +76,19 @@ static int run_all(struct reproduction *r, const char *const *paths, size_t coun
 
 static int deliver(const struct reproduction *r, const char *json, struct error *error)
 {
+  char unpinned[64] = "";
+  if (r->unpinned)
+    snprintf(unpinned, sizeof unpinned, "; UNPINNED: %zu files", r->unpinned);
   if (r->runtime->text)
-    printf("\n%s: %zu manifests, %zu failed checks; instruction set %s, %d threads\n",
+    printf("\n%s: %zu manifests, %zu failed checks%s; instruction set %s, %d threads\n",
            r->failures ? "FAILED" : "ALL CHECKS HELD", json_array_size(r->manifests), r->failures,
-           r->runtime->kernels->name, threads_count(r->runtime->threads));
+           unpinned, r->runtime->kernels->name, threads_count(r->runtime->threads));
   if (!json)
     return 0;
-  json_t *all = json_pack("{s:s, s:s, s:I, s:O, s:O}", "attest", ATTEST_VERSION, "isa",
-                          r->runtime->kernels->name, "failures", (json_int_t)r->failures,
-                          "manifests", r->manifests, "claims", r->claims);
+  json_t *all =
+      json_pack("{s:s, s:s, s:I, s:I, s:O, s:O}", "attest", ATTEST_VERSION, "isa",
+                r->runtime->kernels->name, "failures", (json_int_t)r->failures, "unpinned",
+                (json_int_t)r->unpinned, "manifests", r->manifests, "claims", r->claims);
   int status =
       all ? json_write(json, all, error) : error_set(error, EXIT_RUN, "%s: out of memory", json);
   json_decref(all);
@@ -96,10 +110,16 @@ int command_reproduce(int argc, char **argv, struct error *error)
                      embedded[0]);
   if (runtime_start(&o.common, &runtime, error))
     return error->code;
+  struct fetch_options stream = FETCH_DEFAULTS;
+  stream.quiet = o.common.quiet;
+  if (o.base)
+    stream.base = o.base;
   struct reproduction r = {.runtime = &runtime,
                            .checkpoints = o.checkpoints,
                            .work = o.work,
+                           .stream = o.stream ? &stream : NULL,
                            .update_golden = o.update_golden,
+                           .allow_unpinned = o.allow_unpinned,
                            .manifests = json_array(),
                            .claims = json_array()};
   interrupt_install();

@@ -3,10 +3,10 @@
 #include "base/interrupt.h"
 #include "base/progress.h"
 #include "checkpoint/digest.h"
-#include "checkpoint/manifest.h"
+#include "checkpoint/manifest_verify.h"
 #include "claims/claims.h"
 #include "command/bands.h"
-#include "command/screening.h"
+#include "command/obtain.h"
 #include "command/verdicts.h"
 #include "command/workdir.h"
 
@@ -21,8 +21,9 @@ struct pass {
   struct workdir work;
   struct trajectory *trajectories; /* one of a screened model, several of published tables */
   size_t count;
-  size_t unpinned; /* findings of the verification: what was read is not what was pinned */
-  json_t *json;    /* this manifest's object */
+  size_t contradicted; /* findings of the verification: what was read is not what was pinned */
+  size_t unpinned;     /* files that have no pin */
+  json_t *json;        /* this manifest's object */
 };
 
 static void say(const struct pass *pass, const char *format, ...)
@@ -50,12 +51,33 @@ static void fail_line(void *context, const char *line)
   fail(context, line);
 }
 
-static int verify(struct pass *pass, const struct manifest_revision *only, struct error *error)
+static void note_line(void *context, const char *line)
 {
-  size_t failures;
-  int status = manifest_verify(&pass->manifest, pass->all->checkpoints, only, fail_line, pass,
-                               &failures, error);
-  pass->unpinned += failures;
+  struct pass *pass = context;
+  say(pass, "  %s\n", line);
+  json_array_append_new(json_object_get(pass->json, "notes"), json_string(line));
+}
+
+static void add_findings(struct pass *pass, size_t findings, size_t unpinned)
+{
+  pass->contradicted += findings;
+  pass->unpinned += unpinned;
+  pass->all->unpinned += unpinned;
+}
+
+static int verify(struct pass *pass, struct error *error)
+{
+  struct manifest_result result;
+  const struct manifest_check check = {.manifest = &pass->manifest,
+                                       .checkpoints = pass->all->checkpoints,
+                                       .allow_unpinned = true,
+                                       .quiet = pass->all->runtime->quiet,
+                                       .finding = fail_line,
+                                       .note = note_line,
+                                       .context = pass};
+  int status = manifest_verify(&check, &result, error);
+  add_findings(pass, result.findings, result.unpinned);
+  manifest_result_free(&result);
   return status;
 }
 
@@ -86,26 +108,22 @@ static int load_tables(struct pass *pass, struct error *error)
 static int obtain(struct pass *pass, const struct manifest_revision *m, struct revision *revision,
                   bool *resumed, struct error *error)
 {
-  struct screening screening = {.protocol = pass->manifest.protocol};
-  if (workdir_load(&pass->work, m->name, revision, resumed, error))
-    return error->code;
-  if (*resumed)
-    return 0;
-  if (!pass->manifest.has_container && verify(pass, m, error))
-    return error->code;
-  char *partial = workdir_partial(&pass->work, m->name, error);
-  char *path =
-      partial ? manifest_revision_path(&pass->manifest, m, pass->all->checkpoints, error) : NULL;
-  screening.partial = pass->unpinned ? NULL : partial;
-  int status =
-      path ? screening_run(path, &screening, pass->all->runtime, revision, error) : error->code;
-  free(path);
-  free(partial);
-  /* What is not as pinned must not come back, unseen, as a resumed revision. */
-  if (!status && !pass->unpinned && workdir_store(&pass->work, m->name, revision, error)) {
-    trajectory_revision_free(revision);
-    status = error->code;
-  }
+  struct obtained obtained;
+  const struct manifest *manifest = &pass->manifest;
+  const struct obtaining obtaining = {.manifest = manifest,
+                                      .checkpoints = pass->all->checkpoints,
+                                      .runtime = pass->all->runtime,
+                                      .work = &pass->work,
+                                      .stream = pass->all->stream,
+                                      .verified = manifest->has_container,
+                                      .keep = !manifest->has_container ||
+                                              (!pass->contradicted && !pass->unpinned),
+                                      .finding = fail_line,
+                                      .note = note_line,
+                                      .context = pass};
+  int status = obtain_revision(&obtaining, m, revision, &obtained, error);
+  add_findings(pass, obtained.findings, obtained.unpinned);
+  *resumed = obtained.resumed;
   return status;
 }
 
@@ -211,8 +229,9 @@ static int compare_first(struct pass *pass, struct error *error)
 {
   struct trajectory_difference difference = {0};
   bool is_first;
-  if (pass->unpinned) {
-    say(pass, "  not kept as a first run: the checkpoints are not what the manifest pins\n");
+  if (pass->contradicted || pass->unpinned) {
+    say(pass, "  not kept as a first run: the checkpoints are %s\n",
+        pass->contradicted ? "not what the manifest pins" : "UNPINNED");
     return 0;
   }
   if (workdir_first(&pass->work, pass->trajectories, &is_first, &difference, error))
@@ -307,36 +326,82 @@ static int evaluate(struct pass *pass, struct error *error)
 
 static int check_update(const struct pass *pass, struct error *error)
 {
-  if (!pass->all->update_golden || !pass->unpinned)
+  if (!pass->all->update_golden || (!pass->contradicted && !pass->unpinned))
     return 0;
   return error_set(error, EXIT_INPUT,
-                   "%s: golden files not written: %zu checks of its files failed; see them with "
-                   "attest verify",
-                   pass->manifest.path, pass->unpinned);
+                   "%s: golden files not written: %zu checks of its files failed, %zu files are "
+                   "unpinned; see them with attest verify",
+                   pass->manifest.path, pass->contradicted, pass->unpinned);
+}
+
+/* Hours of work must not end in figures that count for nothing. */
+static bool refuse_unpinned(struct pass *pass)
+{
+  const struct manifest *m = &pass->manifest;
+  bool refused = false;
+  if (pass->all->allow_unpinned)
+    return false;
+  if (m->has_container && !pinned_file_complete(&m->container)) {
+    fail(pass, "the archive is UNPINNED; pin it with attest pin, or use --allow-unpinned");
+    add_findings(pass, 0, 1);
+    refused = true;
+  }
+  for (size_t i = 0; i < m->revision_count; i++) {
+    struct error line;
+    size_t unpinned = manifest_unpinned(&m->revisions[i]);
+    if (!unpinned)
+      continue;
+    error_set(&line, EXIT_CHECK,
+              "revision \"%s\" is UNPINNED: %zu of %zu files; pin them with attest pin, or use "
+              "--allow-unpinned",
+              m->revisions[i].name, unpinned, m->revisions[i].file_count);
+    fail(pass, line.text);
+    add_findings(pass, 0, unpinned);
+    refused = true;
+  }
+  return refused;
+}
+
+static void say_verified(struct pass *pass)
+{
+  if (pass->unpinned)
+    say(pass, "  UNPINNED: %zu files; nobody vouches for what was read\n", pass->unpinned);
+  else if (!pass->contradicted)
+    say(pass, "  all files have their pinned size, SHA-256 and XXH3-128\n");
 }
 
 static int run(struct pass *pass, struct error *error)
 {
   const struct manifest *m = &pass->manifest;
   pass->trajectories = calloc(m->revision_count, sizeof *pass->trajectories);
-  pass->json =
-      json_pack("{s:s, s:s, s:s, s:s, s:s, s:[], s:[]}", "manifest", m->path, "model", m->model,
-                "kind", m->kind, "source", m->source, "caveat", m->caveat, "revisions", "failures");
+  pass->json = json_pack("{s:s, s:s, s:s, s:s, s:s, s:[], s:[], s:[]}", "manifest", m->path,
+                         "model", m->model, "kind", m->kind, "source", m->source, "caveat",
+                         m->caveat, "revisions", "notes", "failures");
   if (!pass->trajectories || !pass->json)
     return error_set(error, EXIT_RUN, "%s: out of memory", m->path);
   say(pass, "\n== %s (%s): %s\n   %s\n", m->model, m->kind, m->source, m->caveat);
-  /* Checkpoints in a directory are verified one revision at a time, just before each screen. */
-  if (is_tables(m) || m->has_container) {
-    size_t before = pass->all->failures;
-    if (verify(pass, NULL, error))
-      return error->code;
-    if (pass->all->failures == before)
-      say(pass, "  all files have their pinned size, SHA-256 and XXH3-128\n");
-  }
-  if ((is_tables(m) ? load_tables(pass, error) : screen(pass, error)) ||
-      check_update(pass, error) || (!is_tables(m) && compare_trajectory(pass, error)))
+  if (refuse_unpinned(pass))
+    return 0;
+  /* Checkpoints in a directory are verified one revision at a time, beside each screen. */
+  if ((is_tables(m) || m->has_container) && verify(pass, error))
+    return error->code;
+  if ((is_tables(m) ? load_tables(pass, error) : screen(pass, error)) || check_update(pass, error))
+    return error->code;
+  say_verified(pass);
+  if (!is_tables(m) && compare_trajectory(pass, error))
     return error->code;
   return evaluate(pass, error);
+}
+
+static int check_options(const struct reproduction *all, const struct manifest *manifest,
+                         struct error *error)
+{
+  if (all->update_golden && !manifest->golden)
+    return error_set(error, EXIT_INPUT, "--update-golden: %s names no golden", manifest->path);
+  if (all->stream && (!manifest->repository || manifest->has_container || is_tables(manifest)))
+    return error_set(error, EXIT_INPUT, "--stream: %s names no repository to fetch from",
+                     manifest->path);
+  return 0;
 }
 
 int reproduction_run(struct reproduction *reproduction, const char *manifest_path,
@@ -345,12 +410,13 @@ int reproduction_run(struct reproduction *reproduction, const char *manifest_pat
   struct pass pass = {.all = reproduction};
   if (manifest_load(manifest_path, &pass.manifest, error))
     return error->code;
-  bool refused = reproduction->update_golden && !pass.manifest.golden;
-  int status =
-      refused ? error_set(error, EXIT_INPUT, "--update-golden: %s names no golden", manifest_path)
-              : run(&pass, error);
-  if (pass.json)
+  int status = check_options(reproduction, &pass.manifest, error);
+  if (!status)
+    status = run(&pass, error);
+  if (pass.json) {
+    json_object_set_new(pass.json, "unpinned", json_integer((json_int_t)pass.unpinned));
     json_array_append_new(reproduction->manifests, pass.json);
+  }
   for (size_t i = 0; pass.trajectories && i < pass.manifest.revision_count; i++)
     trajectory_free(&pass.trajectories[i]);
   free(pass.trajectories);

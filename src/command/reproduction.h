@@ -3,6 +3,7 @@
 #define ATTEST_COMMAND_REPRODUCTION_H
 
 #include "command/runtime.h"
+#include "fetch/fetch.h"
 
 #include <jansson.h>
 
@@ -10,9 +11,11 @@ struct reproduction {
   const struct runtime *runtime;
   const char *checkpoints; /* given on the command line; NULL = where the manifest says */
   const char *work;        /* for finished revisions */
-  bool update_golden;
+  const struct fetch_options *stream; /* fetch each revision, screen it, delete it; NULL = no */
+  bool update_golden, allow_unpinned;
   json_t *manifests, *claims; /* arrays that grow, manifest by manifest */
   size_t failures;            /* checks that failed so far */
+  size_t unpinned;            /* files without a pin so far */
 };
 
 /* Errors: EXIT_INPUT, EXIT_RUN. Failed checks are counted, not errors. */

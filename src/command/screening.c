@@ -74,6 +74,8 @@ static bool see_chunk(void *context, size_t done)
   if (done == (size_t)s->screening->protocol.n ||
       (!stop && progress_clock() - s->saved < SAVE_SECONDS))
     return true;
+  if (s->screening->may_save && !s->screening->may_save(s->screening->context, stop))
+    return !stop;
   s->saved = progress_clock();
   return !observations_save(s->observations, s->screening->partial, s->identity, (int64_t)done,
                             &s->saving) &&

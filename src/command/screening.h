@@ -10,7 +10,10 @@ struct screening {
   struct protocol protocol;
   bool beyond_context; /* allow sequences longer than the model's context */
   const char *partial; /* where finished chunks are kept until the end; NULL = nowhere */
-  const char *dump;    /* directory for the .npy arrays of the first 8 sequences; NULL = none */
+  bool (*may_save)(void *context, bool wait); /* asked before `partial` is written; `wait`: it is
+                                                 the last chance. NULL = always */
+  void *context;                              /* of may_save */
+  const char *dump; /* directory for the .npy arrays of the first 8 sequences; NULL = none */
 };
 
 /* Screens the checkpoint at `path` (checkpoint_open). `revision` gets shape and heads; its name is

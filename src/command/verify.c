@@ -1,85 +1,195 @@
 #include "base/json.h"
-#include "checkpoint/manifest.h"
+#include "base/text.h"
+#include "checkpoint/manifest_verify.h"
 #include "command/command.h"
 #include "command/runtime.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #define MOST_MANIFESTS 64
 
-struct finding {
-  bool text;
-  json_t *lines;
+struct verify_options {
+  struct common_options common;
+  const char *checkpoints, *pointers;
+  bool allow_unpinned;
 };
 
-static void report(void *context, const char *line)
+/* What is said of one manifest. */
+struct saying {
+  bool text;
+  json_t *findings, *notes, *moves;
+  struct text tensors; /* whose moves are being printed */
+};
+
+static void say_finding(void *context, const char *line)
 {
-  struct finding *finding = context;
-  if (finding->text)
-    printf("  %s\n", line);
-  json_array_append_new(finding->lines, json_string(line));
+  struct saying *saying = context;
+  if (saying->text)
+    printf("  FAILED: %s\n", line);
+  else
+    fprintf(stderr, "attest: %s\n", line);
+  json_array_append_new(saying->findings, json_string(line));
 }
 
-static int verify_one(const char *path, const char *checkpoints, bool text, json_t *all,
+static void say_note(void *context, const char *line)
+{
+  struct saying *saying = context;
+  if (saying->text)
+    printf("  %s\n", line);
+  json_array_append_new(saying->notes, json_string(line));
+}
+
+/* The tensors stand above their columns' first row, and again when they change. */
+static void print_moved(struct saying *saying, const char *before, const char *after,
+                        const struct move_list *moves)
+{
+  struct text names = {0}, row = {0};
+  for (size_t i = 0; i < moves->count; i++) {
+    if (moves->moves[i].not_comparable)
+      continue;
+    text_add(&names, "    %s\n", moves->moves[i].tensor);
+    text_add(&row, " %8.3g", moves->moves[i].norm);
+  }
+  if (names.data && (!saying->tensors.data || strcmp(names.data, saying->tensors.data) != 0)) {
+    printf("  relative change |W - W before| / |W before| of\n%s", names.data);
+    text_free(&saying->tensors);
+    saying->tensors = names;
+    names = (struct text){0};
+  }
+  printf("    %-24s -> %-24s%s\n", before, after, row.data ? row.data : " nothing to compare");
+  text_free(&names);
+  text_free(&row);
+}
+
+static void say_moved(void *context, const struct manifest_revision *before,
+                      const struct manifest_revision *after, const struct move_list *moves)
+{
+  struct saying *saying = context;
+  if (saying->text)
+    print_moved(saying, before->name, after->name, moves);
+  for (size_t i = 0; i < moves->count; i++) {
+    const struct move *move = &moves->moves[i];
+    json_array_append_new(
+        saying->moves,
+        json_pack("{s:s, s:s, s:s, s:o, s:b, s:b}", "from", before->name, "to", after->name,
+                  "tensor", move->tensor, "relative_change",
+                  isfinite(move->norm) && !move->not_comparable ? json_real(move->norm)
+                                                                : json_null(),
+                  "identical", move->identical, "compared", !move->not_comparable));
+  }
+}
+
+static void summarise(const struct manifest *manifest, const struct manifest_result *result,
+                      const struct verify_options *o)
+{
+  size_t files = 0;
+  for (size_t i = 0; i < manifest->revision_count; i++)
+    files += manifest->revisions[i].file_count;
+  printf("  %zu files of %zu revisions: %zu failures", files, manifest->revision_count,
+         result->findings);
+  if (result->unpinned)
+    printf("; UNPINNED: %zu files", result->unpinned);
+  if (o->pointers)
+    printf("; as in the repository: %zu, no counterpart there: %zu", result->pointers_equal,
+           result->pointers_missing);
+  printf("\n");
+}
+
+static json_t *result_json(const char *path, const struct manifest *manifest,
+                           const struct manifest_result *result, const struct saying *saying)
+{
+  size_t files = 0;
+  for (size_t i = 0; i < manifest->revision_count; i++)
+    files += manifest->revisions[i].file_count;
+  return json_pack(
+      "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:O, s:O, s:O}", "manifest", path, "model",
+      manifest->model, "kind", manifest->kind, "files", (json_int_t)files, "failures",
+      (json_int_t)result->findings, "unpinned", (json_int_t)result->unpinned, "pointers_equal",
+      (json_int_t)result->pointers_equal, "pointers_missing", (json_int_t)result->pointers_missing,
+      "findings", saying->findings, "notes", saying->notes, "moves", saying->moves);
+}
+
+static int verify_one(const char *path, const struct verify_options *o, bool text, json_t *all,
                       size_t *failures, struct error *error)
 {
   struct manifest manifest;
-  size_t failed, files = 0;
+  struct manifest_result result;
   if (manifest_load(path, &manifest, error))
     return error->code;
-  struct finding finding = {text, json_array()};
+  struct saying saying = {text, json_array(), json_array(), json_array(), {0}};
   if (text)
     printf("%s: %s\n", path, manifest.model);
-  int status = manifest_verify(&manifest, checkpoints, NULL, report, &finding, &failed, error);
-  for (size_t i = 0; i < manifest.revision_count; i++)
-    files += manifest.revisions[i].file_count;
+  const struct manifest_check check = {.manifest = &manifest,
+                                       .checkpoints = o->checkpoints,
+                                       .pointers = o->pointers,
+                                       .allow_unpinned = o->allow_unpinned,
+                                       .quiet = o->common.quiet,
+                                       .finding = say_finding,
+                                       .note = say_note,
+                                       .moved = say_moved,
+                                       .context = &saying};
+  int status = manifest_verify(&check, &result, error);
   if (!status) {
     if (text)
-      printf("  %zu files of %zu revisions: %zu failures\n", files, manifest.revision_count,
-             failed);
-    *failures += failed;
-    json_array_append_new(all, json_pack("{s:s, s:s, s:I, s:I, s:O}", "manifest", path, "model",
-                                         manifest.model, "files", (json_int_t)files, "failures",
-                                         (json_int_t)failed, "findings", finding.lines));
+      summarise(&manifest, &result, o);
+    *failures += result.findings;
+    json_array_append_new(all, result_json(path, &manifest, &result, &saying));
   }
-  json_decref(finding.lines);
+  manifest_result_free(&result);
+  json_decref(saying.findings);
+  json_decref(saying.notes);
+  json_decref(saying.moves);
+  text_free(&saying.tensors);
   manifest_free(&manifest);
   return status;
 }
 
-int command_verify(int argc, char **argv, struct error *error)
+static int parse(int argc, char **argv, struct verify_options *o, const char **paths, size_t *used,
+                 bool *help, struct error *error)
 {
-  struct common_options common = {0};
-  const char *checkpoints = NULL;
   const struct option_spec specs[] = {
-      {"checkpoints", OPTION_STRING, &checkpoints, 0, 0, "DIR",
+      {"checkpoints", OPTION_STRING, &o->checkpoints, 0, 0, "DIR",
        "the checkpoints, if not where the manifest says"},
-      COMMON_OPTIONS(&common),
+      {"pointers", OPTION_STRING, &o->pointers, 0, 0, "DIR",
+       "a git checkout with git-lfs pointers (GIT_LFS_SKIP_SMUDGE=1), laid out as the checkpoints: "
+       "size and SHA-256 of every file must be those of the repository"},
+      {"allow-unpinned", OPTION_FLAG, &o->allow_unpinned, 0, 0, NULL,
+       "files without a pin are said and do not fail"},
+      COMMON_OPTIONS(&o->common),
   };
   const struct option_list list = {
       "verify MANIFEST... [OPTIONS]",
-      "Checks the size and digests of every file that a manifest pins, and flags revisions with\n"
-      "the same payload.",
+      "Checks the size and digests of every file that a manifest pins and the names, types and\n"
+      "shapes of the tensors; flags unpinned files, git-lfs pointers in place of files,\n"
+      "revisions with the same payload, and weights that do not move between revisions.",
       specs, sizeof specs / sizeof *specs};
+  if (options_parse(argc, argv, &list, paths, MOST_MANIFESTS, used, help, error) || *help)
+    return error->code;
+  if (*used == 0 || ((o->checkpoints || o->pointers) && *used > 1))
+    return error_set(error, EXIT_INPUT,
+                     "verify: needs a manifest, and exactly one with --checkpoints or --pointers; "
+                     "see --help");
+  return common_options_check(&o->common, error);
+}
+
+int command_verify(int argc, char **argv, struct error *error)
+{
+  struct verify_options o = {0};
   const char *paths[MOST_MANIFESTS];
   size_t used, failures = 0;
-  bool help;
-  if (options_parse(argc, argv, &list, paths, MOST_MANIFESTS, &used, &help, error) || help)
-    return error->code;
-  if (used == 0 || (checkpoints && used > 1))
-    return error_set(error, EXIT_INPUT,
-                     "verify: needs a manifest, and exactly one with --checkpoints; see --help");
-  if (common_options_check(&common, error))
+  bool help = false;
+  if (parse(argc, argv, &o, paths, &used, &help, error) || help)
     return error->code;
   json_t *all = json_array();
-  bool text = !common.quiet && !(common.json && strcmp(common.json, "-") == 0);
+  bool text = !o.common.quiet && !(o.common.json && strcmp(o.common.json, "-") == 0);
   int status = 0;
   for (size_t i = 0; i < used && !status; i++)
-    status = verify_one(paths[i], checkpoints, text, all, &failures, error);
-  if (!status && common.json) {
+    status = verify_one(paths[i], &o, text, all, &failures, error);
+  if (!status && o.common.json) {
     json_t *object = json_pack("{s:O, s:I}", "manifests", all, "failures", (json_int_t)failures);
-    status = json_write(common.json, object, error);
+    status = json_write(o.common.json, object, error);
     json_decref(object);
   }
   json_decref(all);

@@ -1,0 +1,28 @@
+/* The inside of manifest_verify, shared by its files. */
+#ifndef ATTEST_CHECKPOINT_MANIFEST_VERIFIER_H
+#define ATTEST_CHECKPOINT_MANIFEST_VERIFIER_H
+
+#include "checkpoint/manifest_verify.h"
+#include "checkpoint/tensor_list.h"
+
+struct verifier {
+  const struct manifest_check *check;
+  struct manifest_result *result;
+  struct tensor_list tensors; /* the manifest's inventory; empty = none */
+};
+
+void verifier_finding(struct verifier *verifier, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void verifier_note(struct verifier *verifier, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Bad input is a finding; when memory or I/O fails, nothing can be said. */
+int verifier_finding_or_error(struct verifier *verifier, struct error *error);
+
+/* Each returns 0 also with findings. Errors: EXIT_RUN. */
+int verifier_container(struct verifier *verifier, struct error *error);
+int verifier_revision(struct verifier *verifier, size_t index, struct error *error);
+int verifier_duplicates(struct verifier *verifier, struct error *error);
+int verifier_moves(struct verifier *verifier, struct error *error);
+
+#endif

@@ -1,0 +1,46 @@
+/* Files against what a manifest says of them. */
+#ifndef ATTEST_CHECKPOINT_MANIFEST_VERIFY_H
+#define ATTEST_CHECKPOINT_MANIFEST_VERIFY_H
+
+#include "checkpoint/manifest.h"
+#include "checkpoint/moves.h"
+
+struct manifest_check {
+  const struct manifest *manifest;
+  const char *checkpoints; /* a directory or archive instead of the manifest's; NULL = none. A
+                              container is checked only without it */
+  const struct manifest_revision *only; /* one revision; NULL = all, and the container */
+  const char *pointers; /* a git checkout with git-lfs pointers in place of the large files, laid
+                           out as the checkpoints; NULL = none */
+  bool allow_unpinned;  /* unpinned files are noted and are no finding */
+  bool quiet;           /* no progress */
+
+  manifest_report *finding; /* gets each finding as one line */
+  manifest_report *note;    /* gets what should be said and is no finding; NULL = nobody */
+
+  /* Gets what moved from one revision to the next; NULL = weights are not compared. */
+  void (*moved)(void *context, const struct manifest_revision *before,
+                const struct manifest_revision *after, const struct move_list *moves);
+  void *context; /* of all three */
+};
+
+struct manifest_result {
+  size_t findings;
+  size_t unpinned; /* files without a complete pin, of all that were checked */
+  size_t pointers_equal, pointers_missing; /* files with and without a counterpart in `pointers` */
+  struct pinned_file container;            /* what was found; incomplete = not read; no path */
+  struct pinned_file **found;              /* [revision_count][file_count], likewise */
+  size_t revision_count;
+};
+
+/* Checks every pinned file: present, size, both digests, as far as they are pinned, and against
+ * `pointers`; that nothing unpinned would be read instead; the tensors against the manifest's
+ * inventory; that no two revisions hold the same payload (all files but *.json; by their pins, or
+ * as found); that weights move. A git-lfs pointer in place of a file is a finding. Owner of the
+ * result: the caller, manifest_result_free, also on failure. Returns 0 also with findings; errors
+ * (EXIT_INPUT: nothing is there at all; EXIT_RUN) mean that checking was impossible. */
+int manifest_verify(const struct manifest_check *check, struct manifest_result *result,
+                    struct error *error);
+void manifest_result_free(struct manifest_result *result);
+
+#endif

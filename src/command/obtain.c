@@ -1,0 +1,188 @@
+#include "command/obtain.h"
+
+#include "base/file.h"
+#include "base/text.h"
+#include "command/screening.h"
+#include "command/verification.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* One revision, step by step. */
+struct way {
+  const struct obtaining *o;
+  const struct manifest_revision *which;
+  char *stream;                      /* where it is fetched to; NULL = it is not */
+  struct text key;                   /* names what is kept of it */
+  struct verification *verification; /* beside the screen; NULL = none */
+};
+
+static const char *checkpoints(const struct way *way)
+{
+  return way->stream ? way->stream : way->o->checkpoints;
+}
+
+static struct manifest_check check_of(const struct way *way)
+{
+  return (struct manifest_check){.manifest = way->o->manifest,
+                                 .checkpoints = checkpoints(way),
+                                 .only = way->which,
+                                 .allow_unpinned = true,
+                                 .quiet = way->o->runtime->quiet,
+                                 .finding = way->o->finding,
+                                 .note = way->o->note,
+                                 .context = way->o->context};
+}
+
+static int fetch(struct way *way, struct error *error)
+{
+  return way->stream
+             ? fetch_revision(way->o->manifest, way->which, way->stream, way->o->stream, error)
+             : 0;
+}
+
+/* Nothing but their digests ties figures to files without pins. */
+static int identify_unpinned(struct way *way, struct obtained *obtained, struct error *error)
+{
+  const struct manifest_check check = check_of(way);
+  struct manifest_result result;
+  struct text digests = {0};
+  char hash[33] = "";
+  size_t index = (size_t)(way->which - way->o->manifest->revisions);
+  int status = manifest_verify(&check, &result, error);
+  obtained->findings = result.findings;
+  obtained->unpinned = result.unpinned;
+  for (size_t i = 0; !status && i < way->which->file_count; i++)
+    text_add(&digests, "%s\n", result.found[index][i].digest.sha256);
+  if (digests.data)
+    digest_xxh3(digests.data, digests.length, hash);
+  text_add(&way->key, "%s.%s", way->which->name, hash);
+  if (!status && (digests.failed || way->key.failed))
+    status = error_set(error, EXIT_RUN, "%s: out of memory", way->which->name);
+  text_free(&digests);
+  manifest_result_free(&result);
+  return status;
+}
+
+/* Everything that has to be known before it can be looked for among what is kept. */
+static int identify(struct way *way, struct obtained *obtained, struct error *error)
+{
+  if (manifest_unpinned(way->which) && !way->o->verified)
+    return fetch(way, error) ? error->code : identify_unpinned(way, obtained, error);
+  text_add(&way->key, "%s", way->which->name);
+  return way->key.failed ? error_set(error, EXIT_RUN, "%s: out of memory", way->which->name) : 0;
+}
+
+/* Chunks of files that may yet turn out wrong are not kept. */
+static bool may_keep(void *context, bool wait)
+{
+  struct way *way = context;
+  return !way->verification || verification_held(way->verification, wait);
+}
+
+static int begin_verification(struct way *way, struct error *error)
+{
+  const struct manifest_check check = check_of(way);
+  if (manifest_unpinned(way->which) || way->o->verified)
+    return 0;
+  return fetch(way, error) ? error->code : verification_start(&check, &way->verification, error);
+}
+
+static int end_verification(struct way *way, struct obtained *obtained, struct error *error)
+{
+  struct verification *verification = way->verification;
+  way->verification = NULL;
+  return verification
+             ? verification_finish(verification, way->o->finding, way->o->note, way->o->context,
+                                   &obtained->findings, &obtained->unpinned, error)
+             : 0;
+}
+
+static int screen(struct way *way, struct revision *revision, struct obtained *obtained,
+                  struct error *error)
+{
+  bool keep = way->o->keep && !obtained->findings;
+  char *partial = workdir_partial(way->o->work, way->key.data, error);
+  char *path = partial
+                   ? manifest_revision_path(way->o->manifest, way->which, checkpoints(way), error)
+                   : NULL;
+  const struct screening screening = {.protocol = way->o->manifest->protocol,
+                                      .partial = keep ? partial : NULL,
+                                      .may_save = may_keep,
+                                      .context = way};
+  int status =
+      path ? screening_run(path, &screening, way->o->runtime, revision, error) : error->code;
+  free(path);
+  free(partial);
+  return status;
+}
+
+/* Wrong files explain whatever else went wrong. */
+static int screen_and_verify(struct way *way, struct revision *revision, struct obtained *obtained,
+                             struct error *error)
+{
+  struct error verifying = {0};
+  if (begin_verification(way, error))
+    return error->code;
+  int status = screen(way, revision, obtained, error);
+  if (!end_verification(way, obtained, &verifying))
+    return status;
+  if (!status)
+    trajectory_revision_free(revision);
+  *error = verifying;
+  return verifying.code;
+}
+
+/* What is not as pinned must not come back, unseen, as a resumed revision. */
+static int keep(const struct way *way, struct revision *revision, const struct obtained *obtained,
+                struct error *error)
+{
+  if (!way->o->keep || obtained->findings)
+    return 0;
+  if (workdir_store(way->o->work, way->key.data, revision, error)) {
+    trajectory_revision_free(revision);
+    return error->code;
+  }
+  return 0;
+}
+
+static int clear(const struct way *way, struct error *error)
+{
+  if (!way->stream)
+    return 0;
+  char *directory = manifest_revision_path(way->o->manifest, way->which, way->stream, error);
+  int status = directory ? file_remove_directory(directory, error) : error->code;
+  free(directory);
+  return status;
+}
+
+static int go(struct way *way, struct revision *revision, struct obtained *obtained,
+              struct error *error)
+{
+  if (identify(way, obtained, error) ||
+      (!obtained->findings &&
+       workdir_load(way->o->work, way->key.data, revision, &obtained->resumed, error)))
+    return error->code;
+  if (!obtained->resumed &&
+      (screen_and_verify(way, revision, obtained, error) || keep(way, revision, obtained, error)))
+    return error->code;
+  if (clear(way, error))
+    trajectory_revision_free(revision);
+  return error->code;
+}
+
+int obtain_revision(const struct obtaining *obtaining, const struct manifest_revision *which,
+                    struct revision *revision, struct obtained *obtained, struct error *error)
+{
+  struct way way = {.o = obtaining, .which = which};
+  *obtained = (struct obtained){0};
+  if (obtaining->stream) {
+    way.stream = file_join(obtaining->work->root, "stream", error);
+    if (!way.stream)
+      return error->code;
+  }
+  int status = go(&way, revision, obtained, error);
+  free(way.stream);
+  text_free(&way.key);
+  return status;
+}

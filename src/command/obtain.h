@@ -1,0 +1,38 @@
+/* One revision of a manifest on its way to its figures: fetched if it is streamed, verified,
+ * screened; or resumed from an earlier run. */
+#ifndef ATTEST_COMMAND_OBTAIN_H
+#define ATTEST_COMMAND_OBTAIN_H
+
+#include "checkpoint/manifest_verify.h"
+#include "command/runtime.h"
+#include "command/workdir.h"
+#include "fetch/fetch.h"
+#include "trajectory/trajectory.h"
+
+struct obtaining {
+  const struct manifest *manifest;
+  const char *checkpoints; /* instead of where the manifest says; NULL = none */
+  const struct runtime *runtime;
+  const struct workdir *work;
+  const struct fetch_options *stream; /* fetch each revision, screen it, delete it; NULL = the
+                                         checkpoints are there */
+  bool verified;                      /* the files were verified before, all of them */
+  bool keep; /* a finished revision may be kept for resuming, if its files hold */
+
+  manifest_report *finding, *note; /* of the verification */
+  void *context;
+};
+
+struct obtained {
+  bool resumed;
+  size_t findings, unpinned; /* of the verification */
+};
+
+/* The files are hashed while the screen runs, and what was computed counts only when they hold;
+ * without complete pins they are hashed before, and their digests name what is kept. Owner of
+ * `revision`: the caller, trajectory_revision_free. Errors: EXIT_CHECK (streamed files that are not
+ * what is pinned), EXIT_INPUT, EXIT_RUN. */
+int obtain_revision(const struct obtaining *obtaining, const struct manifest_revision *which,
+                    struct revision *revision, struct obtained *obtained, struct error *error);
+
+#endif

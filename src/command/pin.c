@@ -1,0 +1,196 @@
+#include "base/file.h"
+#include "base/json.h"
+#include "checkpoint/manifest_verify.h"
+#include "command/command.h"
+#include "command/runtime.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define MAX_MANIFEST ((size_t)16 << 20)
+
+struct pin_options {
+  struct common_options common;
+  const char *checkpoints, *out, *revision;
+  bool replace;
+};
+
+/* A manifest on its way to its pins. */
+struct pinning {
+  const struct pin_options *options;
+  struct manifest manifest;
+  json_t *root; /* the same as read: everything but the pins stays as it is */
+  const struct manifest_revision *only;
+  json_t *findings;
+  bool text;
+};
+
+static int parse(int argc, char **argv, struct pin_options *o, const char **path, bool *help,
+                 struct error *error)
+{
+  const struct option_spec specs[] = {
+      {"checkpoints", OPTION_STRING, &o->checkpoints, 0, 0, "DIR",
+       "the checkpoints, if not where the manifest says"},
+      {"out", OPTION_STRING, &o->out, 0, 0, "FILE",
+       "write the pinned manifest there; default: in place"},
+      {"revision", OPTION_STRING, &o->revision, 0, 0, "NAME", "pin this revision alone"},
+      {"replace", OPTION_FLAG, &o->replace, 0, 0, NULL,
+       "replace pins that the files contradict; without it they are failures"},
+      COMMON_OPTIONS(&o->common),
+  };
+  const struct option_list list = {
+      "pin MANIFEST [OPTIONS]",
+      "Fills in size, SHA-256 and XXH3-128 of every file that a manifest names, from the files on\n"
+      "disk. Nothing is written unless every file is there, agrees with the pins that there are,\n"
+      "is no git-lfs pointer, has the tensors of the inventory, and no two revisions are the same.",
+      specs, sizeof specs / sizeof *specs};
+  size_t used;
+  if (options_parse(argc, argv, &list, path, 1, &used, help, error) || *help)
+    return error->code;
+  if (used != 1)
+    return error_set(error, EXIT_INPUT, "pin: MANIFEST is missing; see --help");
+  if (!o->out)
+    o->out = *path;
+  return common_options_check(&o->common, error) ? error->code : file_check_writable(o->out, error);
+}
+
+static int load(const char *path, struct pinning *p, struct error *error)
+{
+  struct blob blob;
+  if (file_read(path, MAX_MANIFEST, &blob, error))
+    return error->code;
+  int status = manifest_parse(path, blob.data, blob.size, &p->manifest, error);
+  if (!status)
+    status = json_parse_object(path, blob.data, blob.size, &p->root, error);
+  blob_free(&blob);
+  return status;
+}
+
+static int choose(struct pinning *p, struct error *error)
+{
+  const char *wanted = p->options->revision;
+  for (size_t i = 0; wanted && i < p->manifest.revision_count; i++)
+    if (strcmp(p->manifest.revisions[i].name, wanted) == 0)
+      p->only = &p->manifest.revisions[i];
+  if (wanted && !p->only)
+    return error_set(error, EXIT_INPUT, "%s: has no revision \"%s\"; the first is \"%s\"",
+                     p->manifest.path, wanted, p->manifest.revisions[0].name);
+  return 0;
+}
+
+static void forget(struct pinned_file *file)
+{
+  file->has_bytes = false;
+  file->digest = (struct digest){0};
+}
+
+/* With --replace, pins of what is looked at count for nothing. */
+static void forget_pins(struct pinning *p)
+{
+  forget(&p->manifest.container);
+  for (size_t i = 0; i < p->manifest.revision_count; i++)
+    for (size_t j = 0; j < p->manifest.revisions[i].file_count; j++)
+      if (!p->only || p->only == &p->manifest.revisions[i])
+        forget(&p->manifest.revisions[i].files[j]);
+}
+
+static void say_finding(void *context, const char *line)
+{
+  struct pinning *p = context;
+  if (p->text)
+    printf("  FAILED: %s\n", line);
+  else
+    fprintf(stderr, "attest: %s\n", line);
+  json_array_append_new(p->findings, json_string(line));
+}
+
+static void ignore_moves(void *context, const struct manifest_revision *before,
+                         const struct manifest_revision *after, const struct move_list *moves)
+{
+  (void)context, (void)before, (void)after, (void)moves;
+}
+
+static int fill(json_t *object, const struct pinned_file *found)
+{
+  if (!found->has_bytes)
+    return 0;
+  return json_object_set_new(object, "bytes", json_integer((json_int_t)found->bytes)) ||
+         json_object_set_new(object, "sha256", json_string(found->digest.sha256)) ||
+         json_object_set_new(object, "xxh3_128", json_string(found->digest.xxh3_128));
+}
+
+static int write_pins(const struct pinning *p, const struct manifest_result *result, size_t *pinned,
+                      struct error *error)
+{
+  int bad = fill(json_object_get(p->root, "container"), &result->container);
+  for (size_t i = 0; i < p->manifest.revision_count; i++) {
+    const json_t *revision = json_array_get(json_object_get(p->root, "revisions"), i);
+    for (size_t j = 0; j < p->manifest.revisions[i].file_count; j++) {
+      const struct pinned_file *found = &result->found[i][j];
+      bad |= fill(json_array_get(json_object_get(revision, "files"), j), found);
+      *pinned += found->has_bytes;
+    }
+  }
+  if (bad)
+    return error_set(error, EXIT_RUN, "%s: out of memory", p->manifest.path);
+  return json_write(p->options->out, p->root, error);
+}
+
+static int pin(struct pinning *p, size_t *findings, struct error *error)
+{
+  struct manifest_result result;
+  size_t pinned = 0;
+  if (p->options->replace)
+    forget_pins(p);
+  const struct manifest_check check = {.manifest = &p->manifest,
+                                       .checkpoints = p->options->checkpoints,
+                                       .only = p->only,
+                                       .allow_unpinned = true,
+                                       .quiet = p->options->common.quiet,
+                                       .finding = say_finding,
+                                       .moved = ignore_moves,
+                                       .context = p};
+  int status = manifest_verify(&check, &result, error);
+  *findings = result.findings;
+  if (!status && result.findings && p->text)
+    printf("  %zu failures: nothing is pinned\n", result.findings);
+  else if (!status && !result.findings)
+    status = write_pins(p, &result, &pinned, error);
+  if (!status && pinned && p->text)
+    printf("  %zu files pinned in %s\n", pinned, p->options->out);
+  manifest_result_free(&result);
+  if (status || !p->options->common.json)
+    return status;
+  json_t *object = json_pack("{s:s, s:s, s:I, s:I, s:O}", "manifest", p->manifest.path, "written",
+                             p->options->out, "pinned", (json_int_t)pinned, "failures",
+                             (json_int_t)*findings, "findings", p->findings);
+  status = json_write(p->options->common.json, object, error);
+  json_decref(object);
+  return status;
+}
+
+int command_pin(int argc, char **argv, struct error *error)
+{
+  struct pin_options o = {0};
+  struct pinning p = {.options = &o, .findings = json_array()};
+  const char *path;
+  size_t findings = 0;
+  bool help = false;
+  int status = parse(argc, argv, &o, &path, &help, error);
+  if (help) {
+    json_decref(p.findings);
+    return status;
+  }
+  p.text = !o.common.quiet && (!o.out || strcmp(o.out, "-") != 0) &&
+           !(o.common.json && strcmp(o.common.json, "-") == 0);
+  if (!status)
+    status = load(path, &p, error);
+  if (!status)
+    status = choose(&p, error);
+  if (!status)
+    status = pin(&p, &findings, error);
+  json_decref(p.findings);
+  json_decref(p.root);
+  manifest_free(&p.manifest);
+  return status ? status : findings ? EXIT_CHECK : EXIT_HELD;
+}

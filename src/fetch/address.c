@@ -1,0 +1,67 @@
+#include "fetch/http.h"
+
+#include "base/text.h"
+
+#include <curl/curl.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool has_part(CURLU *url, CURLUPart part)
+{
+  char *text = NULL;
+  bool has = curl_url_get(url, part, &text, 0) == CURLUE_OK;
+  curl_free(text);
+  return has;
+}
+
+int http_check_base(const char *base, struct error *error)
+{
+  CURLU *url = curl_url();
+  char *scheme = NULL;
+  bool good = url && curl_url_set(url, CURLUPART_URL, base, 0) == CURLUE_OK &&
+              curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+              (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0) &&
+              !has_part(url, CURLUPART_USER) && !has_part(url, CURLUPART_PASSWORD) &&
+              !has_part(url, CURLUPART_QUERY) && !has_part(url, CURLUPART_FRAGMENT);
+  curl_free(scheme);
+  curl_url_cleanup(url);
+  if (!good)
+    return error_set(
+        error, EXIT_INPUT,
+        "--base %.200s: must be http://HOST[:PORT][/PATH] or https://..., without user "
+        "(that belongs into ~/.netrc), query and fragment",
+        base);
+  return 0;
+}
+
+static void add_escaped(struct text *text, const char *part, size_t length)
+{
+  char *escaped = curl_easy_escape(NULL, part, (int)length);
+  if (escaped)
+    text_add(text, "/%s", escaped);
+  else
+    text->failed = true;
+  curl_free(escaped);
+}
+
+char *http_address(const char *base, const char *repository, const char *revision, const char *path,
+                   struct error *error)
+{
+  struct text text = {0};
+  size_t length = strlen(base), owner = strcspn(repository, "/");
+  while (length && base[length - 1] == '/')
+    length--;
+  text_add(&text, "%.*s", (int)length, base);
+  add_escaped(&text, repository, owner);
+  if (repository[owner])
+    add_escaped(&text, repository + owner + 1, strlen(repository + owner + 1));
+  text_add(&text, "/resolve");
+  add_escaped(&text, revision, strlen(revision));
+  add_escaped(&text, path, strlen(path));
+  if (text.failed) {
+    text_free(&text);
+    error_set(error, EXIT_RUN, "%s: out of memory", path);
+    return NULL;
+  }
+  return text.data;
+}

@@ -1,0 +1,11 @@
+/* The header lines of an answer. */
+#ifndef ATTEST_FETCH_HEADERS_H
+#define ATTEST_FETCH_HEADERS_H
+
+#include "fetch/http.h"
+
+/* Reads one line into the answer; `hub` tells whether it comes from the first host asked. A status
+ * line begins a new answer, of which nothing is known but its status. */
+void headers_read(struct http_answer *answer, bool hub, const char *line, size_t size);
+
+#endif
