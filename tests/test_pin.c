@@ -85,6 +85,9 @@ static void test_replace(void **state)
   refuse(EXIT_CHECK, path, "r1/model.safetensors: sha256 ", "--quiet");
   refuse(EXIT_CHECK, path, "nothing is pinned", "--revision r1");
   free(workshop_run(EXIT_HELD, "pin %s --replace", path));
+  /* Pins of other revisions still count: a copy of one is not pinned as another. */
+  workshop_shell("cp %s/c/r1/" WEIGHTS " %s/c/r0", place, place);
+  refuse(EXIT_CHECK, path, "have the same tensor files", "--replace --revision r0");
   json_t *pinned = workshop_json(path);
   assert_true(json_equal(pinned, wanted));
   json_decref(pinned);

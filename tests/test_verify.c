@@ -226,6 +226,7 @@ static void test_duplicates(void **state)
 {
   static const char words[] = "revisions \"r0\" and \"r1\" have the same tensor files";
   struct manifest m;
+  struct manifest_result result;
   (void)state;
   const char *place = make("duplicates", false, &m);
   struct manifest_check check = {.manifest = &m, .allow_unpinned = true};
@@ -243,6 +244,15 @@ static void test_duplicates(void **state)
   expect(check, words);
   check.only = &m.revisions[1]; /* nothing is known of r0 */
   expect(check, NULL);
+  manifest_free(&m);
+  /* Of two that are not there, nobody knows that they are the same. */
+  load(revisions_save(place, revisions_manifest(place, false)), &m);
+  workshop_shell("rm %s/c/r0/" WEIGHTS " %s/c/r1/" WEIGHTS, place, place);
+  verify((struct manifest_check){.manifest = &m, .allow_unpinned = true}, &result);
+  assert_int_equal(finding_count, 2);
+  workshop_contains(findings[0], "r0/model.safetensors: missing");
+  workshop_contains(findings[1], "r1/model.safetensors: missing");
+  manifest_result_free(&result);
   manifest_free(&m);
 }
 

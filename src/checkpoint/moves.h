@@ -40,6 +40,8 @@ struct move_list {
  * to double; norm = sqrt(moved) / sqrt(size), the same bits everywhere. Where nothing moved it is 0
  * (also from 0 to -0, which is not identical); else it is infinite where all was 0 before.
  *
+ * What was read of mapped files is dropped from memory (pages.h).
+ *
  * Owner: the caller, moves_free. Errors: EXIT_INPUT (an element that is not finite), EXIT_RUN. */
 int moves_compare(const struct checkpoint *before, const struct checkpoint *after,
                   struct move_list *moves, struct error *error);

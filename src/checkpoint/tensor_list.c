@@ -230,3 +230,21 @@ void tensor_list_free(struct tensor_list *list)
   free(list->rows);
   *list = (struct tensor_list){0};
 }
+
+static uint64_t row_bytes(const struct tensor_list_row *row)
+{
+  size_t narrowest = SIZE_MAX;
+  for (unsigned dtype = 0; dtype <= DTYPE_BOOL; dtype++)
+    if (row->dtypes & 1u << dtype && dtype_size(dtype) < narrowest)
+      narrowest = dtype_size(dtype);
+  return row->elements * narrowest; /* elements are below 2^60, types at most 8 bytes wide */
+}
+
+uint64_t tensor_list_bytes(const struct tensor_list *list)
+{
+  uint64_t bytes = 0;
+  for (size_t i = 0; i < list->count; i++)
+    if (__builtin_add_overflow(bytes, row_bytes(&list->rows[i]), &bytes))
+      return UINT64_MAX;
+  return bytes;
+}

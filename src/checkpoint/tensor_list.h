@@ -47,6 +47,10 @@ int tensor_list_parse(const char *path, const void *data, size_t size, struct te
                       struct error *error);
 void tensor_list_free(struct tensor_list *list); /* all zero is allowed */
 
+/* Bytes of all tensors, optional ones too, each in the narrowest type that it may have; UINT64_MAX
+ * when they are more. */
+uint64_t tensor_list_bytes(const struct tensor_list *list);
+
 /* Compares an open checkpoint with the list: tensors that are missing or not expected, and those of
  * another dtype or shape. Of each of these four kinds the first 5 by name are a line to `report`,
  * and the others one more line that counts them. *failures: the number of all deviations. */

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/options.h"
 #include "base/text.h"
+#include "checkpoint/tensor_list.h"
 #include "command/command.h"
 #include "fetch/http.h"
 
@@ -75,6 +76,24 @@ static void show_estimate(const struct fetch_command *command, const struct fetc
            text_bytes(room, sizeof room, (uint64_t)info.f_bavail * info.f_frsize));
   printf("\n");
   fflush(stdout);
+}
+
+/* What the tensors alone take, where a manifest lists them: sizes of files may not be known. */
+static int show_tensors(const struct manifest *manifest, size_t revisions, struct error *error)
+{
+  struct tensor_list list;
+  char each[32], all[32];
+  if (!manifest->tensors)
+    return 0;
+  if (tensor_list_load(manifest->tensors, &list, error))
+    return error->code;
+  uint64_t bytes = tensor_list_bytes(&list), total;
+  if (__builtin_mul_overflow(bytes, revisions, &total))
+    total = UINT64_MAX;
+  printf("tensors alone, by %s: %s a revision, %s in all\n", manifest->tensors,
+         text_bytes(each, sizeof each, bytes), text_bytes(all, sizeof all, total));
+  tensor_list_free(&list);
+  return 0;
 }
 
 static void show_files(const struct fetch_result *results, size_t count, bool dry_run)
@@ -164,7 +183,12 @@ static int carry_out(const struct fetch_command *command, const struct manifest 
       fetch_list(manifest, only, &results, &count, error))
     return error->code;
   interrupt_install();
-  int status;
+  int status =
+      command->text ? show_tensors(manifest, only ? 1 : manifest->revision_count, error) : 0;
+  if (status) {
+    free(results);
+    return status;
+  }
   if (command->dry_run) {
     status = fetch_sizes(manifest, &command->options, results, count, error);
   } else {
