@@ -4,7 +4,7 @@
 #include "support.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,7 +26,9 @@ struct call {
   volatile struct server_shared *shared;
   char target[256], name[128], range[64], if_range[128];
   bool head;
-  int count; /* requests for this name so far, on this server, this one included */
+  int file;     /* what is served, -1 = pseudo-random bytes */
+  size_t total; /* its size */
+  int count;    /* requests for this name so far, on this server, this one included */
 };
 
 uint8_t server_byte(int version, size_t at)
@@ -62,14 +65,23 @@ static void nap(long microseconds)
   nanosleep(&(struct timespec){microseconds / 1000000, microseconds % 1000000 * 1000}, NULL);
 }
 
+static void fill(const struct call *call, uint8_t *piece, size_t from, size_t size)
+{
+  if (call->file >= 0) {
+    assert_int_equal(pread(call->file, piece, size, (off_t)from), size);
+    return;
+  }
+  for (size_t i = 0; i < size; i++)
+    piece[i] = server_byte(call->shared->version, from + i);
+}
+
 /* Bytes [from, to) of the file, some of them wrong if `flip`. */
 static bool serve_bytes(struct call *call, size_t from, size_t to, bool flip)
 {
   uint8_t piece[PIECE];
   while (from < to) {
     size_t size = to - from < PIECE ? to - from : PIECE;
-    for (size_t i = 0; i < size; i++)
-      piece[i] = server_byte(call->shared->version, from + i);
+    fill(call, piece, from, size);
     if (flip)
       piece[0] ^= 1;
     if (!put(call->fd, piece, size))
@@ -107,7 +119,7 @@ static bool empty(int fd, const char *status, const char *fields)
  * `etag` "" = none. */
 static bool honest(struct call *call, const char *etag, bool flip, size_t cut)
 {
-  size_t from = 0, total = SERVER_SIZE;
+  size_t from = 0, total = call->total;
   bool range = sscanf(call->range, "bytes=%zu-", &from) == 1 &&
                (!*call->if_range || strcmp(call->if_range, etag) == 0);
   char field[160] = "";
@@ -142,6 +154,12 @@ static bool status_fault(struct call *call, bool *done)
   }
   if (named(call, "busy") && call->count < 2)
     return empty(call->fd, "429 Too Many Requests", "Retry-After: 1\r\n");
+  if (named(call, "busy-until") && call->count < 2) {
+    char fields[64];
+    time_t then = time(NULL) + 2;
+    strftime(fields, sizeof fields, "Retry-After: %a, %d %b %Y %H:%M:%S GMT\r\n", gmtime(&then));
+    return empty(call->fd, "503 Service Unavailable", fields);
+  }
   if (named(call, "recovers") && call->count < 3)
     return empty(call->fd, "503 Service Unavailable", "");
   if (named(call, "loop"))
@@ -207,10 +225,31 @@ static bool form_fault(struct call *call, bool *done)
         SERVER_SIZE - 1, SERVER_SIZE, SERVER_SIZE - 5);
     return serve(call, 5, SERVER_SIZE, false);
   }
+  if (named(call, "unsatisfiable") && *call->range)
+    return empty(fd, "416 Range Not Satisfiable", "Content-Range: bytes */300000\r\n");
+  if (named(call, "huge"))
+    return say(fd, "HTTP/1.1 200 OK\r\nContent-Length: %llu\r\n\r\nx", 1ULL << 60);
   if (named(call, "noise"))
     return say(fd, "\x01\x02 not HTTP at all\r\n\r\n") && false;
   *done = false;
   return true;
+}
+
+/* A file of the test's own folder: REVISION/PATH of ".../resolve/REVISION/PATH". */
+static bool answer_from_folder(struct call *call, const char *folder)
+{
+  char path[800], tag[64];
+  struct stat info;
+  const char *place = strstr(call->target, "/resolve/");
+  snprintf(path, sizeof path, "%s/%s", folder, place ? place + 9 : "");
+  call->file = open(path, O_RDONLY | O_CLOEXEC);
+  if (call->file < 0 || fstat(call->file, &info) != 0 || !S_ISREG(info.st_mode))
+    return empty(call->fd, "404 Not Found", "");
+  call->total = (size_t)info.st_size;
+  snprintf(tag, sizeof tag, "\"%zu-%zu\"", (size_t)info.st_ino, (size_t)info.st_mtim.tv_nsec);
+  bool on = honest(call, tag, false, 0);
+  close(call->file);
+  return on;
 }
 
 /* Whether the connection goes on. */
@@ -225,7 +264,7 @@ static bool answer(struct call *call)
   snprintf(tag, sizeof tag, "\"version-%d\"", call->shared->version);
   if (named(call, "cut"))
     return honest(call, tag, false, 100000);
-  if (named(call, "cut-once") || named(call, "wrong-range"))
+  if (named(call, "cut-once") || named(call, "wrong-range") || named(call, "unsatisfiable"))
     return honest(call, tag, false, call->count == 1 ? 100000 : 0);
   if (named(call, "no-tag"))
     return honest(call, "", false, call->count == 1 ? 100000 : 0);
@@ -283,17 +322,20 @@ static bool read_call(FILE *in, struct call *call)
   return true;
 }
 
-static void converse(int fd, volatile struct server_shared *shared)
+static void converse(int fd, const struct server *server)
 {
   FILE *in = fdopen(fd, "r");
   for (bool on = true; on;) {
-    struct call call = {.fd = fd, .shared = shared};
-    on = read_call(in, &call) && answer(&call);
+    struct call call = {.fd = fd, .shared = server->shared, .file = -1, .total = SERVER_SIZE};
+    on = read_call(in, &call);
+    if (on && server->look)
+      server->look(call.target);
+    on = on && (server->folder ? answer_from_folder(&call, server->folder) : answer(&call));
   }
   shutdown(fd, SHUT_RDWR);
 }
 
-static void listen_for_ever(int listener, volatile struct server_shared *shared)
+static void listen_for_ever(int listener, const struct server *server)
 {
   signal(SIGCHLD, SIG_IGN);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -301,11 +343,11 @@ static void listen_for_ever(int listener, volatile struct server_shared *shared)
     int fd = accept(listener, NULL, NULL);
     if (fd < 0)
       continue;
-    __atomic_add_fetch(&shared->connections, 1, __ATOMIC_SEQ_CST);
+    __atomic_add_fetch(&server->shared->connections, 1, __ATOMIC_SEQ_CST);
     if (fork() == 0) {
       prctl(PR_SET_PDEATHSIG, SIGKILL);
       close(listener);
-      converse(fd, shared);
+      converse(fd, server);
       _exit(0);
     }
     close(fd);
@@ -329,7 +371,7 @@ void server_start(struct server *server)
   server->child = fork();
   assert_true(server->child >= 0);
   if (server->child == 0) {
-    listen_for_ever(listener, server->shared);
+    listen_for_ever(listener, server);
     _exit(0);
   }
   close(listener);

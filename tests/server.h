@@ -23,6 +23,10 @@ struct server_shared {
 };
 
 struct server {
+  const char
+      *folder; /* set before the start: ".../resolve/REVISION/PATH" is FOLDER/REVISION/PATH */
+  void (*look)(const char *target); /* likewise: sees each request before it is answered, in a
+                                       process of the server; NULL = nobody */
   int port;
   pid_t child;
   volatile struct server_shared *shared;

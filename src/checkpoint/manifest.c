@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +51,24 @@ void manifest_free(struct manifest *manifest)
   free(manifest->golden);
   free(manifest->published.directory);
   *manifest = (struct manifest){0};
+}
+
+int manifest_find(const struct manifest *manifest, const char *name,
+                  const struct manifest_revision **found, struct error *error)
+{
+  struct text names = {0};
+  int status = 0;
+  *found = NULL;
+  for (size_t i = 0; name && i < manifest->revision_count; i++) {
+    if (strcmp(manifest->revisions[i].name, name) == 0)
+      *found = &manifest->revisions[i];
+    text_add(&names, "%s%s", i ? ", " : "", manifest->revisions[i].name);
+  }
+  if (name && !*found)
+    status = error_set(error, EXIT_INPUT, "%s: no revision %.200s; there are: %s", manifest->path,
+                       name, names.data ? names.data : "none");
+  text_free(&names);
+  return status;
 }
 
 size_t manifest_unpinned(const struct manifest_revision *revision)

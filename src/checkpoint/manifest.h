@@ -87,6 +87,10 @@ int manifest_parse(const char *path, const void *data, size_t size, struct manif
                    struct error *error);
 void manifest_free(struct manifest *manifest);
 
+/* The revision of this name; NULL for the name NULL. Errors: EXIT_INPUT (listing the names). */
+int manifest_find(const struct manifest *manifest, const char *name,
+                  const struct manifest_revision **found, struct error *error);
+
 /* How many files of a revision have no complete pin. */
 size_t manifest_unpinned(const struct manifest_revision *revision);
 

@@ -24,23 +24,6 @@ struct fetch_command {
 
 static const char *const states[] = {"left", "there", "fetched", "failed"};
 
-static int find_revision(const struct manifest *manifest, const char *name,
-                         const struct manifest_revision **found, struct error *error)
-{
-  struct text names = {0};
-  *found = NULL;
-  for (size_t i = 0; name && i < manifest->revision_count; i++) {
-    if (strcmp(manifest->revisions[i].name, name) == 0)
-      *found = &manifest->revisions[i];
-    text_add(&names, "%s%s", i ? ", " : "", manifest->revisions[i].name);
-  }
-  if (name && !*found)
-    error_set(error, EXIT_INPUT, "%s: no revision %.200s; there are: %s", manifest->path, name,
-              names.data ? names.data : "none");
-  text_free(&names);
-  return error->code;
-}
-
 static bool verified(const struct fetch_result *result)
 {
   return result->state == FETCH_THERE || result->state == FETCH_FETCHED;
@@ -179,7 +162,7 @@ static int carry_out(const struct fetch_command *command, const struct manifest 
   struct fetch_result *results;
   size_t count;
   if (http_check_base(command->options.base, error) ||
-      find_revision(manifest, command->revision, &only, error) ||
+      manifest_find(manifest, command->revision, &only, error) ||
       fetch_list(manifest, only, &results, &count, error))
     return error->code;
   interrupt_install();

@@ -51,6 +51,8 @@ static int parse(int argc, char **argv, struct pin_options *o, const char **path
     return error_set(error, EXIT_INPUT, "pin: MANIFEST is missing; see --help");
   if (!o->out)
     o->out = *path;
+  if (o->common.json && strcmp(o->common.json, "-") == 0 && strcmp(o->out, "-") == 0)
+    return error_set(error, EXIT_INPUT, "pin: --out and --json cannot both be standard output");
   return common_options_check(&o->common, error) ? error->code : file_check_writable(o->out, error);
 }
 
@@ -64,18 +66,6 @@ static int load(const char *path, struct pinning *p, struct error *error)
     status = json_parse_object(path, blob.data, blob.size, &p->root, error);
   blob_free(&blob);
   return status;
-}
-
-static int choose(struct pinning *p, struct error *error)
-{
-  const char *wanted = p->options->revision;
-  for (size_t i = 0; wanted && i < p->manifest.revision_count; i++)
-    if (strcmp(p->manifest.revisions[i].name, wanted) == 0)
-      p->only = &p->manifest.revisions[i];
-  if (wanted && !p->only)
-    return error_set(error, EXIT_INPUT, "%s: has no revision \"%s\"; the first is \"%s\"",
-                     p->manifest.path, wanted, p->manifest.revisions[0].name);
-  return 0;
 }
 
 static void forget(struct pinned_file *file)
@@ -161,9 +151,9 @@ static int pin(struct pinning *p, size_t *findings, struct error *error)
   manifest_result_free(&result);
   if (status || !p->options->common.json)
     return status;
-  json_t *object = json_pack("{s:s, s:s, s:I, s:I, s:O}", "manifest", p->manifest.path, "written",
-                             p->options->out, "pinned", (json_int_t)pinned, "failures",
-                             (json_int_t)*findings, "findings", p->findings);
+  json_t *object = json_pack("{s:s, s:s?, s:I, s:I, s:O}", "manifest", p->manifest.path, "written",
+                             *findings ? NULL : p->options->out, "pinned", (json_int_t)pinned,
+                             "failures", (json_int_t)*findings, "findings", p->findings);
   status = json_write(p->options->common.json, object, error);
   json_decref(object);
   return status;
@@ -186,7 +176,7 @@ int command_pin(int argc, char **argv, struct error *error)
   if (!status)
     status = load(path, &p, error);
   if (!status)
-    status = choose(&p, error);
+    status = manifest_find(&p.manifest, o.revision, &p.only, error);
   if (!status)
     status = pin(&p, &findings, error);
   json_decref(p.findings);
