@@ -266,7 +266,7 @@ static void test_no_golden_from_other_files(void **state)
   workshop_json_write(path, manifest);
   json_decref(manifest);
   free(workshop_refuse(EXIT_INPUT, "golden files not written",
-                       "reproduce %s --update-golden --quiet --work %s/work", path, place));
+                       "reproduce %s --update-golden --json - --work %s/work", path, place));
   workshop_shell("diff -r %s/golden golden", place);
 }
 

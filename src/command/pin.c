@@ -89,7 +89,7 @@ static void say_finding(void *context, const char *line)
   struct pinning *p = context;
   if (p->text)
     printf("  FAILED: %s\n", line);
-  else
+  if (p->options->common.quiet)
     fprintf(stderr, "attest: %s\n", line);
   json_array_append_new(p->findings, json_string(line));
 }

@@ -42,7 +42,10 @@ static void say(const struct pass *pass, const char *format, ...)
 static void fail(struct pass *pass, const char *line)
 {
   pass->all->failures++;
-  say(pass, "  FAILED: %s\n", line);
+  if (pass->all->runtime->text)
+    printf("  FAILED: %s\n", line);
+  if (pass->all->runtime->quiet)
+    fprintf(stderr, "attest: %s\n", line); /* --quiet is not silence */
   json_array_append_new(json_object_get(pass->json, "failures"), json_string(line));
 }
 

@@ -18,7 +18,7 @@ struct verify_options {
 
 /* What is said of one manifest. */
 struct saying {
-  bool text;
+  bool text, quiet;
   json_t *findings, *notes, *moves;
   struct text tensors; /* whose moves are being printed */
 };
@@ -28,7 +28,7 @@ static void say_finding(void *context, const char *line)
   struct saying *saying = context;
   if (saying->text)
     printf("  FAILED: %s\n", line);
-  else
+  if (saying->quiet)
     fprintf(stderr, "attest: %s\n", line);
   json_array_append_new(saying->findings, json_string(line));
 }
@@ -118,7 +118,7 @@ static int verify_one(const char *path, const struct verify_options *o, bool tex
   struct manifest_result result;
   if (manifest_load(path, &manifest, error))
     return error->code;
-  struct saying saying = {text, json_array(), json_array(), json_array(), {0}};
+  struct saying saying = {text, o->common.quiet, json_array(), json_array(), json_array(), {0}};
   if (text)
     printf("%s: %s\n", path, manifest.model);
   const struct manifest_check check = {.manifest = &manifest,
