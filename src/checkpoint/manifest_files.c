@@ -70,6 +70,7 @@ int verifier_container(struct verifier *verifier, struct error *error)
   struct blob blob;
   if (!pinned_file_complete(pin)) {
     verifier->result->unpinned++;
+    verifier->unpinned += !verifier->check->allow_unpinned;
     if (verifier->check->allow_unpinned)
       verifier_note(verifier, "%s: UNPINNED", pin->path);
     else
@@ -210,6 +211,7 @@ static void count_unpinned(struct verifier *verifier, const char *path,
 {
   size_t unpinned = manifest_unpinned(revision);
   verifier->result->unpinned += unpinned;
+  verifier->unpinned += unpinned && !verifier->check->allow_unpinned;
   if (unpinned && verifier->check->allow_unpinned)
     verifier_note(verifier, "%s: revision \"%s\": UNPINNED: %zu of %zu files", path, revision->name,
                   unpinned, revision->file_count);

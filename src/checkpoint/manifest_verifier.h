@@ -9,6 +9,7 @@ struct verifier {
   const struct manifest_check *check;
   struct manifest_result *result;
   struct tensor_list tensors; /* the manifest's inventory; empty = none */
+  size_t unpinned;            /* findings that say only that something is not pinned */
 };
 
 void verifier_finding(struct verifier *verifier, const char *format, ...)

@@ -69,7 +69,7 @@ static int check_all(struct verifier *verifier, struct error *error)
   int status = check_revisions(verifier, error);
   if (!status)
     status = verifier_duplicates(verifier, error);
-  if (!status && check->moved && !check->only && !verifier->result->findings)
+  if (!status && check->moved && !check->only && verifier->result->findings == verifier->unpinned)
     status = verifier_moves(verifier, error);
   tensor_list_free(&verifier->tensors);
   return status;
