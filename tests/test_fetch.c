@@ -1,48 +1,11 @@
 /* Fetching from a server that misbehaves in every way: what comes is right or is not there, and
  * each failure is one clear line. */
 #define _GNU_SOURCE
-#include "fetching.h"
+#include "misbehaving.h"
 
 #include "base/error.h"
 
-#include <unistd.h>
-
 #define ZEROS "00000000000000000000000000000000"
-
-static struct server server;
-static const char *to;
-
-/* Options of every run: no waits worth mentioning. */
-#define LINE "fetch %s --to %s --base http://127.0.0.1:%d --retry-wait 1 --stall-seconds 2 --quiet "
-
-static const char *one(const char *name, enum pins pins)
-{
-  const char *const names[] = {name, NULL};
-  return fetching_manifest(names, pins);
-}
-
-static void clear(void)
-{
-  workshop_shell("rm -rf %s", to);
-}
-
-static void succeed(const char *name, enum pins pins, const char *more)
-{
-  clear();
-  free(workshop_run(EXIT_HELD, LINE "%s", one(name, pins), to, server.port, more));
-  fetching_check(to, name, server.shared->version, true);
-}
-
-/* Fails with this line, and leaves nothing under the final name. */
-static void fail_with(int code, const char *words, const char *name, enum pins pins,
-                      const char *more)
-{
-  char path[600];
-  clear();
-  free(workshop_refuse(code, words, LINE "%s", one(name, pins), to, server.port, more));
-  snprintf(path, sizeof path, "%s/r/%s", to, name);
-  assert_false(file_exists(path));
-}
 
 static void test_whole_files_come_once(void **state)
 {
@@ -250,12 +213,7 @@ int main(void)
       cmocka_unit_test(test_usage),
       cmocka_unit_test(test_files_come_in_parallel),
   };
-  static const char *const proxies[] = {"http_proxy",  "https_proxy", "all_proxy", "HTTP_PROXY",
-                                        "HTTPS_PROXY", "ALL_PROXY",   "NO_PROXY",  "no_proxy"};
-  for (size_t i = 0; i < sizeof proxies / sizeof *proxies; i++)
-    unsetenv(proxies[i]);
-  to = workshop_path("to");
-  server_start(&server);
+  misbehaving_start();
   int failed = workshop_emulated() ? cmocka_run_group_tests(few, NULL, NULL)
                                    : cmocka_run_group_tests(tests, NULL, NULL);
   server_stop(&server);

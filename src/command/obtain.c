@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* One revision, step by step. */
 struct way {
@@ -34,11 +35,14 @@ static struct manifest_check check_of(const struct way *way)
                                  .context = way->o->context};
 }
 
+/* What is wrong in the stream's own folder is nobody's: it is fetched anew. */
 static int fetch(struct way *way, struct error *error)
 {
-  return way->stream
-             ? fetch_revision(way->o->manifest, way->which, way->stream, way->o->stream, error)
-             : 0;
+  if (!way->stream)
+    return 0;
+  struct fetch_options options = *way->o->stream;
+  options.replace = true;
+  return fetch_revision(way->o->manifest, way->which, way->stream, &options, error);
 }
 
 /* Nothing but their digests ties figures to files without pins. */
@@ -146,12 +150,18 @@ static int keep(const struct way *way, struct revision *revision, const struct o
   return 0;
 }
 
+/* The revision's directory goes, and those above it that are then empty, the stream's included. */
 static int clear(const struct way *way, struct error *error)
 {
   if (!way->stream)
     return 0;
   char *directory = manifest_revision_path(way->o->manifest, way->which, way->stream, error);
   int status = directory ? file_remove_directory(directory, error) : error->code;
+  for (size_t length = status ? 0 : strlen(directory); length-- > strlen(way->stream);)
+    if (directory[length] == '/') {
+      directory[length] = 0;
+      rmdir(directory);
+    }
   free(directory);
   return status;
 }

@@ -199,7 +199,8 @@ static void fetch(const struct download *download, struct fetch_result *result)
 {
   struct transfer transfer = {.download = download, .file = result->file, .error = &result->error};
   enum attempt end = GIVEN_UP;
-  if (part_open(download->final, &transfer.part, &result->error) == 0) {
+  bool ours = part_open(download->final, &transfer.part, &result->error) == 0;
+  if (ours) {
     transfer_move(&transfer, (int64_t)transfer.part.size);
     bool usable = transfer.part.size == 0 || resumable(&transfer) || complete(&transfer);
     bool longer = result->file->has_bytes && transfer.part.size > result->file->bytes;
@@ -209,7 +210,7 @@ static void fetch(const struct download *download, struct fetch_result *result)
   }
   if (end == DONE && part_publish(&transfer.part, &result->error))
     end = GIVEN_UP;
-  if (end == GIVEN_UP && transfer.part.size == 0 && transfer.part.path && transfer.part.fd >= 0) {
+  if (end == GIVEN_UP && ours && transfer.part.size == 0 && transfer.part.fd >= 0) {
     unlink(transfer.part.path); /* empty: nothing worth keeping */
     unlink(transfer.part.about);
   }

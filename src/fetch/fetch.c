@@ -33,6 +33,55 @@ struct fetching {
   pthread_mutex_t mutex; /* over next, dead, bytes, progress */
 };
 
+static int by_place(const void *a, const void *b)
+{
+  const struct fetch_result *x = a, *y = b;
+  int order = strcmp(x->revision->directory, y->revision->directory);
+  return order ? order : strcmp(x->file->path, y->file->path);
+}
+
+/* Two files of one place would replace each other for ever. Sorts the list. */
+static int check_places(const struct manifest *manifest, struct fetch_result *all, size_t count,
+                        struct error *error)
+{
+  qsort(all, count, sizeof *all, by_place);
+  for (size_t i = 1; i < count; i++)
+    if (by_place(&all[i - 1], &all[i]) == 0)
+      return error_set(error, EXIT_INPUT,
+                       "%s: revisions %s and %s have the same directory \"%s\" for file %s; give "
+                       "each its own",
+                       manifest->path, all[i - 1].revision->name, all[i].revision->name,
+                       all[i].revision->directory, all[i].file->path);
+  return 0;
+}
+
+static size_t list_files(const struct manifest *manifest, const struct manifest_revision *only,
+                         struct fetch_result *results)
+{
+  size_t count = 0;
+  for (size_t i = 0; i < manifest->revision_count; i++) {
+    const struct manifest_revision *revision = &manifest->revisions[i];
+    for (size_t j = 0; j < revision->file_count && (!only || only == revision); j++) {
+      const struct pinned_file *file = &revision->files[j];
+      results[count++] = (struct fetch_result){
+          .revision = revision, .file = file, .has_bytes = file->has_bytes, .bytes = file->bytes};
+    }
+  }
+  return count;
+}
+
+static int check_names(const struct manifest *manifest, const struct fetch_result *results,
+                       size_t count, struct error *error)
+{
+  for (size_t i = 0; i < count; i++)
+    if (part_is_reserved(results[i].file->path))
+      return error_set(error, EXIT_INPUT,
+                       "%s: revision %s: file %s: names ending in .part or .part.json are for "
+                       "files on their way",
+                       manifest->path, results[i].revision->name, results[i].file->path);
+  return 0;
+}
+
 int fetch_list(const struct manifest *manifest, const struct manifest_revision *only,
                struct fetch_result **results, size_t *count, struct error *error)
 {
@@ -46,22 +95,13 @@ int fetch_list(const struct manifest *manifest, const struct manifest_revision *
   *results = memory_zeroed(total, sizeof **results, manifest->path, error);
   if (!*results)
     return error->code;
-  *count = 0;
-  for (size_t i = 0; i < manifest->revision_count; i++) {
-    const struct manifest_revision *revision = &manifest->revisions[i];
-    for (size_t j = 0; j < revision->file_count && (!only || only == revision); j++) {
-      const struct pinned_file *file = &revision->files[j];
-      if (part_is_reserved(file->path)) {
-        free(*results);
-        return error_set(error, EXIT_INPUT,
-                         "%s: revision %s: file %s: names ending in .part or .part.json are for "
-                         "files on their way",
-                         manifest->path, revision->name, file->path);
-      }
-      (*results)[(*count)++] = (struct fetch_result){
-          .revision = revision, .file = file, .has_bytes = file->has_bytes, .bytes = file->bytes};
-    }
+  total = list_files(manifest, NULL, *results);
+  if (check_names(manifest, *results, total, error) ||
+      check_places(manifest, *results, total, error)) {
+    free(*results);
+    return error->code;
   }
+  *count = list_files(manifest, only, *results);
   return 0;
 }
 

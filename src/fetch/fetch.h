@@ -44,7 +44,8 @@ struct fetch_result {
 };
 
 /* A list of all files of one revision (or of all: NULL), all LEFT. Owner: the caller, free().
- * Errors: EXIT_INPUT (no repository, a name that parts of files use), EXIT_RUN. */
+ * Errors: EXIT_INPUT (no repository, a name that parts of files use, two files of one place; all
+ * revisions are looked at), EXIT_RUN. */
 int fetch_list(const struct manifest *manifest, const struct manifest_revision *only,
                struct fetch_result **results, size_t *count, struct error *error);
 
