@@ -265,8 +265,14 @@ static void test_no_golden_from_other_files(void **state)
   json_object_set_new(file, "bytes", json_integer(1));
   workshop_json_write(path, manifest);
   json_decref(manifest);
-  free(workshop_refuse(EXIT_INPUT, "golden files not written",
-                       "reproduce %s --update-golden --json - --work %s/work", path, place));
+  char line[1200], *out, *err;
+  snprintf(line, sizeof line, "reproduce %s --update-golden --quiet --work %s/work", path, place);
+  assert_int_equal(workshop_start(line, &out, &err), EXIT_INPUT);
+  assert_string_equal(out, "");
+  workshop_contains(err, "expected 1; fetch the file again\n"); /* the failed check */
+  workshop_contains(err, "golden files not written");
+  free(out);
+  free(err);
   workshop_shell("diff -r %s/golden golden", place);
 }
 
