@@ -43,8 +43,12 @@ static void TILE_NAME(size_t kc, const float *a, const float *b, const float *be
     __builtin_prefetch(fetch, 0, 2);
     fetch += 64;
 #pragma GCC unroll 8
-    for (int line = 0; line < TILE_STEP * TILE_MR / 16; line++)
+    for (int line = 0; line < TILE_STEP * TILE_MR / 16; line++) {
       __builtin_prefetch(a + TILE_FETCH_A + 16 * line, 0, 3);
+#ifdef TILE_FETCH_PANEL
+      __builtin_prefetch(a + TILE_FETCH_PANEL + 16 * line, 0, 2);
+#endif
+    }
 #pragma GCC unroll 16
     for (int step = 0; step < TILE_STEP; step++)
       TILE_UPDATE();

@@ -22,7 +22,7 @@ struct product {
 static const struct product products[] = {
     {"qkv", DTYPE_F16, 1024, 6144, 2048, true},
     {"attention out", DTYPE_F32, 1024, 2048, 2048, false},
-    {"up", DTYPE_F16, 1024, 8192, 2048, false},
+    {"up", DTYPE_F16, 1024, 8192, 2048, true},
     {"gate + up", DTYPE_F32, 1024, 16384, 2048, false},
     {"down", DTYPE_F32, 1024, 2048, 8192, true},
     {"qkv", DTYPE_F16, 2048, 6144, 2048, false},
