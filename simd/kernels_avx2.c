@@ -98,8 +98,7 @@ static inline float v16_fold_max(v16 x)
 #define TILE_VECTORS 3
 #define TILE_LANES 8
 #define TILE_STEP 16                     /* of k, a line fetched ahead each */
-#define TILE_FETCH_PANEL (256 * TILE_MR) /* the next panel of A: it may have to come from memory   \
-                                          */
+#define TILE_FETCH_PANEL (256 * TILE_MR) /* the next panel of A may be in memory */
 #define TILE_VECTOR __m256
 #define TILE_ZERO() _mm256_setzero_ps()
 #define TILE_LOAD(p) _mm256_loadu_ps(p)
