@@ -116,7 +116,9 @@ static bool check_products(struct check *check)
 {
   bool good = check_product(check, MOST_ROWS, MOST_COLUMNS, MOST_DEPTH, true) &&
               check_product(check, 1, 1, 1, false) && check_product(check, 1, 200, 257, true) &&
-              check_product(check, 48, 96, 512, false);
+              check_product(check, 48, 96, 512, false) &&
+              check_product(check, 19, 60, 2100, true) && /* two passes over k, and three */
+              check_product(check, 9, 29, 4200, false);
   for (int i = 0; good && i < 12; i++)
     good = check_product(check, 1 + next(check) % MOST_ROWS, 1 + next(check) % MOST_COLUMNS,
                          1 + next(check) % MOST_DEPTH, i % 2 == 0);

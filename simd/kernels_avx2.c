@@ -109,80 +109,61 @@ static inline float v16_fold_max(v16 x)
 #define TILE_NAME tile_avx2_4x24
 #include "tile_body.h"
 
-#include "transpose8_avx.h"
-
-/* Panels of 24 columns, whole lines past the caches. */
-#define PACK_NAME pack_far_avx_24
-#define PACK_STEPS 2
-#define PACK_GROUPS 3
-#define PACK_PUT(p, x) _mm256_stream_ps(p, x)
-#include "pack_body.h"
-
-static inline __attribute__((always_inline)) void put8(float *p, __m256 x, bool far)
-{
-  if (far)
-    _mm256_stream_ps(p, x);
-  else
-    _mm256_storeu_ps(p, x);
-}
+#include "pack_avx.h"
 
 /* Panels of four rows: eight elements of each become eight rows of four, two to a register. */
-static inline __attribute__((always_inline)) bool pack4(const enum gemm_type *types,
-                                                        const void *const *rows, int count,
-                                                        size_t k0, size_t kc, float *out, bool far)
+INLINE bool pack4(enum gemm_type type, const void *const *rows, size_t k0, size_t kc, float *out,
+                  bool far)
 {
-  __m256 check = _mm256_setzero_ps();
-  size_t k = 0;
-  for (; k + 8 <= kc; k += 8, out += 32) {
+  __m256 check[4] = {_mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps(),
+                     _mm256_setzero_ps()};
+  for (size_t k = k0; k < k0 + kc; k += 8, out += 32) {
     __m256 x[4];
-    for (int j = 0; j < 4; j++) {
-      x[j] = _mm256_setzero_ps();
-      if (j < count)
-        x[j] = load8_avx(types[j], (const char *)rows[j] + (k0 + k) * gemm_type_size(types[j]));
-      check = _mm256_fmadd_ps(x[j], _mm256_setzero_ps(), check);
-    }
-    __m256 low01 = _mm256_unpacklo_ps(x[0], x[1]), high01 = _mm256_unpackhi_ps(x[0], x[1]);
-    __m256 low23 = _mm256_unpacklo_ps(x[2], x[3]), high23 = _mm256_unpackhi_ps(x[2], x[3]);
-    __m256 k04 = _mm256_shuffle_ps(low01, low23, 0x44), k15 = _mm256_shuffle_ps(low01, low23, 0xEE);
-    __m256 k26 = _mm256_shuffle_ps(high01, high23, 0x44);
-    __m256 k37 = _mm256_shuffle_ps(high01, high23, 0xEE);
-    put8(out, _mm256_permute2f128_ps(k04, k15, 0x20), far);
-    put8(out + 8, _mm256_permute2f128_ps(k26, k37, 0x20), far);
-    put8(out + 16, _mm256_permute2f128_ps(k04, k15, 0x31), far);
-    put8(out + 24, _mm256_permute2f128_ps(k26, k37, 0x31), far);
+    for (int j = 0; j < 4; j++)
+      x[j] = load8_avx(type, (const char *)rows[j] + k * gemm_type_size(type));
+    check4_avx(x, check);
+    transpose4_avx(x); /* elements 0 and 4, 1 and 5, 2 and 6, 3 and 7 */
+    put8_avx(out, _mm256_permute2f128_ps(x[0], x[1], 0x20), far);
+    put8_avx(out + 8, _mm256_permute2f128_ps(x[2], x[3], 0x20), far);
+    put8_avx(out + 16, _mm256_permute2f128_ps(x[0], x[1], 0x31), far);
+    put8_avx(out + 24, _mm256_permute2f128_ps(x[2], x[3], 0x31), far);
   }
-  __m256 zero = _mm256_cmp_ps(check, _mm256_setzero_ps(), _CMP_EQ_OQ);
-  bool finite = _mm256_movemask_ps(zero) == 0xFF;
-  return (k == kc || pack_avx_8(types, rows, count, k0 + k, kc - k, 4, out)) && finite;
+  return checked_avx(check);
+}
+
+/* Rows of operand A are fp32. */
+INLINE bool pack_rows4(const enum gemm_type *types, const void *const *rows, int count, size_t k0,
+                       size_t kc, float *out, bool far)
+{
+  bool whole = count == 4 && kc % 8 == 0;
+  for (int j = 0; j < count; j++)
+    whole &= types[j] == GEMM_F32;
+  return whole ? pack4(GEMM_F32, rows, k0, kc, out, far)
+               : pack_any_avx(types, rows, count, k0, kc, 4, out);
 }
 
 static bool pack_avx2(const enum gemm_type *types, const void *const *rows, int count, size_t k0,
                       size_t kc, int width, float *out)
 {
-  return width == TILE_MR ? pack4(types, rows, count, k0, kc, out, false)
-                          : pack_avx_8(types, rows, count, k0, kc, width, out);
+  return width == TILE_MR ? pack_rows4(types, rows, count, k0, kc, out, false)
+                          : pack_avx(types, rows, count, k0, kc, TILE_NR, out, false);
 }
 
 static bool pack_far_avx2(const enum gemm_type *types, const void *const *rows, int count,
                           size_t k0, size_t kc, int width, float *out)
 {
-  return width == TILE_MR ? pack4(types, rows, count, k0, kc, out, true)
-                          : pack_far_avx_24(types, rows, count, k0, kc, width, out);
-}
-
-static void settle(void)
-{
-  _mm_sfence();
+  return width == TILE_MR ? pack_rows4(types, rows, count, k0, kc, out, true)
+                          : pack_avx(types, rows, count, k0, kc, TILE_NR, out, true);
 }
 
 const struct kernels kernels_avx2 = {
     .name = "avx2",
     .isa = ISA_AVX2,
     .mr = TILE_MR,
-    .nr = TILE_VECTORS * TILE_LANES,
+    .nr = TILE_NR,
     .tile = tile_avx2_4x24,
     .pack = pack_avx2,
     .pack_far = pack_far_avx2,
-    .pack_settle = settle,
+    .pack_settle = settle_avx,
     ROWS_TABLE(_avx2),
 };

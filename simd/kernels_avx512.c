@@ -99,109 +99,30 @@ static inline float v16_fold_max(v16 x)
 #define TILE_NAME tile_avx512_8x48
 #include "tile_body.h"
 
-#include "transpose8_avx.h"
-
-/* Whole lines past the caches. */
-#define PACK_NAME pack_far_avx_8
-#define PACK_STEPS 1
-#define PACK_GROUPS 1
-#define PACK_PUT(p, x) _mm256_stream_ps(p, x)
-#include "pack_body.h"
-
-static inline __m512 load16(enum gemm_type type, const char *p)
-{
-  if (type == GEMM_F32)
-    return _mm512_loadu_ps(p);
-  __m256i half = _mm256_loadu_si256((const __m256i *)(const void *)p);
-  if (type == GEMM_F16)
-    return _mm512_cvtph_ps(half);
-  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
-}
-
-/* 16 x 16 in four rounds: pairs, quads, then 128-bit lanes twice. */
-static inline void transpose16(__m512 x[16])
-{
-  __m512 t[16], u[16];
-#pragma GCC unroll 8
-  for (int i = 0; i < 16; i += 2) {
-    t[i] = _mm512_unpacklo_ps(x[i], x[i + 1]);
-    t[i + 1] = _mm512_unpackhi_ps(x[i], x[i + 1]);
-  }
-#pragma GCC unroll 4
-  for (int i = 0; i < 16; i += 4) {
-    u[i] = _mm512_shuffle_ps(t[i], t[i + 2], 0x44);
-    u[i + 1] = _mm512_shuffle_ps(t[i], t[i + 2], 0xEE);
-    u[i + 2] = _mm512_shuffle_ps(t[i + 1], t[i + 3], 0x44);
-    u[i + 3] = _mm512_shuffle_ps(t[i + 1], t[i + 3], 0xEE);
-  }
-#pragma GCC unroll 4
-  for (int i = 0; i < 4; i++) {
-    __m512 a = _mm512_shuffle_f32x4(u[i], u[i + 4], 0x88);
-    __m512 b = _mm512_shuffle_f32x4(u[i + 8], u[i + 12], 0x88);
-    __m512 c = _mm512_shuffle_f32x4(u[i], u[i + 4], 0xDD);
-    __m512 d = _mm512_shuffle_f32x4(u[i + 8], u[i + 12], 0xDD);
-    x[i] = _mm512_shuffle_f32x4(a, b, 0x88);
-    x[i + 8] = _mm512_shuffle_f32x4(a, b, 0xDD);
-    x[i + 4] = _mm512_shuffle_f32x4(c, d, 0x88);
-    x[i + 12] = _mm512_shuffle_f32x4(c, d, 0xDD);
-  }
-}
-
-#undef PACK_W
-#undef PACK_VECTOR
-#undef PACK_ZERO
-#undef PACK_LOAD
-#undef PACK_STORE
-#undef PACK_FMA
-#undef PACK_TRANSPOSE
-#define PACK_W 16
-#define PACK_VECTOR __m512
-#define PACK_ZERO() _mm512_setzero_ps()
-#define PACK_LOAD(type, p) load16(type, p)
-#define PACK_STORE(p, x) _mm512_storeu_ps(p, x)
-#define PACK_FMA(a, b, c) _mm512_fmadd_ps(a, b, c)
-#define PACK_TRANSPOSE(x) transpose16(x)
-
-#define PACK_NAME pack_avx512_16
-#define PACK_STEPS 1
-#define PACK_GROUPS 1
-#define PACK_PUT(p, x) PACK_STORE(p, x)
-#include "pack_body.h"
-
-/* Whole lines past the caches. */
-#define PACK_NAME pack_far_avx512_16
-#define PACK_STEPS 1
-#define PACK_GROUPS 1
-#define PACK_PUT(p, x) _mm512_stream_ps(p, x)
-#include "pack_body.h"
+#include "pack_avx.h"
 
 static bool pack_avx512(const enum gemm_type *types, const void *const *rows, int count, size_t k0,
                         size_t kc, int width, float *out)
 {
-  return width % 16 ? pack_avx_8(types, rows, count, k0, kc, width, out)
-                    : pack_avx512_16(types, rows, count, k0, kc, width, out);
+  return width == TILE_MR ? pack_avx(types, rows, count, k0, kc, TILE_MR, out, false)
+                          : pack_avx(types, rows, count, k0, kc, TILE_NR, out, false);
 }
 
 static bool pack_far_avx512(const enum gemm_type *types, const void *const *rows, int count,
                             size_t k0, size_t kc, int width, float *out)
 {
-  return width % 16 ? pack_far_avx_8(types, rows, count, k0, kc, width, out)
-                    : pack_far_avx512_16(types, rows, count, k0, kc, width, out);
-}
-
-static void settle(void)
-{
-  _mm_sfence();
+  return width == TILE_MR ? pack_avx(types, rows, count, k0, kc, TILE_MR, out, true)
+                          : pack_avx(types, rows, count, k0, kc, TILE_NR, out, true);
 }
 
 const struct kernels kernels_avx512 = {
     .name = "avx512",
     .isa = ISA_AVX512,
     .mr = TILE_MR,
-    .nr = TILE_VECTORS * TILE_LANES,
+    .nr = TILE_NR,
     .tile = tile_avx512_8x48,
     .pack = pack_avx512,
     .pack_far = pack_far_avx512,
-    .pack_settle = settle,
+    .pack_settle = settle_avx,
     ROWS_TABLE(_avx512),
 };

@@ -141,18 +141,14 @@ static inline void transpose4(float32x4_t x[4])
 #define PACK_STORE(p, x) vst1q_f32(p, x)
 #define PACK_FMA(a, b, c) vfmaq_f32(c, a, b)
 #define PACK_TRANSPOSE(x) transpose4(x)
-
 #define PACK_NAME pack_neon_4
-#define PACK_STEPS 1
-#define PACK_GROUPS 1
-#define PACK_PUT(p, x) PACK_STORE(p, x)
 #include "pack_body.h"
 
 const struct kernels kernels_neon = {
     .name = "neon",
     .isa = ISA_NEON,
     .mr = TILE_MR,
-    .nr = TILE_VECTORS * TILE_LANES,
+    .nr = TILE_NR,
     .tile = tile_neon_8x12,
     .pack = pack_neon_4,
     .pack_far = pack_neon_4,

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#define TILE_NR (TILE_VECTORS * TILE_LANES)
 #define TILE_FETCH_A 256 /* floats of A fetched ahead: they come from the second-level cache */
 
 /* One step of k: a row of B times a column of A. */
@@ -21,7 +22,7 @@
           TILE_FMA(row, column[v], sum[i][v]);                                                     \
     }                                                                                              \
     a += TILE_MR;                                                                                  \
-    b += TILE_VECTORS * TILE_LANES;                                                                \
+    b += TILE_NR;                                                                                  \
   } while (0)
 
 /* gcc keeps the accumulators in registers only if every loop over them is unrolled. */

@@ -127,6 +127,25 @@ static void test_bench(void **state)
   json_decref(all);
 }
 
+/* One part alone: the peak and its rows, and no rows of another part. */
+static void test_only(void **state)
+{
+  const char *path = support_path("only.json");
+  const char *const argv[] = {program(), "bench",  "--only", "digest",  "--quick", "--threads",
+                              "1",       "--json", path,     "--quiet", NULL};
+  (void)state;
+  if (emulated())
+    skip();
+  assert_int_equal(support_run(argv, NULL, NULL), 0);
+  json_t *all = read_json(path);
+  assert_true(json_array_size(json_object_get(all, "peak")) >= 1);
+  check_digests(all);
+  assert_int_equal(json_array_size(json_object_get(all, "gemm")), 0);
+  assert_int_equal(json_array_size(json_object_get(all, "screen")), 0);
+  assert_true(json_is_null(json_object_get(all, "predicted_hours")));
+  json_decref(all);
+}
+
 static void check_csv(const char *text)
 {
   static const char header[] = "shape,layers,seq_len,sequences,seconds,gflop\n";
@@ -182,6 +201,10 @@ static void test_refusals(void **state)
          (const char *const[]){a, "bench", "--plot", support_path("x.svg"), NULL});
   refuse(EXIT_INPUT, "--shrink 17: must be",
          (const char *const[]){a, "bench", "--shrink", "17", NULL});
+  refuse(EXIT_INPUT, "--only speed: must be screen, gemm, ",
+         (const char *const[]){a, "bench", "--only", "speed", NULL});
+  refuse(EXIT_INPUT, "leave --only out",
+         (const char *const[]){a, "bench", "--only", "gemm", "--sweep", "x", NULL});
   refuse(EXIT_INPUT, "cannot both be standard output",
          (const char *const[]){a, "bench", "--sweep", "-", "--json", "-", NULL});
   refuse(EXIT_INPUT, "one argument too many", (const char *const[]){a, "bench", "x", NULL});
@@ -199,6 +222,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_bench),
+      cmocka_unit_test(test_only),
       cmocka_unit_test(test_sweep),
       cmocka_unit_test(test_refusals),
   };

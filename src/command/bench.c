@@ -10,10 +10,31 @@
 
 #define QUICK_SECONDS 45.0
 
+/* In the order in which they are measured, after the peak. */
+static const struct {
+  const char *name;
+  int (*run)(struct bench *b, struct error *error);
+} parts[] = {
+    {"screen", bench_screen}, {"gemm", bench_gemm},     {"attention", bench_attention},
+    {"rows", bench_rows},     {"digest", bench_digest},
+};
+#define PARTS (sizeof parts / sizeof *parts)
+
+static int check_only(const char *name, struct error *error)
+{
+  for (size_t i = 0; i < PARTS; i++)
+    if (strcmp(name, parts[i].name) == 0)
+      return 0;
+  return error_set(error, EXIT_INPUT, "--only %s: must be screen, gemm, attention, rows or digest",
+                   name);
+}
+
 static int parse(int argc, char **argv, struct bench *b, bool *help, struct error *error)
 {
   const struct option_spec specs[] = {
       {"quick", OPTION_FLAG, &b->quick, 0, 0, NULL, "less of everything: within 45 seconds"},
+      {"only", OPTION_STRING, &b->only, 0, 0, "PART",
+       "after the peak: screen, gemm, attention, rows or digest alone"},
       {"sweep", OPTION_STRING, &b->sweep, 0, 0, "FILE.csv",
        "instead: time over layers, tokens and sequences of small models"},
       {"plot", OPTION_STRING, &b->plot, 0, 0, "FILE.svg", "draw the sweep"},
@@ -33,6 +54,10 @@ static int parse(int argc, char **argv, struct bench *b, bool *help, struct erro
   size_t used;
   if (options_parse(argc, argv, &list, NULL, 0, &used, help, error) || *help)
     return error->code;
+  if (b->only && check_only(b->only, error))
+    return error->code;
+  if (b->only && b->sweep)
+    return error_set(error, EXIT_INPUT, "bench: --sweep replaces all parts: leave --only out");
   if (b->plot && !b->sweep)
     return error_set(error, EXIT_INPUT, "bench: --plot draws a sweep: give --sweep FILE.csv, too");
   if ((b->sweep && file_check_writable(b->sweep, error)) ||
@@ -86,9 +111,9 @@ static int measure(struct bench *b, struct error *error)
     return error->code;
   if (b->sweep)
     return bench_sweep(b, error);
-  if (bench_screen(b, error) || bench_gemm(b, error) || bench_attention(b, error) ||
-      bench_rows(b, error) || bench_digest(b, error))
-    return error->code;
+  for (size_t i = 0; i < PARTS; i++)
+    if ((!b->only || strcmp(b->only, parts[i].name) == 0) && parts[i].run(b, error))
+      return error->code;
   return 0;
 }
 

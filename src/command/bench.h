@@ -15,6 +15,7 @@
 struct bench {
   struct common_options common;
   bool quick;           /* everything, but less of it: within 45 s */
+  const char *only;     /* the one part to measure; NULL = all */
   const char *sweep;    /* CSV file of the sweep, instead of everything else; NULL = none */
   const char *plot;     /* SVG file of the sweep; NULL = none */
   const char *openblas; /* library file; NULL = the installed one, if any */
