@@ -49,6 +49,22 @@ static inline void add(struct archive *archive, const char *name, unsigned type,
   archive_entry_free(entry);
 }
 
+/* A zstd stream of any bytes: archive_write_data gives them. */
+static inline struct archive *start_stream(const char *path)
+{
+  struct archive *archive = archive_write_new();
+  struct archive_entry *entry = archive_entry_new();
+  assert_true(archive && entry);
+  assert_int_equal(archive_write_set_format_raw(archive), ARCHIVE_OK);
+  assert_int_equal(archive_write_add_filter_zstd(archive), ARCHIVE_OK);
+  assert_int_equal(archive_write_open_filename(archive, path), ARCHIVE_OK);
+  archive_entry_set_pathname(entry, "data");
+  archive_entry_set_filetype(entry, AE_IFREG);
+  assert_int_equal(archive_write_header(archive, entry), ARCHIVE_OK);
+  archive_entry_free(entry);
+  return archive;
+}
+
 static inline void finish(struct archive *archive)
 {
   assert_int_equal(archive_write_close(archive), ARCHIVE_OK);

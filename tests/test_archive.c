@@ -5,6 +5,7 @@
 #include "checkpoint/checkpoint.h"
 
 #include <dirent.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -57,7 +58,26 @@ static void assert_same(const char *left, const char *right)
   checkpoint_close(b);
 }
 
-/* Every conformance model, from every kind of archive: in a directory, and at the root. */
+/* The same tensors from every kind of archive: in a directory, and at the root. */
+static void assert_same_packed(const char *model)
+{
+  char packed[1024];
+  for (enum packing packing = TAR; packing <= ZIP; packing++) {
+    const char *path = support_path(endings[packing]);
+    struct archive *archive = start(path, packing);
+    add(archive, "./other/", AE_IFDIR, NULL, NULL, 0);
+    add(archive, "other/model.safetensors", AE_IFREG, NULL, "x", 1);
+    add_folder(archive, model, "a/b:c/");
+    add_folder(archive, model, "./");
+    finish(archive);
+    snprintf(packed, sizeof packed, "%s:a/b:c", path);
+    assert_same(model, packed);
+    snprintf(packed, sizeof packed, "%s:", path);
+    assert_same(model, packed);
+  }
+}
+
+/* Every conformance model. */
 static void test_all_models(void **state)
 {
   int models = 0;
@@ -66,27 +86,22 @@ static void test_all_models(void **state)
   (void)state;
   assert_non_null(folder);
   while ((found = readdir(folder))) {
-    char model[512], packed[1024];
+    char model[512];
     snprintf(model, sizeof model, FIXTURES "/%s/model", found->d_name);
     if (found->d_name[0] == '.' || access(model, F_OK) != 0)
       continue;
     models++;
-    for (enum packing packing = TAR; packing <= ZIP; packing++) {
-      const char *path = support_path(endings[packing]);
-      struct archive *archive = start(path, packing);
-      add(archive, "./other/", AE_IFDIR, NULL, NULL, 0);
-      add(archive, "other/model.safetensors", AE_IFREG, NULL, "x", 1);
-      add_folder(archive, model, "a/b:c/");
-      add_folder(archive, model, "./");
-      finish(archive);
-      snprintf(packed, sizeof packed, "%s:a/b:c", path);
-      assert_same(model, packed);
-      snprintf(packed, sizeof packed, "%s:", path);
-      assert_same(model, packed);
-    }
+    assert_same_packed(model);
   }
   closedir(folder);
   assert_int_equal(models, 11);
+}
+
+static void test_pytorch_models(void **state)
+{
+  (void)state;
+  assert_same_packed(FIXTURES "/gpt_neox-smooth-f32/model-bin");
+  assert_same_packed(FIXTURES "/gpt_neox-parallel-f16/model-bin-2shards");
 }
 
 static void test_shards_in_archive(void **state)
@@ -288,6 +303,32 @@ static void test_in_place(void **state)
   }
 }
 
+/* An entry that is larger than its archive was unpacked, whatever the addresses: the archive lies
+ * below the heap here, where "from the archive on" alone would also hold. */
+static void test_larger_than_archive(void **state)
+{
+  static const char *const seeds[] = {"tests/fuzz/corpus/archive/expands.tar.zst",
+                                      "tests/fuzz/corpus/archive/expands.zip"};
+  (void)state;
+  for (size_t i = 0; i < 2; i++) {
+    struct error error = {0};
+    struct fileset *set;
+    size_t size;
+    char *bytes = support_read(seeds[i], &size);
+    char *low = mmap((void *)(uintptr_t)0x10000000, size, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(low != MAP_FAILED);
+    memcpy(low, bytes, size);
+    if (fileset_open_archive("low:m", low, size, true, "m", &set, &error))
+      fail_msg("%s", error.text);
+    assert_true(set->files[0]->blob.size > size);
+    assert_false(set->files[0]->inside);
+    fileset_close(set);
+    munmap(low, size);
+    free(bytes);
+  }
+}
+
 /* The holes of a sparse file are zeros, also the one at its end. */
 static void test_sparse(void **state)
 {
@@ -322,10 +363,16 @@ static void test_sparse(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_all_models), cmocka_unit_test(test_shards_in_archive),
-      cmocka_unit_test(test_list),       cmocka_unit_test(test_in_place),
-      cmocka_unit_test(test_sparse),     cmocka_unit_test(test_unsafe_entries),
-      cmocka_unit_test(test_missing),    cmocka_unit_test(test_flipped),
+      cmocka_unit_test(test_all_models),
+      cmocka_unit_test(test_pytorch_models),
+      cmocka_unit_test(test_shards_in_archive),
+      cmocka_unit_test(test_larger_than_archive),
+      cmocka_unit_test(test_list),
+      cmocka_unit_test(test_in_place),
+      cmocka_unit_test(test_sparse),
+      cmocka_unit_test(test_unsafe_entries),
+      cmocka_unit_test(test_missing),
+      cmocka_unit_test(test_flipped),
       cmocka_unit_test(test_damaged),
   };
   return cmocka_run_group_tests_name("archive", tests, NULL, NULL);

@@ -39,6 +39,59 @@ static void test_too_many_entries(void **state)
   assert_refused(path, "m", EXIT_INPUT, "more than 100000 entries");
 }
 
+/* A tar header, and `size` bytes of content where there are some. */
+static void write_block(struct archive *archive, const char *name, char type, const char *content,
+                        size_t size)
+{
+  static const char zeros[512];
+  char header[512] = "";
+  unsigned sum = 0;
+  snprintf(header, 100, "%s", name);
+  memcpy(header + 100, "0000644", 7);
+  snprintf(header + 124, 12, "%011zo", size);
+  memset(header + 148, ' ', 8);
+  header[156] = type;
+  memcpy(header + 257, "ustar\00000", 8);
+  for (int i = 0; i < 512; i++)
+    sum += (unsigned char)header[i];
+  snprintf(header + 148, 8, "%06o", sum);
+  assert_int_equal(archive_write_data(archive, header, 512), 512);
+  if (!size)
+    return;
+  assert_int_equal(archive_write_data(archive, content, size), size);
+  assert_int_equal(archive_write_data(archive, zeros, (512 - size % 512) % 512),
+                   (512 - size % 512) % 512);
+}
+
+/* Nothing but empty files, each with a long name (replaced by a short one) or an extended header:
+ * no entry declares them, yet they are unpacked. */
+static void test_header_bomb(void **state)
+{
+  static const char types[] = "Lxg";
+  size_t size = 100000;
+  const char *path = support_path("headers.tar.zst");
+  char *content = malloc(size + 1);
+  (void)state;
+  assert_non_null(content);
+  for (int i = 0; i < 3; i++) {
+    memset(content, 'A', size);
+    if (types[i] != 'L')
+      memcpy(content, "100000 comment=", 15);
+    content[size - 1] = types[i] == 'L' ? 0 : '\n';
+    struct archive *archive = start_stream(path);
+    write_block(archive, "m/config.json", '0', "{}", 2);
+    for (int k = 0; k < 300; k++) {
+      write_block(archive, "long", types[i], content, size);
+      if (types[i] == 'L')
+        write_block(archive, "short", 'L', "o/a", 4);
+      write_block(archive, "o/a", '0', NULL, 0);
+    }
+    finish(archive);
+    assert_refused(path, "m", EXIT_INPUT, "more than 1000 times its size");
+  }
+  free(content);
+}
+
 /* A tar file whose one header declares `size` bytes (in base 256), with a hole of `hole` bytes as
  * its data. */
 static void declare(const char *path, uint64_t size, off_t hole)
@@ -108,17 +161,9 @@ static void test_zstd_bombs(void **state)
   char *zeros = calloc(1, size);
   (void)state;
   assert_non_null(zeros);
-  struct archive *archive = archive_write_new();
-  struct archive_entry *entry = archive_entry_new();
-  assert_int_equal(archive_write_set_format_raw(archive), ARCHIVE_OK);
-  assert_int_equal(archive_write_add_filter_zstd(archive), ARCHIVE_OK);
-  assert_int_equal(archive_write_open_filename(archive, path), ARCHIVE_OK);
-  archive_entry_set_pathname(entry, "data");
-  archive_entry_set_filetype(entry, AE_IFREG);
-  assert_int_equal(archive_write_header(archive, entry), ARCHIVE_OK);
+  struct archive *archive = start_stream(path);
   for (int i = 0; i < 256; i++)
     assert_int_equal(archive_write_data(archive, zeros, size), size);
-  archive_entry_free(entry);
   finish(archive);
   free(zeros);
   assert_refused(path, "m", EXIT_INPUT, "no file in directory");
@@ -231,6 +276,27 @@ static void test_stored_checksum(void **state)
   assert_refused(path, "m", EXIT_INPUT, "ZIP bad CRC");
 }
 
+/* An encrypted zip entry, wherever it is: nobody has its password. */
+static void test_encrypted(void **state)
+{
+  const char *path = support_path("encrypted.zip");
+  size_t size;
+  (void)state;
+  struct archive *archive = start(path, ZIP);
+  assert_int_equal(archive_write_zip_set_compression_store(archive), ARCHIVE_OK);
+  add(archive, "m/config.json", AE_IFREG, NULL, "{}", 2);
+  finish(archive);
+  char *bytes = support_read(path, &size), *central = memmem(bytes, size, "PK\1\2", 4);
+  assert_non_null(central);
+  bytes[6] |= 1;
+  central[8] |= 1;
+  support_write(path, bytes, size);
+  free(bytes);
+  assert_refused(path, "m", EXIT_INPUT,
+                 "\"m/config.json\" is encrypted; pack it again without a password");
+  assert_refused(path, "elsewhere", EXIT_INPUT, "is encrypted");
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -238,6 +304,7 @@ int main(void)
       cmocka_unit_test(test_declared_sizes), cmocka_unit_test(test_zstd_bombs),
       cmocka_unit_test(test_nesting),        cmocka_unit_test(test_zip_lies),
       cmocka_unit_test(test_other_formats),  cmocka_unit_test(test_stored_checksum),
+      cmocka_unit_test(test_header_bomb),    cmocka_unit_test(test_encrypted),
   };
   return cmocka_run_group_tests_name("archive bombs", tests, NULL, NULL);
 }

@@ -99,7 +99,7 @@ static bool in_place(const struct reader *reader, const struct archive_walk *wal
 {
   uintptr_t at = (uintptr_t)first->data, archive = (uintptr_t)walk->data;
   return reader->lasting && !first->end && size > 0 && first->offset == 0 && first->size == size &&
-         at >= archive && at - archive <= walk->size - size;
+         size <= walk->size && at >= archive && at - archive <= walk->size - size;
 }
 
 static int keep(struct reader *reader, struct archive_walk *walk, const char *name, uint64_t size,

@@ -102,26 +102,39 @@ static int check_kind(const struct archive_walk *walk, struct archive_entry *ent
     return error_set(error, EXIT_INPUT,
                      "%s: archive entry \"%.200s\" is a link or a special file; pack plain files",
                      walk->name, raw);
+  if (archive_entry_is_encrypted(entry))
+    return error_set(error, EXIT_INPUT,
+                     "%s: archive entry \"%.200s\" is encrypted; pack it again without a password",
+                     walk->name, raw);
   return 0;
 }
 
-/* Counts the declared size of an entry. */
-static int check_limits(struct archive_walk *walk, uint64_t size, struct error *error)
+/* Holds a number of unpacked bytes, declared or seen, against the limits. */
+static int check_bytes(const struct archive_walk *walk, uint64_t bytes, struct error *error)
 {
   char text[32];
-  if (walk->entries > ARCHIVE_MAX_ENTRIES)
-    return error_set(error, EXIT_INPUT, "%s: the archive has more than %d entries", walk->name,
-                     ARCHIVE_MAX_ENTRIES);
-  if (size > MAX_BYTES || walk->total + size > MAX_BYTES)
+  if (bytes > MAX_BYTES)
     return error_set(error, EXIT_INPUT,
                      "%s: the archive unpacks to more than %s; unpack it and give the directory",
                      walk->name, text_bytes(text, sizeof text, MAX_BYTES));
-  walk->total += size;
-  if (walk->total / ARCHIVE_MAX_RATIO > walk->size)
+  if (bytes / ARCHIVE_MAX_RATIO > walk->size)
     return error_set(error, EXIT_INPUT,
-                     "%s: the archive unpacks to more than %d times its size (entry %zu)",
+                     "%s: the archive unpacks to more than %d times its size (entry %zu); unpack "
+                     "it and give the directory",
                      walk->name, ARCHIVE_MAX_RATIO, walk->entries);
   return 0;
+}
+
+/* Counts an entry and its declared size. */
+static int check_limits(struct archive_walk *walk, uint64_t size, struct error *error)
+{
+  if (walk->entries > ARCHIVE_MAX_ENTRIES)
+    return error_set(error, EXIT_INPUT,
+                     "%s: the archive has more than %d entries; pack the model alone", walk->name,
+                     ARCHIVE_MAX_ENTRIES);
+  if (__builtin_add_overflow(walk->total, size, &walk->total))
+    walk->total = UINT64_MAX;
+  return check_bytes(walk, walk->total, error);
 }
 
 int archive_walk_skip(struct archive_walk *walk, struct error *error)
@@ -161,13 +174,18 @@ static int walk_all(struct archive_walk *walk, archive_visit *visit, void *conte
                      walk->name);
   if (archive_read_open_memory(archive, walk->data, walk->size) != ARCHIVE_OK)
     return foreign(walk, error);
-  while ((status = archive_read_next_header(archive, &entry)) != ARCHIVE_EOF) {
-    walk->entries++;
-    if (status != ARCHIVE_OK)
-      return archive_walk_damaged(walk, error);
-    if (walk_entry(walk, entry, visit, context, error))
+  do {
+    status = archive_read_next_header(archive, &entry);
+    walk->entries += status != ARCHIVE_EOF;
+    /* Long names and extended headers of a .tar are read along, and declared by no entry. */
+    int64_t unpacked = archive_filter_bytes(archive, 0);
+    if (unpacked > 0 && check_bytes(walk, (uint64_t)unpacked, error))
       return error->code;
-  }
+    if (status != ARCHIVE_OK && status != ARCHIVE_EOF)
+      return archive_walk_damaged(walk, error);
+    if (status == ARCHIVE_OK && walk_entry(walk, entry, visit, context, error))
+      return error->code;
+  } while (status != ARCHIVE_EOF);
   return 0;
 }
 

@@ -1,7 +1,8 @@
 /* The regular files of a .tar, .tar.zst or .zip file, one after the other through libarchive.
- * Nothing is unpacked to disk. Links, devices and paths that lead out are refused wherever they
- * are. Sizes are checked as declared, before anything is allocated or skipped, and all entries
- * count for the limits, wanted or not. */
+ * Nothing is unpacked to disk. Links, devices, encrypted entries and paths that lead out are
+ * refused wherever they are. Sizes are checked as declared, before anything is allocated or
+ * skipped, and all entries count for the limits, wanted or not; so does what was unpacked for
+ * headers. */
 #ifndef ATTEST_CHECKPOINT_ARCHIVE_WALK_H
 #define ATTEST_CHECKPOINT_ARCHIVE_WALK_H
 
