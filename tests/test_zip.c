@@ -12,12 +12,28 @@
 #define LOCAL 0
 #define FIRST_DATA 64 /* the records are aligned to 64 bytes */
 
+static void add_records(struct torch_file *f)
+{
+  torch_add(f, "a/data.pkl", "pickle", 6);
+  torch_add(f, "a/data/0", "0123456789", 10);
+  torch_add(f, "a/version", "3\n", 2);
+}
+
+/* With one end record, which every field of it can then contradict. */
 static struct torch_file sample(void)
 {
   struct torch_file f = {0};
-  torch_add(&f, "a/data.pkl", "pickle", 6);
-  torch_add(&f, "a/data/0", "0123456789", 10);
-  torch_add(&f, "a/version", "3\n", 2);
+  add_records(&f);
+  torch_end_plain(&f);
+  return f;
+}
+
+/* As torch writes it, with an empty record. */
+static struct torch_file torch_sample(bool wide)
+{
+  struct torch_file f = {.wide = wide};
+  add_records(&f);
+  torch_add(&f, "a/data/1", "", 0);
   torch_end(&f);
   return f;
 }
@@ -56,10 +72,10 @@ static void test_read_in_place(void **state)
 {
   struct error error = {0};
   struct zip zip;
-  struct torch_file f = sample();
+  struct torch_file f = torch_sample(false);
   (void)state;
   assert_int_equal(zip_parse("x.bin", f.data, f.size, &zip, &error), 0);
-  assert_int_equal(zip.count, 3);
+  assert_int_equal(zip.count, 4);
   const struct zip_entry *entry = zip_find(&zip, "a/data/0");
   assert_non_null(entry);
   assert_int_equal(entry->size, 10);
@@ -71,6 +87,7 @@ static void test_read_in_place(void **state)
   f.data[entry->offset]++;
   assert_int_equal(zip_check("x.bin", f.data, entry, &error), EXIT_INPUT);
   support_assert_error(&error, EXIT_INPUT, "CRC-32");
+  support_assert_error(&error, EXIT_INPUT, "torch.serialization.set_crc32_options(True)");
   zip_free(&zip);
   torch_free(&f);
 }
@@ -159,22 +176,17 @@ static void test_hidden_bytes(void **state)
   torch_free(&f);
 }
 
-/* Appends the zip64 end records in place of the plain one; the old record points to them. */
+/* What torch writes, with this added to what the zip64 end record says. The old record points to
+ * it, as it must where a number is too large. */
 static struct torch_file sample64(uint64_t entries, uint64_t size, uint64_t start)
 {
-  struct torch_file f = sample();
-  uint8_t end[56 + 20 + 22] = {'P', 'K', 6, 6, 44};
-  torch_number(end + 24, 8, entries);
-  torch_number(end + 32, 8, entries);
-  torch_number(end + 40, 8, size + f.directory_size);
-  torch_number(end + 48, 8, start + f.directory_at);
-  memcpy(end + 56, "PK\6\7", 4);
-  torch_number(end + 64, 8, f.size - 22);
-  torch_number(end + 72, 4, 1);
-  memcpy(end + 76, "PK\5\6", 4);
-  memset(end + 84, 0xff, 12);
-  f.size -= 22;
-  torch_bytes(&f, end, sizeof end);
+  struct torch_file f = torch_sample(false);
+  uint8_t *old = f.data + f.size - TORCH_END, *end = old - TORCH_LOCATOR - TORCH_END64;
+  torch_number(end + 24, 8, f.entries + entries);
+  torch_number(end + 32, 8, f.entries + entries);
+  torch_number(end + 40, 8, f.directory_size + size);
+  torch_number(end + 48, 8, f.directory_at + start);
+  memset(old + 8, 0xff, 12);
   return f;
 }
 
@@ -182,38 +194,88 @@ static void test_zip64(void **state)
 {
   struct error error = {0};
   struct zip zip;
-  struct torch_file f = sample64(3, 0, 0);
+  struct torch_file f = sample64(0, 0, 0);
   (void)state;
   assert_int_equal(zip_parse("x.bin", f.data, f.size, &zip, &error), 0);
-  assert_int_equal(zip.count, 3);
+  assert_int_equal(zip.count, 4);
   zip_free(&zip);
-  torch_number(f.data + f.size - 22 + 10, 2, 4);
-  torch_number(f.data + f.size - 22 + 8, 2, 4);
+  torch_number(f.data + f.size - TORCH_END + 10, 2, 3);
+  torch_number(f.data + f.size - TORCH_END + 8, 2, 3);
   assert_refused(&f, "contradict");
   torch_free(&f);
-  static const uint64_t lies[][3] = {
-      {4, 0, 0},          {2, 0, 0}, {UINT64_MAX, 0, 0}, {3, 1, 0},
-      {3, UINT64_MAX, 0}, {3, 0, 1}, {3, 1, UINT64_MAX}, {3, UINT64_C(1) << 63, UINT64_C(1) << 63}};
+  static const uint64_t lies[][3] = {{1, 0, 0},
+                                     {UINT64_MAX, 0, 0},
+                                     {UINT64_MAX - 4, 0, 0},
+                                     {0, 1, 0},
+                                     {0, UINT64_MAX, 0},
+                                     {0, 0, 1},
+                                     {0, 1, UINT64_MAX},
+                                     {0, UINT64_C(1) << 63, UINT64_C(1) << 63}};
   for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
     f = sample64(lies[i][0], lies[i][1], lies[i][2]);
     assert_refused(&f, "");
     torch_free(&f);
   }
-  f = sample64(3, 0, 0);
-  torch_number(f.data + f.size - 22 - 20 + 8, 8, UINT64_MAX);
+  f = sample64(0, 0, 0);
+  torch_number(f.data + f.size - TORCH_END - TORCH_LOCATOR + 8, 8, UINT64_MAX);
   assert_refused(&f, "zip64 end record must stand just before");
+  torch_free(&f);
+}
+
+/* Entries whose sizes stand in zip64 fields, with descriptors of 24 bytes. */
+static void test_wide_entries(void **state)
+{
+  static const struct {
+    size_t at, width; /* in the first entry of the directory, whose name has 10 bytes */
+    uint64_t value;
+    const char *words;
+  } lies[] = {
+      {46 + 10 + 4, 8, 5, "two different sizes"},
+      {46 + 10 + 12, 8, UINT64_MAX, "two different sizes"},
+      {46 + 10 + 2, 2, 8, "extra fields are damaged"},
+      {46 + 10 + 2, 2, 24, "extra fields are damaged"},
+      {46 + 10, 2, 2, "extra fields are damaged"},
+      {24, 4, 6, "extra fields are damaged"},
+      {42, 4, UINT32_MAX, "extra fields are damaged"},
+      {30, 2, 0, "extra fields are damaged"},
+  };
+  struct error error = {0};
+  struct zip zip;
+  struct torch_file f = torch_sample(true);
+  (void)state;
+  assert_int_equal(zip_parse("x.bin", f.data, f.size, &zip, &error), 0);
+  assert_int_equal(zip.count, 4);
+  const struct zip_entry *entry = zip_find(&zip, "a/data/0");
+  assert_non_null(entry);
+  assert_int_equal(entry->size, 10);
+  assert_int_equal(entry->offset % 64, 0);
+  assert_int_equal(zip_check("x.bin", f.data, entry, &error), 0);
+  size_t descriptor = entry->offset + entry->size;
+  zip_free(&zip);
+  torch_number(f.data + descriptor + 16, 8, UINT64_C(10) + (UINT64_C(1) << 32));
+  assert_refused(&f, "the data descriptor and the directory contradict");
+  torch_free(&f);
+  for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
+    f = torch_sample(true);
+    torch_number(f.data + f.directory_at + lies[i].at, lies[i].width, lies[i].value);
+    assert_refused(&f, lies[i].words);
+    torch_free(&f);
+  }
+  /* Both sizes, and the same lie. */
+  f = torch_sample(true);
+  torch_number(f.data + f.directory_at + 46 + 10 + 4, 8, UINT64_C(1) << 63);
+  torch_number(f.data + f.directory_at + 46 + 10 + 12, 8, UINT64_C(1) << 63);
+  assert_refused(&f, "reaches into the directory");
   torch_free(&f);
 }
 
 /* Cut off at every byte, refused; with any byte changed, refused or of the same shape. The copy has
  * exactly the size, so that a sanitizer sees every read past it. */
-static void test_damage(void **state)
+static void assert_damage(struct torch_file f)
 {
-  struct torch_file f = sample();
   struct error error = {0};
   struct zip zip;
   size_t accepted = 0;
-  (void)state;
   for (size_t size = 0; size < f.size; size++) {
     uint8_t *copy = malloc(size + !size);
     assert_non_null(copy);
@@ -226,7 +288,7 @@ static void test_damage(void **state)
     for (int mask = 1; mask < 256; mask = 2 * mask + 1) {
       f.data[i] ^= (uint8_t)mask;
       if (zip_parse("x", f.data, f.size, &zip, &error) == 0) {
-        assert_int_equal(zip.count, 3);
+        assert_int_equal(zip.count, f.entries);
         zip_free(&zip);
         accepted++;
       } else
@@ -237,13 +299,21 @@ static void test_damage(void **state)
   torch_free(&f);
 }
 
+static void test_damage(void **state)
+{
+  (void)state;
+  assert_damage(sample());
+  assert_damage(torch_sample(false));
+  assert_damage(torch_sample(true));
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_crc),          cmocka_unit_test(test_read_in_place),
       cmocka_unit_test(test_refusals),     cmocka_unit_test(test_names),
       cmocka_unit_test(test_hidden_bytes), cmocka_unit_test(test_zip64),
-      cmocka_unit_test(test_damage),
+      cmocka_unit_test(test_wide_entries), cmocka_unit_test(test_damage),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

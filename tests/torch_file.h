@@ -1,13 +1,18 @@
-/* Files as torch.save writes them, made by hand: pickles opcode by opcode, and zip archives with
- * data descriptors and aligned records. */
+/* Files as torch.save writes them, made by hand: pickles opcode by opcode, and zip archives byte
+ * for byte in the layout of PyTorchStreamWriter: data descriptors, aligned records, zip64 ends. */
 #ifndef ATTEST_TESTS_TORCH_FILE_H
 #define ATTEST_TESTS_TORCH_FILE_H
 
 #include "checkpoint/crc32.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define TORCH_END64 56
+#define TORCH_LOCATOR 20
+#define TORCH_END 22
 
 struct torch_file {
   uint8_t *data;
@@ -16,6 +21,7 @@ struct torch_file {
   size_t directory_size;
   uint16_t entries;
   size_t directory_at; /* known at the end */
+  bool wide;           /* sizes as of entries of 4 GiB and more: in zip64 fields */
 };
 
 static inline void torch_bytes(struct torch_file *f, const void *data, size_t size)
@@ -37,49 +43,111 @@ static inline void torch_number(uint8_t *at, size_t width, uint64_t number)
     at[i] = (uint8_t)(number >> 8 * i);
 }
 
-/* Appends an entry: local header, padding to 64 bytes in the extra field, data, descriptor. */
-static inline void torch_add(struct torch_file *f, const char *name, const void *data, size_t size)
+/* The extra field of a local header: the zip64 sizes, of which the second is not known yet when
+ * they are written, then padding that puts the data on a multiple of 64. Returns its length. */
+static inline size_t torch_local_extra(uint8_t extra[96], size_t at, bool wide, size_t size)
 {
-  uint8_t local[30] = {'P', 'K', 3, 4, 0, 0, 8, 8}, extra[80] = {'F', 'B'};
-  uint8_t descriptor[16] = {'P', 'K', 7, 8}, *central = f->directory + f->directory_size;
-  size_t name_size = strlen(name), header = f->size;
-  size_t padding = 4 + (64 - (header + 30 + name_size + 4) % 64) % 64;
-  uint32_t crc = crc32_add(0, data, size);
-  if (f->directory_size + 46 + name_size > sizeof f->directory)
-    abort();
-  torch_number(local + 26, 2, name_size);
-  torch_number(local + 28, 2, padding);
-  torch_number(extra + 2, 2, padding - 4);
+  size_t used = 0;
+  memset(extra, 0, 96);
+  if (wide) {
+    memcpy(extra, "\1\0\20", 4);
+    torch_number(extra + 4, 8, size);
+    used = 20;
+  }
+  size_t padding = (64 - (at + used + 4) % 64) % 64;
+  memcpy(extra + used, "FB", 2);
+  torch_number(extra + used + 2, 2, padding);
+  memset(extra + used + 4, 'Z', padding);
+  return used + 4 + padding;
+}
+
+static inline void torch_descriptor(struct torch_file *f, uint32_t crc, size_t size)
+{
+  uint8_t descriptor[24] = {'P', 'K', 7, 8};
+  size_t width = f->wide ? 8 : 4;
   torch_number(descriptor + 4, 4, crc);
-  torch_number(descriptor + 8, 4, size);
-  torch_number(descriptor + 12, 4, size);
-  torch_bytes(f, local, sizeof local);
-  torch_bytes(f, name, name_size);
-  torch_bytes(f, extra, padding);
-  torch_bytes(f, data, size);
-  torch_bytes(f, descriptor, sizeof descriptor);
+  torch_number(descriptor + 8, width, size);
+  torch_number(descriptor + 8 + width, width, size);
+  torch_bytes(f, descriptor, 8 + 2 * width);
+}
+
+static inline void torch_central(struct torch_file *f, const char *name, size_t size, uint32_t crc,
+                                 size_t header)
+{
+  uint8_t *central = f->directory + f->directory_size, *extra = central + 46 + strlen(name);
+  size_t extra_size = f->wide ? 20 : 0;
+  if (f->directory_size + 46 + strlen(name) + extra_size > sizeof f->directory)
+    abort();
   memset(central, 0, 46);
-  memcpy(central, (const uint8_t[]){'P', 'K', 1, 2, 0, 0, 0, 0, 8, 8}, 10);
+  memcpy(central, (const uint8_t[]){'P', 'K', 1, 2, 0, 0, 0, 0, size ? 8 : 0, 8}, 10);
   torch_number(central + 16, 4, crc);
-  torch_number(central + 20, 4, size);
-  torch_number(central + 24, 4, size);
-  torch_number(central + 28, 2, name_size);
+  torch_number(central + 20, 4, f->wide ? UINT32_MAX : size);
+  torch_number(central + 24, 4, f->wide ? UINT32_MAX : size);
+  torch_number(central + 28, 2, strlen(name));
+  torch_number(central + 30, 2, extra_size);
   torch_number(central + 42, 4, header);
-  memcpy(central + 46, name, name_size);
-  f->directory_size += 46 + name_size;
+  memcpy(central + 46, name, strlen(name));
+  if (f->wide) {
+    memcpy(extra, "\1\0\20", 4);
+    torch_number(extra + 4, 8, size);
+    torch_number(extra + 12, 8, size);
+  }
+  f->directory_size += 46 + strlen(name) + extra_size;
   f->entries++;
 }
 
-static inline void torch_end(struct torch_file *f)
+/* Appends an entry: local header, padding in its extra field, data and descriptor; an empty one has
+ * no descriptor. */
+static inline void torch_add(struct torch_file *f, const char *name, const void *data, size_t size)
 {
-  uint8_t end[22] = {'P', 'K', 5, 6};
-  f->directory_at = f->size;
-  torch_bytes(f, f->directory, f->directory_size);
+  uint8_t local[30] = {'P', 'K', 3, 4, 0, 0, size ? 8 : 0, 8}, extra[96];
+  size_t header = f->size;
+  size_t extra_size = torch_local_extra(extra, header + 30 + strlen(name), f->wide, size);
+  uint32_t crc = crc32_add(0, data, size);
+  torch_number(local + 26, 2, strlen(name));
+  torch_number(local + 28, 2, extra_size);
+  torch_bytes(f, local, sizeof local);
+  torch_bytes(f, name, strlen(name));
+  torch_bytes(f, extra, extra_size);
+  torch_bytes(f, data, size);
+  if (size)
+    torch_descriptor(f, crc, size);
+  torch_central(f, name, size, crc, header);
+}
+
+static inline void torch_end_record(struct torch_file *f)
+{
+  uint8_t end[TORCH_END] = {'P', 'K', 5, 6};
   torch_number(end + 8, 2, f->entries);
   torch_number(end + 10, 2, f->entries);
   torch_number(end + 12, 4, f->directory_size);
   torch_number(end + 16, 4, f->directory_at);
   torch_bytes(f, end, sizeof end);
+}
+
+/* The directory and one end record, as other programs than torch write it. */
+static inline void torch_end_plain(struct torch_file *f)
+{
+  f->directory_at = f->size;
+  torch_bytes(f, f->directory, f->directory_size);
+  torch_end_record(f);
+}
+
+/* The directory and the end records: of zip64, its locator, and the old one. */
+static inline void torch_end(struct torch_file *f)
+{
+  uint8_t end[TORCH_END64] = {'P', 'K', 6, 6, 44, [12] = 0x1e, 3, 0x2d};
+  uint8_t locator[TORCH_LOCATOR] = {'P', 'K', 6, 7, [16] = 1};
+  f->directory_at = f->size;
+  torch_bytes(f, f->directory, f->directory_size);
+  torch_number(end + 24, 8, f->entries);
+  torch_number(end + 32, 8, f->entries);
+  torch_number(end + 40, 8, f->directory_size);
+  torch_number(end + 48, 8, f->directory_at);
+  torch_number(locator + 8, 8, f->size);
+  torch_bytes(f, end, sizeof end);
+  torch_bytes(f, locator, sizeof locator);
+  torch_end_record(f);
 }
 
 static inline void torch_free(struct torch_file *f)

@@ -157,7 +157,9 @@ int zip_check(const char *file, const void *data, const struct zip_entry *entry,
   if (crc != entry->crc)
     return error_set(error, EXIT_INPUT,
                      "%s: offset %" PRIu64 ": entry \"%.*s\" has CRC-32 %08" PRIx32 ", its "
-                     "directory says %08" PRIx32 "; fetch the file again",
-                     file, entry->offset, (int)entry->name_length, entry->name, crc, entry->crc);
+                     "directory says %08" PRIx32 "; fetch the file again, or save it again with "
+                     "checksums: torch.serialization.set_crc32_options(True)",
+                     file, entry->offset, entry->name_length < 200 ? (int)entry->name_length : 200,
+                     entry->name, crc, entry->crc);
   return 0;
 }
