@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "base/memory.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,10 +53,18 @@ static uint64_t meminfo_available(void)
   return (uint64_t)kib * 1024;
 }
 
-/* The page cache of mapped checkpoints counts as used, but gives way. */
-static unsigned long long cgroup_cache(void)
+/* A file of the control group at `path` below the mount point; NULL if there is none. */
+static FILE *cgroup_open(const char *path, const char *name)
 {
-  FILE *f = fopen("/sys/fs/cgroup/memory.stat", "re");
+  char file[PATH_MAX + 64];
+  int length = snprintf(file, sizeof file, "/sys/fs/cgroup%s/%s", path, name);
+  return length > 0 && (size_t)length < sizeof file ? fopen(file, "re") : NULL;
+}
+
+/* The page cache of mapped checkpoints counts as used, but gives way. */
+static unsigned long long cgroup_cache(const char *path)
+{
+  FILE *f = cgroup_open(path, "memory.stat");
   unsigned long long sum = 0, bytes;
   char line[256];
   if (!f)
@@ -68,24 +77,45 @@ static unsigned long long cgroup_cache(void)
   return sum;
 }
 
-static uint64_t cgroup_available(void)
+static uint64_t cgroup_room(const char *path)
 {
   unsigned long long limit = 0, used = 0;
-  FILE *f = fopen("/sys/fs/cgroup/memory.max", "re");
+  FILE *f = cgroup_open(path, "memory.max");
   if (!f)
     return UINT64_MAX;
   int have = fscanf(f, "%llu", &limit) == 1; /* the word "max" when there is no limit */
   fclose(f);
-  f = have ? fopen("/sys/fs/cgroup/memory.current", "re") : NULL;
+  f = have ? cgroup_open(path, "memory.current") : NULL;
   if (!f)
     return UINT64_MAX;
   have = fscanf(f, "%llu", &used) == 1;
   fclose(f);
   if (!have)
     return UINT64_MAX;
-  unsigned long long cache = cgroup_cache();
+  unsigned long long cache = cgroup_cache(path);
   used = used > cache ? used - cache : 0;
   return limit > used ? limit - used : 0;
+}
+
+/* The least of this process's control group and all above it. */
+static uint64_t cgroup_available(void)
+{
+  char line[PATH_MAX + 8], path[PATH_MAX] = "";
+  FILE *f = fopen("/proc/self/cgroup", "re");
+  while (f && fgets(line, sizeof line, f))
+    if (strncmp(line, "0::/", 4) == 0) /* version 2 */
+      snprintf(path, sizeof path, "%.*s", (int)strcspn(line + 3, "\n"), line + 3);
+  if (f)
+    fclose(f);
+  uint64_t least = UINT64_MAX;
+  for (;;) {
+    uint64_t room = cgroup_room(path);
+    least = room < least ? room : least;
+    char *slash = strrchr(path, '/');
+    if (!slash)
+      return least;
+    *slash = 0;
+  }
 }
 
 uint64_t memory_available(void)

@@ -39,6 +39,11 @@ void progress_start(struct progress *progress, const char *label, double total, 
   copy_label(progress->label, sizeof progress->label, label);
 }
 
+void progress_go_on(struct progress *progress, double done)
+{
+  progress->first = done;
+}
+
 void progress_update(struct progress *progress, double done)
 {
   double now = progress_clock();
@@ -47,7 +52,8 @@ void progress_update(struct progress *progress, double done)
   progress->last = now;
   double share = done / progress->total;
   double elapsed = now - progress->start;
-  double left = share > 0 ? elapsed / share - elapsed : 0;
+  double here = done - progress->first;
+  double left = here > 0 ? elapsed * (progress->total - done) / here : 0;
   if (progress->terminal) {
     char bar[31];
     for (int i = 0; i < 30; i++)

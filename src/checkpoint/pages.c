@@ -30,3 +30,10 @@ void tensor_drop(const struct tensor *tensor)
   if (tensor && tensor->mapped)
     pages_drop(tensor->data, tensor->bytes);
 }
+
+void tensor_drop_part(const struct tensor *tensor, uint64_t first, uint64_t count)
+{
+  size_t size = dtype_size(tensor->dtype);
+  if (tensor->mapped)
+    pages_drop((const char *)tensor->data + first * size, (size_t)count * size);
+}

@@ -11,4 +11,7 @@ void pages_drop(const void *data, size_t bytes);
 void tensor_fetch(const struct tensor *tensor); /* starts reading it; NULL is allowed */
 void tensor_drop(const struct tensor *tensor);  /* it reads back the same when touched again */
 
+/* Elements [first, first + count) of it, which it has. */
+void tensor_drop_part(const struct tensor *tensor, uint64_t first, uint64_t count);
+
 #endif

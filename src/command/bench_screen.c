@@ -84,8 +84,12 @@ static int run(const struct bench *b, const struct shape *shape, size_t setting,
                                     .progress = see_progress,
                                     .context = &watch}};
   progress_start(&watch.progress, shape->name, 1.0, b->common.quiet);
-  if (!choose_amount(b, &trial, b->speed[setting], error) && !trial_run(&trial, error))
-    trial_gflop(&trial, synthetic->model.config.layers, &out->full_gflop, error);
+  size_t layers = synthetic->model.config.layers;
+  if (!choose_amount(b, &trial, b->speed[setting], error) && !trial_run(&trial, error)) {
+    out->full_gflop = trial.gflop / (double)trial.sequences;
+    if (trial.layers < layers)
+      trial_gflop(&trial, layers, &out->full_gflop, error);
+  }
   progress_end(&watch.progress);
   threads_stop(watch.threads);
   out->layers = trial.layers;

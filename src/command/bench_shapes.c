@@ -4,6 +4,7 @@
 #include "base/protocol.h"
 #include "checkpoint/memory.h"
 #include "command/bench_measure.h"
+#include "command/cost.h"
 #include "probe/batch.h"
 #include "probe/observe.h"
 
@@ -159,8 +160,9 @@ int trial_run(struct trial *t, struct error *error)
                         observations_bytes(&p, (int)c->layers, (int)c->heads, (int)c->head_dim);
   if (forward_plan(&model, t->sequences, t->seq_len, &t->options, &plan, error))
     return error_prefix(error, "bench");
-  t->gflop = plan.gflop;
   int status = batch_create(&p, &batch, error);
+  if (!status)
+    status = cost_gflop(&model, batch.tokens, &p, &plan, 0, &t->gflop, error);
   if (!status)
     status = observations_create(&p, &batch, (int)c->layers, (int)c->heads, (int)c->head_dim, &seen,
                                  error);

@@ -9,6 +9,17 @@
 /* What a whole pass reaches of the speed of its matrix products. */
 #define PASS_SHARE 0.8
 
+/* Bytes of tensors that had to be unpacked, gathered or swapped. */
+static uint64_t resident_bytes(const struct checkpoint *checkpoint)
+{
+  uint64_t bytes = 0;
+  for (size_t i = 0; i < checkpoint_count(checkpoint); i++) {
+    const struct tensor *tensor = checkpoint_at(checkpoint, i);
+    bytes += tensor->mapped ? 0 : tensor->bytes;
+  }
+  return bytes;
+}
+
 int cost_plan(const struct model *model, const struct protocol *protocol,
               const struct runtime *runtime, struct forward_options *options,
               struct forward_plan *plan, struct error *error)
@@ -18,9 +29,22 @@ int cost_plan(const struct model *model, const struct protocol *protocol,
   options->kernels = runtime->kernels;
   options->threads = runtime->threads;
   options->memory = runtime->memory;
-  options->reserved =
-      tokens + observations_bytes(protocol, (int)c->layers, (int)c->heads, (int)c->head_dim);
+  options->reserved +=
+      tokens + observations_bytes(protocol, (int)c->layers, (int)c->heads, (int)c->head_dim) +
+      resident_bytes(model->checkpoint);
   return forward_plan(model, (size_t)protocol->n, (size_t)protocol->seq_len, options, plan, error);
+}
+
+int cost_gflop(const struct model *model, const int32_t *tokens, const struct protocol *protocol,
+               const struct forward_plan *plan, size_t start, double *gflop, struct error *error)
+{
+  size_t n = (size_t)protocol->n, seq_len = (size_t)protocol->seq_len;
+  double spared;
+  if (forward_spared_gflop(model, tokens + start * seq_len, n - start, seq_len, plan, &spared,
+                           error))
+    return error->code;
+  *gflop = plan->gflop * (double)(n - start) / (double)n - spared;
+  return 0;
 }
 
 double cost_seconds(const struct runtime *runtime, double gflop)

@@ -7,6 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+uint64_t dump_bytes(const struct model_config *c, size_t sequences, size_t seq_len)
+{
+  uint64_t heads = (uint64_t)c->layers * c->heads * (seq_len + c->head_dim);
+  uint64_t n = sequences < DUMP_SEQUENCES ? sequences : DUMP_SEQUENCES;
+  return n * (heads + (c->layers + 2) * c->hidden + c->vocab) * sizeof(float);
+}
+
 int dump_create(const struct model_config *c, size_t sequences, size_t seq_len, struct dump *dump,
                 struct error *error)
 {

@@ -15,6 +15,9 @@ struct dump {
   float *logits;    /* [n][vocab] of the last position */
 };
 
+/* Bytes that dump_create takes. */
+uint64_t dump_bytes(const struct model_config *config, size_t sequences, size_t seq_len);
+
 int dump_create(const struct model_config *config, size_t sequences, size_t seq_len,
                 struct dump *dump, struct error *error);
 void dump_free(struct dump *dump);

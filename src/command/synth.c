@@ -1,3 +1,4 @@
+#include "base/interrupt.h"
 #include "base/json.h"
 #include "command/command.h"
 #include "command/runtime.h"
@@ -86,6 +87,7 @@ static int write_checkpoint(const struct synth_options *o, const struct synthesi
                             struct error *error)
 {
   struct threads *threads;
+  interrupt_install();
   if (threads_start((int)o->common.threads, &threads, error))
     return error->code;
   int status = synthesis_write(s, o->out, threads, o->common.quiet, error);

@@ -2,6 +2,7 @@
 #include "command/synthesis.h"
 
 #include "base/file.h"
+#include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/progress.h"
 #include "checkpoint/crc32.h"
@@ -61,6 +62,8 @@ static int write_tensor(void *context, const struct synthesis_part *part, struct
       return error->code;
     if (crc)
       *crc = crc32_add(*crc, w->buffer, count * size);
+    if (interrupt_requested())
+      return error_set(error, EXIT_RUN, "%s: interrupted; nothing of it is left", w->directory);
     first += count;
     w->done += count * size;
     progress_update(&w->progress, (double)w->done);

@@ -85,12 +85,25 @@ int forward_spared_gflop(const struct model *model, const int32_t *tokens, size_
   return 0;
 }
 
+/* A damaged row stands for the first token of the chunk that has its id: ids are numbered in the
+ * order in which they come, so that this is what computing every token would find first. */
+static void name_token(struct engine *e, size_t row0)
+{
+  size_t row = atomic_load(&e->damaged), token = 0;
+  if (row == SIZE_MAX)
+    return;
+  while ((size_t)e->distinct.slots[token] != row0 + row)
+    token++;
+  atomic_store(&e->damaged, token);
+}
+
 static int compute(struct engine *e, size_t row0, size_t rows, struct error *error)
 {
   struct distinct *d = &e->distinct;
   size_t hidden = e->config->hidden, width = attention_row_floats(e->config);
   layer_project_tokens(e, row0, rows);
-  if (engine_check(e, 0, "query, key or value", row0, error))
+  name_token(e, row0);
+  if (engine_check(e, 0, "query, key or value", 0, error))
     return error->code;
   memcpy(d->qkv + row0 * width, e->qkv, rows * width * sizeof *d->qkv);
   if (d->mlp) {
@@ -110,10 +123,8 @@ int distinct_compute(struct engine *e, struct error *error)
        !(d->mlp = memory_alloc(d->count * hidden, sizeof *d->mlp, "distinct tokens", error))))
     return error->code;
   /* The residual stream is not in use yet: it has a row for every token of the chunk. */
-  for (size_t i = 0; i < d->count; i++)
-    if (model_widen(e->model->embedding, (size_t)d->ids[i] * hidden, hidden,
-                    e->residual + i * hidden, error))
-      return error->code;
+  if (engine_embed(e, d->ids, d->count, error))
+    return error->code;
   for (size_t row0 = 0; row0 < d->count; row0 += most) {
     size_t rows = d->count - row0 < most ? d->count - row0 : most;
     if (compute(e, row0, rows, error))

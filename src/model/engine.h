@@ -41,7 +41,11 @@ struct engine {
   struct packed qkv_weights, last_query, output, up, down, router;
   struct segment *segments; /* scratch of layer_pack */
   bool last;                /* the layer's output is not read: see layer_attention */
-  float *vectors;           /* 6 vectors of `hidden` floats */
+  size_t full;              /* sequences of the chunk whose residual stream is wanted */
+  bool more;                /* whether another chunk follows */
+  const struct forward_options *options; /* for progress */
+  double work, worked;                   /* sequences times layers: all, and done */
+  float *vectors;                        /* 6 vectors of `hidden` floats */
   struct layer_vectors layer;
   float *residual; /* [chunk * seq_len][hidden] */
   /* For the tokens of one batch: */
@@ -59,6 +63,18 @@ struct engine {
   size_t *order, *starts; /* choices sorted by expert; first of each expert, [experts + 1] */
   atomic_size_t damaged; /* first row of a batch with a value that is not finite; SIZE_MAX = none */
 };
+
+/* Says that so much work, in sequences times layers, is done. Of a layer with experts this share is
+ * theirs. */
+#define EXPERTS_SHARE 0.75
+void engine_advance(struct engine *engine, double amount);
+
+/* Rows of the embedding to the residual stream, from its start on; count fits 32 bits. */
+struct embedded {
+  int32_t id;
+  uint32_t row; /* of the residual stream */
+};
+int engine_embed(struct engine *engine, const int32_t *ids, size_t count, struct error *error);
 
 /* Calls row(context, index) for every index < rows, sixteen rows a task. */
 typedef void engine_row(struct engine *engine, void *context, size_t row);
@@ -78,9 +94,10 @@ int engine_check(struct engine *engine, size_t layer, const char *what, size_t f
 void engine_mark_damaged(struct engine *engine, size_t row);
 
 /* Widens the layer's vectors and packs its projections (all but the experts'); starts reading the
- * weights of the next layer. `last`: nobody reads what the layer adds to the residual stream, so
- * only keys and values, and the last query of each sequence, are needed. */
-int layer_pack(struct engine *engine, size_t layer, bool last, struct error *error);
+ * weights that are needed next. Sets `last`: what the last layer adds to the residual stream is
+ * read only when it is shown, else only keys and values, and the last query of each sequence, are
+ * needed. */
+int layer_pack(struct engine *engine, size_t layer, struct error *error);
 
 /* Rows [row0, row0 + rows) of the residual stream -> their queries, keys and values before rotation
  * in `qkv`; and -> the MLP's output in `normed`. */
@@ -109,10 +126,12 @@ int layer_attention(struct engine *engine, size_t layer, size_t sequence0, size_
 int layer_finish(struct engine *engine, size_t layer, size_t sequence0, size_t sequences,
                  struct error *error);
 
-/* The experts of a layer over all `rows` tokens of the chunk. `done` is called after each expert.
- */
+/* Routing of a batch, and the experts of a layer over all `rows` tokens of the chunk, whose
+ * progress it tells. */
 int experts_route(struct engine *engine, size_t layer, size_t row0, size_t rows,
                   struct error *error);
+/* Starts reading an expert's weights. */
+void experts_fetch(const struct expert *expert);
 int experts_run(struct engine *engine, size_t layer, size_t rows, struct error *error);
 
 #endif

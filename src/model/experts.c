@@ -87,8 +87,7 @@ static void mix_row(struct engine *e, void *context, size_t row)
                         e->mixed + token * hidden, hidden);
 }
 
-/* The kernel reads the next expert while this one computes. */
-static void fetch_expert(const struct expert *expert)
+void experts_fetch(const struct expert *expert)
 {
   tensor_fetch(expert->gate.weight);
   tensor_fetch(expert->up.weight);
@@ -133,10 +132,11 @@ int experts_run(struct engine *e, size_t layer, size_t rows, struct error *error
   for (size_t i = 0; i < e->config->experts; i++) {
     size_t count = e->starts[i + 1] - e->starts[i];
     if (i + 1 < e->config->experts)
-      fetch_expert(&e->model->layers[layer].experts[i + 1]);
+      experts_fetch(&e->model->layers[layer].experts[i + 1]);
     if (count &&
         run_expert(e, &e->model->layers[layer].experts[i], e->order + e->starts[i], count, error))
       return error->code;
+    engine_advance(e, EXPERTS_SHARE * (double)count / (double)(e->seq_len * e->config->top_k));
   }
   engine_rows(e, rows, add_mixed_row, NULL);
   return engine_check(e, layer, "residual stream", 0, error);

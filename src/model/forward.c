@@ -32,7 +32,7 @@ static uint64_t fixed_bytes(const struct model_config *c, size_t seq_len, size_t
 
 static uint64_t sequence_bytes(const struct model_config *c, size_t seq_len)
 {
-  uint64_t token = c->hidden * sizeof(float);
+  uint64_t token = c->hidden * sizeof(float) + sizeof(struct embedded);
   if (c->experts)
     token +=
         c->hidden * sizeof(float) + c->top_k * (sizeof(float) + sizeof(int32_t) + sizeof(size_t));
@@ -162,17 +162,6 @@ static int check_tokens(const struct engine *e, const int32_t *tokens, size_t co
   return 0;
 }
 
-static int embed(struct engine *e, const int32_t *tokens, size_t count, struct error *error)
-{
-  size_t hidden = e->config->hidden;
-  for (size_t i = 0; i < count; i++)
-    if (model_widen(e->model->embedding, (size_t)tokens[i] * hidden, hidden,
-                    e->residual + i * hidden, error))
-      return error->code;
-  tensor_drop(e->model->embedding);
-  return 0;
-}
-
 /* Sequences of the chunk whose residual stream is wanted. */
 static size_t full_here(const struct engine *e, size_t sequences)
 {
@@ -227,20 +216,7 @@ static int show_logits(struct engine *e, size_t full, struct error *error)
   return status;
 }
 
-struct meter {
-  const struct forward_options *options;
-  double total, done; /* batches times layers */
-};
-
-static void advance(struct meter *meter, double amount)
-{
-  meter->done += amount;
-  if (meter->options->progress)
-    meter->options->progress(meter->options->context, meter->done / meter->total);
-}
-
-static int run_layer(struct engine *e, size_t layer, size_t sequences, struct meter *meter,
-                     struct error *error)
+static int run_layer(struct engine *e, size_t layer, size_t sequences, struct error *error)
 {
   bool experts = e->config->experts > 0;
   for (size_t s = 0; s < sequences; s += e->batch) {
@@ -248,13 +224,9 @@ static int run_layer(struct engine *e, size_t layer, size_t sequences, struct me
     if (layer_attention(e, layer, s, count, error) ||
         (!e->last && layer_finish(e, layer, s, count, error)))
       return error->code;
-    advance(meter, (double)count * (experts ? 0.25 : 1.0));
+    engine_advance(e, (double)count * (experts && !e->last ? 1.0 - EXPERTS_SHARE : 1.0));
   }
-  if (!e->last && experts && experts_run(e, layer, sequences * e->seq_len, error))
-    return error->code;
-  if (experts)
-    advance(meter, (double)sequences * 0.75);
-  return 0;
+  return !e->last && experts ? experts_run(e, layer, sequences * e->seq_len, error) : 0;
 }
 
 /* The tables of layer 0, then the embedding of the chunk. */
@@ -270,21 +242,19 @@ static int begin_chunk(struct engine *e, const int32_t *tokens, size_t count, st
     if (e->token_tables && distinct_compute(e, error))
       return error->code;
   }
-  return embed(e, tokens, count, error);
+  return engine_embed(e, tokens, count, error);
 }
 
-static int run_chunk(struct engine *e, const int32_t *tokens, size_t sequences, struct meter *meter,
-                     struct error *error)
+static int run_chunk(struct engine *e, const int32_t *tokens, size_t sequences, struct error *error)
 {
-  size_t layers = e->config->layers, full = full_here(e, sequences);
-  for (size_t layer = 0; layer < layers; layer++) {
-    /* What the last layer adds to the residual stream is read only when it is shown. */
-    if (layer_pack(e, layer, layer + 1 == layers && !full, error) ||
+  e->full = full_here(e, sequences);
+  for (size_t layer = 0; layer < e->config->layers; layer++) {
+    if (layer_pack(e, layer, error) ||
         (layer == 0 && begin_chunk(e, tokens, sequences * e->seq_len, error)))
       return error->code;
     if (layer == 0)
       show_residual(e, 0, sequences);
-    if (run_layer(e, layer, sequences, meter, error))
+    if (run_layer(e, layer, sequences, error))
       return error->code;
     if (layer == 0) {
       distinct_free(&e->distinct);
@@ -292,7 +262,7 @@ static int run_chunk(struct engine *e, const int32_t *tokens, size_t sequences, 
     }
     show_residual(e, layer + 1, sequences);
   }
-  return full ? show_logits(e, full, error) : 0;
+  return e->full ? show_logits(e, e->full, error) : 0;
 }
 
 int forward_run(const struct model *model, const int32_t *tokens, size_t n, size_t seq_len,
@@ -316,12 +286,15 @@ int forward_run(const struct model *model, const int32_t *tokens, size_t n, size
   e->look_up = plan.look_up;
   atomic_init(&e->damaged, SIZE_MAX);
   double layers = (double)model->config.layers;
-  struct meter meter = {options, (double)n * layers, (double)options->start * layers};
+  e->options = options;
+  e->work = (double)n * layers;
+  e->worked = (double)options->start * layers;
   int status = allocate(e, error);
   for (e->first = options->start; e->first < n && !status; e->first += e->chunk) {
     size_t sequences = n - e->first < e->chunk ? n - e->first : e->chunk;
     size_t done = e->first + sequences;
-    status = run_chunk(e, tokens + e->first * seq_len, sequences, &meter, error);
+    e->more = done < n;
+    status = run_chunk(e, tokens + e->first * seq_len, sequences, error);
     if (!status && options->chunk_done && !options->chunk_done(options->context, done) && done < n)
       status = error_set(error, EXIT_RUN, "%s: stopped after %zu of %zu sequences",
                          checkpoint_path(model->checkpoint), done, n);

@@ -80,6 +80,13 @@ int engine_check(struct engine *engine, size_t layer, const char *what, size_t f
                    engine->first + row / engine->seq_len, row % engine->seq_len);
 }
 
+void engine_advance(struct engine *e, double amount)
+{
+  e->worked += amount;
+  if (e->options->progress)
+    e->options->progress(e->options->context, e->worked / e->work);
+}
+
 static int widen_vector(struct engine *e, size_t slot, const struct tensor *tensor, float **out,
                         struct error *error)
 {
@@ -139,22 +146,36 @@ static void fetch(const struct linear *linear)
   tensor_fetch(linear->weight);
 }
 
-/* The kernel reads ahead while this layer computes. */
+/* Whether nobody reads what a layer adds to the residual stream. */
+static bool is_last(const struct engine *e, size_t index)
+{
+  return index + 1 == e->config->layers && !e->full;
+}
+
+/* The kernel reads ahead while this layer computes: the weights that will be packed next. */
 static void fetch_layer(const struct engine *e, size_t index)
 {
-  if (index >= e->config->layers)
-    return;
   const struct layer *layer = &e->model->layers[index];
   fetch(&layer->query);
   fetch(&layer->key);
   fetch(&layer->value);
+  if (is_last(e, index))
+    return;
   fetch(&layer->output);
   fetch(&layer->gate);
   fetch(&layer->up);
   fetch(&layer->down);
 }
 
-int layer_pack(struct engine *e, size_t index, bool last, struct error *error)
+static void fetch_next(const struct engine *e, size_t index)
+{
+  if (index + 1 < e->config->layers)
+    fetch_layer(e, index + 1);
+  else if (e->more)
+    fetch_layer(e, 0);
+}
+
+int layer_pack(struct engine *e, size_t index, struct error *error)
 {
   const struct layer *layer = &e->model->layers[index];
   size_t hidden = e->config->hidden, ffn = e->config->ffn;
@@ -162,12 +183,14 @@ int layer_pack(struct engine *e, size_t index, bool last, struct error *error)
   const struct segment router = {&layer->router, 0, e->config->experts};
   const struct segment gate_up[] = {{&layer->gate, 0, ffn}, {&layer->up, 0, ffn}};
   bool gated = e->config->family != FAMILY_GPT_NEOX;
-  e->last = last;
-  if (widen_vectors(e, layer, error) || pack_attention(e, layer, last, error))
+  e->last = is_last(e, index);
+  if (widen_vectors(e, layer, error) || pack_attention(e, layer, e->last, error))
     return error->code;
-  fetch_layer(e, index + 1);
-  if (last)
+  fetch_next(e, index);
+  if (e->last)
     return 0;
+  if (e->config->experts)
+    experts_fetch(&layer->experts[0]);
   if (packed_fill(&e->output, e->kernels, e->threads, &output, 1, error))
     return error->code;
   if (e->config->experts)

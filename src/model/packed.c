@@ -11,17 +11,36 @@ struct fill {
   const struct packed *packed;
   const struct segment *segments;
   const struct kernels *kernels;
+  size_t together; /* panels whose pages are dropped together */
   atomic_bool damaged;
 };
 
-/* The linear that holds row `row` of the stack, and the row within it. */
-static const struct linear *locate(const struct fill *fill, size_t *row)
+#define DROP_BYTES ((size_t)16 << 20) /* of packed weights, between two drops of their pages */
+
+/* The linear that holds row `row` of the stack, and the row within it; `left`, if not NULL: how
+ * many rows of the segment there are from it on. */
+static const struct linear *locate(const struct fill *fill, size_t *row, size_t *left)
 {
   const struct segment *segment = fill->segments;
   while (*row >= segment->count)
     *row -= segment++->count;
+  if (left)
+    *left = segment->count - *row;
   *row += segment->first;
   return segment->linear;
+}
+
+/* Drops the pages of rows [from, to) of the stack. A thread that still reads some gets them back.
+ */
+static void drop_rows(const struct fill *fill, size_t from, size_t to)
+{
+  while (from < to) {
+    size_t row = from, left;
+    const struct tensor *weight = locate(fill, &row, &left)->weight;
+    size_t count = left < to - from ? left : to - from;
+    tensor_drop_part(weight, row * fill->packed->k, count * fill->packed->k);
+    from += count;
+  }
 }
 
 static void fill_panel(void *context, size_t panel, int worker)
@@ -35,7 +54,7 @@ static void fill_panel(void *context, size_t panel, int worker)
   (void)worker;
   for (size_t j = panel * nr; j < packed->n && count < fill->kernels->nr; j++, count++) {
     size_t row = j;
-    const struct tensor *weight = locate(fill, &row)->weight;
+    const struct tensor *weight = locate(fill, &row, NULL)->weight;
     types[count] = model_weight_type(weight);
     rows[count] = (const char *)weight->data + row * packed->k * dtype_size(weight->dtype);
   }
@@ -46,6 +65,9 @@ static void fill_panel(void *context, size_t panel, int worker)
       atomic_store(&fill->damaged, true);
   }
   fill->kernels->pack_settle();
+  if ((panel + 1) % fill->together == 0)
+    drop_rows(fill, (panel + 1 - fill->together) * nr,
+              (panel + 1) * nr < packed->n ? (panel + 1) * nr : packed->n);
 }
 
 static int grow(float **data, size_t *capacity, size_t floats, struct error *error)
@@ -69,7 +91,7 @@ static int fill_bias(struct packed *packed, const struct fill *fill, struct erro
   memset(packed->bias, 0, padded * sizeof *packed->bias);
   for (size_t j = 0; j < packed->n; j++) {
     size_t row = j;
-    const struct tensor *bias = locate(fill, &row)->bias;
+    const struct tensor *bias = locate(fill, &row, NULL)->bias;
     if (bias && model_widen(bias, row, 1, packed->bias + j, error))
       return error->code;
   }
@@ -83,7 +105,7 @@ static int name_damaged(const struct fill *fill, size_t count, struct error *err
   float *row_values = memory_alloc(k, sizeof *row_values, "row", error);
   for (size_t j = 0; row_values && j < count; j++) {
     size_t row = j;
-    const struct tensor *weight = locate(fill, &row)->weight;
+    const struct tensor *weight = locate(fill, &row, NULL)->weight;
     if (model_widen(weight, row * k, k, row_values, error))
       break;
   }
@@ -94,7 +116,8 @@ static int name_damaged(const struct fill *fill, size_t count, struct error *err
 int packed_fill(struct packed *packed, const struct kernels *kernels, struct threads *threads,
                 const struct segment *segments, size_t count, struct error *error)
 {
-  struct fill fill = {packed, segments, kernels, false};
+  struct fill fill = {packed, segments, kernels, 1, false};
+  size_t nr = (size_t)kernels->nr;
   packed->n = 0;
   packed->k = (size_t)segments[0].linear->weight->shape[1];
   for (size_t i = 0; i < count; i++)
@@ -102,12 +125,11 @@ int packed_fill(struct packed *packed, const struct kernels *kernels, struct thr
   size_t floats = gemm_packed_floats(packed->n, packed->k, kernels->nr);
   if (grow(&packed->data, &packed->data_capacity, floats, error) || fill_bias(packed, &fill, error))
     return error->code;
-  threads_run(threads, (packed->n + (size_t)kernels->nr - 1) / (size_t)kernels->nr, fill_panel,
-              &fill);
+  fill.together += DROP_BYTES / (nr * packed->k * sizeof(float));
+  threads_run(threads, (packed->n + nr - 1) / nr, fill_panel, &fill);
   if (atomic_load(&fill.damaged))
     return name_damaged(&fill, packed->n, error);
-  for (size_t i = 0; i < count; i++)
-    tensor_drop(segments[i].linear->weight);
+  drop_rows(&fill, 0, packed->n);
   return 0;
 }
 
