@@ -1,4 +1,4 @@
-/* The pickle reader: state dicts of protocols 2, 4 and 5 are read; every other thing a pickle can
+/* The pickle reader: state dicts of protocols 2 to 5 are read; every other thing a pickle can
  * say is refused by name, with its offset. */
 #include "support.h"
 
@@ -30,19 +30,21 @@ static void assert_refused_bytes(const void *data, size_t size, const char *word
   assert_int_equal(parse(data, size, &pickle, &error), EXIT_INPUT);
   support_assert_error(&error, EXIT_INPUT, words);
   support_assert_error(&error, EXIT_INPUT, "x.bin: offset ");
+  support_assert_error(&error, EXIT_INPUT, "torch.save"); /* what to do */
 }
 
 #define assert_refused(literal, words) assert_refused_bytes(literal, sizeof literal - 1, words)
 
-static void assert_seed(const char *path, size_t count)
+static void assert_seed(const char *path, char protocol)
 {
   size_t size;
   struct error error;
   struct pickle pickle;
   char *data = support_read(path, &size);
+  data[1] = protocol;
   if (parse(data, size, &pickle, &error))
     fail_msg("%s: %s", path, error.text);
-  assert_int_equal(pickle.count, count);
+  assert_int_equal(pickle.count, 4);
   assert_string_equal(pickle.items[0].name, "a.weight");
   const struct pickle_tensor *tensor = &pickle.tensor[pickle.items[1].tensor];
   assert_int_equal(tensor->offset, 1);
@@ -56,13 +58,15 @@ static void assert_seed(const char *path, size_t count)
   free(data);
 }
 
-/* Made by CPython's pickler; the first with the attribute _metadata. */
+/* Made by CPython's pickler; the first with the attribute _metadata. What it uses of protocol 3 is
+ * that of 2. */
 static void test_protocols(void **state)
 {
   (void)state;
-  assert_seed("tests/fuzz/corpus/pickle/protocol2", 4);
+  assert_seed("tests/fuzz/corpus/pickle/protocol2", 2);
+  assert_seed("tests/fuzz/corpus/pickle/protocol2", 3);
   assert_seed("tests/fuzz/corpus/pickle/protocol4", 4);
-  assert_seed("tests/fuzz/corpus/pickle/protocol5", 4);
+  assert_seed("tests/fuzz/corpus/pickle/protocol5", 5);
 }
 
 static void test_code(void **state)
@@ -74,6 +78,9 @@ static void test_code(void **state)
                  "STACK_GLOBAL: \"posix.system\" is refused");
   assert_refused("\x80\2c__builtin__\neval\n)R.", "\"__builtin__.eval\" is refused");
   assert_refused("\x80\2ctorch._utils\n_rebuild_parameter\n)R.", "_rebuild_parameter\" is refused");
+  assert_refused("\x80\2ctorch._utils\n_rebuild_parameter\n)R.", "tensor.detach().clone()");
+  assert_refused("\x80\2ctorch\nFloat8_e4m3fnStorage\n.", "save plain F32, F16 or BF16 tensors");
+  assert_refused("\x80\2ctorc\nx\n.", "fetch the file again, or save the plain state dict");
   assert_refused("\x80\2ctorch.storage\nUntypedStorage\n)R.", "UntypedStorage\" is refused");
   assert_refused("\x80\2ctorch\nFloatStorage\n)R.", "REDUCE: a storage type cannot be called");
   assert_refused("\x80\2ccollections\nOrderedDict\nN\x85R.", "only without arguments");
@@ -128,7 +135,8 @@ static void test_entries(void **state)
   (void)state;
   assert_refused("\x80\2}X\5\0\0\0model}s.", "is a dict, no tensor: this is a training checkpoint");
   assert_refused("\x80\2}X\5\0\0\0epochK\1s.", "\"epoch\" of the state dict is no tensor");
-  assert_refused("\x80\2}K\1K\1s.", "a key that is no string");
+  assert_refused("\x80\2}K\1K\1s.",
+                 "offset 1007: the pickle's dict has a key that is no string but a number");
   assert_refused("\x80\2}X\0\0\0\0Ns.", "1 to 512 bytes");
   size_t size;
   char *nested = support_read("tests/fuzz/corpus/pickle/nested", &size);
@@ -215,6 +223,112 @@ static void test_bombs(void **state)
   support_assert_error(&error, EXIT_INPUT, "is a dict"); /* a dict that holds itself */
 }
 
+/* An OrderedDict with one tensor, and on the stack above it a dict, "_metadata" and a list: what is
+ * appended to that belongs to nothing. Memo: 0 a string, 1 _rebuild_tensor_v2, 2 a persistent id,
+ * 3 arguments, 4 the tensor. */
+static struct torch_file prepared(void)
+{
+  struct torch_file p = {0};
+  torch_ops(&p, "\x80\4"
+                "ccollections\nOrderedDict\n)R");
+  torch_text(&p, "w");
+  torch_ops(&p, "\x94"
+                "ctorch._utils\n_rebuild_tensor_v2\n\x94((");
+  torch_text(&p, "storage");
+  torch_ops(&p, "ctorch\nByteStorage\n");
+  torch_text(&p, "0");
+  torch_text(&p, "cpu");
+  torch_ops(&p, "K\1t\x94Q");
+  torch_int(&p, 0);
+  torch_ops(&p, "))\x89}t\x94R\x94s}");
+  torch_text(&p, "_metadata");
+  torch_ops(&p, "]");
+  return p;
+}
+
+/* `count` times some opcodes behind `before`: refused at the very last one. */
+static void assert_too_many(const char *before, const char *unit, size_t size, size_t count,
+                            const char *words)
+{
+  char expected[128];
+  struct torch_file p = prepared();
+  torch_ops(&p, before);
+  for (size_t i = 0; i < count; i++)
+    torch_bytes(&p, unit, size);
+  snprintf(expected, sizeof expected, "offset %zu: pickle opcode %s", BASE + p.size - 1, words);
+  assert_refused_bytes(p.data, p.size, expected);
+  torch_free(&p);
+}
+
+static void test_too_many(void **state)
+{
+  size_t size = ((size_t)8 << 20) + 1;
+  char *zeros = calloc(1, size);
+  (void)state;
+  assert_too_many("(", "h\1h\3R", 5, 200000, "REDUCE: more than 200000 tensors");
+  assert_too_many("(", "h\2Q", 3, 200000, "BINPERSID: more than 200000 storages");
+  assert_too_many("(", "}", 1, 200001 - 3, "EMPTY_DICT: more than 200000 dicts");
+  assert_too_many("}", "h\0h\4s", 5, 200000, "SETITEM: more than 200000 entries of dicts");
+  assert_too_many("", "\x94", 1, ((size_t)1 << 20) - 4, "MEMOIZE: more than 1048576 values");
+  assert_non_null(zeros);
+  assert_refused_bytes(zeros, size, "offset 1000: a pickle of 8388609 bytes, at most 8 MiB");
+  assert_refused_bytes(zeros, size - 1, "must start with PROTO");
+  free(zeros);
+}
+
+/* Tensors and storages that belong to nothing are not kept. */
+static void test_hidden(void **state)
+{
+  struct error error;
+  struct pickle pickle;
+  struct torch_file p = prepared();
+  (void)state;
+  torch_ops(&p, "(");
+  for (int i = 0; i < 199999; i++)
+    torch_bytes(&p, "h\1h\3Rh\2Q", 8);
+  torch_ops(&p, "esb.");
+  if (parse(p.data, p.size, &pickle, &error))
+    fail_msg("%s", error.text);
+  assert_int_equal(pickle.count, 1);
+  assert_int_equal(pickle.tensors, 1);
+  assert_int_equal(pickle.storages, 1);
+  assert_int_equal(pickle.items[0].tensor, 0);
+  assert_int_equal(pickle.tensor[0].storage, 0);
+  assert_int_equal(pickle.storage[0].elements, 1);
+  assert_int_equal(p.data[pickle.tensor[0].at - BASE], 'R');
+  pickle_free(&pickle);
+  torch_free(&p);
+}
+
+/* However long the texts of the pickle and the path are, what to do stands at the end. */
+static void test_long_texts(void **state)
+{
+  static const char *const before[] = {"\x80\2c", "\x80\2ctorch", "\x80\2}X\1\1\1\1"};
+  static const char *const after[] = {"\n)R.", "\n)R.", "Ns."};
+  char path[301], text[2 * 0x101 + 2];
+  (void)state;
+  memset(path, 'p', 300);
+  path[300] = 0;
+  for (size_t i = 0; i < 3; i++) {
+    struct error error = {0};
+    struct pickle pickle;
+    struct torch_file p = {0};
+    torch_ops(&p, before[i]);
+    memset(text, '\x1b', sizeof text);
+    text[0x101] = '\n';
+    size_t length = i == 2 ? 0x101 : sizeof text;
+    if (i == 2)
+      torch_number(p.data + p.size - 4, 4, length);
+    torch_bytes(&p, text, length);
+    torch_ops(&p, after[i]);
+    assert_int_equal(pickle_parse(path, BASE, p.data, p.size, &pickle, &error), EXIT_INPUT);
+    support_assert_error(&error, EXIT_INPUT, "\\x1B");
+    const char *end = i == 1 ? "tensor in STATE_DICT.items()}, FILE)" : "with torch.save";
+    assert_string_equal(error.text + strlen(error.text) - strlen(end), end);
+    torch_free(&p);
+  }
+}
+
 static void test_damage(void **state)
 {
   size_t size, accepted = 0;
@@ -241,10 +355,11 @@ static void test_damage(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_protocols), cmocka_unit_test(test_code),
-      cmocka_unit_test(test_limits),    cmocka_unit_test(test_entries),
-      cmocka_unit_test(test_negative),  cmocka_unit_test(test_bombs),
-      cmocka_unit_test(test_damage),
+      cmocka_unit_test(test_protocols),  cmocka_unit_test(test_code),
+      cmocka_unit_test(test_limits),     cmocka_unit_test(test_entries),
+      cmocka_unit_test(test_negative),   cmocka_unit_test(test_bombs),
+      cmocka_unit_test(test_too_many),   cmocka_unit_test(test_hidden),
+      cmocka_unit_test(test_long_texts), cmocka_unit_test(test_damage),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,6 +22,7 @@ struct pickle_storage {
 /* A view of a storage: element (i, j, ...) is element offset + i * stride[0] + ... of it. */
 struct pickle_tensor {
   size_t storage;
+  uint64_t at; /* offset in the file, for messages */
   uint64_t offset;
   int rank;
   int64_t shape[TENSOR_MAX_RANK], stride[TENSOR_MAX_RANK]; /* elements, >= 0 */
@@ -34,15 +35,18 @@ struct pickle_item {
 
 struct pickle {
   size_t storages, tensors, count;
-  struct pickle_storage *storage; /* one a mention: those of one key may be several */
-  struct pickle_tensor *tensor;
-  struct pickle_item *items; /* by name */
-  char *names;               /* what they point into */
+  struct pickle_storage *storage; /* those of one key may be several */
+  struct pickle_tensor *tensor;   /* one an item, no others */
+  struct pickle_item *items;      /* by name */
+  char *names;                    /* what they point into */
 };
 
+#define PICKLE_MAX_MIB 8
+#define PICKLE_MAX_OBJECTS 200000 /* tensors, storages, dicts and entries of dicts, of each */
+
 /* Parses `size` bytes that stand at offset `base` of `file`; they must outlive the result. Memory
- * is proportional to size. Owner: the caller, pickle_free. Errors: EXIT_INPUT (with the opcode or
- * the name, and the offset in the file), EXIT_RUN (memory). */
+ * is proportional to size, and what is kept to the items. Owner: the caller, pickle_free. Errors:
+ * EXIT_INPUT (with the opcode or the name, and the offset in the file), EXIT_RUN (memory). */
 int pickle_parse(const char *file, uint64_t base, const void *data, size_t size,
                  struct pickle *pickle, struct error *error);
 void pickle_free(struct pickle *pickle);

@@ -8,17 +8,36 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_DEPTH ((size_t)1 << 20) /* values on the stack */
+static int refuse(struct pickle_machine *m, const char *advice, const char *format,
+                  va_list arguments)
+{
+  char what[512];
+  vsnprintf(what, sizeof what, format, arguments);
+  return error_set(m->error, EXIT_INPUT, "%s: offset %" PRIu64 ": pickle opcode %s: %s; %s",
+                   m->file, m->base + m->opcode_at, m->opcode, what, advice);
+}
 
 int pickle_refuse(struct pickle_machine *m, const char *format, ...)
 {
-  char what[512];
   va_list arguments;
   va_start(arguments, format);
-  vsnprintf(what, sizeof what, format, arguments);
+  int code = refuse(m, PICKLE_ADVICE, format, arguments);
   va_end(arguments);
-  return error_set(m->error, EXIT_INPUT, "%s: offset %" PRIu64 ": pickle opcode %s: %s", m->file,
-                   m->base + m->opcode_at, m->opcode, what);
+  return code;
+}
+
+int pickle_refuse_advise(struct pickle_machine *m, const char *advice, const char *format, ...)
+{
+  va_list arguments;
+  va_start(arguments, format);
+  int code = refuse(m, advice, format, arguments);
+  va_end(arguments);
+  return code;
+}
+
+int pickle_shown(size_t length)
+{
+  return length < PICKLE_SHOWN ? (int)length : PICKLE_SHOWN;
 }
 
 void *pickle_grow(struct pickle_machine *m, struct pickle_pool *pool, size_t size)
@@ -37,6 +56,16 @@ void *pickle_grow(struct pickle_machine *m, struct pickle_pool *pool, size_t siz
   return (char *)pool->items + pool->count++ * size;
 }
 
+void *pickle_grow_object(struct pickle_machine *m, struct pickle_pool *pool, size_t size,
+                         const char *what)
+{
+  if (pool->count == PICKLE_MAX_OBJECTS) {
+    pickle_refuse(m, "more than %d %s", PICKLE_MAX_OBJECTS, what);
+    return NULL;
+  }
+  return pickle_grow(m, pool, size);
+}
+
 struct pickle_value *pickle_value_at(const struct pickle_pool *pool, size_t index)
 {
   return (struct pickle_value *)pool->items + index;
@@ -53,8 +82,8 @@ int pickle_add(struct pickle_machine *m, struct pickle_pool *pool, struct pickle
 
 int pickle_push(struct pickle_machine *m, struct pickle_value value)
 {
-  if (m->stack.count == MAX_DEPTH)
-    return pickle_refuse(m, "more than %zu values on the stack", MAX_DEPTH);
+  if (m->stack.count == PICKLE_MAX_VALUES)
+    return pickle_refuse(m, "more than %zu values on the stack", PICKLE_MAX_VALUES);
   return pickle_add(m, &m->stack, value);
 }
 

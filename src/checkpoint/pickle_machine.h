@@ -1,5 +1,6 @@
 /* The stack machine behind pickle.h: values are small, and point into the pickle or into pools that
- * grow with the bytes read, so that sharing costs nothing and no input can make it recurse. */
+ * grow with the bytes read up to a limit, so that sharing costs nothing and no input can make it
+ * recurse. */
 #ifndef ATTEST_CHECKPOINT_PICKLE_MACHINE_H
 #define ATTEST_CHECKPOINT_PICKLE_MACHINE_H
 
@@ -45,6 +46,7 @@ struct pickle_dict {
 
 struct pickle_pair {
   size_t dict;
+  size_t at; /* of the opcode that put it in */
   struct pickle_value key, value;
 };
 
@@ -69,12 +71,27 @@ struct pickle_machine {
 
 /* Those that return int give 0 or the code of the recorded error. */
 
-/* Records what is wrong with the opcode in hand. */
+/* What to do, at the end of messages. Texts from the pickle are cut to PICKLE_SHOWN bytes each, so
+ * that it is never cut off, not even behind bytes that stand as \xNN. */
+#define PICKLE_ADVICE "fetch the file again, or save the plain state dict with torch.save"
+#define PICKLE_SHOWN 40
+
+#define PICKLE_MAX_VALUES ((size_t)1 << 20) /* on the stack, and in the memo */
+
+/* Records what is wrong with the opcode in hand, with PICKLE_ADVICE or another advice. */
 int pickle_refuse(struct pickle_machine *m, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+int pickle_refuse_advise(struct pickle_machine *m, const char *advice, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
-/* One more item of `size` bytes, undefined; NULL without memory. */
+/* How many bytes of a text of the pickle a message shows. */
+int pickle_shown(size_t length);
+
+/* One more item of `size` bytes, undefined; NULL without memory. The second form refuses more than
+ * PICKLE_MAX_OBJECTS of `what`. */
 void *pickle_grow(struct pickle_machine *m, struct pickle_pool *pool, size_t size);
+void *pickle_grow_object(struct pickle_machine *m, struct pickle_pool *pool, size_t size,
+                         const char *what);
 int pickle_add(struct pickle_machine *m, struct pickle_pool *pool, struct pickle_value value);
 struct pickle_value *pickle_value_at(const struct pickle_pool *pool, size_t index);
 

@@ -4,6 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
+/* For parameters, buffers on other devices, types that attest does not know. */
+#define PLAIN_TENSORS                                                                              \
+  "save plain F32, F16 or BF16 tensors: torch.save({name: tensor.detach().clone() for name, "      \
+  "tensor in STATE_DICT.items()}, FILE)"
+
 static const struct {
   const char *module, *name;
   int global;
@@ -39,16 +44,16 @@ int pickle_find_global(struct pickle_machine *m, const char *module, size_t modu
     if (same(module, module_length, globals[i].module) && same(name, name_length, globals[i].name))
       return pickle_push(
           m, (struct pickle_value){.kind = PICKLE_GLOBAL, .index = (size_t)globals[i].global});
-  return pickle_refuse(m,
-                       "\"%.*s.%.*s\" is refused: only tensors, their storages and OrderedDict "
-                       "may be named, nothing is ever run",
-                       module_length < 100 ? (int)module_length : 100, module,
-                       name_length < 100 ? (int)name_length : 100, name);
+  bool torch = module_length >= 5 && memcmp(module, "torch", 5) == 0;
+  return pickle_refuse_advise(m, torch ? PLAIN_TENSORS : PICKLE_ADVICE,
+                              "\"%.*s.%.*s\" is refused: only tensors, their storages and "
+                              "OrderedDict may be named, nothing is ever run",
+                              pickle_shown(module_length), module, pickle_shown(name_length), name);
 }
 
 int pickle_new_dict(struct pickle_machine *m, bool ordered)
 {
-  struct pickle_dict *dict = pickle_grow(m, &m->dicts, sizeof *dict);
+  struct pickle_dict *dict = pickle_grow_object(m, &m->dicts, sizeof *dict, "dicts");
   if (!dict)
     return m->error->code;
   *dict = (struct pickle_dict){.ordered = ordered};
@@ -101,11 +106,12 @@ static int rebuild_tensor(struct pickle_machine *m, const struct pickle_value *a
     return pickle_refuse(m, "a tensor's shape and stride must be as many integers >= 0");
   if (a[4].kind != PICKLE_BOOL || !is_empty_dict(m, &a[5]) ||
       (arguments->length == 7 && a[6].kind != PICKLE_NONE))
-    return pickle_refuse(m, "a tensor with hooks or metadata; save plain tensors");
+    return pickle_refuse_advise(m, PLAIN_TENSORS, "a tensor with hooks or metadata");
   made.storage = a[0].index;
+  made.at = m->base + m->opcode_at;
   made.offset = (uint64_t)a[1].number;
   made.rank = (int)a[2].length;
-  struct pickle_tensor *tensor = pickle_grow(m, &m->tensors, sizeof *tensor);
+  struct pickle_tensor *tensor = pickle_grow_object(m, &m->tensors, sizeof *tensor, "tensors");
   if (!tensor)
     return m->error->code;
   *tensor = made;
@@ -141,7 +147,7 @@ int pickle_persistent(struct pickle_machine *m)
       part[1].index < PICKLE_STORAGE_TYPE || part[2].kind != PICKLE_STRING ||
       part[3].kind != PICKLE_STRING || part[4].kind != PICKLE_INT || part[4].number < 0)
     return pickle_refuse(m, "a persistent id must be ('storage', type, key, location, elements)");
-  struct pickle_storage *storage = pickle_grow(m, &m->storages, sizeof *storage);
+  struct pickle_storage *storage = pickle_grow_object(m, &m->storages, sizeof *storage, "storages");
   if (!storage)
     return m->error->code;
   *storage =

@@ -191,6 +191,8 @@ static int op_put(struct pickle_machine *m, size_t width)
     return m->error->code;
   if (index != m->memo.count)
     return pickle_refuse(m, "memo entry %" PRIu64 ", the next one is %zu", index, m->memo.count);
+  if (m->memo.count == PICKLE_MAX_VALUES)
+    return pickle_refuse(m, "more than %zu values in the memo", PICKLE_MAX_VALUES);
   return pickle_add(m, &m->memo, value);
 }
 
@@ -214,10 +216,10 @@ static int set_items(struct pickle_machine *m, size_t dict, size_t first)
     return pickle_refuse(m, "a key without a value");
   for (size_t i = first; i < m->stack.count; i += 2) {
     struct pickle_dict *owner = (struct pickle_dict *)m->dicts.items + target->index;
-    struct pickle_pair *pair = pickle_grow(m, &m->pairs, sizeof *pair);
+    struct pickle_pair *pair = pickle_grow_object(m, &m->pairs, sizeof *pair, "entries of dicts");
     if (!pair)
       return m->error->code;
-    *pair = (struct pickle_pair){target->index, *pickle_value_at(&m->stack, i),
+    *pair = (struct pickle_pair){target->index, m->opcode_at, *pickle_value_at(&m->stack, i),
                                  *pickle_value_at(&m->stack, i + 1)};
     if (owner->count++ == 0)
       owner->first = m->pairs.count - 1;
@@ -361,7 +363,7 @@ int pickle_step(struct pickle_machine *m)
   m->opcode_at = m->at;
   m->opcode = "STOP";
   if (m->at == m->size)
-    return pickle_refuse(m, "missing; the file is cut off");
+    return pickle_refuse(m, "missing, the pickle is cut off");
   if (pickle_take(m, 1, &byte))
     return m->error->code;
   snprintf(unknown, sizeof unknown, "0x%02x", *byte);
@@ -369,6 +371,6 @@ int pickle_step(struct pickle_machine *m)
   if (m->opcode_at == 0 && *byte != 0x80)
     return pickle_refuse(m, "a pickle of protocol 2 to 5 must start with PROTO");
   if (!opcodes[*byte].run)
-    return pickle_refuse(m, "a state dict does not need it; save one with torch.save");
+    return pickle_refuse(m, "a state dict does not need it");
   return opcodes[*byte].run(m, opcodes[*byte].argument);
 }

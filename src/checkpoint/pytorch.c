@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define AGAIN "fetch the file again"
+
 /* The bytes of a record, little-endian, and what the pickle says they are. */
 struct storage {
   const uint8_t *data; /* NULL until a tensor uses it */
@@ -23,10 +25,11 @@ struct reading {
   struct error *error;
 };
 
-static int refuse(struct reading *r, const struct tensor *tensor, const char *what)
+static int refuse(struct reading *r, const struct pickle_tensor *view, const struct tensor *tensor,
+                  const char *what)
 {
-  return error_set(r->error, EXIT_INPUT, "%s: tensor \"%.200s\": %s", tensor->file, tensor->name,
-                   what);
+  return error_set(r->error, EXIT_INPUT, "%s: offset %" PRIu64 ": tensor \"%.200s\": %s",
+                   tensor->file, view->at, tensor->name, what);
 }
 
 /* A buffer that the result owns. */
@@ -65,8 +68,9 @@ static int find_storage(struct reading *r, const struct pickle_storage *mention,
     if (storage->dtype == mention->dtype && storage->elements == mention->elements)
       return 0;
     return error_set(r->error, EXIT_INPUT,
-                     "%s: offset %" PRIu64 ": storage \"%.*s\" is used as %s and as %s",
-                     r->records.file, mention->at, (int)mention->key_length, mention->key,
+                     "%s: offset %" PRIu64 ": storage \"%.*s\" is used as %s and as %s; fetch the "
+                     "file again, or clone its tensors before torch.save",
+                     r->records.file, mention->at, pytorch_shown(mention->key_length), mention->key,
                      dtype_name(storage->dtype), dtype_name(mention->dtype));
   }
   *storage = (struct storage){r->records.data + r->records.zip.entries[index].offset,
@@ -82,17 +86,18 @@ static int check_view(struct reading *r, const struct pickle_tensor *view,
   tensor->elements = 1;
   for (int i = 0; i < view->rank; i++)
     if (__builtin_mul_overflow(tensor->elements, (uint64_t)view->shape[i], &tensor->elements))
-      return refuse(r, tensor, "shape has more elements than fit 64 bits");
+      return refuse(r, view, tensor, "shape has more elements than fit 64 bits; " AGAIN);
   if (__builtin_mul_overflow(tensor->elements, dtype_size(storage->dtype), &tensor->bytes))
-    return refuse(r, tensor, "shape has more bytes than fit 64 bits");
+    return refuse(r, view, tensor, "shape has more bytes than fit 64 bits; " AGAIN);
   for (int i = 0; tensor->elements && i < view->rank; i++)
     if (__builtin_mul_overflow((uint64_t)view->shape[i] - 1, (uint64_t)view->stride[i], &step) ||
         __builtin_add_overflow(last, step, &last))
-      return refuse(r, tensor, "shape and stride reach past 64 bits");
+      return refuse(r, view, tensor, "shape and stride reach past 64 bits; " AGAIN);
   if (tensor->elements ? last >= storage->elements : view->offset > storage->elements)
     return error_set(r->error, EXIT_INPUT,
-                     "%s: tensor \"%.200s\": reaches element %" PRIu64 " of a storage of %" PRIu64,
-                     tensor->file, tensor->name, last, storage->elements);
+                     "%s: offset %" PRIu64 ": tensor \"%.200s\": reaches element %" PRIu64
+                     " of a storage of %" PRIu64 "; " AGAIN,
+                     tensor->file, view->at, tensor->name, last, storage->elements);
   return 0;
 }
 
@@ -136,9 +141,10 @@ static int gather(struct reading *r, const struct pickle_tensor *view,
 {
   for (int i = 0; i < view->rank; i++)
     if (view->stride[i] == 0 && view->shape[i] > 1)
-      return refuse(r, tensor, "its elements overlap (expanded, stride 0); save it contiguous");
+      return refuse(r, view, tensor,
+                    "its elements overlap (expanded, stride 0); save it contiguous");
   if (tensor->bytes > r->records.storage_bytes - r->gathered)
-    return refuse(r, tensor,
+    return refuse(r, view, tensor,
                   "views that are not contiguous are larger than the file; save them "
                   "contiguous");
   uint8_t *copy = new_copy(r, tensor->elements, dtype_size(tensor->dtype), tensor->name);

@@ -22,6 +22,9 @@ struct pytorch_records {
 int pytorch_records_read(const char *file, const void *data, size_t size,
                          struct pytorch_records *records, struct error *error);
 
+/* How many bytes of a storage's key a message shows: few enough that its end is never cut off. */
+int pytorch_shown(size_t length);
+
 /* The index in zip.entries of the record that holds a storage. Errors: EXIT_INPUT (there is none,
  * or it has another size). */
 int pytorch_records_find(const struct pytorch_records *records,

@@ -38,7 +38,8 @@ static int collect_names(struct shard_list *shards, struct error *error)
   json_t *value;
   size_t all = 0, unique = 0, entries = json_object_size(shards->map);
   if (entries == 0)
-    return error_set(error, EXIT_INPUT, "%s: \"weight_map\" is empty", shards->index);
+    return error_set(error, EXIT_INPUT, "%s: \"weight_map\" is empty; fetch the index again",
+                     shards->index);
   shards->names = memory_alloc(entries, sizeof *shards->names, shards->index, error);
   if (!shards->names)
     return error->code;
@@ -48,7 +49,7 @@ static int collect_names(struct shard_list *shards, struct error *error)
     if (!name || !shard_name(name, ending))
       return error_set(error, EXIT_INPUT,
                        "%s: tensor \"%.200s\": \"%.100s\" is not the plain name of a %s file "
-                       "beside the index",
+                       "beside the index; fetch the index again",
                        shards->index, tensor, name ? name : "(no string)", ending);
     shards->names[all++] = name;
   }
