@@ -167,19 +167,88 @@ bool json_is_absent(const json_t *object, const char *key)
   return !item || json_is_null(item);
 }
 
+static void add_value(struct text *text, const json_t *value, int depth);
+
+/* Anything but a real, an object and an array; a real with this many significant digits. */
+static char *dump(const json_t *value, size_t digits)
+{
+  return json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(digits));
+}
+
+/* In as few digits as read back to the same bits: 15 are enough for what people write, 17 always
+ * are. jansson itself takes one number of digits for a whole text. */
+static char *dump_real(const json_t *value)
+{
+  double number = json_real_value(value);
+  for (size_t digits = 15;; digits++) {
+    double back;
+    char *text = dump(value, digits);
+    if (!text || digits == 17 || (text_to_double(text, strlen(text), &back) && back == number))
+      return text;
+    free(text);
+  }
+}
+
+static void add_scalar(struct text *text, const json_t *value)
+{
+  char *dumped = json_is_real(value) ? dump_real(value) : dump(value, 0);
+  if (dumped)
+    text_add(text, "%s", dumped);
+  else
+    text->failed = true;
+  free(dumped);
+}
+
+static void add_object(struct text *text, const json_t *value, int depth)
+{
+  json_t *members = (json_t *)(uintptr_t)value; /* jansson's iterator takes no const */
+  const char *key, *between = "";
+  json_t *member;
+  text_add(text, "{");
+  json_object_foreach(members, key, member)
+  {
+    json_t *name = json_string(key);
+    text_add(text, "%s\n%*s", between, depth + 1, "");
+    add_scalar(text, name);
+    text_add(text, ": ");
+    add_value(text, member, depth + 1);
+    json_decref(name);
+    between = ",";
+  }
+  text_add(text, *between ? "\n%*s}" : "%*s}", *between ? depth : 0, "");
+}
+
+static void add_array(struct text *text, const json_t *value, int depth)
+{
+  size_t count = json_array_size(value);
+  text_add(text, "[");
+  for (size_t i = 0; i < count; i++) {
+    text_add(text, "%s\n%*s", i ? "," : "", depth + 1, "");
+    add_value(text, json_array_get(value, i), depth + 1);
+  }
+  text_add(text, count ? "\n%*s]" : "%*s]", count ? depth : 0, "");
+}
+
+static void add_value(struct text *text, const json_t *value, int depth)
+{
+  if (json_is_object(value))
+    add_object(text, value, depth);
+  else if (json_is_array(value))
+    add_array(text, value, depth);
+  else
+    add_scalar(text, value);
+}
+
 int json_write(const char *path, const json_t *value, struct error *error)
 {
+  struct text text = {0};
   if (!value)
     return error_set(error, EXIT_RUN,
                      "%s: cannot be written: out of memory or a text that is not UTF-8", path);
-  char *text = json_dumps(value, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
-  char *line = text ? realloc(text, strlen(text) + 2) : NULL;
-  if (!line) {
-    free(text);
-    return error_set(error, EXIT_RUN, "%s: out of memory", path);
-  }
-  strcat(line, "\n");
-  int status = file_write(path, line, strlen(line), error);
-  free(line);
+  add_value(&text, value, 0);
+  text_add(&text, "\n");
+  int status = text.failed ? error_set(error, EXIT_RUN, "%s: out of memory", path)
+                           : file_write(path, text.data, text.length, error);
+  text_free(&text);
   return status;
 }

@@ -45,9 +45,10 @@ int json_check_keys(const json_t *object, const char *where, const char *const *
 /* Whether `key` is absent or null. */
 bool json_is_absent(const json_t *object, const char *key);
 
-/* Writes a JSON value to a file, "-" = standard output: indented, keys in insertion order, reals
- * with 17 significant digits, newline at the end. Errors: EXIT_RUN, also for NULL, which is what
- * json_pack gives without memory or for a text that is not UTF-8. */
+/* Writes a JSON value to a file, "-" = standard output: indented, keys in insertion order, each
+ * real with the fewest of 15, 16 or 17 significant digits that read back to the same bits, newline
+ * at the end. Errors: EXIT_RUN, also for NULL, which is what json_pack gives without memory or for
+ * a text that is not UTF-8. */
 int json_write(const char *path, const json_t *value, struct error *error);
 
 #endif
