@@ -3,6 +3,9 @@
 #include "support.h"
 
 #include "checkpoint/manifest.h"
+#include "checkpoint/manifest_rebase.h"
+
+#include "base/json.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -143,6 +146,10 @@ static void test_defects(void **state)
       {"\"baseline_n\": 50", "\"baseline_n\": 0", "\"baseline_n\" is 0"},
       {"\"bos\": null", "\"bos\": -1", "\"bos\" is -1"},
       {"\"../golden/m\"", "\"/golden\"", "\"golden\" must be a path relative"},
+      {"c.tar", "c\\n.tar", "\"checkpoints\" must be one line"},
+      {"../golden/m", "../gol\\nden", "\"golden\" must be one line"},
+      {"../p", "/p", "published: \"directory\" must be a path relative"},
+      {"../p", "..\\n/p", "published: \"directory\" must be one line"},
       {"\"../p\"", "null", "published: \"directory\" is wrong"},
       {"0.95", "1.5", "\"class_agreement\" is 1.5"},
       {"\"selectivity_error\": 0.05", "\"selectivity_error\": 0", "\"selectivity_error\" must be"},
@@ -164,17 +171,22 @@ static void test_defects(void **state)
       {"m/r0", "/m", "plain names joined"},
       {"m/r0", "m/", "plain names joined"},
       {"m/r0", "m//r0", "plain names joined"},
+      {"m/r0", "m\\nr0", "revisions[0]: \"directory\" must be one line"},
       {"[{\"path\"", "[], \"x\": [{\"path\"", "unknown key \"x\""},
       {FILE_A, "", "\"files\" has 0 entries, must have 1 to 10000"},
       {"[{\"path\"", "[3, {\"path\"", "files[0]: must be an object"},
       {"[{\"path\"", "[" FILE_A ", {\"path\"", "file \"a.bin\" is listed twice"},
       {"a.bin", "../a.bin", "files[0]: \"path\" is \"../a.bin\""},
+      {"a.bin", "/a.bin", "files[0]: \"path\" is \"/a.bin\""},
+      {"a.bin", "a\\n.bin", "files[0]: \"path\" is \"a"},
+      {"\"name\": \"r1\"", "\"name\": \"r\\n1\"", "revisions[1]: \"name\" is \"r"},
       {"\"golden\"", "\"repository\": \"owner\", \"golden\"", "\"repository\""},
       {"\"golden\"", "\"repository\": \"a/b/c\", \"golden\"", "\"repository\""},
       {"\"golden\"", "\"repository\": \"../b\", \"golden\"", "\"repository\""},
       {"\"golden\"", "\"repository\": \"a/b?c\", \"golden\"", "\"repository\""},
       {"\"golden\"", "\"repository\": 5, \"golden\"", "\"repository\" is wrong"},
       {"\"golden\"", "\"tensors\": \"/t\", \"golden\"", "\"tensors\" must be a path relative"},
+      {"\"golden\"", "\"tensors\": \"t\\n\", \"golden\"", "\"tensors\" must be one line"},
       {"{\"path\": \"a.bin\", \"bytes\": 0", "{\"path\": \"a.bin\"", "\"bytes\""},
       {"a.bin\", \"bytes\": 0", "a.bin\", \"bytes\": \"0\"", "\"bytes\" is wrong"},
       {"{\"path\": \"a.bin\"", "{\"path\": \"a.bin\", \"x\": 1", "files[0]: unknown key \"x\""},
@@ -261,11 +273,89 @@ static void test_hub(void **state)
   free(text);
 }
 
+/* The paths of the good manifest, with tensors t/m.tsv, for another folder. */
+static void expect_rebased(const char *from, const char *to, const char *paths)
+{
+  struct error error = {0};
+  json_t *root;
+  char *text = replaced(good, "\"golden\"", "\"tensors\": \"t/m.tsv\", \"golden\"");
+  char got[2000];
+  assert_int_equal(json_parse_object("m", text, strlen(text), &root, &error), 0);
+  if (manifest_rebase(root, from, to, &error))
+    fail_msg("%s", error.text);
+  const json_t *published = json_object_get(root, "published");
+  snprintf(got, sizeof got, "%s %s %s %s", json_string_value(json_object_get(root, "checkpoints")),
+           json_string_value(json_object_get(root, "tensors")),
+           json_string_value(json_object_get(root, "golden")),
+           json_string_value(json_object_get(published, "directory")));
+  assert_string_equal(got, paths);
+  json_decref(root);
+  free(text);
+}
+
+/* d/a/b/m.json on its way to other folders; d/link is d/x/deep. */
+static void test_rebase(void **state)
+{
+  static const struct {
+    const char *to, *paths;
+  } cases[] = {
+      {"a/b/n.json", "c.tar t/m.tsv ../golden/m ../p"},
+      {"a/b/../b/n.json", "c.tar t/m.tsv ../golden/m ../p"},
+      {"a/b/sub/n.json", "../c.tar ../t/m.tsv ../../golden/m ../../p"},
+      {"a/b/t/n.json", "../c.tar m.tsv ../../golden/m ../../p"},
+      {"a/n.json", "b/c.tar b/t/m.tsv golden/m p"},
+      {"a/p/n.json", "../b/c.tar ../b/t/m.tsv ../golden/m ."},
+      {"a/pp/n.json", "../b/c.tar ../b/t/m.tsv ../golden/m ../p"},
+      {"n.json", "a/b/c.tar a/b/t/m.tsv a/golden/m a/p"},
+      {"x/n.json", "../a/b/c.tar ../a/b/t/m.tsv ../a/golden/m ../a/p"},
+      {"link/n.json", "../../a/b/c.tar ../../a/b/t/m.tsv ../../a/golden/m ../../a/p"},
+  };
+  char from[600], to[600], here[4096];
+  const char *d = support_directory();
+  (void)state;
+  static const char *const folders[] = {"a",    "a/b",      "a/b/sub", "a/b/t", "a/p",
+                                        "a/pp", "a/golden", "x",       "x/deep"};
+  for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
+    assert_int_equal(mkdir(support_path(folders[i]), 0700), 0);
+  assert_int_equal(symlink("x/deep", support_path("link")), 0);
+  assert_non_null(getcwd(here, sizeof here));
+  snprintf(from, sizeof from, "%s/a/b/m.json", d);
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    snprintf(to, sizeof to, "%s/%s", d, cases[i].to);
+    expect_rebased(from, to, cases[i].paths);
+    assert_int_equal(chdir(d), 0);
+    expect_rebased("a/b/m.json", cases[i].to, cases[i].paths);
+    expect_rebased("a/b/m.json", to, cases[i].paths);
+    assert_int_equal(chdir(support_path("a/b")), 0);
+    expect_rebased("m.json", to, cases[i].paths);
+    assert_int_equal(chdir(here), 0);
+  }
+}
+
+static void test_rebase_refusals(void **state)
+{
+  struct error error = {0};
+  char from[600], to[600];
+  json_t *root;
+  (void)state;
+  assert_int_equal(json_parse_object("m", good, strlen(good), &root, &error), 0);
+  snprintf(to, sizeof to, "%s/n.json", support_directory());
+  snprintf(from, sizeof from, "%s/absent/m.json", support_directory());
+  assert_int_equal(manifest_rebase(root, from, to, &error), EXIT_RUN);
+  support_assert_error(&error, EXIT_RUN, "absent/m.json: its folder cannot be found");
+  assert_int_equal(mkdir(support_path("new\nline"), 0700), 0);
+  snprintf(from, sizeof from, "%s/new\nline/m.json", support_directory());
+  assert_int_equal(manifest_rebase(root, from, to, &error), EXIT_INPUT);
+  support_assert_error(&error, EXIT_INPUT, "n.json: \"checkpoints\" must be one line");
+  json_decref(root);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_digests), cmocka_unit_test(test_good_manifest),
       cmocka_unit_test(test_defects), cmocka_unit_test(test_unpinned),
+      cmocka_unit_test(test_rebase),  cmocka_unit_test(test_rebase_refusals),
       cmocka_unit_test(test_hub),     cmocka_unit_test(test_hostile_files),
   };
   return cmocka_run_group_tests_name("manifest", tests, NULL, NULL);

@@ -12,6 +12,7 @@
 #include "trajectory/trajectory.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -292,6 +293,48 @@ static void check_protocol(const struct protocol *found)
   assert_int_equal(found->bos, published.bos);
 }
 
+/* Tokens of one step: the batch of each model as it was trained, 1024 x 2048 (Pythia), 1024 x 2048
+ * (OLMo), 1024 x 4096 (OLMoE). */
+static const uint64_t tokens_per_step[MODELS] = {2097152, 2097152, 4194304};
+
+/* Names and tokens are cut, not rounded. The hub has one branch whose name is not the product. */
+static void check_names(size_t model, const struct manifest_revision *revision)
+{
+  const char *exception = "step1454000-tokens3048B";
+  char name[64];
+  double tokens = (double)(revision->step * tokens_per_step[model]);
+  uint64_t billions = (uint64_t)(tokens / 1e9);
+  if (models[model].family == FAMILY_GPT_NEOX) {
+    snprintf(name, sizeof name, "step%" PRIu64, revision->step);
+    assert_true(revision->tokens == floor(tokens / 1e6) / 1e3);
+  } else {
+    if (strcmp(revision->name, exception) == 0) {
+      assert_int_equal(billions, 3049);
+      billions--;
+    }
+    snprintf(name, sizeof name, "step%" PRIu64 "-tokens%" PRIu64 "B", revision->step, billions);
+    assert_true(revision->tokens == (double)billions);
+  }
+  assert_string_equal(revision->name, name);
+}
+
+static void test_names(void **state)
+{
+  size_t exceptions = 0;
+  (void)state;
+  for (size_t i = 0; i < MODELS; i++) {
+    struct manifest manifest;
+    struct error error = {0};
+    assert_done(manifest_load(path_of(&models[i], ".json"), &manifest, &error), &error);
+    for (size_t k = 0; k < manifest.revision_count; k++) {
+      check_names(i, &manifest.revisions[k]);
+      exceptions += strcmp(manifest.revisions[k].name, "step1454000-tokens3048B") == 0;
+    }
+    manifest_free(&manifest);
+  }
+  assert_int_equal(exceptions, 1);
+}
+
 static void test_manifests(void **state)
 {
   (void)state;
@@ -325,6 +368,7 @@ int main(void)
       cmocka_unit_test(test_olmo_shards),
       cmocka_unit_test(test_models_pass_their_lists),
       cmocka_unit_test(test_manifests),
+      cmocka_unit_test(test_names),
   };
   return cmocka_run_group_tests_name("paper", tests, NULL, NULL);
 }

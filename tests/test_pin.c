@@ -1,6 +1,8 @@
 /* `attest pin` and unpinned files, from the outside. */
 #include "revisions.h"
 
+#include "base/json.h"
+
 #include <unistd.h>
 
 #define WEIGHTS "model.safetensors"
@@ -100,6 +102,118 @@ static void test_replace(void **state)
   assert_true(json_equal(pinned, wanted));
   json_decref(pinned);
   json_decref(wanted);
+}
+
+/* Numbers that are not pins stay as they are written. */
+static void test_numbers_stay(void **state)
+{
+  static const char bands[] =
+      "  \"class_agreement\": 0.95,\n  \"selectivity_error\": 0.01,\n"
+      "  \"selectivity_share\": 0.1234567890123456,\n  \"pr_error\": 0.05,\n"
+      "  \"pr_share\": 0.30000000000000004,\n  \"claims\": true\n }";
+  (void)state;
+  const char *place = revisions_make("numbers", false);
+  json_t *manifest = revisions_manifest(place, false);
+  json_object_set_new(manifest, "published",
+                      json_pack("{s:s, s:f, s:f, s:f, s:f, s:f, s:b}", "directory", "p",
+                                "class_agreement", 0.95, "selectivity_error", 0.01,
+                                "selectivity_share", 0.1234567890123456, "pr_error", 0.05,
+                                "pr_share", 0.1 + 0.2, "claims", 1));
+  const char *path = revisions_save(place, manifest);
+  free(workshop_run(EXIT_HELD, "pin %s", path));
+  char *text = bytes_of(path);
+  workshop_contains(text, bands);
+  workshop_contains(text, "\"tokens\": 1.0,");
+  free(text);
+}
+
+/* Every number comes back to the same bits, in no more digits than that takes; all else is as
+ * jansson writes it. */
+static void test_numbers_round_trip(void **state)
+{
+  static const double numbers[] = {0,       -0.0,    1,         0.95,
+                                   0.1,     1e15,    1e-5,      6.144e-5,
+                                   1e23,    5e-324,  0x1p-1022, 0x1.fffffffffffffp+1023,
+                                   1.0 / 3, 2.0 / 3, 0.1 + 0.2, 123456789012345678.0,
+                                   3048,    20.971};
+  const char *path = workshop_path("numbers.json");
+  struct error error = {0};
+  json_t *list = json_array(), *back;
+  (void)state;
+  uint64_t bits = 1;
+  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+    json_array_append_new(list, json_real(numbers[i]));
+  for (int i = 0; i < 2000; i++) {
+    double number;
+    bits = bits * 6364136223846793005u + 1442695040888963407u;
+    memcpy(&number, &bits, sizeof number);
+    if (isfinite(number))
+      json_array_append_new(list, json_real(number));
+  }
+  json_t *object = json_pack("{s:o}", "list", list);
+  assert_int_equal(json_write(path, object, &error), 0);
+  assert_int_equal(json_read_object(path, 1 << 20, &back, &error), 0);
+  for (size_t i = 0; i < json_array_size(list); i++) {
+    double before = json_real_value(json_array_get(list, i));
+    double after = json_real_value(json_array_get(json_object_get(back, "list"), i));
+    assert_memory_equal(&before, &after, sizeof before);
+  }
+  json_decref(back);
+  json_decref(object);
+  char *text = bytes_of(path);
+  workshop_contains(text, "\n  0.95,\n  0.1,\n  1e15,\n  1e-5,\n  6.144e-5,\n  1e23,\n");
+  workshop_contains(text, "\n  0.3333333333333333,\n  0.6666666666666666,\n  0.30000000000000004,");
+  free(text);
+}
+
+static void test_layout(void **state)
+{
+  static const char nested[] =
+      "{\"z\": [], \"a\": {}, \"\\u00e9\\n\\\"\": [1, -5, true, false, null, "
+      "\"\\u0001/\\u00fc\\\\\", "
+      "[[], {}, [2.5]]], \"o\": {\"x\": {\"y\": [{\"k\": 0.5}, {\"k\": 1.0}]}}}";
+  const char *path = workshop_path("nested.json"), *other = workshop_path("jansson.json");
+  struct error error = {0};
+  (void)state;
+  json_t *value = workshop_json_text(nested);
+  assert_int_equal(json_write(path, value, &error), 0);
+  workshop_json_write(other, value);
+  workshop_shell("echo >> %s", other);
+  workshop_same_files(path, other);
+  json_decref(value);
+}
+
+/* Written into another folder, a manifest still names the same places. */
+static void test_other_folders(void **state)
+{
+  static const struct {
+    const char *out, *checkpoints;
+  } cases[] = {{"n.json", "c"},
+               {"sub/n.json", "../c"},
+               {"../n.json", "folders/c"},
+               {"../other/n.json", "../folders/c"},
+               {"c/n.json", "."},
+               {"c/r0/n.json", ".."}};
+  char place_name[600];
+  (void)state;
+  const char *place = revisions_make("folders", false);
+  snprintf(place_name, sizeof place_name, "%s/m.json", place);
+  workshop_shell("mkdir -p %s/sub %s/../other", place, place);
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char out[700];
+    snprintf(out, sizeof out, "%s/%s", place, cases[i].out);
+    free(workshop_run(EXIT_HELD, "pin %s --out %s", place_name, out));
+    json_t *written = workshop_json(out);
+    assert_string_equal(json_string_value(json_object_get(written, "checkpoints")),
+                        cases[i].checkpoints);
+    assert_true(json_is_null(json_object_get(written, "container")));
+    json_decref(written);
+    free(workshop_run(EXIT_HELD, "verify %s", out));
+  }
+  /* What goes to standard output is for the manifest's own folder. */
+  char *text = workshop_run(EXIT_HELD, "pin %s --out /dev/stdout --quiet", place_name);
+  workshop_contains(text, "\"checkpoints\": \"c\"");
+  free(text);
 }
 
 /* One revision can be pinned alone, when the others are not there. */
@@ -240,6 +354,10 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_round_trip),
+      cmocka_unit_test(test_numbers_stay),
+      cmocka_unit_test(test_numbers_round_trip),
+      cmocka_unit_test(test_layout),
+      cmocka_unit_test(test_other_folders),
       cmocka_unit_test(test_replace),
       cmocka_unit_test(test_one_revision),
       cmocka_unit_test(test_nonsense),

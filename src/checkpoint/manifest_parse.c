@@ -420,17 +420,15 @@ static int parse_root(const json_t *root, struct manifest *manifest, struct erro
       get_path(root, path, "checkpoints", manifest, &manifest->checkpoints, error) ||
       parse_container(root, manifest, error) || get_repository(root, manifest, error))
     return error->code;
-  if (!json_is_absent(root, "tensors") &&
-      get_path(root, path, "tensors", manifest, &manifest->tensors, error))
-    return error->code;
   if (!*manifest->source)
     return error_set(error, EXIT_INPUT, "%s: \"source\" must say where the data come from", path);
-  if (!json_is_absent(root, "golden") &&
-      get_path(root, path, "golden", manifest, &manifest->golden, error))
+  if ((!json_is_absent(root, "tensors") &&
+       get_path(root, path, "tensors", manifest, &manifest->tensors, error)) ||
+      (!json_is_absent(root, "golden") &&
+       get_path(root, path, "golden", manifest, &manifest->golden, error)))
     return error->code;
-  if (parse_published(root, manifest, error))
-    return error->code;
-  return parse_revisions(root, manifest, error);
+  return parse_published(root, manifest, error) ? error->code
+                                                : parse_revisions(root, manifest, error);
 }
 
 int manifest_parse(const char *path, const void *data, size_t size, struct manifest *manifest,

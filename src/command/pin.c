@@ -1,11 +1,14 @@
 #include "base/file.h"
 #include "base/json.h"
+#include "checkpoint/manifest_rebase.h"
 #include "checkpoint/manifest_verify.h"
 #include "command/command.h"
 #include "command/runtime.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define MAX_MANIFEST ((size_t)16 << 20)
 
@@ -32,7 +35,8 @@ static int parse(int argc, char **argv, struct pin_options *o, const char **path
       {"checkpoints", OPTION_STRING, &o->checkpoints, 0, 0, "DIR",
        "the checkpoints, if not where the manifest says"},
       {"out", OPTION_STRING, &o->out, 0, 0, "FILE",
-       "write the pinned manifest there; default: in place"},
+       "write the pinned manifest there, its paths rewritten for that folder; default: in place; "
+       "-: standard output, paths as they are"},
       {"revision", OPTION_STRING, &o->revision, 0, 0, "NAME", "pin this revision alone"},
       {"replace", OPTION_FLAG, &o->replace, 0, 0, NULL,
        "replace pins that the files contradict; without it they are failures"},
@@ -109,6 +113,20 @@ static int fill(json_t *object, const struct pinned_file *found)
          json_object_set_new(object, "xxh3_128", json_string(found->digest.xxh3_128));
 }
 
+/* Standard output (by any name) and devices are in no folder: what goes there is for the manifest's
+ * own. */
+static bool has_folder(const char *out)
+{
+  struct stat info, standard;
+  if (strcmp(out, "-") == 0)
+    return false;
+  if (stat(out, &info) != 0)
+    return true;
+  bool same = fstat(STDOUT_FILENO, &standard) == 0 && standard.st_dev == info.st_dev &&
+              standard.st_ino == info.st_ino;
+  return S_ISREG(info.st_mode) && !same;
+}
+
 static int write_pins(const struct pinning *p, const struct manifest_result *result, size_t *pinned,
                       struct error *error)
 {
@@ -123,6 +141,9 @@ static int write_pins(const struct pinning *p, const struct manifest_result *res
   }
   if (bad)
     return error_set(error, EXIT_RUN, "%s: out of memory", p->manifest.path);
+  if (has_folder(p->options->out) &&
+      manifest_rebase(p->root, p->manifest.path, p->options->out, error))
+    return error->code;
   return json_write(p->options->out, p->root, error);
 }
 
