@@ -285,21 +285,78 @@ static void test_nothing_in_common(void **state)
   moves_free(&moves);
 }
 
-static void test_large(void **state)
+/* The names of OLMo: lm_head.weight, alone in its file, is the largest and the first. */
+static void test_large_is_chosen(void **state)
 {
-  const int64_t most = (int64_t)MOVES_MOST_ELEMENTS;
-  uint16_t *data = calloc((size_t)most + 3, sizeof *data);
-  assert_non_null(data);
-  data[most] = 0x3f80;
-  const struct tensor tensors[] = {
-      tensor_of("a", DTYPE_BF16, 1, most + 3, data), tensor_of("b", DTYPE_BF16, 1, most + 1, data),
-      tensor_of("c", DTYPE_BF16, most + 1, 1, data), tensor_of("d", DTYPE_BF16, 1, most, data),
-      tensor_of("e", DTYPE_BF16, most, 1, data),
-  };
+  static const char *const names[] = {"lm_head.weight", "model.a", "model.b", "model.c",
+                                      "model.d",        "model.e", "model.f"};
+  static const float data[] = {1, 2};
+  const int64_t rows = (int64_t)MOVES_MOST_ELEMENTS / 1000 + 1;
+  float *large = calloc((size_t)rows * 1000, sizeof *large);
+  struct tensor tensors[7];
   (void)state;
-  expect_choice(tensors, 3, "b ");
-  expect_choice(tensors, 5, "d e ");
+  assert_non_null(large);
+  for (size_t i = 0; i < 7; i++)
+    tensors[i] = tensor_of(names[i], DTYPE_F32, 2, 1, data);
+  tensors[0] = tensor_of(names[0], DTYPE_F32, rows, 1000, large);
+  expect_choice(tensors, 7, "lm_head.weight model.a model.b model.c model.d model.f ");
+  struct move_list moves = compare(tensors, 7, tensors, 7);
+  assert_true(moves.moves[0].sampled && moves.moves[0].identical && moves.moves[0].norm == 0);
+  assert_false(moves.moves[1].sampled);
+  moves_free(&moves);
+  free(large);
+}
+
+/* Sets one element in a tensor of `elements` that is 1 elsewhere, and compares with all ones. */
+static struct move move_of(uint16_t *data, const uint16_t *ones, int64_t elements, int64_t element)
+{
+  data[element] = 0x4000; /* 2 */
+  const struct tensor before = tensor_of("w", DTYPE_BF16, elements, 1, ones);
+  const struct tensor after = tensor_of("w", DTYPE_BF16, elements, 1, data);
+  struct move_list moves = compare(&before, 1, &after, 1);
+  data[element] = 0x3f80; /* 1 */
+  assert_int_equal(moves.count, 1);
+  struct move move = moves.moves[0];
+  moves_free(&moves);
+  return move;
+}
+
+/* Exactly the elements that the header says count, and as many of them. */
+static void test_sample(void **state)
+{
+  const int64_t most = (int64_t)MOVES_MOST_ELEMENTS, pieces = most / MOVES_PIECE;
+  const int64_t elements = 2 * most + 7, spread = elements - MOVES_PIECE;
+  const int64_t middle = 5000 * spread / (pieces - 1);
+  const struct {
+    int64_t element;
+    bool in;
+  } cases[] = {{0, true},
+               {MOVES_PIECE - 1, true},
+               {MOVES_PIECE, false},
+               {middle - 1, false},
+               {middle, true},
+               {middle + MOVES_PIECE - 1, true},
+               {middle + MOVES_PIECE, false},
+               {elements - 1 - MOVES_PIECE, false},
+               {elements - MOVES_PIECE, true},
+               {elements - 1, true}};
+  uint16_t *data = malloc((size_t)elements * 2), *ones = malloc((size_t)elements * 2);
+  (void)state;
+  assert_true(data && ones);
+  for (int64_t i = 0; i < elements; i++)
+    data[i] = ones[i] = 0x3f80;
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct move move = move_of(data, ones, elements, cases[i].element);
+    assert_true(move.sampled && move.identical == !cases[i].in);
+    assert_true(move.norm == (cases[i].in ? 1 / sqrt((double)most) : 0));
+  }
+  /* One element less than a sample would take is no sample. */
+  struct move move = move_of(data, ones, most, MOVES_PIECE + 5);
+  assert_true(!move.sampled && !move.identical && move.norm == 1 / sqrt((double)most));
+  move = move_of(data, ones, most + 1, most);
+  assert_true(move.sampled && !move.identical);
   free(data);
+  free(ones);
 }
 
 /* From initialisation to step 60, then from step 60 to itself. */
@@ -336,12 +393,13 @@ static void test_nursery(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_exact),          cmocka_unit_test(test_range),
-      cmocka_unit_test(test_order),          cmocka_unit_test(test_identical),
-      cmocka_unit_test(test_zeros),          cmocka_unit_test(test_not_finite),
-      cmocka_unit_test(test_choice),         cmocka_unit_test(test_others),
-      cmocka_unit_test(test_not_comparable), cmocka_unit_test(test_nothing_in_common),
-      cmocka_unit_test(test_large),          cmocka_unit_test(test_nursery),
+      cmocka_unit_test(test_exact),           cmocka_unit_test(test_range),
+      cmocka_unit_test(test_order),           cmocka_unit_test(test_identical),
+      cmocka_unit_test(test_zeros),           cmocka_unit_test(test_not_finite),
+      cmocka_unit_test(test_choice),          cmocka_unit_test(test_others),
+      cmocka_unit_test(test_not_comparable),  cmocka_unit_test(test_nothing_in_common),
+      cmocka_unit_test(test_large_is_chosen), cmocka_unit_test(test_sample),
+      cmocka_unit_test(test_nursery),
   };
   return cmocka_run_group_tests_name("moves", tests, NULL, NULL);
 }

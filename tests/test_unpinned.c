@@ -100,6 +100,36 @@ static void test_verify(void **state)
   free(text);
 }
 
+/* One revision alone: what is wrong with another one does not matter. */
+static void test_verify_one_revision(void **state)
+{
+  (void)state;
+  const char *path = place_manifest("verify-one", open_manifest());
+  const char *place = workshop_path("verify-one");
+  free(workshop_run(EXIT_HELD, "pin %s", path));
+  workshop_shell("rm -r %s/c/nursery-olmo/step60", place);
+  free(workshop_run(EXIT_CHECK, "verify %s", path));
+  char *text = workshop_run(EXIT_HELD, "verify %s --revision step0", path);
+  workshop_contains(text, "2 files of revision step0 alone: 0 failures");
+  assert_null(strstr(text, "relative change"));
+  free(text);
+  text = workshop_run(EXIT_CHECK, "verify %s --revision step60 --json -", path);
+  json_t *all = workshop_json_text(text);
+  const json_t *first = json_array_get(json_object_get(all, "manifests"), 0);
+  assert_string_equal(json_string_value(json_object_get(first, "revision")), "step60");
+  assert_int_equal(number(first, "files"), 2);
+  workshop_contains(json_string_value(json_array_get(json_object_get(first, "findings"), 0)),
+                    "step60: there is no such directory");
+  json_decref(all);
+  free(text);
+  free(workshop_refuse(EXIT_INPUT, "no revision step7; there are: step0, step60",
+                       "verify %s --revision step7 --quiet", path));
+  free(workshop_refuse(EXIT_INPUT, "exactly one with --checkpoints, --pointers or --revision",
+                       "verify %s %s --revision step0", path, path));
+  free(workshop_refuse(EXIT_INPUT, "--revision: given twice",
+                       "verify %s --revision step0 --revision step60", path));
+}
+
 static void test_pointers(void **state)
 {
   (void)state;
@@ -112,8 +142,16 @@ static void test_pointers(void **state)
       " $(sha256sum <$file | cut -c1-64) $(stat -c %%s $file)"
       " >%s/git/nursery-olmo/step0/model.safetensors",
       place, place, place, place, place);
-  char *text = workshop_run(EXIT_HELD, "verify %s " FLAG " --pointers %s/git", path, place);
-  workshop_contains(text, "as in the repository: 2, no counterpart there: 2");
+  char *text = workshop_run(EXIT_CHECK, "verify %s " FLAG " --pointers %s/git", path, place);
+  workshop_contains(text, "git: no counterpart of any file of revision \"step60\" at ");
+  workshop_contains(text, "1 failures; UNPINNED: 4 files; as in the repository: 2, no counterpart");
+  free(text);
+  free(workshop_run(EXIT_HELD, "verify %s " FLAG " --pointers %s/git --revision step0", path,
+                    place));
+  /* A folder that has nothing to do with it checks nothing, and so does not pass. */
+  text = workshop_run(EXIT_CHECK, "verify %s " FLAG " --pointers /usr", path);
+  workshop_contains(text, "/usr: no counterpart of any file of revision \"step0\" at ");
+  workshop_contains(text, "2 failures; UNPINNED: 4 files; as in the repository: 0, no counterpart");
   free(text);
   workshop_shell("cp %s/git/nursery-olmo/step0/model.safetensors %s/c/nursery-olmo/step60", place,
                  place);
@@ -269,6 +307,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_verify),
+      cmocka_unit_test(test_verify_one_revision),
       cmocka_unit_test(test_pointers),
       cmocka_unit_test(test_reproduce_refused),
       cmocka_unit_test(test_reproduce_allowed),

@@ -199,12 +199,15 @@ static void test_pointers(void **state)
   workshop_shell("mkdir -p %s/r0 %s/r1 && cp %s/c/r0/config.json %s/r0", checkout, checkout, place,
                  checkout);
   const struct pinned_file *pin = &m.revisions[0].files[1];
-  const struct manifest_check check = {.manifest = &m, .pointers = checkout};
+  struct manifest_check check = {.manifest = &m, .pointers = checkout, .only = &m.revisions[0]};
   snprintf(path, sizeof path, "%s/r0/" WEIGHTS, checkout);
   write_pointer(path, pin->digest.sha256, pin->bytes);
   verify(check, &result);
-  assert_true(finding_count == 0 && result.pointers_equal == 2 && result.pointers_missing == 2);
+  assert_true(finding_count == 0 && result.pointers_equal == 2 && result.pointers_missing == 0);
   manifest_result_free(&result);
+  check.only = NULL;
+  expect(check, "git: no counterpart of any file of revision \"r1\" at \"r1\"; give a git ");
+  check.only = &m.revisions[0];
   write_pointer(path, pin->digest.sha256, pin->bytes - 1);
   expect(check, "; the repository (");
   write_pointer(path, m.revisions[1].files[1].digest.sha256, pin->bytes);
@@ -215,9 +218,24 @@ static void test_pointers(void **state)
   assert_int_equal(mkdir(path, 0700), 0);
   expect(check, "not a regular file");
   assert_int_equal(rmdir(path), 0);
+  workshop_shell("rm %s/r0/config.json", checkout);
+  expect(check, "no counterpart of any file of revision \"r0\"");
+  check.only = &m.revisions[1];
   snprintf(path, sizeof path, "%s/r1/config.json", checkout);
   support_write(path, "[]", 2); /* of the same size, as git holds small files itself */
   expect(check, "r1/config.json: 2 bytes, sha256 ");
+  check.only = NULL;
+  check.pointers = "/usr";
+  verify(check, &result);
+  assert_true(finding_count == 2 && result.pointers_missing == 4 && !result.pointers_equal);
+  workshop_contains(findings[0], "/usr: no counterpart of any file of revision \"r0\"");
+  workshop_contains(findings[1], "/usr: no counterpart of any file of revision \"r1\"");
+  manifest_result_free(&result);
+  workshop_shell("rm -r %s/c/r0 %s/c/r1/" WEIGHTS, place, place); /* what is not there is enough */
+  verify(check, &result);
+  assert_int_equal(finding_count, 3);
+  workshop_contains(findings[2], "/usr: no counterpart of any file of revision \"r1\"");
+  manifest_result_free(&result);
   manifest_free(&m);
 }
 
@@ -256,6 +274,108 @@ static void test_duplicates(void **state)
   manifest_free(&m);
 }
 
+/* Gives revision i of a manifest in memory a third file with this digest. */
+static void add_file(struct manifest *m, size_t i, const char *name, char digit)
+{
+  struct manifest_revision *revision = &m->revisions[i];
+  struct pinned_file *files = realloc(revision->files, (revision->file_count + 1) * sizeof *files);
+  assert_non_null(files);
+  struct pinned_file *file = &files[revision->file_count++];
+  *file = (struct pinned_file){.path = strdup(name), .has_bytes = true, .bytes = 1};
+  memset(file->digest.sha256, digit, 64);
+  memset(file->digest.xxh3_128, digit, 32);
+  revision->files = files;
+}
+
+/* One stale shard among others: by pins, whatever lies on the disk. */
+static void test_shared_file(void **state)
+{
+  static const char words[] =
+      "\"model-2.safetensors\" of revision \"r0\" and \"%s\" of revision \"r1\" are the same file";
+  static const struct {
+    const char *name;
+    char digit;
+    bool found;
+  } cases[] = {{"model-2.safetensors", '7', true},
+               {"model-1.safetensors", '7', true},
+               {"pytorch_model.bin", '7', true},
+               {"model-2.safetensors", '8', false},
+               {"merges", '7', false},
+               {"tokenizer.json", '7', false}};
+  (void)state;
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct manifest m;
+    struct manifest_result result;
+    char line[200];
+    bool found = false;
+    make("shared", true, &m);
+    add_file(&m, 0, "model-2.safetensors", '7');
+    add_file(&m, 1, cases[i].name, cases[i].digit);
+    snprintf(line, sizeof line, words, cases[i].name);
+    verify((struct manifest_check){.manifest = &m}, &result);
+    for (size_t k = 0; k < finding_count; k++)
+      found = found || strstr(findings[k], line);
+    assert_int_equal(found, cases[i].found);
+    assert_int_equal(finding_count, 2 + cases[i].found); /* the third files are missing */
+    manifest_result_free(&result);
+    manifest_free(&m);
+  }
+}
+
+/* What is on the disk counts where there are no pins, and a revision alone answers for itself. */
+static void test_shared_file_on_disk(void **state)
+{
+  static const char index[] =
+      "{\"weight_map\": {\"a\": \"1.safetensors\", \"b\": \"2.safetensors\"}}";
+  struct manifest m;
+  char name[64];
+  (void)state;
+  const char *place = make("stale", false, &m);
+  json_t *manifest = revisions_manifest(place, false);
+  for (size_t i = 0; i < 2; i++) {
+    json_t *files =
+        json_object_get(json_array_get(json_object_get(manifest, "revisions"), i), "files");
+    json_array_remove(files, 1);
+    json_array_append_new(files, revision_pin("", "1.safetensors", false));
+    json_array_append_new(files, revision_pin("", "2.safetensors", false));
+    json_array_append_new(files, revision_pin("", "model.safetensors.index.json", false));
+    snprintf(name, sizeof name, "r%zu", i);
+    support_write(revision_path(place, name, "model.safetensors.index.json"), index, strlen(index));
+    revision_write(revision_path(place, name, "1.safetensors"), "", i ? 3 : 2);
+    revision_write(revision_path(place, name, "2.safetensors"), "", 4);
+    workshop_shell("rm %s", revision_path(place, name, WEIGHTS));
+  }
+  manifest_free(&m);
+  load(revisions_save(place, manifest), &m);
+  struct manifest_check check = {.manifest = &m, .allow_unpinned = true};
+  expect(check,
+         "\"2.safetensors\" of revision \"r0\" and \"2.safetensors\" of revision \"r1\" are ");
+  check.only = &m.revisions[1]; /* nothing is known of r0 */
+  expect(check, NULL);
+  manifest_free(&m);
+}
+
+/* Pins of two revisions that are the same are nothing against a third. */
+static void test_others_are_the_same(void **state)
+{
+  struct manifest m;
+  (void)state;
+  const char *place = make("others", true, &m);
+  manifest_free(&m);
+  json_t *manifest = revisions_manifest(place, true);
+  json_t *revisions = json_object_get(manifest, "revisions");
+  json_t *copy = json_deep_copy(json_array_get(revisions, 1));
+  json_object_set_new(copy, "name", json_string("r2"));
+  json_object_set_new(copy, "step", json_integer(2));
+  json_array_append_new(revisions, copy);
+  load(revisions_save(place, manifest), &m);
+  struct manifest_check check = {.manifest = &m, .only = &m.revisions[0]};
+  expect(check, NULL);
+  check.only = &m.revisions[2];
+  expect(check, "revisions \"r1\" and \"r2\" have the same tensor files");
+  manifest_free(&m);
+}
+
 /* The manifests of this project: pins, container and all revisions hold. */
 static void test_own_manifests(void **state)
 {
@@ -285,6 +405,9 @@ int main(void)
       cmocka_unit_test(test_pointer_in_place),
       cmocka_unit_test(test_pointers),
       cmocka_unit_test(test_duplicates),
+      cmocka_unit_test(test_shared_file),
+      cmocka_unit_test(test_shared_file_on_disk),
+      cmocka_unit_test(test_others_are_the_same),
       cmocka_unit_test(test_own_manifests),
   };
   return cmocka_run_group_tests_name("verify", tests, NULL, NULL);

@@ -128,13 +128,26 @@ static int check_pointer(struct verifier *verifier, const struct manifest_revisi
   int status = 0;
   if (!path)
     status = error_set(error, EXIT_RUN, "%s: out of memory", name);
-  else if (file_exists(path))
-    status = check_counterpart(verifier, path, label, found, error);
+  else if (!file_exists(path))
+    verifier->without++;
+  else if (!check_counterpart(verifier, path, label, found, error))
+    verifier->counterparts++;
   else
-    verifier->result->pointers_missing++;
+    status = error->code;
   free(path);
   free(directory);
   return status;
+}
+
+/* A folder that has nothing to do with the revision must not pass for the repository's word. */
+static void check_pointed(struct verifier *verifier, const struct manifest_revision *revision)
+{
+  if (verifier->counterparts || !verifier->without)
+    return;
+  verifier_finding(verifier,
+                   "%s: no counterpart of any file of revision \"%s\" at \"%s\"; give a git "
+                   "checkout laid out as the checkpoints, or name one revision with --revision",
+                   verifier->check->pointers, revision->name, revision->directory);
 }
 
 static void check_is_pinned(struct verifier *verifier, const struct fileset *files,
@@ -231,6 +244,7 @@ int verifier_revision(struct verifier *verifier, size_t index, struct error *err
   char *path = manifest_revision_path(check->manifest, revision, check->checkpoints, error);
   if (!path)
     return error->code;
+  verifier->counterparts = verifier->without = 0;
   int status = fileset_open(path, &files, error);
   if (status) {
     status = verifier_finding_or_error(verifier, error);
@@ -238,6 +252,9 @@ int verifier_revision(struct verifier *verifier, size_t index, struct error *err
     status = check_files(verifier, files, index, error);
     fileset_close(files);
   }
+  verifier->result->pointers_missing += verifier->without;
+  if (!status)
+    check_pointed(verifier, revision);
   if (!status)
     count_unpinned(verifier, path, revision);
   free(path);

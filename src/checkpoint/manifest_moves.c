@@ -15,9 +15,11 @@ static int compare(struct verifier *verifier, const struct checkpoint *before,
   for (size_t i = 0; i < moves.count; i++)
     if (moves.moves[i].identical)
       verifier_finding(verifier,
-                       "%s: tensor \"%.200s\" is the same in revisions \"%s\" and \"%s\"; one of "
+                       "%s: tensor \"%.200s\" is the same%s in revisions \"%s\" and \"%s\"; one of "
                        "them may not be what it is called",
-                       check->manifest->path, moves.moves[i].tensor, left->name, right->name);
+                       check->manifest->path, moves.moves[i].tensor,
+                       moves.moves[i].sampled ? ", as far as it was compared," : "", left->name,
+                       right->name);
   check->moved(check->context, left, right, &moves);
   moves_free(&moves);
   return 0;

@@ -1,4 +1,5 @@
-/* Revisions that hold the same tensors: branch names are known to serve the wrong step. */
+/* Revisions that hold the same tensors, all or in one file: branch names are known to serve the
+ * wrong step, and a shard may stay behind from another one. */
 #include "base/memory.h"
 #include "checkpoint/manifest_verifier.h"
 
@@ -9,6 +10,12 @@
 struct payload {
   struct digest digest;
   size_t index;
+};
+
+/* One file of tensors of a revision. */
+struct weights {
+  const char *sha256;
+  size_t revision, file;
 };
 
 static int by_text(const void *a, const void *b)
@@ -22,26 +29,44 @@ static bool is_payload(const char *path)
   return length < 5 || strcmp(path + length - 5, ".json") != 0;
 }
 
-/* *known tells whether the revision has a payload and the digests of all of it are known. */
-static int payload_of(const struct manifest_revision *revision, const struct pinned_file *found,
-                      struct payload *payload, bool *known, struct error *error)
+/* Other files, such as tokenizers, may well be the same in all revisions. */
+static bool is_weights(const char *path)
 {
+  static const char *const ends[] = {".safetensors", ".bin", ".csv"};
+  size_t length = strlen(path);
+  for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+    if (length > strlen(ends[i]) && strcmp(path + length - strlen(ends[i]), ends[i]) == 0)
+      return true;
+  return false;
+}
+
+/* As pinned, or else as found; "" = not known. */
+static const char *sha256_of(const struct verifier *verifier, size_t revision, size_t file)
+{
+  const char *pinned = verifier->check->manifest->revisions[revision].files[file].digest.sha256;
+  return *pinned ? pinned : verifier->result->found[revision][file].digest.sha256;
+}
+
+/* The digest is "" unless the revision has a payload and the digests of all of it are known. */
+static int payload_of(const struct verifier *verifier, size_t index, struct payload *payload,
+                      struct error *error)
+{
+  const struct manifest_revision *revision = &verifier->check->manifest->revisions[index];
   size_t used = 0, each = sizeof revision->files[0].digest.sha256;
   bool all = true;
   char *digests = memory_alloc(revision->file_count, each, revision->name, error);
   if (!digests)
     return error->code;
   for (size_t i = 0; i < revision->file_count; i++) {
-    const char *pinned = revision->files[i].digest.sha256;
-    const char *digest = *pinned ? pinned : found[i].digest.sha256;
+    const char *sha256 = sha256_of(verifier, index, i);
     if (!is_payload(revision->files[i].path))
       continue;
-    all = all && *digest;
-    memcpy(digests + each * used++, digest, each);
+    all = all && *sha256;
+    memcpy(digests + each * used++, sha256, each);
   }
   qsort(digests, used, each, by_text);
-  *known = all && used > 0;
-  int status = digest_of(digests, used * each, &payload->digest, error);
+  *payload = (struct payload){.index = index};
+  int status = all && used > 0 ? digest_of(digests, used * each, &payload->digest, error) : 0;
   free(digests);
   return status;
 }
@@ -55,12 +80,38 @@ static int by_payload(const void *a, const void *b)
   return left->index < right->index ? -1 : left->index > right->index;
 }
 
-static void report_equal(struct verifier *verifier, struct payload *payloads, size_t count)
+static int by_weights(const void *a, const void *b)
+{
+  const struct weights *left = a, *right = b;
+  int order = strcmp(left->sha256, right->sha256);
+  if (order)
+    return order;
+  if (left->revision != right->revision)
+    return left->revision < right->revision ? -1 : 1;
+  return left->file < right->file ? -1 : left->file > right->file;
+}
+
+/* Of one revision alone, only what concerns it. */
+static bool concerns(const struct verifier *verifier, size_t left, size_t right)
+{
+  const struct manifest_revision *only = verifier->check->only;
+  const struct manifest_revision *revisions = verifier->check->manifest->revisions;
+  return !only || only == &revisions[left] || only == &revisions[right];
+}
+
+static bool equal(const struct payload *left, const struct payload *right)
+{
+  return *left->digest.sha256 && strcmp(left->digest.sha256, right->digest.sha256) == 0;
+}
+
+/* Sorts the payloads. */
+static void report_equal(struct verifier *verifier, struct payload *payloads)
 {
   const struct manifest *manifest = verifier->check->manifest;
-  qsort(payloads, count, sizeof *payloads, by_payload);
-  for (size_t i = 1; i < count; i++)
-    if (strcmp(payloads[i - 1].digest.sha256, payloads[i].digest.sha256) == 0)
+  qsort(payloads, manifest->revision_count, sizeof *payloads, by_payload);
+  for (size_t i = 1; i < manifest->revision_count; i++)
+    if (equal(&payloads[i - 1], &payloads[i]) &&
+        concerns(verifier, payloads[i - 1].index, payloads[i].index))
       verifier_finding(verifier,
                        "%s: revisions \"%s\" and \"%s\" have the same tensor files; one of them "
                        "is not what it is called",
@@ -68,24 +119,65 @@ static void report_equal(struct verifier *verifier, struct payload *payloads, si
                        manifest->revisions[payloads[i].index].name);
 }
 
+/* `payloads` are those of all revisions in their order: what is the same as a whole is said once.
+ */
+static void report_shared(struct verifier *verifier, const struct payload *payloads,
+                          struct weights *weights, size_t count)
+{
+  const struct manifest *manifest = verifier->check->manifest;
+  qsort(weights, count, sizeof *weights, by_weights);
+  for (size_t i = 1; i < count; i++) {
+    const struct weights *left = &weights[i - 1], *right = &weights[i];
+    if (left->revision == right->revision || strcmp(left->sha256, right->sha256) != 0 ||
+        equal(&payloads[left->revision], &payloads[right->revision]) ||
+        !concerns(verifier, left->revision, right->revision))
+      continue;
+    const struct manifest_revision *before = &manifest->revisions[left->revision];
+    const struct manifest_revision *after = &manifest->revisions[right->revision];
+    verifier_finding(
+        verifier,
+        "%s: \"%s\" of revision \"%s\" and \"%s\" of revision \"%s\" are the same file; "
+        "one of them is not of the revision it lies in: fetch both again",
+        manifest->path, before->files[left->file].path, before->name,
+        after->files[right->file].path, after->name);
+  }
+}
+
+static int check_shared(struct verifier *verifier, const struct payload *payloads,
+                        struct error *error)
+{
+  const struct manifest *manifest = verifier->check->manifest;
+  size_t count = 0, used = 0;
+  for (size_t i = 0; i < manifest->revision_count; i++)
+    count += manifest->revisions[i].file_count;
+  struct weights *weights = memory_alloc(count, sizeof *weights, manifest->path, error);
+  if (!weights)
+    return error->code;
+  for (size_t i = 0; i < manifest->revision_count; i++)
+    for (size_t k = 0; k < manifest->revisions[i].file_count; k++) {
+      const char *sha256 = sha256_of(verifier, i, k);
+      if (*sha256 && is_weights(manifest->revisions[i].files[k].path))
+        weights[used++] = (struct weights){sha256, i, k};
+    }
+  report_shared(verifier, payloads, weights, used);
+  free(weights);
+  return 0;
+}
+
 int verifier_duplicates(struct verifier *verifier, struct error *error)
 {
   const struct manifest *manifest = verifier->check->manifest;
-  size_t count = 0;
   int status = 0;
   struct payload *payloads =
       memory_alloc(manifest->revision_count, sizeof *payloads, manifest->path, error);
   if (!payloads)
     return error->code;
-  for (size_t i = 0; i < manifest->revision_count && !status; i++) {
-    bool known = false;
-    payloads[count].index = i;
-    status = payload_of(&manifest->revisions[i], verifier->result->found[i], &payloads[count],
-                        &known, error);
-    count += known;
-  }
+  for (size_t i = 0; i < manifest->revision_count && !status; i++)
+    status = payload_of(verifier, i, &payloads[i], error);
   if (!status)
-    report_equal(verifier, payloads, count);
+    status = check_shared(verifier, payloads, error);
+  if (!status)
+    report_equal(verifier, payloads);
   free(payloads);
   return status;
 }

@@ -10,6 +10,8 @@ struct verifier {
   struct manifest_result *result;
   struct tensor_list tensors; /* the manifest's inventory; empty = none */
   size_t unpinned;            /* findings that say only that something is not pinned */
+  size_t counterparts;        /* of files of the revision at hand, in `pointers` */
+  size_t without;             /* files of it that have none there */
 };
 
 void verifier_finding(struct verifier *verifier, const char *format, ...)

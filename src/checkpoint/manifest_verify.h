@@ -36,9 +36,11 @@ struct manifest_result {
 /* Checks every pinned file: present, size, both digests, as far as they are pinned, and against
  * `pointers`; that nothing unpinned would be read instead; the tensors against the manifest's
  * inventory; that no two revisions hold the same payload (all files but *.json; by their pins, or
- * as found); that weights move. A git-lfs pointer in place of a file is a finding. Owner of the
- * result: the caller, manifest_result_free, also on failure. Returns 0 also with findings; errors
- * (EXIT_INPUT: nothing is there at all; EXIT_RUN) mean that checking was impossible. */
+ * as found) nor share a file of tensors; that weights move; that `pointers` has a counterpart of at
+ * least one file of each revision. Of `only` one revision: what is known of it alone, and what it
+ * has in common with the pins of others. A git-lfs pointer in place of a file is a finding. Owner
+ * of the result: the caller, manifest_result_free, also on failure. Returns 0 also with findings;
+ * errors (EXIT_INPUT: nothing is there at all; EXIT_RUN) mean that checking was impossible. */
 int manifest_verify(const struct manifest_check *check, struct manifest_result *result,
                     struct error *error);
 void manifest_result_free(struct manifest_result *result);

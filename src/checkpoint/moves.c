@@ -9,17 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCK 1024 /* elements that are widened at a time */
-
 struct pair {
   const struct tensor *before, *after;
 };
 
 /* The matrices of two checkpoints. */
 struct matching {
-  struct pair *pairs; /* small enough, by name */
+  struct pair *pairs; /* by name */
   size_t count;
-  struct pair smallest; /* of those that are not; NULL = none */
   const struct tensor *single[MOVES_MOST];
   size_t singles; /* those without a partner; the first of them are in `single` */
 };
@@ -49,14 +46,11 @@ static void add_single(struct matching *matching, const struct tensor *tensor)
 static void add_pair(struct matching *matching, struct pair pair)
 {
   const struct tensor *before = pair.before, *after = pair.after;
-  const struct tensor *smallest = matching->smallest.before;
   if (before->dtype != after->dtype || before->shape[0] != after->shape[0] ||
       before->shape[1] != after->shape[1])
     add_single(matching, before);
-  else if (before->elements <= MOVES_MOST_ELEMENTS)
+  else
     matching->pairs[matching->count++] = pair;
-  else if (!smallest || before->elements < smallest->elements)
-    matching->smallest = pair;
 }
 
 /* One walk through the names of both. */
@@ -102,10 +96,10 @@ struct sums {
   bool identical;
 };
 
-static int add_block(const struct pair *pair, uint64_t first, size_t count, struct sums *sums,
+static int add_piece(const struct pair *pair, uint64_t first, size_t count, struct sums *sums,
                      struct error *error)
 {
-  float before[BLOCK], after[BLOCK];
+  float before[MOVES_PIECE], after[MOVES_PIECE];
   size_t size = dtype_size(pair->before->dtype);
   if (widen(pair->before, first, count, before, error) ||
       widen(pair->after, first, count, after, error))
@@ -137,32 +131,50 @@ static int add_move(struct move_list *moves, const char *tensor, struct error *e
   return 0;
 }
 
+static int add_all(const struct pair *pair, struct sums *sums, struct error *error)
+{
+  tensor_fetch(pair->before);
+  tensor_fetch(pair->after);
+  for (uint64_t first = 0; first < pair->before->elements; first += MOVES_PIECE) {
+    uint64_t left = pair->before->elements - first;
+    if (add_piece(pair, first, left < MOVES_PIECE ? (size_t)left : MOVES_PIECE, sums, error))
+      return error->code;
+  }
+  return 0;
+}
+
+/* i * spread could leave 64 bits; whole strides and what is left over cannot. */
+static int add_sample(const struct pair *pair, struct sums *sums, struct error *error)
+{
+  const uint64_t last = MOVES_MOST_ELEMENTS / MOVES_PIECE - 1;
+  uint64_t spread = pair->before->elements - MOVES_PIECE;
+  for (uint64_t i = 0; i <= last; i++) {
+    uint64_t first = i * (spread / last) + i * (spread % last) / last;
+    if (add_piece(pair, first, MOVES_PIECE, sums, error))
+      return error->code;
+  }
+  return 0;
+}
+
 static int compare(const struct pair *pair, struct move_list *moves, struct error *error)
 {
-  const struct tensor *before = pair->before, *after = pair->after;
   struct sums sums = {.identical = true};
-  int status = add_move(moves, before->name, error);
-  tensor_fetch(before);
-  tensor_fetch(after);
-  for (uint64_t first = 0; first < before->elements && !status; first += BLOCK) {
-    uint64_t left = before->elements - first;
-    status = add_block(pair, first, left < BLOCK ? (size_t)left : BLOCK, &sums, error);
-  }
-  tensor_drop(before);
-  tensor_drop(after);
-  if (status)
-    return status;
-  moves->moves[moves->count - 1].norm = norm_of(&sums);
-  moves->moves[moves->count - 1].identical = sums.identical;
-  return 0;
+  if (add_move(moves, pair->before->name, error))
+    return error->code;
+  struct move *move = &moves->moves[moves->count - 1];
+  move->sampled = pair->before->elements > MOVES_MOST_ELEMENTS;
+  int status = move->sampled ? add_sample(pair, &sums, error) : add_all(pair, &sums, error);
+  tensor_drop(pair->before);
+  tensor_drop(pair->after);
+  move->norm = norm_of(&sums);
+  move->identical = sums.identical;
+  return status;
 }
 
 static int compare_chosen(const struct matching *matching, struct move_list *moves,
                           struct error *error)
 {
   size_t n = matching->count;
-  if (n == 0)
-    return matching->smallest.before ? compare(&matching->smallest, moves, error) : 0;
   for (size_t i = 0; i < n && i < MOVES_MOST; i++) {
     size_t chosen = n <= MOVES_MOST ? i : i * (n - 1) / (MOVES_MOST - 1);
     if (compare(&matching->pairs[chosen], moves, error))

@@ -12,11 +12,13 @@
 
 #define MOVES_MOST 6
 #define MOVES_MOST_ELEMENTS ((uint64_t)16 << 20)
+#define MOVES_PIECE 1024 /* elements; MOVES_MOST_ELEMENTS is a multiple of it */
 
 struct move {
   char *tensor;        /* its name */
   double norm;         /* |after - before| / |before|, the norms of all elements (Frobenius) */
-  bool identical;      /* the same bytes */
+  bool identical;      /* the same bytes, as far as they were compared */
+  bool sampled;        /* too large: norm and identical are those of a sample */
   bool not_comparable; /* missing on one side, or of another dtype or shape: nothing was read,
                           norm is 0 */
 };
@@ -30,12 +32,15 @@ struct move_list {
 /* Compares two checkpoints.
  *
  * Matrices: tensors of rank 2 with F32, BF16 or F16 elements, one or more. (Squares of F64 could
- * leave the range of doubles, and models do not have them.) Of those that both hold with equal
- * dtype and shape and with at most MOVES_MOST_ELEMENTS, up to MOVES_MOST are compared: all, or
- * numbers i * (n - 1) / (MOVES_MOST - 1) of the n in name order. If all are larger, the smallest
- * one is, the first by name.
+ * leave the range of doubles, and models do not have them.) Of the n that both hold with equal
+ * dtype and shape, up to MOVES_MOST are compared: all, or numbers i * (n - 1) / (MOVES_MOST - 1) in
+ * name order, so that the first and the last are among them.
  *
- * Arithmetic: elements are widened to double, which is exact; then one by one, in row-major order,
+ * Of one with more than MOVES_MOST_ELEMENTS elements, such as an embedding, that many are compared:
+ * pieces of MOVES_PIECE consecutive ones (in row-major order), evenly spread. Piece i of p begins
+ * at element i * (elements - MOVES_PIECE) / (p - 1), so the first and the last element are in.
+ *
+ * Arithmetic: elements are widened to double, which is exact; then one by one, in that order,
  * d = after - before, moved = moved + d * d, size = size + before * before, each operation rounded
  * to double; norm = sqrt(moved) / sqrt(size), the same bits everywhere. Where nothing moved it is 0
  * (also from 0 to -0, which is not identical); else it is infinite where all was 0 before.

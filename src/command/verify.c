@@ -12,7 +12,7 @@
 
 struct verify_options {
   struct common_options common;
-  const char *checkpoints, *pointers;
+  const char *checkpoints, *pointers, *revision;
   bool allow_unpinned;
 };
 
@@ -49,7 +49,8 @@ static void print_moved(struct saying *saying, const char *before, const char *a
   for (size_t i = 0; i < moves->count; i++) {
     if (moves->moves[i].not_comparable)
       continue;
-    text_add(&names, "    %s\n", moves->moves[i].tensor);
+    text_add(&names, "    %s%s\n", moves->moves[i].tensor,
+             moves->moves[i].sampled ? " (a sample of it)" : "");
     text_add(&row, " %8.3g", moves->moves[i].norm);
   }
   if (names.data && (!saying->tensors.data || strcmp(names.data, saying->tensors.data) != 0)) {
@@ -71,58 +72,83 @@ static void say_moved(void *context, const struct manifest_revision *before,
     print_moved(saying, before->name, after->name, moves);
   for (size_t i = 0; i < moves->count; i++) {
     const struct move *move = &moves->moves[i];
-    json_array_append_new(
-        saying->moves,
-        json_pack("{s:s, s:s, s:s, s:o, s:b, s:b}", "from", before->name, "to", after->name,
-                  "tensor", move->tensor, "relative_change",
-                  isfinite(move->norm) && !move->not_comparable ? json_real(move->norm)
-                                                                : json_null(),
-                  "identical", move->identical, "compared", !move->not_comparable));
+    json_array_append_new(saying->moves,
+                          json_pack("{s:s, s:s, s:s, s:o, s:b, s:b, s:b}", "from", before->name,
+                                    "to", after->name, "tensor", move->tensor, "relative_change",
+                                    isfinite(move->norm) && !move->not_comparable
+                                        ? json_real(move->norm)
+                                        : json_null(),
+                                    "identical", move->identical, "compared", !move->not_comparable,
+                                    "sampled", move->sampled));
   }
 }
 
-static void summarise(const struct manifest *manifest, const struct manifest_result *result,
-                      const struct verify_options *o)
+static size_t count_files(const struct manifest *manifest, const struct manifest_revision *only)
 {
   size_t files = 0;
   for (size_t i = 0; i < manifest->revision_count; i++)
-    files += manifest->revisions[i].file_count;
-  printf("  %zu files of %zu revisions: %zu failures", files, manifest->revision_count,
-         result->findings);
+    if (!only || only == &manifest->revisions[i])
+      files += manifest->revisions[i].file_count;
+  return files;
+}
+
+static void summarise(const struct manifest_check *check, const struct manifest_result *result)
+{
+  printf("  %zu files of ", count_files(check->manifest, check->only));
+  if (check->only)
+    printf("revision %s alone: %zu failures", check->only->name, result->findings);
+  else
+    printf("%zu revisions: %zu failures", check->manifest->revision_count, result->findings);
   if (result->unpinned)
     printf("; UNPINNED: %zu files", result->unpinned);
-  if (o->pointers)
+  if (check->pointers)
     printf("; as in the repository: %zu, no counterpart there: %zu", result->pointers_equal,
            result->pointers_missing);
   printf("\n");
 }
 
-static json_t *result_json(const char *path, const struct manifest *manifest,
-                           const struct manifest_result *result, const struct saying *saying)
+static json_t *result_json(const struct manifest_check *check, const struct manifest_result *result)
 {
-  size_t files = 0;
-  for (size_t i = 0; i < manifest->revision_count; i++)
-    files += manifest->revisions[i].file_count;
-  return json_pack(
-      "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:O, s:O, s:O}", "manifest", path, "model",
-      manifest->model, "kind", manifest->kind, "files", (json_int_t)files, "failures",
-      (json_int_t)result->findings, "unpinned", (json_int_t)result->unpinned, "pointers_equal",
-      (json_int_t)result->pointers_equal, "pointers_missing", (json_int_t)result->pointers_missing,
-      "findings", saying->findings, "notes", saying->notes, "moves", saying->moves);
+  const struct manifest *manifest = check->manifest;
+  const struct saying *saying = check->context;
+  return json_pack("{s:s, s:s, s:s, s:s?, s:I, s:I, s:I, s:I, s:I, s:O, s:O, s:O}", "manifest",
+                   manifest->path, "model", manifest->model, "kind", manifest->kind, "revision",
+                   check->only ? check->only->name : NULL, "files",
+                   (json_int_t)count_files(manifest, check->only), "failures",
+                   (json_int_t)result->findings, "unpinned", (json_int_t)result->unpinned,
+                   "pointers_equal", (json_int_t)result->pointers_equal, "pointers_missing",
+                   (json_int_t)result->pointers_missing, "findings", saying->findings, "notes",
+                   saying->notes, "moves", saying->moves);
+}
+
+/* Checks, and says what came of it. */
+static int check_one(const struct manifest_check *check, bool text, json_t *all, size_t *failures,
+                     struct error *error)
+{
+  struct manifest_result result;
+  int status = manifest_verify(check, &result, error);
+  if (!status) {
+    if (text)
+      summarise(check, &result);
+    *failures += result.findings;
+    json_array_append_new(all, result_json(check, &result));
+  }
+  manifest_result_free(&result);
+  return status;
 }
 
 static int verify_one(const char *path, const struct verify_options *o, bool text, json_t *all,
                       size_t *failures, struct error *error)
 {
   struct manifest manifest;
-  struct manifest_result result;
+  const struct manifest_revision *only;
   if (manifest_load(path, &manifest, error))
     return error->code;
+  int status = manifest_find(&manifest, o->revision, &only, error);
   struct saying saying = {text, o->common.quiet, json_array(), json_array(), json_array(), {0}};
-  if (text)
-    printf("%s: %s\n", path, manifest.model);
   const struct manifest_check check = {.manifest = &manifest,
                                        .checkpoints = o->checkpoints,
+                                       .only = only,
                                        .pointers = o->pointers,
                                        .allow_unpinned = o->allow_unpinned,
                                        .quiet = o->common.quiet,
@@ -130,14 +156,10 @@ static int verify_one(const char *path, const struct verify_options *o, bool tex
                                        .note = say_note,
                                        .moved = say_moved,
                                        .context = &saying};
-  int status = manifest_verify(&check, &result, error);
-  if (!status) {
-    if (text)
-      summarise(&manifest, &result, o);
-    *failures += result.findings;
-    json_array_append_new(all, result_json(path, &manifest, &result, &saying));
-  }
-  manifest_result_free(&result);
+  if (text && !status)
+    printf("%s: %s\n", path, manifest.model);
+  if (!status)
+    status = check_one(&check, text, all, failures, error);
   json_decref(saying.findings);
   json_decref(saying.notes);
   json_decref(saying.moves);
@@ -155,6 +177,8 @@ static int parse(int argc, char **argv, struct verify_options *o, const char **p
       {"pointers", OPTION_STRING, &o->pointers, 0, 0, "DIR",
        "a git checkout with git-lfs pointers (GIT_LFS_SKIP_SMUDGE=1), laid out as the checkpoints: "
        "size and SHA-256 of every file must be those of the repository"},
+      {"revision", OPTION_STRING, &o->revision, 0, 0, "NAME",
+       "check this revision alone; weights are not compared with those of others"},
       {"allow-unpinned", OPTION_FLAG, &o->allow_unpinned, 0, 0, NULL,
        "files without a pin are said and do not fail"},
       COMMON_OPTIONS(&o->common),
@@ -167,10 +191,10 @@ static int parse(int argc, char **argv, struct verify_options *o, const char **p
       specs, sizeof specs / sizeof *specs};
   if (options_parse(argc, argv, &list, paths, MOST_MANIFESTS, used, help, error) || *help)
     return error->code;
-  if (*used == 0 || ((o->checkpoints || o->pointers) && *used > 1))
+  if (*used == 0 || ((o->checkpoints || o->pointers || o->revision) && *used > 1))
     return error_set(error, EXIT_INPUT,
-                     "verify: needs a manifest, and exactly one with --checkpoints or --pointers; "
-                     "see --help");
+                     "verify: needs a manifest, and exactly one with --checkpoints, --pointers or "
+                     "--revision; see --help");
   return common_options_check(&o->common, error);
 }
 
