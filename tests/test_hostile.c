@@ -302,9 +302,11 @@ static void test_shards(void **state)
     refuse(model, cases[i].words);
   }
   write_text(model, "model.safetensors.index.json", "{\"weight_map\": {}}");
-  refuse(model, "\"weight_map\" is empty");
+  refuse(model, "\"weight_map\" is empty; fetch the index again");
   write_text(model, "model.safetensors.index.json", "{\"weight_map\": {\"x\": 1}}");
-  refuse(model, "(no string)");
+  refuse(model,
+         "\"(no string)\" is not the plain name of a .safetensors file beside the index; fetch "
+         "the index again");
 }
 
 static void test_tables(void **state)
