@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/progress.h"
+#include "base/text.h"
 #include "base/version.h"
 #include "command/command.h"
 
@@ -9,6 +10,7 @@
 #include <string.h>
 
 #define QUICK_SECONDS 45.0
+#define OTHER_SECONDS 60.0 /* about: attention, row kernels and digests */
 
 /* In the order in which they are measured, after the peak. */
 static const struct {
@@ -87,7 +89,7 @@ static int prepare(struct bench *b, struct error *error)
   b->isa_count = b->common.isa ? 1 : kernels_available(b->isas);
   if (b->common.isa)
     b->isas[0] = b->best;
-  if (!b->sweep && blas_load(b->openblas, b->best->isa, &b->blas, error))
+  if (!b->sweep && blas_load(b->openblas, b->best->isa, b->blas, &b->blas_count, error))
     return error->code;
   b->peak = json_array();
   b->screen = json_array();
@@ -105,12 +107,28 @@ bool bench_round(const struct bench *b, int round, int rounds, double share)
   return round < rounds && (round == 0 || !late);
 }
 
+/* Said before minutes of work. */
+static void announce(const struct bench *b)
+{
+  bool all = !b->only;
+  double seconds = all ? OTHER_SECONDS : 0;
+  char size[32];
+  if (all || strcmp(b->only, "screen") == 0)
+    seconds += bench_screen_seconds(b);
+  if (all || strcmp(b->only, "gemm") == 0)
+    seconds += bench_gemm_seconds(b);
+  if (seconds > 60 && !b->quick && !b->common.quiet)
+    fprintf(stderr, "bench: about %.0f minutes, in at most %s of memory; nothing on disk\n",
+            seconds / 60, text_bytes(size, sizeof size, b->memory));
+}
+
 static int measure(struct bench *b, struct error *error)
 {
   if (bench_peak(b, error))
     return error->code;
   if (b->sweep)
     return bench_sweep(b, error);
+  announce(b);
   for (size_t i = 0; i < PARTS; i++)
     if ((!b->only || strcmp(b->only, parts[i].name) == 0) && parts[i].run(b, error))
       return error->code;
@@ -119,7 +137,9 @@ static int measure(struct bench *b, struct error *error)
 
 static int write_json(const struct bench *b, struct error *error)
 {
-  json_t *openblas = b->blas.library ? json_pack("{s:s}", "core", b->blas.core) : json_null();
+  json_t *openblas = b->blas_count ? json_pack("{s:o}", "cores", json_array()) : json_null();
+  for (size_t i = 0; i < b->blas_count; i++)
+    json_array_append_new(json_object_get(openblas, "cores"), json_string(b->blas[i].core));
   json_t *all = json_pack(
       "{s:s, s:b, s:I, s:O, s:O, s:O, s:O, s:O, s:O, s:O, s:o, s:O?}", "version", ATTEST_VERSION,
       "quick", b->quick, "shrink", (json_int_t)b->shrink, "peak", b->peak, "gemm", b->gemm,

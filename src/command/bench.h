@@ -31,7 +31,8 @@ struct bench {
   double speed[2]; /* GFLOP/s that `best` can get of this machine now, by setting: wall time of the
                       peak, set by bench_peak */
   double start;    /* wall clock */
-  struct blas blas;
+  struct blas blas[BLAS_MOST];
+  size_t blas_count; /* 0 = OpenBLAS is not installed */
 
   json_t *peak, *screen, *gemm, *attention, *rows, *digest, *points; /* arrays that grow; owned */
   json_t *hours; /* of all 30 revisions, by shape; owned, NULL = not known */
@@ -40,6 +41,10 @@ struct bench {
 /* Whether there is a round `round` (from 0) of `rounds`: in a hurry only the first is certain once
  * `share` of the time has passed. */
 bool bench_round(const struct bench *bench, int round, int rounds, double share);
+
+/* About how many seconds the long parts take in full, once the peak is known. */
+double bench_screen_seconds(const struct bench *bench);
+double bench_gemm_seconds(const struct bench *bench);
 
 /* Errors: EXIT_RUN; of screens also EXIT_INPUT (--memory). */
 int bench_peak(struct bench *bench, struct error *error);

@@ -5,18 +5,22 @@
 #include "base/error.h"
 #include "kernels.h"
 
+#define BLAS_MOST 2
+
+/* One copy of the library: it chooses its kernels once, when it is loaded. */
 struct blas {
-  void *library; /* NULL = not installed; stays loaded to the end, as its threads live in it */
-  const char *core;
+  char core[32]; /* what it calls them */
   void (*sgemm)(int order, int trans_a, int trans_b, int m, int n, int k, float alpha,
                 const float *a, int lda, const float *b, int ldb, float beta, float *c, int ldc);
   void (*set_threads)(int threads);
 };
 
-/* Loads `path`, or libopenblas.so.0 for NULL, with its best kernels for an instruction set (unless
- * OPENBLAS_CORETYPE says otherwise). Errors: EXIT_INPUT for a given path that is no OpenBLAS; none
- * when nothing is given and nothing installed. */
-int blas_load(const char *path, enum isa isa, struct blas *blas, struct error *error);
+/* Loads `path`, or libopenblas.so.0 for NULL, once for every set of its kernels that may be the
+ * best for an instruction set; or once, if OPENBLAS_CORETYPE names one. Copies stay loaded to the
+ * end, as threads live in them. `count`: 0 when nothing is given and nothing installed. Errors:
+ * EXIT_INPUT for a given path that is no OpenBLAS. */
+int blas_load(const char *path, enum isa isa, struct blas blas[BLAS_MOST], size_t *count,
+              struct error *error);
 
 /* C[m][n] = A[m][k] B[n][k]^T on `threads` threads. */
 void blas_product(const struct blas *blas, int threads, size_t m, size_t n, size_t k,

@@ -10,6 +10,8 @@
 
 #define ROUNDS 7
 #define QUICK_ROUNDS 3
+#define PRODUCT_SHARE 0.8 /* of the peak, about */
+#define WINDOW 0.08       /* seconds that a contender takes at least, with the peak beside it */
 #define SCALAR_MOST_M 256 /* products of more rows take the portable kernels too long */
 
 struct product {
@@ -56,6 +58,12 @@ struct bench_gemm {
   uint16_t *half; /* weights as bf16; read as f16 they are tame numbers, too */
   float *x, *operand, *c;
   struct packed packed;
+};
+
+/* OpenBLAS with the kernels that were the fastest for a product. */
+struct rival {
+  const char *core; /* NULL = not installed */
+  struct spread speed;
 };
 
 /* What one round of one contender gave, and the rounds together. */
@@ -200,14 +208,14 @@ static int ours_round(struct bench_gemm *g, const struct kernels *kernels, const
 }
 
 /* Weights are fp32 already: that it would have to widen those of 16 bits is not counted. */
-static double blas_round(struct bench_gemm *g, const struct product *p)
+static double blas_round(struct bench_gemm *g, const struct blas *blas, const struct product *p)
 {
   double gflop = 0, seconds = 0;
   int threads = threads_count(g->threads);
   do {
     const float *weights = g->wide + next_slice(g, p);
     double start = bench_clock(g->threads);
-    blas_product(&g->bench->blas, threads, p->m, p->n, p->k, g->x, weights, g->c);
+    blas_product(blas, threads, p->m, p->n, p->k, g->x, weights, g->c);
     seconds += bench_clock(g->threads) - start;
     gflop += product_gflop(p);
   } while (seconds < bench_window(g->threads));
@@ -216,11 +224,11 @@ static double blas_round(struct bench_gemm *g, const struct product *p)
 }
 
 static void report(const struct bench_gemm *g, const struct kernels *isa, const struct product *p,
-                   const struct contender *c, const struct samples *blas)
+                   const struct contender *c, const struct rival *rival)
 {
   struct spread total = samples_spread(&c->total), alone = samples_spread(&c->product);
   struct spread share = samples_spread(&c->total_share), ratio = samples_spread(&c->ratio);
-  struct spread product_share = samples_spread(&c->product_share), other = samples_spread(blas);
+  struct spread product_share = samples_spread(&c->product_share), other = rival->speed;
   int threads = threads_count(g->threads);
   char range[32], ratios[32];
   if (g->bench->text) {
@@ -228,20 +236,22 @@ static void report(const struct bench_gemm *g, const struct kernels *isa, const 
            dtype_name(p->dtype), isa->name, threads, p->m, p->n, p->k, total.median,
            spread_range(&total, 1, range), 100 * share.median, alone.median,
            100 * product_share.median);
-    if (blas->count)
-      printf(" %7.1f %5.2f %s", other.median, ratio.median, spread_range(&ratio, 2, ratios));
+    if (rival->core)
+      printf(" %7.1f %5.2f %10s %s", other.median, ratio.median, spread_range(&ratio, 2, ratios),
+             rival->core);
     printf("\n");
   }
   json_array_append_new(
       g->bench->gemm,
-      json_pack("{s:s, s:i, s:I, s:I, s:I, s:f, s:f, s:o, s:s, s:s, s:o, s:f, s:f, s:o, s:o}",
+      json_pack("{s:s, s:i, s:I, s:I, s:I, s:f, s:f, s:o, s:s, s:s, s:o, s:f, s:f, s:o, s:o, s:s?}",
                 "isa", isa->name, "threads", threads, "m", (json_int_t)p->m, "n", (json_int_t)p->n,
                 "k", (json_int_t)p->k, "gflops", total.median, "fraction_of_peak", share.median,
-                "openblas_ratio", blas->count ? json_real(ratio.median) : json_null(), "layer",
+                "openblas_ratio", rival->core ? json_real(ratio.median) : json_null(), "layer",
                 p->name, "weights", dtype_name(p->dtype), "gflops_range", spread_json(&total),
                 "product_gflops", alone.median, "product_fraction_of_peak", product_share.median,
-                "openblas_gflops", blas->count ? json_real(other.median) : json_null(),
-                "openblas_ratio_range", blas->count ? spread_json(&ratio) : json_null()));
+                "openblas_gflops", rival->core ? json_real(other.median) : json_null(),
+                "openblas_ratio_range", rival->core ? spread_json(&ratio) : json_null(),
+                "openblas_core", rival->core));
 }
 
 static bool takes_part(const struct bench *b, const struct kernels *isa, const struct product *p)
@@ -251,28 +261,50 @@ static bool takes_part(const struct bench *b, const struct kernels *isa, const s
   return !b->quick && (isa->isa != ISA_SCALAR || p->m * b->shrink <= SCALAR_MOST_M);
 }
 
+/* A round of OpenBLAS; the best of its sets of kernels. */
+static double rival_round(struct bench_gemm *g, const struct product *p,
+                          struct samples samples[BLAS_MOST])
+{
+  double best = 0;
+  for (size_t i = 0; i < g->bench->blas_count; i++) {
+    double speed = blas_round(g, &g->bench->blas[i], p);
+    samples_add(&samples[i], speed);
+    best = speed > best ? speed : best;
+  }
+  return best;
+}
+
+static struct rival rival_of(const struct bench *b, const struct samples samples[BLAS_MOST])
+{
+  struct rival rival = {0};
+  for (size_t i = 0; i < b->blas_count; i++) {
+    struct spread speed = samples_spread(&samples[i]);
+    if (speed.median > rival.speed.median)
+      rival = (struct rival){b->blas[i].core, speed};
+  }
+  return rival;
+}
+
 static int compare(struct bench_gemm *g, const struct product *p, struct error *error)
 {
   const struct bench *b = g->bench;
   struct contender contenders[4] = {0};
-  struct samples blas = {0};
+  struct samples blas[BLAS_MOST] = {0};
   int rounds = b->quick ? QUICK_ROUNDS : ROUNDS;
   for (int round = 0; bench_round(b, round, rounds, 0.6); round++) {
     for (size_t i = 0; i < b->isa_count; i++)
       if (takes_part(b, b->isas[i], p) && ours_round(g, b->isas[i], p, &contenders[i], error))
         return error->code;
-    if (!g->bench->blas.library)
-      continue;
-    double theirs = blas_round(g, p);
-    samples_add(&blas, theirs);
-    for (size_t i = 0; i < b->isa_count; i++)
+    double theirs = rival_round(g, p, blas);
+    for (size_t i = 0; theirs > 0 && i < b->isa_count; i++)
       if (contenders[i].total.count)
         samples_add(&contenders[i].ratio,
                     contenders[i].total.value[contenders[i].total.count - 1] / theirs);
   }
+  struct rival rival = rival_of(b, blas);
   for (size_t i = 0; i < b->isa_count; i++)
     if (contenders[i].total.count)
-      report(g, b->isas[i], p, &contenders[i], &blas);
+      report(g, b->isas[i], p, &contenders[i], &rival);
   return 0;
 }
 
@@ -280,13 +312,14 @@ static void print_head(const struct bench_gemm *g)
 {
   printf("\nMatrix products: GFLOP/s with the packing of rows and weights counted, and of the "
          "product alone\n");
-  if (g->bench->blas.library)
-    printf("  OpenBLAS: kernels for %s, weights widened to fp32 beforehand\n", g->bench->blas.core);
+  if (g->bench->blas_count)
+    printf("  OpenBLAS: the faster of its kernels in each round, weights widened to fp32 "
+           "beforehand\n");
   else
     printf("  OpenBLAS: not installed (package libopenblas0-pthread)\n");
   printf("  %-16s %-4s %-6s %2s %4s %5s %4s %7s %12s %7s %7s %7s%s\n", "layer", "type", "isa", "th",
          "m", "n", "k", "GFLOP/s", "min..max", "of peak", "alone", "of peak",
-         g->bench->blas.library ? " OpenBL. ratio min..max" : "");
+         g->bench->blas_count ? " OpenBL. ratio   min..max kernels" : "");
 }
 
 static int measure(struct bench_gemm *g, struct error *error)
@@ -308,6 +341,21 @@ static int measure(struct bench_gemm *g, struct error *error)
     threads_stop(g->threads);
   }
   return error->code;
+}
+
+double bench_gemm_seconds(const struct bench *b)
+{
+  double seconds = 0;
+  for (size_t setting = 0; setting < b->settings; setting++)
+    for (size_t i = 0; i < PRODUCTS; i++) {
+      struct product p = shrunk(b, i);
+      double each = product_gflop(&p) / (PRODUCT_SHARE * b->speed[setting]);
+      size_t contenders = b->blas_count;
+      for (size_t k = 0; k < b->isa_count; k++)
+        contenders += takes_part(b, b->isas[k], &p);
+      seconds += ROUNDS * (double)contenders * (each > WINDOW ? each : WINDOW);
+    }
+  return seconds;
 }
 
 int bench_gemm(struct bench *bench, struct error *error)

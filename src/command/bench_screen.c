@@ -16,6 +16,7 @@
 #define QUICK_LAYERS 2    /* one whole layer and the last, which is attention alone */
 #define QUICK_SECONDS 2.5 /* a screen, in wall time */
 #define SEQ_LEN 256
+#define PASS_SHARE 0.9 /* of the peak, about */
 #define REVISIONS 10.0
 #define SCREENED 2000.0 /* sequences a revision */
 
@@ -180,6 +181,21 @@ static double report(const struct bench *b, const struct shape *shape, size_t se
                 seconds, "gflop_per_sequence", o->full_gflop, "fraction_of_peak", fraction,
                 "peak_rss_mb", o->rss_mb, "sequences", (json_int_t)o->sequences, "layers",
                 (json_int_t)o->layers, "extrapolated", part, "peak_gflops", o->peak));
+  return seconds;
+}
+
+double bench_screen_seconds(const struct bench *b)
+{
+  double seconds = 0, shrink = (double)b->shrink;
+  for (size_t i = 0; i < SHAPES; i++) {
+    const struct shape *s = &shapes_published[i];
+    double hidden = (double)s->hidden, active = s->experts ? (double)s->top_k : 1;
+    double gates = s->family == FAMILY_GPT_NEOX ? 2 : 3;
+    double parameters = 4 * hidden * hidden + gates * active * hidden * (double)s->ffn;
+    double gflop = 2e-9 * SEQUENCES * SEQ_LEN * (double)(s->layers - 1) * parameters;
+    for (size_t setting = 0; setting < b->settings; setting++)
+      seconds += gflop / (shrink * shrink) / (PASS_SHARE * b->speed[setting]);
+  }
   return seconds;
 }
 
