@@ -61,8 +61,8 @@ $(BUILD)/%.o: %.c
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
 # The tests of fetching bring a server along.
-$(BUILD)/tests/fetch $(BUILD)/tests/fetch_limits $(BUILD)/tests/fetch_kill: $(BUILD)/tests/server.o
-$(BUILD)/tests/stream $(BUILD)/tests/beside: $(BUILD)/tests/server.o
+$(addprefix $(BUILD)/tests/,$(filter fetch%,$(TESTS)) stream beside): \
+  $(addprefix $(BUILD)/tests/,server.o server_faults.o)
 
 $(BUILD)/tests/%: $(BUILD)/tests/test_%.o $(BUILD)/tests/support.o $(LIB)
 	@echo "  link $@"

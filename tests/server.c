@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "server.h"
+#include "server_call.h"
 
 #include "support.h"
 
@@ -19,17 +19,6 @@
 #include <unistd.h>
 
 #define PIECE ((size_t)16384)
-#define ZEROS "00000000000000000000000000000000"
-
-struct call {
-  int fd;
-  volatile struct server_shared *shared;
-  char target[256], name[128], range[64], if_range[128];
-  bool head;
-  int file;     /* what is served, -1 = pseudo-random bytes */
-  size_t total; /* its size */
-  int count;    /* requests for this name so far, on this server, this one included */
-};
 
 uint8_t server_byte(int version, size_t at)
 {
@@ -37,7 +26,7 @@ uint8_t server_byte(int version, size_t at)
   return (uint8_t)(x >> 24 ^ x >> 11);
 }
 
-static bool put(int fd, const void *data, size_t size)
+bool call_put(int fd, const void *data, size_t size)
 {
   const char *p = data;
   while (size) {
@@ -50,17 +39,17 @@ static bool put(int fd, const void *data, size_t size)
   return true;
 }
 
-static __attribute__((format(printf, 2, 3))) bool say(int fd, const char *format, ...)
+bool call_say(int fd, const char *format, ...)
 {
   char text[4096];
   va_list arguments;
   va_start(arguments, format);
   int length = vsnprintf(text, sizeof text, format, arguments);
   va_end(arguments);
-  return put(fd, text, (size_t)length);
+  return call_put(fd, text, (size_t)length);
 }
 
-static void nap(long microseconds)
+void call_nap(long microseconds)
 {
   nanosleep(&(struct timespec){microseconds / 1000000, microseconds % 1000000 * 1000}, NULL);
 }
@@ -73,7 +62,7 @@ static void fill(const struct call *call, uint8_t *piece, size_t from, size_t si
     return;
   }
   for (size_t i = 0; i < size; i++)
-    piece[i] = server_byte(call->shared->version, from + i);
+    piece[i] = server_byte(call->version, from + i);
 }
 
 /* Bytes [from, to) of the file, some of them wrong if `flip`. */
@@ -85,17 +74,17 @@ static bool serve_bytes(struct call *call, size_t from, size_t to, bool flip)
     fill(call, piece, from, size);
     if (flip)
       piece[0] ^= 1;
-    if (!put(call->fd, piece, size))
+    if (!call_put(call->fd, piece, size))
       return false;
     __atomic_add_fetch(&call->shared->served, (int64_t)size, __ATOMIC_SEQ_CST);
     if (call->shared->slow)
-      nap(call->shared->slow);
+      call_nap(call->shared->slow);
     from += size;
   }
   return true;
 }
 
-static bool serve(struct call *call, size_t from, size_t to, bool flip)
+bool call_serve(struct call *call, size_t from, size_t to, bool flip)
 {
   volatile struct server_shared *shared = call->shared;
   int now = __atomic_add_fetch(&shared->at_once, 1, __ATOMIC_SEQ_CST);
@@ -106,19 +95,17 @@ static bool serve(struct call *call, size_t from, size_t to, bool flip)
   return whole;
 }
 
-static bool named(const struct call *call, const char *name)
+bool call_named(const struct call *call, const char *name)
 {
   return strcmp(call->name, name) == 0;
 }
 
-static bool empty(int fd, const char *status, const char *fields)
+bool call_empty(int fd, const char *status, const char *fields)
 {
-  return say(fd, "HTTP/1.1 %s\r\nContent-Length: 0\r\n%s\r\n", status, fields);
+  return call_say(fd, "HTTP/1.1 %s\r\nContent-Length: 0\r\n%s\r\n", status, fields);
 }
 
-/* The file as an honest server gives it, ranges and all, but only `cut` bytes of it (0 = all);
- * `etag` "" = none. */
-static bool honest(struct call *call, const char *etag, bool flip, size_t cut)
+bool call_honest(struct call *call, const char *etag, bool flip, size_t cut)
 {
   size_t from = 0, total = call->total;
   bool range = sscanf(call->range, "bytes=%zu-", &from) == 1 &&
@@ -127,113 +114,20 @@ static bool honest(struct call *call, const char *etag, bool flip, size_t cut)
   if (*etag)
     snprintf(field, sizeof field, "ETag: %s\r\n", etag);
   if (range && from >= total)
-    return empty(call->fd, "416 Range Not Satisfiable", "");
+    return call_empty(call->fd, "416 Range Not Satisfiable", "");
   if (!range)
     from = 0;
   if (range)
-    say(call->fd,
-        "HTTP/1.1 206 Partial Content\r\n%sContent-Range: bytes %zu-%zu/%zu\r\n"
-        "Content-Length: %zu\r\n\r\n",
-        field, from, total - 1, total, total - from);
+    call_say(call->fd,
+             "HTTP/1.1 206 Partial Content\r\n%sContent-Range: bytes %zu-%zu/%zu\r\n"
+             "Content-Length: %zu\r\n\r\n",
+             field, from, total - 1, total, total - from);
   else
-    say(call->fd, "HTTP/1.1 200 OK\r\n%sContent-Length: %zu\r\n\r\n", field, total);
+    call_say(call->fd, "HTTP/1.1 200 OK\r\n%sContent-Length: %zu\r\n\r\n", field, total);
   if (call->head)
     return true;
   size_t end = cut && from + cut < total ? from + cut : total;
-  return serve(call, from, end, flip) && end == total;
-}
-
-/* Answers that are not about the file. */
-static bool status_fault(struct call *call, bool *done)
-{
-  int status;
-  *done = true;
-  if (sscanf(call->name, "status-%d", &status) == 1) {
-    char line[32];
-    snprintf(line, sizeof line, "%d Fault", status);
-    return empty(call->fd, line, "");
-  }
-  if (named(call, "busy") && call->count < 2)
-    return empty(call->fd, "429 Too Many Requests", "Retry-After: 1\r\n");
-  if (named(call, "busy-until") && call->count < 2) {
-    char fields[64];
-    time_t then = time(NULL) + 2;
-    strftime(fields, sizeof fields, "Retry-After: %a, %d %b %Y %H:%M:%S GMT\r\n", gmtime(&then));
-    return empty(call->fd, "503 Service Unavailable", fields);
-  }
-  if (named(call, "recovers") && call->count < 3)
-    return empty(call->fd, "503 Service Unavailable", "");
-  if (named(call, "loop"))
-    return empty(call->fd, "302 Found", "Location: loop\r\n");
-  if (named(call, "file-scheme"))
-    return empty(call->fd, "302 Found", "Location: file:///etc/passwd\r\n");
-  if (named(call, "relative"))
-    return empty(call->fd, "302 Found", "Location: ../elsewhere/plain\r\n");
-  if (named(call, "elsewhere")) {
-    char fields[128];
-    struct sockaddr_in address;
-    socklen_t length = sizeof address;
-    getsockname(call->fd, (struct sockaddr *)&address, &length);
-    snprintf(fields, sizeof fields, "Location: http://localhost:%d/x/plain\r\n",
-             ntohs(address.sin_port));
-    return empty(call->fd, "302 Found", fields);
-  }
-  if (named(call, "hub-lies"))
-    return empty(call->fd, "302 Found",
-                 "Location: ../x/plain\r\nX-Linked-Size: 300000\r\nX-Linked-ETag: \"" ZEROS ZEROS
-                 "\"\r\n");
-  *done = false;
-  return true;
-}
-
-static bool flood(int fd, const char *text)
-{
-  while (put(fd, text, strlen(text)))
-    ;
-  return false;
-}
-
-/* Answers whose form is wrong. */
-static bool form_fault(struct call *call, bool *done)
-{
-  int fd = call->fd;
-  *done = true;
-  if (named(call, "stall")) {
-    say(fd, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\nx", SERVER_SIZE);
-    nap(20000000);
-    return false;
-  }
-  if (named(call, "headers"))
-    return say(fd, "HTTP/1.1 200 OK\r\n") && flood(fd, "X-Fault: aaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n");
-  if (named(call, "continue"))
-    return flood(fd, "HTTP/1.1 100 Continue\r\n\r\n");
-  if (named(call, "endless")) {
-    char chunk[0x1000 + 16] = "1000\r\n";
-    memcpy(chunk + 6 + 0x1000, "\r\n", 3);
-    memset(chunk + 6, 'x', 0x1000);
-    return say(fd, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n") && flood(fd, chunk);
-  }
-  if (named(call, "longer")) {
-    say(fd, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", SERVER_SIZE + 1);
-    return serve(call, 0, SERVER_SIZE + 1, false);
-  }
-  if (named(call, "compressed"))
-    return say(fd, "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc");
-  if (named(call, "wrong-range") && *call->range) {
-    say(fd,
-        "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 5-%zu/%zu\r\nContent-Length: %zu"
-        "\r\n\r\n",
-        SERVER_SIZE - 1, SERVER_SIZE, SERVER_SIZE - 5);
-    return serve(call, 5, SERVER_SIZE, false);
-  }
-  if (named(call, "unsatisfiable") && *call->range)
-    return empty(fd, "416 Range Not Satisfiable", "Content-Range: bytes */300000\r\n");
-  if (named(call, "huge"))
-    return say(fd, "HTTP/1.1 200 OK\r\nContent-Length: %llu\r\n\r\nx", 1ULL << 60);
-  if (named(call, "noise"))
-    return say(fd, "\x01\x02 not HTTP at all\r\n\r\n") && false;
-  *done = false;
-  return true;
+  return call_serve(call, from, end, flip) && end == total;
 }
 
 /* A file of the test's own folder: REVISION/PATH of ".../resolve/REVISION/PATH". */
@@ -245,37 +139,12 @@ static bool answer_from_folder(struct call *call, const char *folder)
   snprintf(path, sizeof path, "%s/%s", folder, place ? place + 9 : "");
   call->file = open(path, O_RDONLY | O_CLOEXEC);
   if (call->file < 0 || fstat(call->file, &info) != 0 || !S_ISREG(info.st_mode))
-    return empty(call->fd, "404 Not Found", "");
+    return call_empty(call->fd, "404 Not Found", "");
   call->total = (size_t)info.st_size;
   snprintf(tag, sizeof tag, "\"%zu-%zu\"", (size_t)info.st_ino, (size_t)info.st_mtim.tv_nsec);
-  bool on = honest(call, tag, false, 0);
+  bool on = call_honest(call, tag, false, 0);
   close(call->file);
   return on;
-}
-
-/* Whether the connection goes on. */
-static bool answer(struct call *call)
-{
-  char tag[32];
-  bool done, on = status_fault(call, &done);
-  if (!done)
-    on = form_fault(call, &done);
-  if (done)
-    return on;
-  snprintf(tag, sizeof tag, "\"version-%d\"", call->shared->version);
-  if (named(call, "cut"))
-    return honest(call, tag, false, 100000);
-  if (named(call, "cut-once") || named(call, "wrong-range") || named(call, "unsatisfiable"))
-    return honest(call, tag, false, call->count == 1 ? 100000 : 0);
-  if (named(call, "no-tag"))
-    return honest(call, "", false, call->count == 1 ? 100000 : 0);
-  if (named(call, "weak"))
-    return honest(call, "W/\"a\"", false, call->count == 1 ? 100000 : 0);
-  if (named(call, "wrong"))
-    return honest(call, tag, true, 0);
-  if (named(call, "wrong-once"))
-    return honest(call, tag, call->count == 1, 0);
-  return honest(call, tag, false, 0);
 }
 
 static void read_field(struct call *call, const char *line)
@@ -328,10 +197,11 @@ static void converse(int fd, const struct server *server)
   FILE *in = fdopen(fd, "r");
   for (bool on = true; on;) {
     struct call call = {.fd = fd, .shared = server->shared, .file = -1, .total = SERVER_SIZE};
+    call.version = server->shared->version;
     on = read_call(in, &call);
     if (on && server->look)
       server->look(call.target);
-    on = on && (server->folder ? answer_from_folder(&call, server->folder) : answer(&call));
+    on = on && (server->folder ? answer_from_folder(&call, server->folder) : call_answer(&call));
   }
   shutdown(fd, SHUT_RDWR);
 }
