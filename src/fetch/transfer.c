@@ -82,6 +82,18 @@ static bool room_for(const char *final, uint64_t bytes, struct error *error)
   return false;
 }
 
+/* Whether the rest is of the version that the part is of: by its ETag, or by a digest that all the
+ * bytes will be held against. */
+static bool same_version(const struct transfer *transfer, const struct http_answer *answer)
+{
+  const struct part_version *version = &transfer->part.version;
+  if (*version->sha256 && *answer->hub_sha256 && strcmp(version->sha256, answer->hub_sha256) != 0)
+    return false;
+  if (*version->etag && *answer->etag)
+    return strcmp(version->etag, answer->etag) == 0;
+  return transfer_has_pin(transfer->file) || *version->sha256;
+}
+
 /* 206: exactly the rest of the same version. */
 static bool continues(const struct transfer *transfer, const struct http_answer *answer,
                       uint64_t bytes)
@@ -90,7 +102,7 @@ static bool continues(const struct transfer *transfer, const struct http_answer 
   return answer->has_range && part->size && answer->range_first == part->size &&
          answer->range_total == bytes && answer->range_last == bytes - 1 &&
          (!part->version.has_bytes || part->version.bytes == bytes) &&
-         (!*part->version.etag || !*answer->etag || strcmp(part->version.etag, answer->etag) == 0);
+         same_version(transfer, answer);
 }
 
 /* 200: the whole file, whatever was there before. */
