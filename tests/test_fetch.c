@@ -124,7 +124,7 @@ static void test_redirects(void **state)
   (void)state;
   succeed("relative", PINNED, "");
   fail_with(EXIT_RUN, "redirects", "loop", PINNED, "");
-  fail_with(EXIT_RUN, "rotocol", "file-scheme", PINNED, "");
+  fail_with(EXIT_RUN, "file:///etc/passwd, which is not followed", "file-scheme", PINNED, "");
 }
 
 static void test_servers_that_never_end(void **state)

@@ -5,6 +5,7 @@
 #include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static bool has_part(CURLU *url, CURLUPart part)
 {
@@ -12,6 +13,39 @@ static bool has_part(CURLU *url, CURLUPart part)
   bool has = curl_url_get(url, part, &text, 0) == CURLUE_OK;
   curl_free(text);
   return has;
+}
+
+static bool has_scheme(const char *address, const char *scheme)
+{
+  size_t length = strlen(scheme);
+  return strncasecmp(address, scheme, length) == 0 && address[length] == ':';
+}
+
+bool http_may_lead(const char *from, const char *to)
+{
+  return has_scheme(to, "https") || (has_scheme(to, "http") && has_scheme(from, "http"));
+}
+
+static bool same_part(CURLU *a, CURLU *b, CURLUPart part)
+{
+  char *x = NULL, *y = NULL;
+  bool same = curl_url_get(a, part, &x, CURLU_DEFAULT_PORT) == CURLUE_OK &&
+              curl_url_get(b, part, &y, CURLU_DEFAULT_PORT) == CURLUE_OK && strcmp(x, y) == 0;
+  curl_free(x);
+  curl_free(y);
+  return same;
+}
+
+bool http_same_origin(const char *a, const char *b)
+{
+  CURLU *x = curl_url(), *y = curl_url();
+  bool same = x && y && curl_url_set(x, CURLUPART_URL, a, 0) == CURLUE_OK &&
+              curl_url_set(y, CURLUPART_URL, b, 0) == CURLUE_OK &&
+              same_part(x, y, CURLUPART_SCHEME) && same_part(x, y, CURLUPART_HOST) &&
+              same_part(x, y, CURLUPART_PORT);
+  curl_url_cleanup(x);
+  curl_url_cleanup(y);
+  return same;
 }
 
 int http_check_base(const char *base, struct error *error)

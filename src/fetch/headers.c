@@ -57,14 +57,12 @@ static void read_field(struct http_answer *answer, bool hub, const char *name, c
     read_hub_digest(answer, value);
 }
 
-static void start_answer(struct http_answer *answer, bool hub)
+/* What the hub said of the file stays. */
+static void start_answer(struct http_answer *answer)
 {
-  struct http_answer fresh = {0};
-  if (!hub) { /* what the hub said of the file stays */
-    fresh.has_hub_length = answer->has_hub_length;
-    fresh.hub_length = answer->hub_length;
-    memcpy(fresh.hub_sha256, answer->hub_sha256, sizeof fresh.hub_sha256);
-  }
+  struct http_answer fresh = {.has_hub_length = answer->has_hub_length,
+                              .hub_length = answer->hub_length};
+  memcpy(fresh.hub_sha256, answer->hub_sha256, sizeof fresh.hub_sha256);
   *answer = fresh;
 }
 
@@ -78,7 +76,7 @@ void headers_read(struct http_answer *answer, bool hub, const char *line, size_t
   memcpy(copy, line, size);
   copy[size] = 0;
   if (strncmp(copy, "HTTP/", 5) == 0) {
-    start_answer(answer, hub);
+    start_answer(answer);
     return;
   }
   char *value = strchr(copy, ':');

@@ -4,8 +4,8 @@
 
 #include "fetch/http.h"
 
-/* Reads one line into the answer; `hub` tells whether it comes from the first host asked. A status
- * line begins a new answer, of which nothing is known but its status. */
+/* Reads one line into the answer; `hub` tells whether it comes from the hub. A status line begins
+ * a new answer, of which nothing is known but what the hub said before. */
 void headers_read(struct http_answer *answer, bool hub, const char *line, size_t size);
 
 #endif

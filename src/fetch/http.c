@@ -12,6 +12,7 @@
 
 #define MOST_REDIRECTS 10
 #define MOST_HEADER_BYTES ((size_t)256 << 10) /* of one request, "100 Continue" and all */
+#define MOST_SPARE_BYTES ((size_t)256 << 10)  /* of a body that nobody wants */
 #define SLOWEST 1024L                         /* bytes a second */
 #define LONGEST_WAIT 300                      /* seconds, whatever Retry-After says */
 
@@ -22,9 +23,11 @@ struct http {
   /* the request at hand */
   const struct http_request *request;
   struct http_answer *answer;
-  bool hub; /* the first host is asked */
-  bool stopped, flooded;
-  size_t header_bytes;
+  bool hub; /* the first host is asked, and no other was in between */
+  bool stopped;
+  bool headed;       /* the headers are whole */
+  const char *flood; /* what the server sends without end; NULL = nothing */
+  size_t header_bytes, spare_bytes;
 };
 
 int http_initialise(struct error *error)
@@ -60,24 +63,45 @@ static size_t take_header(char *line, size_t one, size_t size, void *context)
   (void)one;
   http->header_bytes += size;
   if (http->header_bytes > MOST_HEADER_BYTES) {
-    http->flooded = true;
+    http->flood = "headers";
     return 0;
   }
+  http->headed = size <= 2; /* an empty line */
   headers_read(http->answer, http->hub, line, size);
   return size;
 }
 
-/* The body of an error or a redirect is of no interest and might never end. */
+static bool is_wanted(long status)
+{
+  return status == 200 || status == 206;
+}
+
+static bool is_redirect(long status)
+{
+  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+/* The body of an error or a redirect is of no interest and might never end. It is read all the
+ * same: libcurl tells only at its end where a redirect leads, and the connection can be kept. */
+static bool skip(struct http *http, size_t size)
+{
+  http->spare_bytes += size;
+  if (http->spare_bytes <= MOST_SPARE_BYTES)
+    return true;
+  if (is_redirect(http->answer->status))
+    http->flood = "a redirect body";
+  return false;
+}
+
 static size_t take_body(char *data, size_t one, size_t size, void *context)
 {
   struct http *http = context;
   (void)one;
   curl_easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, &http->answer->status);
-  bool wanted = http->answer->status == 200 || http->answer->status == 206;
-  if (wanted && http->request->body(http->request->context, http->answer, data, size) == 0)
-    return size;
-  http->stopped = wanted;
-  return 0;
+  if (!is_wanted(http->answer->status))
+    return skip(http, size) ? size : 0;
+  http->stopped = http->request->body(http->request->context, http->answer, data, size) != 0;
+  return http->stopped ? 0 : size;
 }
 
 static int look(void *context, curl_off_t total, curl_off_t now, curl_off_t up_total,
@@ -93,7 +117,7 @@ static int look(void *context, curl_off_t total, curl_off_t now, curl_off_t up_t
 /* libcurl's option macros take any type; one that fails leaves the request unsafe. */
 #define SET(option, value) (code = code ? code : curl_easy_setopt(http->curl, option, value))
 
-static CURLcode prepare(struct http *http, const char *url, bool secure, bool credentials,
+static CURLcode prepare(struct http *http, const char *url, bool credentials,
                         struct curl_slist *fields)
 {
   CURLcode code = CURLE_OK;
@@ -102,7 +126,7 @@ static CURLcode prepare(struct http *http, const char *url, bool secure, bool cr
   SET(CURLOPT_URL, url);
   SET(CURLOPT_ERRORBUFFER, http->reason);
   SET(CURLOPT_USERAGENT, "attest/" ATTEST_VERSION);
-  SET(CURLOPT_PROTOCOLS_STR, secure ? "https" : "http,https");
+  SET(CURLOPT_PROTOCOLS_STR, "http,https");
   SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
   SET(CURLOPT_NETRC, credentials ? (long)CURL_NETRC_OPTIONAL : (long)CURL_NETRC_IGNORED);
   SET(CURLOPT_NOSIGNAL, 1L);
@@ -128,22 +152,23 @@ static CURLcode prepare(struct http *http, const char *url, bool secure, bool cr
   return code;
 }
 
-static bool is_redirect(long status)
+/* Whether the answer is known although the transfer broke: an error's body tells nothing more. */
+static bool says_enough(const struct http *http)
 {
-  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+  long status = http->answer->status;
+  return http->headed && status >= 200 && !is_wanted(status) && !is_redirect(status);
 }
 
 /* How one hop ended. */
 static enum http_end judge(struct http *http, const char *url, CURLcode code, struct error *error)
 {
-  long status = http->answer->status;
   if (http->stopped || interrupt_requested())
     return HTTP_STOPPED;
-  if (http->flooded) {
-    error_set(error, EXIT_RUN, "%s: the server sends headers without end", url);
+  if (http->flood) {
+    error_set(error, EXIT_RUN, "%s: the server sends %s without end", url, http->flood);
     return HTTP_BROKEN;
   }
-  if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && status >= 400))
+  if (code == CURLE_OK || says_enough(http))
     return HTTP_ANSWERED;
   const char *reason = *http->reason ? http->reason : curl_easy_strerror(code);
   error_set(error, EXIT_RUN, "%s: %s", url, reason);
@@ -152,8 +177,7 @@ static enum http_end judge(struct http *http, const char *url, CURLcode code, st
   return lasting ? HTTP_REFUSED : HTTP_BROKEN;
 }
 
-static enum http_end hop(struct http *http, const char *url, bool secure, bool credentials,
-                         struct error *error)
+static enum http_end hop(struct http *http, const char *url, bool credentials, struct error *error)
 {
   struct curl_slist *fields = NULL;
   if (http->request->offset && http->request->if_range) {
@@ -165,11 +189,12 @@ static enum http_end hop(struct http *http, const char *url, bool secure, bool c
       return HTTP_REFUSED;
     }
   }
-  http->stopped = http->flooded = false;
-  http->header_bytes = 0;
+  http->stopped = http->headed = false;
+  http->flood = NULL;
+  http->header_bytes = http->spare_bytes = 0;
   http->reason[0] = 0;
   curl_off_t wait = 0;
-  CURLcode code = prepare(http, url, secure, credentials, fields);
+  CURLcode code = prepare(http, url, credentials, fields);
   if (!code)
     code = curl_easy_perform(http->curl);
   curl_easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, &http->answer->status);
@@ -179,36 +204,29 @@ static enum http_end hop(struct http *http, const char *url, bool secure, bool c
   return judge(http, url, code, error);
 }
 
-static bool same_part(CURLU *a, CURLU *b, CURLUPart part)
-{
-  char *x = NULL, *y = NULL;
-  bool same = curl_url_get(a, part, &x, CURLU_DEFAULT_PORT) == CURLUE_OK &&
-              curl_url_get(b, part, &y, CURLU_DEFAULT_PORT) == CURLUE_OK && strcmp(x, y) == 0;
-  curl_free(x);
-  curl_free(y);
-  return same;
-}
-
-/* Scheme, host and port: what a password may be sent to. */
-static bool same_origin(const char *a, const char *b)
-{
-  CURLU *x = curl_url(), *y = curl_url();
-  bool same = x && y && curl_url_set(x, CURLUPART_URL, a, 0) == CURLUE_OK &&
-              curl_url_set(y, CURLUPART_URL, b, 0) == CURLUE_OK &&
-              same_part(x, y, CURLUPART_SCHEME) && same_part(x, y, CURLUPART_HOST) &&
-              same_part(x, y, CURLUPART_PORT);
-  curl_url_cleanup(x);
-  curl_url_cleanup(y);
-  return same;
-}
-
-/* The address that the answer leads to; free(). NULL: none, or no memory. */
-static char *redirected(struct http *http)
+/* The address that the answer leads to, if that may be followed; free(). NULL: none, or `end` and
+ * `error` tell why not. */
+static char *redirected(struct http *http, const char *url, int hops, enum http_end *end,
+                        struct error *error)
 {
   char *next = NULL;
   if (is_redirect(http->answer->status))
     curl_easy_getinfo(http->curl, CURLINFO_REDIRECT_URL, &next);
-  return next ? strdup(next) : NULL;
+  if (!next)
+    return NULL;
+  if (hops == MOST_REDIRECTS)
+    error_set(error, EXIT_RUN, "%s: more than %d redirects", http->request->url, MOST_REDIRECTS);
+  else if (!http_may_lead(url, next))
+    error_set(error, EXIT_RUN,
+              "%.400s: redirects to %.200s, which is not followed: only http and https are, and "
+              "from https only https",
+              url, next);
+  else if ((next = strdup(next)))
+    return next;
+  else
+    error_set(error, EXIT_RUN, "%s: out of memory", url);
+  *end = HTTP_REFUSED;
+  return NULL;
 }
 
 enum http_end http_get(struct http *http, const struct http_request *request,
@@ -219,22 +237,16 @@ enum http_end http_get(struct http *http, const struct http_request *request,
   *answer = (struct http_answer){0};
   http->request = request;
   http->answer = answer;
+  http->hub = true;
+  if (!url)
+    error_set(error, EXIT_RUN, "%s: out of memory", request->url);
   for (int hops = 0; url; hops++) {
-    http->hub = hops == 0;
-    bool secure = hops > 0 && strncmp(request->url, "https:", 6) == 0;
-    end = hop(http, url, secure, same_origin(request->url, url), error);
-    char *next = end == HTTP_ANSWERED ? redirected(http) : NULL;
-    if (next && hops == MOST_REDIRECTS) {
-      error_set(error, EXIT_RUN, "%s: more than %d redirects", request->url, MOST_REDIRECTS);
-      end = HTTP_REFUSED;
-      free(next);
-      next = NULL;
-    }
+    bool home = http_same_origin(request->url, url);
+    http->hub = http->hub && home;
+    end = hop(http, url, home, error);
+    char *next = end == HTTP_ANSWERED ? redirected(http, url, hops, &end, error) : NULL;
     free(url);
     url = next;
-    if (!url)
-      return end;
   }
-  error_set(error, EXIT_RUN, "%s: out of memory", request->url);
   return end;
 }

@@ -20,8 +20,8 @@ struct http_answer {
   uint64_t range_first, range_last, range_total;
   char etag[256];      /* strong ETag with its quotes; "" = none */
   uint64_t wait;       /* Retry-After in seconds; 0 = not said */
-  bool has_hub_length; /* what the first host says of a file kept elsewhere: X-Linked-Size and, */
-  uint64_t hub_length; /* from X-Linked-ETag, its SHA-256 */
+  bool has_hub_length; /* what the hub says of a file kept elsewhere, before it leads to another */
+  uint64_t hub_length; /* host: X-Linked-Size and, from X-Linked-ETag, the SHA-256 */
   char hub_sha256[65]; /* "" = not said */
 };
 
@@ -50,6 +50,13 @@ int http_initialise(struct error *error);
 
 /* Whether this is an http or https address without user, query and fragment. Errors: EXIT_INPUT. */
 int http_check_base(const char *base, struct error *error);
+
+/* Whether a redirect between these addresses is followed: to http or https, never from https to
+ * http. */
+bool http_may_lead(const char *from, const char *to);
+
+/* Whether scheme, host and port are the same: what a password may be sent to. */
+bool http_same_origin(const char *a, const char *b);
 
 /* "{base}/{repository}/resolve/{revision}/{path}", percent-encoded; free(). NULL: EXIT_RUN. */
 char *http_address(const char *base, const char *repository, const char *revision, const char *path,
