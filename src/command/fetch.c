@@ -155,6 +155,12 @@ static int conclude(const struct fetch_result *results, size_t count, bool dry_r
   return seen[EXIT_RUN] || (left && !dry_run) || interrupt_requested() ? EXIT_RUN : EXIT_HELD;
 }
 
+static void say(void *context, const char *line)
+{
+  (void)context;
+  fprintf(stderr, "%s\n", line);
+}
+
 static int carry_out(const struct fetch_command *command, const struct manifest *manifest,
                      struct error *error)
 {
@@ -233,6 +239,7 @@ int command_fetch(int argc, char **argv, struct error *error)
     return error_set(error, EXIT_INPUT, "fetch: needs a manifest and --to DIR; see --help");
   if (command.json && file_check_writable(command.json, error))
     return error->code;
+  options->notice = say; /* not if quiet */
   command.text = !options->quiet && !(command.json && strcmp(command.json, "-") == 0);
   struct manifest manifest;
   if (manifest_load(path, &manifest, error))

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/interrupt.h"
 #include "base/text.h"
+#include "fetch/retry.h"
 #include "fetch/transfer.h"
 
 #include <inttypes.h>
@@ -11,12 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
-#define LONGEST_BACKOFF 60000                /* milliseconds */
-#define GAIN ((uint64_t)1 << 20)             /* bytes that make an attempt worth it */
-#define NAP ((struct timespec){0, 50000000}) /* between looks at an interrupt */
+#define GAIN ((uint64_t)1 << 20) /* bytes that make an attempt worth it */
 
 /* --- one attempt -------------------------------------------------------------------------------
  */
@@ -73,19 +71,6 @@ static enum attempt attempt(struct transfer *transfer)
   }
 }
 
-/* Sleeps in short pieces, so that ^C is heard. */
-static void wait_for(double seconds)
-{
-  struct timespec now, nap = NAP;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  double start = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec, at = start;
-  while (at - start < seconds && !interrupt_requested()) {
-    nanosleep(&nap, NULL);
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    at = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-  }
-}
-
 static int forget(struct transfer *transfer)
 {
   transfer_move(transfer, -(int64_t)transfer->part.size);
@@ -105,8 +90,8 @@ static bool complete(const struct transfer *transfer)
 /* Attempts until the bytes are there. */
 static enum attempt bring(struct transfer *transfer)
 {
-  const struct fetch_options *options = transfer->download->options;
-  uint64_t failures = 0, backoff = options->retry_wait;
+  struct retry retry;
+  retry_start(&retry, transfer->download);
   transfer->longest = transfer->part.size;
   while (!complete(transfer)) {
     transfer->wait = 0;
@@ -115,15 +100,11 @@ static enum attempt bring(struct transfer *transfer)
       return end;
     if (transfer->part.size >= transfer->longest + GAIN) {
       transfer->longest = transfer->part.size;
-      failures = 0;
-      backoff = options->retry_wait;
+      retry_start(&retry, transfer->download);
     }
-    if (failures++ == options->retries)
+    if (!retry_again(&retry, transfer->wait, transfer->error) ||
+        (end == AGAIN_FROM_SCRATCH && forget(transfer)))
       return GIVEN_UP;
-    if (end == AGAIN_FROM_SCRATCH && forget(transfer))
-      return GIVEN_UP;
-    wait_for(transfer->wait ? (double)transfer->wait : 1e-3 * (double)backoff);
-    backoff = backoff * 2 < LONGEST_BACKOFF ? backoff * 2 : LONGEST_BACKOFF;
   }
   return DONE;
 }
@@ -145,6 +126,13 @@ static int check_pins(const char *path, const struct pinned_file *file, uint64_t
     return error_set(error, EXIT_CHECK, "%s: XXH3-128 is %s instead of %s", path, digest->xxh3_128,
                      file->digest.xxh3_128);
   return 0;
+}
+
+static void say_once_more(const struct transfer *transfer)
+{
+  char line[sizeof transfer->error->text + 100];
+  snprintf(line, sizeof line, "%s; fetching it once more", transfer->error->text);
+  transfer->download->notice(transfer->download->context, line);
 }
 
 static int check_part(struct transfer *transfer, struct fetch_result *result)
@@ -173,6 +161,8 @@ static enum attempt bring_right(struct transfer *transfer, struct fetch_result *
       return DONE;
     if (status != EXIT_CHECK || forget(transfer))
       return GIVEN_UP;
+    if (tries == 0)
+      say_once_more(transfer);
   }
   return GIVEN_UP;
 }
@@ -240,19 +230,33 @@ static int no_body(void *context, const struct http_answer *answer, const void *
   return 1;
 }
 
-void download_size(const struct download *download, struct fetch_result *result)
+static enum attempt ask_size(const struct download *download, struct fetch_result *result,
+                             uint64_t *wait)
 {
   struct http_request request = {.url = download->url, .head = true, .body = no_body};
   struct http_answer answer;
   enum http_end end = http_get(download->http, &request, &answer, &result->error);
-  if (end == HTTP_STOPPED)
-    return;
-  if (end == HTTP_ANSWERED && answer.status == 200) {
-    result->has_bytes = answer.has_hub_length || answer.has_length;
-    result->bytes = answer.has_hub_length ? answer.hub_length : answer.length;
-    return;
-  }
-  if (end == HTTP_ANSWERED)
-    (void)download_refused(&answer, download->url, &result->error);
-  result->state = FETCH_FAILED;
+  *wait = answer.wait;
+  if (end != HTTP_ANSWERED)
+    return end == HTTP_BROKEN ? AGAIN : end == HTTP_REFUSED ? GIVEN_UP : INTERRUPTED;
+  if (answer.status != 200 && !(answer.status / 100 == 3 && answer.has_hub_length))
+    return download_refused(&answer, download->url, &result->error) ? GIVEN_UP : AGAIN;
+  result->has_bytes = answer.has_hub_length || answer.has_length;
+  result->bytes = answer.has_hub_length ? answer.hub_length : answer.length;
+  return DONE;
+}
+
+void download_size(const struct download *download, struct fetch_result *result)
+{
+  struct retry retry;
+  uint64_t wait;
+  enum attempt end;
+  retry_start(&retry, download);
+  do
+    end = interrupt_requested() ? INTERRUPTED : ask_size(download, result, &wait);
+  while (end == AGAIN && retry_again(&retry, wait, &result->error));
+  if (end == AGAIN || end == GIVEN_UP)
+    result->state = FETCH_FAILED;
+  else
+    result->error = (struct error){0}; /* of tries that did not matter in the end */
 }

@@ -8,18 +8,22 @@
 /* Called with each change of the bytes of a file that are on the disk. */
 typedef void download_progress(void *context, int64_t change);
 
+/* Called with a line, without newline, about a try that failed and is not the last. */
+typedef void download_notice(void *context, const char *line);
+
 struct download {
   const struct fetch_options *options;
   struct http *http;
   const char *url, *final; /* address; where it goes */
   download_progress *progress;
+  download_notice *notice;
   void *context;
 };
 
 /* Fills `result` (FETCH_LEFT after an interrupt). */
 void download_file(const struct download *download, struct fetch_result *result);
 
-/* Asks the server for the size. */
+/* Asks the server for the size (FETCH_FAILED after an error). */
 void download_size(const struct download *download, struct fetch_result *result);
 
 /* Whether a status other than 200 and 206 is worth another try; if not, `error` tells why. */

@@ -30,7 +30,7 @@ struct fetching {
   bool dead; /* the network failed one file for good: the others are not tried */
   int64_t bytes;
   struct progress progress;
-  pthread_mutex_t mutex; /* over next, dead, bytes, progress */
+  pthread_mutex_t mutex; /* over next, dead, bytes, progress, options->notice */
 };
 
 static int by_place(const void *a, const void *b)
@@ -128,6 +128,19 @@ static void count_bytes(void *context, int64_t change)
   pthread_mutex_unlock(&fetching->mutex);
 }
 
+/* The bar is cleared away first; the next progress draws it again. */
+static void pass_notice(void *context, const char *line)
+{
+  struct fetching *fetching = context;
+  const struct fetch_options *options = fetching->options;
+  if (!options->notice || options->quiet)
+    return;
+  pthread_mutex_lock(&fetching->mutex);
+  progress_end(&fetching->progress);
+  options->notice(options->context, line);
+  pthread_mutex_unlock(&fetching->mutex);
+}
+
 static struct fetch_result *take_next(struct fetching *fetching)
 {
   struct fetch_result *result = NULL;
@@ -145,7 +158,13 @@ static void fetch_one(struct fetching *fetching, struct http *http, struct fetch
   char *url = http_address(fetching->options->base, fetching->manifest->repository, revision->name,
                            result->file->path, error);
   char *final = fetching->to ? place(fetching->to, revision, result->file->path, error) : NULL;
-  const struct download download = {fetching->options, http, url, final, count_bytes, fetching};
+  const struct download download = {.options = fetching->options,
+                                    .http = http,
+                                    .url = url,
+                                    .final = final,
+                                    .progress = count_bytes,
+                                    .notice = pass_notice,
+                                    .context = fetching};
   if (!url || (fetching->to && !final))
     result->state = FETCH_FAILED;
   else if (fetching->to)

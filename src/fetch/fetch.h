@@ -12,6 +12,10 @@
 
 #define FETCH_BASE "https://huggingface.co"
 
+/* Takes a line, without newline, about something that failed and is tried again. Called by one
+ * thread at a time, never while a progress bar stands on the line. */
+typedef void fetch_notice(void *context, const char *line);
+
 struct fetch_options {
   const char *base;       /* address of the hub */
   uint64_t retries;       /* in a row, of one file, that bring nothing */
@@ -19,7 +23,9 @@ struct fetch_options {
   uint64_t stall_seconds; /* without 1 KiB/s: the connection is broken */
   uint64_t parallel;      /* files at a time, 1 .. 8 */
   bool replace;           /* wrong files under final names are fetched anew */
-  bool quiet;
+  bool quiet;             /* no progress and no notices */
+  fetch_notice *notice;   /* NULL = silence */
+  void *context;          /* of notice */
 };
 
 #define FETCH_DEFAULTS                                                                             \

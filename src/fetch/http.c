@@ -210,7 +210,8 @@ static char *redirected(struct http *http, const char *url, int hops, enum http_
                         struct error *error)
 {
   char *next = NULL;
-  if (is_redirect(http->answer->status))
+  bool told = http->request->head && http->answer->has_hub_length; /* nothing else is asked */
+  if (is_redirect(http->answer->status) && !told)
     curl_easy_getinfo(http->curl, CURLINFO_REDIRECT_URL, &next);
   if (!next)
     return NULL;

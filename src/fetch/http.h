@@ -31,7 +31,8 @@ typedef int http_body(void *context, const struct http_answer *answer, const voi
 
 struct http_request {
   const char *url;
-  bool head;            /* the headers only */
+  bool head;            /* the headers only, and of those no more than tell the size: a redirect
+                           with has_hub_length is not followed */
   uint64_t offset;      /* asks for the bytes from here on; 0 = all */
   const char *if_range; /* ETag that those bytes must have, otherwise all is sent; NULL = none */
   http_body *body;
