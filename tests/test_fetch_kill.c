@@ -8,6 +8,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#define KILLS 20
+#define MOST_ROUNDS 100 /* some end before they are killed */
+
 extern char **environ;
 static struct server server;
 
@@ -26,7 +29,8 @@ static pid_t start(const char *manifest, const char *to)
   return child;
 }
 
-/* Kills the child once the server has served so many bytes more; false if it ended before. */
+/* Kills the child once the server has served so many bytes more; false if it ended before, which it
+ * may also do between the last look and the kill. */
 static bool kill_after(pid_t child, int64_t bytes)
 {
   int64_t target = server.shared->served + bytes;
@@ -40,26 +44,37 @@ static bool kill_after(pid_t child, int64_t bytes)
   }
   kill(child, SIGKILL);
   assert_int_equal(waitpid(child, &status, 0), child);
-  return true;
+  if (WIFSIGNALED(status))
+    return WTERMSIG(status) == SIGKILL;
+  assert_int_equal(WEXITSTATUS(status), 0);
+  return false;
 }
 
+static void check_all(const char *const *names, const char *to, bool must_exist)
+{
+  for (const char *const *name = names; *name; name++)
+    fetching_check(to, *name, 0, must_exist);
+}
+
+/* A fetch that reached its end begins anew, so that every round has something to kill. */
 static void survive(const char *const *names, enum pins pins, const char *to)
 {
   const char *manifest = fetching_manifest(names, pins);
   uint32_t random = 12345;
   int kills = 0;
-  for (int round = 0; round < 20; round++) {
+  for (int round = 0; kills < KILLS; round++) {
+    assert_true(round < MOST_ROUNDS);
     random = random * 1664525u + 1013904223u;
-    kills += kill_after(start(manifest, to), 16384 + (random >> 8) % 80000);
-    for (const char *const *name = names; *name; name++)
-      fetching_check(to, *name, 0, false);
+    bool killed = kill_after(start(manifest, to), 16384 + (random >> 8) % 80000);
+    check_all(names, to, !killed);
+    kills += killed;
+    if (!killed)
+      workshop_shell("rm -rf %s", to);
   }
-  assert_true(kills >= 10);
   server.shared->slow = 0;
   free(workshop_run(0, "fetch %s --to %s --base http://127.0.0.1:%d --quiet", manifest, to,
                     server.port));
-  for (const char *const *name = names; *name; name++)
-    fetching_check(to, *name, 0, true);
+  check_all(names, to, true);
   workshop_shell("test -z \"$(find %s -name '*.part*')\"", to);
 }
 
