@@ -2,6 +2,7 @@
 
 #include "f32.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 /* Operands of 4 MiB and more are written past the caches. */
@@ -101,39 +102,49 @@ static void edge_tile(const struct gemm *g, size_t kc, const float *a, const flo
 #define TASK_ROWS 128
 #define TASK_COLUMNS 384
 
-/* Row panels [p0, p1) times column panels [q0, q1), at most TASK_ROWS x TASK_COLUMNS, all blocks of
- * k in order. Sums stay in a compact buffer until the last block: rows of C are often a power of
- * two apart and would evict each other from the cache. */
-static void region(const struct gemm *g, size_t p0, size_t p1, size_t q0, size_t q1)
+/* Row panels [p0, p1) times column panels [q0, q1); its outputs fit TASK_ROWS x TASK_COLUMNS. Sums
+ * stay in a compact buffer until the last block: rows of C are often a power of two apart and would
+ * evict each other from the cache. */
+struct region {
+  size_t p0, p1, q0, q1;
+};
+
+/* A block of k for a region. b: the first panel of B, the next one `b_panel` floats on. What the
+ * tiles fetch meanwhile: `step` bytes each from `ahead` on. */
+static void region_block(const struct gemm *g, const struct region *r, size_t k0, const float *b,
+                         size_t b_panel, const char *ahead, size_t step, float *sums)
 {
   static const float zeros[GEMM_MAX_NR];
-  _Alignas(64) float sums[TASK_ROWS * TASK_COLUMNS];
   size_t mr = (size_t)g->kernels->mr, nr = (size_t)g->kernels->nr;
-  size_t m_padded = round_up(g->m, mr), n_padded = round_up(g->b_n, nr);
-  for (size_t k0 = 0; k0 < g->k; k0 += GEMM_BLOCK) {
-    size_t kc = min_size(GEMM_BLOCK, g->k - k0);
-    size_t b_kc = min_size(GEMM_BLOCK, g->b_k - k0);
-    bool last = k0 + kc == g->k;
-    size_t share = round_up(nr * kc * sizeof(float) / (p1 - p0), 64);
-    float *tile = sums;
-    for (size_t q = q0; q < q1; q++) {
-      const float *b = g->b + k0 * n_padded + q * nr * b_kc;
-      const float *bias = g->bias ? g->bias + q * nr : zeros;
-      size_t columns = min_size(nr, g->n - q * nr);
-      for (size_t p = p0; p < p1; p++, tile += mr * nr) {
-        const float *a = g->a + k0 * m_padded + p * mr * kc, *before = k0 ? tile : NULL;
-        float *c = g->c + p * mr * g->ldc + q * nr;
-        size_t rows = min_size(mr, g->m - p * mr);
-        /* Each tile fetches its share of the next panel of B. */
-        const char *ahead = (const char *)(b + nr * b_kc) + (p - p0) * share;
-        if (!last)
-          g->kernels->tile(kc, a, b, before, tile, nr, NULL, ahead);
-        else if (rows == mr && columns == nr)
-          g->kernels->tile(kc, a, b, before, c, g->ldc, bias, ahead);
-        else
-          edge_tile(g, kc, a, b, before, c, rows, columns, bias, ahead);
-      }
+  size_t kc = min_size(GEMM_BLOCK, g->k - k0);
+  bool last = k0 + kc == g->k;
+  for (size_t q = r->q0; q < r->q1; q++, b += b_panel) {
+    const float *bias = g->bias ? g->bias + q * nr : zeros;
+    size_t columns = min_size(nr, g->n - q * nr);
+    for (size_t p = r->p0; p < r->p1; p++, sums += mr * nr, ahead += step) {
+      const float *a = g->a + k0 * round_up(g->m, mr) + p * mr * kc, *before = k0 ? sums : NULL;
+      float *c = g->c + p * mr * g->ldc + q * nr;
+      size_t rows = min_size(mr, g->m - p * mr);
+      if (!last)
+        g->kernels->tile(kc, a, b, before, sums, nr, NULL, ahead);
+      else if (rows == mr && columns == nr)
+        g->kernels->tile(kc, a, b, before, c, g->ldc, bias, ahead);
+      else
+        edge_tile(g, kc, a, b, before, c, rows, columns, bias, ahead);
     }
+  }
+}
+
+/* All blocks of k in order; each tile fetches its share of the next panel of B. */
+static void region(const struct gemm *g, const struct region *r)
+{
+  _Alignas(64) float sums[TASK_ROWS * TASK_COLUMNS];
+  size_t nr = (size_t)g->kernels->nr;
+  for (size_t k0 = 0; k0 < g->k; k0 += GEMM_BLOCK) {
+    size_t panel = nr * min_size(GEMM_BLOCK, g->b_k - k0);
+    const float *b = g->b + k0 * round_up(g->b_n, nr) + r->q0 * panel;
+    size_t share = round_up(panel * sizeof(float) / (r->p1 - r->p0), 64);
+    region_block(g, r, k0, b, panel, (const char *)(b + panel), share, sums);
   }
 }
 
@@ -159,9 +170,10 @@ static void gemm_task(void *context, size_t index, int worker)
 {
   const struct run *run = context;
   size_t p0 = index % run->p_tasks * run->p_step, q0 = index / run->p_tasks * run->q_step;
+  struct region r = {p0, min_size(run->p_panels, p0 + run->p_step), q0,
+                     min_size(run->q_panels, q0 + run->q_step)};
   (void)worker;
-  region(run->gemm, p0, min_size(run->p_panels, p0 + run->p_step), q0,
-         min_size(run->q_panels, q0 + run->q_step));
+  region(run->gemm, &r);
 }
 
 void gemm_run(const struct gemm *gemm, struct threads *threads)
@@ -175,4 +187,70 @@ void gemm_run_here(const struct gemm *gemm)
   struct run run = plan(gemm);
   for (size_t i = 0; i < run.p_tasks * run.q_tasks; i++)
     gemm_task(&run, i, 0);
+}
+
+/* Columns a task packs and multiplies with all rows: its sums fill the buffer of a region. */
+#define DIRECT_COLUMNS 96
+_Static_assert(GEMM_DIRECT_ROWS *DIRECT_COLUMNS == TASK_ROWS * TASK_COLUMNS, "one buffer");
+
+struct direct {
+  const struct gemm *gemm;
+  const struct gemm_source *source;
+  size_t stride; /* tasks from one of a thread to its next, about */
+  atomic_bool damaged;
+};
+
+/* The panels of a task, as their rows are stored. */
+struct stored {
+  const void *rows[DIRECT_COLUMNS];
+  enum gemm_type types[DIRECT_COLUMNS];
+  int count;
+};
+
+static void find_rows(const struct direct *d, size_t first, size_t columns, struct stored *stored)
+{
+  for (size_t j = 0; j < columns; j++)
+    stored->rows[j] = d->source->row(d->source->context, first + j, &stored->types[j]);
+  stored->count = (int)columns;
+}
+
+static void direct_task(void *context, size_t index, int worker)
+{
+  struct direct *d = context;
+  const struct gemm *g = d->gemm;
+  _Alignas(64) float sums[TASK_ROWS * TASK_COLUMNS], packed[GEMM_BLOCK * DIRECT_COLUMNS];
+  size_t mr = (size_t)g->kernels->mr, nr = (size_t)g->kernels->nr, first = index * DIRECT_COLUMNS;
+  size_t columns = min_size(DIRECT_COLUMNS, g->n - first), panels = round_up(columns, nr) / nr;
+  struct region r = {0, round_up(g->m, mr) / mr, first / nr, first / nr + panels};
+  struct stored stored;
+  bool finite = true;
+  (void)worker;
+  find_rows(d, first, columns, &stored);
+  /* The rows of a later task, one after the other in most matrices, are fetched meanwhile. */
+  size_t later = first + d->stride * DIRECT_COLUMNS, step = 0;
+  const char *ahead = (const char *)packed;
+  if (later < g->n) {
+    enum gemm_type type;
+    ahead = d->source->row(d->source->context, later, &type);
+    size_t bytes = min_size(DIRECT_COLUMNS, g->n - later) * g->k * gemm_type_size(type);
+    step = round_up(bytes / (panels * r.p1 * (round_up(g->k, GEMM_BLOCK) / GEMM_BLOCK)) + 1, 64);
+  }
+  for (size_t k0 = 0; k0 < g->k; k0 += GEMM_BLOCK) {
+    size_t kc = min_size(GEMM_BLOCK, g->k - k0);
+    for (size_t j = 0; j < columns; j += nr)
+      finite &= g->kernels->pack(stored.types + j, stored.rows + j, (int)min_size(nr, columns - j),
+                                 k0, kc, (int)nr, packed + j * kc);
+    region_block(g, &r, k0, packed, nr * kc, ahead, step, sums);
+    ahead += panels * r.p1 * step;
+  }
+  if (!finite)
+    atomic_store(&d->damaged, true);
+}
+
+bool gemm_run_direct(const struct gemm *gemm, const struct gemm_source *source,
+                     struct threads *threads)
+{
+  struct direct direct = {gemm, source, (size_t)threads_count(threads), false};
+  threads_run(threads, round_up(gemm->n, DIRECT_COLUMNS) / DIRECT_COLUMNS, direct_task, &direct);
+  return !atomic_load(&direct.damaged);
 }

@@ -45,4 +45,18 @@ void gemm_run(const struct gemm *gemm, struct threads *threads);
 /* The whole product on the calling thread. */
 void gemm_run_here(const struct gemm *gemm);
 
+#define GEMM_DIRECT_ROWS 512
+
+/* Operand B as it is stored: the n rows of a [n][k] matrix. */
+struct gemm_source {
+  void *context;
+  const void *(*row)(void *context, size_t index, enum gemm_type *type);
+};
+
+/* The same for a B that is used once and by few rows (m <= GEMM_DIRECT_ROWS): packed block by block
+ * just before use, it never leaves the caches. b, b_n and b_k of `gemm` are not read. Returns
+ * whether all elements of B were finite. */
+bool gemm_run_direct(const struct gemm *gemm, const struct gemm_source *source,
+                     struct threads *threads);
+
 #endif

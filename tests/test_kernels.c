@@ -56,6 +56,50 @@ static void test_one_bit_is_found(void **state)
   assert_int_equal(failures, 1);
 }
 
+static const void *half_row(void *context, size_t index, enum gemm_type *type)
+{
+  *type = GEMM_BF16;
+  return (const uint16_t *)context + index * 300;
+}
+
+/* Rows at the limit, on two threads, weights of 16 bits; and one that is not finite is told. */
+static void test_direct_product(void **state)
+{
+  enum { M = GEMM_DIRECT_ROWS, COLUMNS = 230, K = 300 };
+  const struct kernels *list[4];
+  struct error error = {0};
+  struct threads *threads;
+  uint16_t *weights = calloc(COLUMNS * K, sizeof *weights);
+  float *x = calloc(M * K, sizeof *x), *operand = calloc((M + GEMM_MAX_MR) * K, sizeof *operand);
+  float *c = calloc(M * COLUMNS, sizeof *c), *want = calloc(M * COLUMNS, sizeof *want);
+  (void)state;
+  assert_int_equal(threads_start(2, &threads, &error), 0);
+  for (size_t i = 0; i < COLUMNS * K; i++)
+    weights[i] = (uint16_t)(0x3F00 + i * 7919 % 251 + (i % 3 ? 0x8000 : 0));
+  for (size_t i = 0; i < M * K; i++)
+    x[i] = (float)(i * 104729 % 1009) / 512.0f - 1.0f;
+  struct gemm_source source = {weights, half_row};
+  size_t count = kernels_available(list);
+  for (size_t i = 0; i < count; i++) {
+    struct gemm gemm = {list[i], M, COLUMNS, K, operand, NULL, 0, 0, NULL, c, COLUMNS};
+    gemm_pack_rows(list[i], x, K, M, K, list[i]->mr, operand);
+    assert_true(gemm_run_direct(&gemm, &source, threads));
+    if (i == 0)
+      memcpy(want, c, M * COLUMNS * sizeof *c);
+    assert_memory_equal(c, want, M * COLUMNS * sizeof *c);
+    uint16_t last = weights[COLUMNS * K - 1];
+    weights[COLUMNS * K - 1] = 0x7F80; /* infinity */
+    assert_false(gemm_run_direct(&gemm, &source, threads));
+    weights[COLUMNS * K - 1] = last;
+  }
+  threads_stop(threads);
+  free(weights);
+  free(x);
+  free(operand);
+  free(c);
+  free(want);
+}
+
 #define N 1000
 
 static void fill(float *x, unsigned seed)
@@ -185,6 +229,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_same_bits),
       cmocka_unit_test(test_one_bit_is_found),
+      cmocka_unit_test(test_direct_product),
       cmocka_unit_test(test_softmax_and_norms_against_double),
       cmocka_unit_test(test_activations_against_double),
       cmocka_unit_test(test_widening_is_exact),

@@ -162,29 +162,25 @@ static size_t next_slice(struct bench_gemm *g, const struct product *p)
   return g->next++ % slices * p->n * p->k;
 }
 
-/* Packs weights and rows and multiplies; seconds of all, and of the product alone. */
+/* Packs weights and rows and multiplies; seconds of all, and of the product alone. Of few rows the
+ * weights are packed within the product, as an expert's. */
 static int ours_once(struct bench_gemm *g, const struct kernels *kernels, const struct product *p,
                      double *all, double *product, struct error *error)
 {
   struct tensor weight = weights_of(g, p, next_slice(g, p));
   struct linear linear = {.weight = &weight};
+  struct segment segment = {&linear, 0, p->n};
+  struct gemm gemm = {.kernels = kernels, .m = p->m, .a = g->operand, .c = g->c, .ldc = p->n};
+  bool once = p->m <= GEMM_DIRECT_ROWS;
   double start = bench_clock(g->threads);
-  if (packed_fill(&g->packed, kernels, g->threads, &(struct segment){&linear, 0, p->n}, 1, error))
+  if (!once && packed_fill(&g->packed, kernels, g->threads, &segment, 1, error))
     return error->code;
   gemm_pack_rows_threaded(kernels, g->threads, g->x, p->k, p->m, p->k, kernels->mr, g->operand);
   double packed = bench_clock(g->threads);
-  gemm_run(&(struct gemm){.kernels = kernels,
-                          .m = p->m,
-                          .n = p->n,
-                          .k = p->k,
-                          .a = g->operand,
-                          .b = g->packed.data,
-                          .b_n = p->n,
-                          .b_k = p->k,
-                          .bias = g->packed.bias,
-                          .c = g->c,
-                          .ldc = p->n},
-           g->threads);
+  if (!once)
+    packed_product(&g->packed, &gemm, g->threads);
+  else if (packed_product_once(&g->packed, &gemm, g->threads, &segment, 1, error))
+    return error->code;
   double end = bench_clock(g->threads);
   *all += end - start;
   *product += end - packed;

@@ -87,6 +87,12 @@ void engine_norm(const struct engine *engine, bool second, const float *x, float
 void engine_product(struct engine *engine, const struct packed *w, const float *x, size_t stride,
                     size_t rows, float *c, size_t ldc);
 
+/* The same of weights that are needed for these rows alone; uses `up`. Errors: EXIT_INPUT for a
+ * weight that is not finite, EXIT_RUN. */
+int engine_product_once(struct engine *engine, const struct segment *segments, size_t count,
+                        const float *x, size_t stride, size_t rows, float *c, size_t ldc,
+                        struct error *error);
+
 /* EXIT_INPUT when a row was marked damaged since the last call, naming layer, `what`, sequence and
  * position; `first_row` is the row's number in the chunk that index 0 stands for. */
 int engine_check(struct engine *engine, size_t layer, const char *what, size_t first_row,

@@ -94,22 +94,30 @@ void experts_fetch(const struct expert *expert)
   tensor_fetch(expert->down.weight);
 }
 
+/* An expert whose tokens fit a batch needs its weights once. */
 static int run_expert(struct engine *e, const struct expert *expert, const size_t *choices,
                       size_t count, struct error *error)
 {
   size_t hidden = e->config->hidden, ffn = e->config->ffn, most = e->batch * e->seq_len;
   const struct segment gate_up[] = {{&expert->gate, 0, ffn}, {&expert->up, 0, ffn}};
   const struct segment down = {&expert->down, 0, hidden};
-  if (packed_fill(&e->up, e->kernels, e->threads, gate_up, 2, error) ||
-      packed_fill(&e->down, e->kernels, e->threads, &down, 1, error))
+  bool once = count <= most;
+  if (!once && (packed_fill(&e->up, e->kernels, e->threads, gate_up, 2, error) ||
+                packed_fill(&e->down, e->kernels, e->threads, &down, 1, error)))
     return error->code;
   for (size_t at = 0; at < count; at += most) {
     size_t rows = count - at < most ? count - at : most;
     void *part = (void *)(uintptr_t)(choices + at);
     engine_rows(e, rows, gather_row, part);
-    engine_product(e, &e->up, e->normed, hidden, rows, e->ffn, 2 * ffn);
+    if (!once)
+      engine_product(e, &e->up, e->normed, hidden, rows, e->ffn, 2 * ffn);
+    else if (engine_product_once(e, gate_up, 2, e->normed, hidden, rows, e->ffn, 2 * ffn, error))
+      return error->code;
     engine_rows(e, rows, gate_row, NULL);
-    engine_product(e, &e->down, e->ffn, 2 * ffn, rows, e->projected, hidden);
+    if (!once)
+      engine_product(e, &e->down, e->ffn, 2 * ffn, rows, e->projected, hidden);
+    else if (engine_product_once(e, &down, 1, e->ffn, 2 * ffn, rows, e->projected, hidden, error))
+      return error->code;
     engine_rows(e, rows, mix_row, part); /* a token chooses an expert at most once */
   }
   return 0;

@@ -40,23 +40,28 @@ void engine_norm(const struct engine *e, bool second, const float *x, float *y)
     e->kernels->layer_norm(x, weight, bias, y, e->config->hidden, e->config->norm_eps);
 }
 
+/* Packs the rows as operand A. */
+static struct gemm prepare_product(struct engine *e, const float *x, size_t stride, size_t rows,
+                                   size_t k, float *c, size_t ldc)
+{
+  gemm_pack_rows_threaded(e->kernels, e->threads, x, stride, rows, k, e->kernels->mr, e->operand);
+  return (struct gemm){.kernels = e->kernels, .m = rows, .a = e->operand, .c = c, .ldc = ldc};
+}
+
 void engine_product(struct engine *e, const struct packed *w, const float *x, size_t stride,
                     size_t rows, float *c, size_t ldc)
 {
-  gemm_pack_rows_threaded(e->kernels, e->threads, x, stride, rows, w->k, e->kernels->mr,
-                          e->operand);
-  gemm_run(&(struct gemm){.kernels = e->kernels,
-                          .m = rows,
-                          .n = w->n,
-                          .k = w->k,
-                          .a = e->operand,
-                          .b = w->data,
-                          .b_n = w->n,
-                          .b_k = w->k,
-                          .bias = w->bias,
-                          .c = c,
-                          .ldc = ldc},
-           e->threads);
+  struct gemm product = prepare_product(e, x, stride, rows, w->k, c, ldc);
+  packed_product(w, &product, e->threads);
+}
+
+int engine_product_once(struct engine *e, const struct segment *segments, size_t count,
+                        const float *x, size_t stride, size_t rows, float *c, size_t ldc,
+                        struct error *error)
+{
+  size_t k = (size_t)segments[0].linear->weight->shape[1];
+  struct gemm product = prepare_product(e, x, stride, rows, k, c, ldc);
+  return packed_product_once(&e->up, &product, e->threads, segments, count, error);
 }
 
 void engine_mark_damaged(struct engine *engine, size_t row)

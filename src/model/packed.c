@@ -43,6 +43,14 @@ static void drop_rows(const struct fill *fill, size_t from, size_t to)
   }
 }
 
+static const void *stored_row(void *context, size_t row, enum gemm_type *type)
+{
+  const struct fill *fill = context;
+  const struct tensor *weight = locate(fill, &row, NULL)->weight;
+  *type = model_weight_type(weight);
+  return (const char *)weight->data + row * fill->packed->k * dtype_size(weight->dtype);
+}
+
 static void fill_panel(void *context, size_t panel, int worker)
 {
   struct fill *fill = context;
@@ -52,12 +60,8 @@ static void fill_panel(void *context, size_t panel, int worker)
   enum gemm_type types[GEMM_MAX_NR];
   int count = 0;
   (void)worker;
-  for (size_t j = panel * nr; j < packed->n && count < fill->kernels->nr; j++, count++) {
-    size_t row = j;
-    const struct tensor *weight = locate(fill, &row, NULL)->weight;
-    types[count] = model_weight_type(weight);
-    rows[count] = (const char *)weight->data + row * packed->k * dtype_size(weight->dtype);
-  }
+  for (size_t j = panel * nr; j < packed->n && count < fill->kernels->nr; j++, count++)
+    rows[count] = stored_row(fill, j, &types[count]);
   for (size_t k0 = 0; k0 < packed->k; k0 += GEMM_BLOCK) {
     size_t kc = packed->k - k0 < GEMM_BLOCK ? packed->k - k0 : GEMM_BLOCK;
     float *out = packed->data + k0 * padded + panel * nr * kc;
@@ -113,21 +117,59 @@ static int name_damaged(const struct fill *fill, size_t count, struct error *err
   return error->code;
 }
 
-int packed_fill(struct packed *packed, const struct kernels *kernels, struct threads *threads,
-                const struct segment *segments, size_t count, struct error *error)
+static struct fill describe(struct packed *packed, const struct kernels *kernels,
+                            const struct segment *segments, size_t count)
 {
-  struct fill fill = {packed, segments, kernels, 1, false};
-  size_t nr = (size_t)kernels->nr;
   packed->n = 0;
   packed->k = (size_t)segments[0].linear->weight->shape[1];
   for (size_t i = 0; i < count; i++)
     packed->n += segments[i].count;
-  size_t floats = gemm_packed_floats(packed->n, packed->k, kernels->nr);
+  size_t panel = (size_t)kernels->nr * packed->k * sizeof(float);
+  return (struct fill){packed, segments, kernels, 1 + DROP_BYTES / panel, false};
+}
+
+int packed_fill(struct packed *packed, const struct kernels *kernels, struct threads *threads,
+                const struct segment *segments, size_t count, struct error *error)
+{
+  struct fill fill = describe(packed, kernels, segments, count);
+  size_t nr = (size_t)kernels->nr, floats = gemm_packed_floats(packed->n, packed->k, kernels->nr);
   if (grow(&packed->data, &packed->data_capacity, floats, error) || fill_bias(packed, &fill, error))
     return error->code;
-  fill.together += DROP_BYTES / (nr * packed->k * sizeof(float));
   threads_run(threads, (packed->n + nr - 1) / nr, fill_panel, &fill);
   if (atomic_load(&fill.damaged))
+    return name_damaged(&fill, packed->n, error);
+  drop_rows(&fill, 0, packed->n);
+  return 0;
+}
+
+static void multiply(const struct packed *packed, struct gemm *product)
+{
+  product->n = product->b_n = packed->n;
+  product->k = product->b_k = packed->k;
+  product->b = packed->data;
+  product->bias = packed->bias;
+}
+
+void packed_product(const struct packed *packed, struct gemm *product, struct threads *threads)
+{
+  multiply(packed, product);
+  gemm_run(product, threads);
+}
+
+int packed_product_once(struct packed *packed, struct gemm *product, struct threads *threads,
+                        const struct segment *segments, size_t count, struct error *error)
+{
+  if (product->m > GEMM_DIRECT_ROWS) {
+    if (packed_fill(packed, product->kernels, threads, segments, count, error))
+      return error->code;
+    packed_product(packed, product, threads);
+    return 0;
+  }
+  struct fill fill = describe(packed, product->kernels, segments, count);
+  if (fill_bias(packed, &fill, error))
+    return error->code;
+  multiply(packed, product);
+  if (!gemm_run_direct(product, &(struct gemm_source){&fill, stored_row}, threads))
     return name_damaged(&fill, packed->n, error);
   drop_rows(&fill, 0, packed->n);
   return 0;

@@ -24,6 +24,15 @@ struct segment {
  * use. Errors: EXIT_INPUT for a weight that is not finite, named; EXIT_RUN without memory. */
 int packed_fill(struct packed *packed, const struct kernels *kernels, struct threads *threads,
                 const struct segment *segments, size_t count, struct error *error);
+/* The product of packed weights: sets n, k, B and bias of `product`, whose other fields the caller
+ * has set, and runs it. */
+void packed_product(const struct packed *packed, struct gemm *product, struct threads *threads);
+
+/* The same of weights that are needed for this product alone; the buffers of `packed` serve where
+ * all of it is packed first. Errors: those of packed_fill. */
+int packed_product_once(struct packed *packed, struct gemm *product, struct threads *threads,
+                        const struct segment *segments, size_t count, struct error *error);
+
 void packed_free(struct packed *packed);
 
 /* Bytes that packing a [rows][k] matrix takes, an upper bound for every instruction set. */
