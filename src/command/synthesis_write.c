@@ -10,12 +10,14 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #define BUFFER_BYTES ((size_t)16 << 20) /* of a tensor at a time */
+#define LONG_BYTES ((uint64_t)1 << 30)  /* worth an estimate of time */
 #define PIECE_BYTES ((size_t)256 << 10) /* of it for a thread at a time */
 
 struct writing {
@@ -166,6 +168,25 @@ static int check_space(const char *directory, uint64_t bytes, struct error *erro
                    text_bytes(have, sizeof have, available));
 }
 
+/* Filling the largest tensor again and again tells how fast weights are made; what the disk takes
+ * comes on top. */
+static void announce(struct writing *w)
+{
+  const struct synthesis *s = w->synthesis;
+  const struct synthesis_part *largest = &s->parts[0];
+  char size[32];
+  double start = progress_clock(), seconds = 0, bytes = 0;
+  for (size_t i = 1; i < s->inventory.count; i++)
+    if (s->parts[i].tensor->bytes > largest->tensor->bytes)
+      largest = &s->parts[i];
+  size_t width = dtype_size(largest->tensor->dtype), count = BUFFER_BYTES / width;
+  struct stretch stretch = {s, largest, 0, count, PIECE_BYTES / width, w->buffer};
+  for (; seconds < 0.5; seconds = progress_clock() - start, bytes += (double)BUFFER_BYTES)
+    threads_run(w->threads, BUFFER_BYTES / PIECE_BYTES, fill_piece, &stretch);
+  fprintf(stderr, "%s: %s to write, about %.0f s and what the disk takes\n", w->directory,
+          text_bytes(size, sizeof size, s->bytes), (double)s->bytes * seconds / bytes);
+}
+
 static int write_all(struct writing *w, bool quiet, struct error *error)
 {
   size_t most = w->synthesis->shard_count + 2;
@@ -175,6 +196,8 @@ static int write_all(struct writing *w, bool quiet, struct error *error)
   w->buffer = memory_alloc(BUFFER_BYTES, 1, "synth", error);
   if (!w->buffer)
     return error->code;
+  if (!quiet && w->synthesis->bytes > LONG_BYTES)
+    announce(w);
   progress_start(&w->progress, w->directory, (double)w->synthesis->bytes, quiet);
   int status = write_files(w, error);
   progress_end(&w->progress);
