@@ -40,7 +40,8 @@ static int next_block(struct archive_walk *walk, struct block *block, struct err
 static int wrong_size(const struct archive_walk *walk, bool longer, uint64_t size,
                       struct error *error)
 {
-  return error_set(error, EXIT_INPUT, "%s: archive entry %zu is %s than the %llu bytes it declares",
+  return error_set(error, EXIT_INPUT,
+                   "%s: archive entry %zu is %s than the %llu bytes it declares; fetch it again",
                    walk->name, walk->entries, longer ? "longer" : "shorter",
                    (unsigned long long)size);
 }

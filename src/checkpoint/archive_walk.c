@@ -90,8 +90,9 @@ static int check_kind(const struct archive_walk *walk, struct archive_entry *ent
 {
   const char *raw = archive_entry_pathname(entry);
   if (!raw)
-    return error_set(error, EXIT_INPUT, "%s: archive entry %zu has no readable name", walk->name,
-                     walk->entries);
+    return error_set(error, EXIT_INPUT,
+                     "%s: archive entry %zu has no readable name; pack it with ASCII names",
+                     walk->name, walk->entries);
   if (!archive_plain_path(raw, path))
     return error_set(error, EXIT_INPUT,
                      "%s: archive entry \"%.200s\" has an unsafe path; pack it with relative paths",

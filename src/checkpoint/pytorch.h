@@ -25,7 +25,8 @@ struct pytorch {
 /* Parses a whole file in memory; `file` and the bytes must outlive the result. Contiguous tensors
  * stay where they are (`mapped` says so); those with other strides are gathered, and the storages
  * of a big-endian file are swapped, into at most twice as many bytes as the file has. Owner: the
- * caller, pytorch_free. Errors: EXIT_INPUT (with tensor name or offset), EXIT_RUN (memory). */
+ * caller, pytorch_free. Errors: EXIT_INPUT (with the offset where there is one), EXIT_RUN (memory).
+ */
 int pytorch_parse(const char *file, const void *data, size_t size, struct pytorch *parsed,
                   struct error *error);
 void pytorch_free(struct pytorch *parsed);
