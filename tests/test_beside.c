@@ -53,12 +53,79 @@ static void test_flipped_weight(void **state)
     char *text = workshop_run(EXIT_CHECK, LINE "--memory 4M", manifest, copy, work);
     workshop_contains(text, "FAILED: ");
     workshop_contains(text, "step60/model.safetensors: sha256 ");
+    workshop_contains(text, "\n  step60       left out after ");
+    workshop_contains(text, run ? "\n  step127      resumed " : "\n  step127      screened");
+    workshop_contains(text, "1 of 3 revisions have no figures: no claims are evaluated");
     workshop_contains(text, "not kept as a first run");
+    workshop_contains(text, "FAILED: 1 manifests, 1 failed checks");
+    assert_true(!strstr(text, "step60       screened") && !strstr(text, "Figures as stated"));
+    /* What is right is not screened again, in this run and the next. */
+    workshop_contains(text, run ? "\n  step0        resumed " : "\n  step0        screened");
     free(text);
-    workshop_shell("test ! -e %s/nursery-olmo/first", work);
+    workshop_shell("test ! -e %s/nursery-olmo/first && test -e %s/nursery-olmo/current/step0.csv",
+                   work, work);
   }
+  assert_nothing_of(work, "step60");
   flip_weights("step60"); /* back */
   complete(work, false);
+}
+
+/* The figure in "<revision> <words><seconds> s" of a run's text. */
+static double seconds_of(const char *text, const char *words)
+{
+  const char *at = strstr(text, words);
+  if (!at)
+    fail_msg("\"%s\" is not in: %s", words, text);
+  return strtod(at + strlen(words), NULL);
+}
+
+/* A screen of wrong files stops at its next chunk, of a dozen. */
+static void test_stops_early(void **state)
+{
+  (void)state;
+  const char *work = begin("work-early"), *path = save("longer.json", manifest_of(1000, PINNED));
+  flip_weights("step60");
+  char *text = workshop_run(EXIT_CHECK, LINE SLOWLY, path, copy, work);
+  double all = seconds_of(text, "  step0        screened in ");
+  double part = seconds_of(text, "  step60       left out after ");
+  if (part > all / 3)
+    fail_msg("left out only after %.1f s; a whole screen took %.1f s", part, all);
+  assert_true(strstr(text, "step60/model.safetensors: sha256 ") < strstr(text, "left out after"));
+  free(text);
+  text = workshop_run(EXIT_CHECK, LINE SLOWLY " --json -", path, copy, work);
+  json_t *all_json = workshop_json_text(text);
+  const json_t *first = json_array_get(json_object_get(all_json, "manifests"), 0);
+  const json_t *left_out = json_object_get(first, "left_out");
+  assert_int_equal(json_array_size(left_out), 1);
+  assert_string_equal(json_string_value(json_array_get(left_out, 0)), "step60");
+  assert_int_equal(json_array_size(json_object_get(first, "revisions")), 2);
+  json_decref(all_json);
+  free(text);
+}
+
+/* What is wrong is said while the first chunk, which takes seconds, is computed. */
+static void test_said_at_once(void **state)
+{
+  (void)state;
+  const char *work = begin("work-once"), *path = save("longer.json", manifest_of(1000, PINNED));
+  const char *said = workshop_path("said.txt");
+  flip_weights("step0");
+  fflush(stdout);
+  int kept = dup(STDOUT_FILENO);
+  assert_non_null(freopen(said, "w", stdout));
+  pid_t child = start(LINE "--isa scalar --threads 1", path, copy, work);
+  assert_true(dup2(kept, STDOUT_FILENO) >= 0 && close(kept) == 0);
+  double begun = progress_clock();
+  for (bool found = false; !found && progress_clock() - begun < FOREVER; nap()) {
+    size_t size;
+    char *text = support_read(said, &size);
+    found = strstr(text, "FAILED: ") && strstr(text, "sha256 ");
+    assert_true(!found || !strstr(text, "left out"));
+    assert_null(strstr(text, "screened"));
+    free(text);
+  }
+  assert_true(progress_clock() - begun < FOREVER);
+  end(child, SIGKILL);
 }
 
 /* Killed after the revision that is wrong: what was right is resumed, what was wrong is not. */
@@ -131,6 +198,8 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_flipped_weight),
+      cmocka_unit_test(test_stops_early),
+      cmocka_unit_test(test_said_at_once),
       cmocka_unit_test(test_killed_after_a_flipped_weight),
       cmocka_unit_test(test_stopped_at_a_flipped_weight),
       cmocka_unit_test(test_flipped_after_an_interrupt),

@@ -208,9 +208,10 @@ static void test_unpinned_revision(void **state)
   support_write(path, data, size);
   free(data);
   snprintf(line, sizeof line, "reproduce %s --checkpoints %s --work %s", manifest, copy, work);
-  assert_int_equal(workshop_start(line, &out, &err), EXIT_INPUT);
+  assert_int_equal(workshop_start(line, &out, &err), EXIT_CHECK);
   workshop_contains(out, "FAILED: ");
-  workshop_contains(err, "step817");
+  workshop_contains(out, "step817: there is no such directory");
+  workshop_contains(out, "2 of 4 revisions have no figures");
   free(out);
   free(err);
   workshop_shell("mv %s/step817 %s/nursery-olmo", copy, copy);
@@ -235,6 +236,79 @@ static void pin(json_t *files, const char *directory, const char *name)
                         json_pack("{s:s, s:I, s:s, s:s}", "path", name, "bytes", (json_int_t)size,
                                   "sha256", digest.sha256, "xxh3_128", digest.xxh3_128));
   free(data);
+}
+
+/* The README's way: a manifest without pins in one folder, pinned into another one, is run there.
+ */
+static void test_pinned_elsewhere(void **state)
+{
+  static const char *const outs[] = {"far.json", "pinned/one/two/far.json", "paper/far.json",
+                                     "paper/below/far.json"};
+  (void)state;
+  if (workshop_emulated())
+    skip();
+  write_standin("nursery-olmo", 1e-4);
+  json_t *manifest = standin("nursery-olmo", 1e-4), *revision, *file;
+  size_t i, k;
+  json_array_foreach(json_object_get(manifest, "revisions"), i, revision)
+  {
+    json_array_foreach(json_object_get(revision, "files"), k, file)
+    {
+      json_object_set_new(file, "bytes", json_null());
+      json_object_set_new(file, "sha256", json_null());
+      json_object_set_new(file, "xxh3_128", json_null());
+    }
+  }
+  json_object_set_new(json_object_get(manifest, "published"), "directory",
+                      json_string("../tables-nursery-olmo"));
+  workshop_shell("mkdir -p %s/paper/below %s/pinned/one/two", support_directory(),
+                 support_directory());
+  workshop_json_write(workshop_path("paper/open.json"), manifest);
+  json_decref(manifest);
+  for (i = 0; i < sizeof outs / sizeof *outs; i++) {
+    const char *out = workshop_path(outs[i]), *checkpoints = workshop_path("checkpoints");
+    free(workshop_run(EXIT_HELD, "pin %s --checkpoints %s --out %s",
+                      workshop_path("paper/open.json"), checkpoints, out));
+    char *text = workshop_run(EXIT_HELD, "reproduce %s --checkpoints %s --work %s/work-far%zu", out,
+                              checkpoints, support_directory(), i);
+    workshop_contains(text, "claim verdicts equal to those of the published tables");
+    workshop_contains(text, "first complete run");
+    free(text);
+  }
+}
+
+/* What a run ends with is looked at before it begins: nothing is screened in vain. */
+static void test_looked_at_before(void **state)
+{
+  static const struct {
+    const char *key, *path, *words;
+  } cases[] = {{"tensors", "no.tsv", "no.tsv: cannot be opened"},
+               {"golden", "no-golden", "no-golden/verdicts.tsv: missing"},
+               {"golden", "half-golden", "half-golden/trajectory.json: cannot be opened"},
+               {"directory", "no-tables", "no-tables/trajectory.json: cannot be opened"},
+               {"directory", "tables-nursery-olmo", "there is no table of revision step1186"}};
+  (void)state;
+  write_standin("nursery-olmo", 1e-4);
+  workshop_shell("mkdir -p %s/half-golden && touch %s/half-golden/verdicts.tsv",
+                 support_directory(), support_directory());
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const char *path = workshop_path("before.json"), *work = workshop_path("work-before");
+    json_t *manifest = standin("nursery-olmo", 1e-4);
+    if (i < 3)
+      json_object_set_new(manifest, cases[i].key, json_string(cases[i].path));
+    else
+      json_object_set_new(json_object_get(manifest, "published"), cases[i].key,
+                          json_string(cases[i].path));
+    if (i == 4)
+      json_object_set_new(json_array_get(json_object_get(manifest, "revisions"), 2), "name",
+                          json_string("step1186"));
+    workshop_json_write(path, manifest);
+    json_decref(manifest);
+    free(workshop_refuse(EXIT_INPUT, cases[i].words,
+                         "reproduce %s --checkpoints %s --work %s --quiet", path,
+                         workshop_path("checkpoints"), work));
+    workshop_shell("test ! -e %s", work);
+  }
 }
 
 /* Claims compare the same head over revisions, so all revisions must be of one shape. */
@@ -272,6 +346,8 @@ int main(void)
       cmocka_unit_test(test_manipulated_first_run),
       cmocka_unit_test(test_band_too_tight),
       cmocka_unit_test(test_unpinned_revision),
+      cmocka_unit_test(test_pinned_elsewhere),
+      cmocka_unit_test(test_looked_at_before),
       cmocka_unit_test(test_revisions_of_different_shape),
   };
   return cmocka_run_group_tests(tests, setup, NULL);

@@ -115,6 +115,30 @@ static void test_nothing_stays_of_any_folder(void **state)
   assert_no_stream(work);
 }
 
+/* The second revision lies below the first and is half there: the next run, which resumes the
+ * first, leaves that alone and goes on with it. */
+static void test_half_fetched_below_another(void **state)
+{
+  static const char *const folders[] = {"", "a", "b"};
+  (void)state;
+  json_t *manifest = manifest_of(20, PINNED), *revisions = json_object_get(manifest, "revisions");
+  char *want = expected(save("m.json", manifest_of(20, PINNED)));
+  for (size_t i = 0; i < REVISIONS; i++)
+    json_object_set_new(json_array_get(revisions, i), "directory", json_string(folders[i]));
+  const char *path = save("folders.json", manifest), *work = work_at("work-half");
+  workshop_shell("rm %s/step60/model.safetensors", server.folder);
+  for (int run = 0; run < 3; run++) {
+    free(workshop_refuse(EXIT_INPUT, "resolve/step60/model.safetensors: not on the server",
+                         LINE "--quiet", path, server.port, work));
+    workshop_shell("cd %s/nursery-olmo/stream && test -e a/config.json && test ! -e config.json",
+                   work);
+  }
+  publish();
+  forget_requests();
+  complete(path, work, want, "");
+  assert_int_equal(seen->requests[0], 0);
+}
+
 static void test_wrong_bytes(void **state)
 {
   (void)state;
@@ -289,6 +313,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_figures_are_those_of_the_disk),
       cmocka_unit_test(test_nothing_stays_of_any_folder),
+      cmocka_unit_test(test_half_fetched_below_another),
       cmocka_unit_test(test_wrong_bytes),
       cmocka_unit_test(test_remains_of_another_run),
       cmocka_unit_test(test_missing_files),

@@ -4,7 +4,9 @@
 #include "base/text.h"
 #include "command/screening.h"
 #include "command/verification.h"
+#include "fetch/part.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -81,7 +83,14 @@ static int identify(struct way *way, struct obtained *obtained, struct error *er
 static bool may_keep(void *context, bool wait)
 {
   struct way *way = context;
-  return !way->verification || verification_held(way->verification, wait);
+  return !way->verification || verification_look(way->verification, wait) == VERIFICATION_HELD;
+}
+
+/* Nobody needs the figures of wrong files. */
+static bool go_on(void *context)
+{
+  struct way *way = context;
+  return !way->verification || verification_look(way->verification, false) != VERIFICATION_FAILED;
 }
 
 static int begin_verification(struct way *way, struct error *error)
@@ -97,22 +106,20 @@ static int end_verification(struct way *way, struct obtained *obtained, struct e
   struct verification *verification = way->verification;
   way->verification = NULL;
   return verification
-             ? verification_finish(verification, way->o->finding, way->o->note, way->o->context,
-                                   &obtained->findings, &obtained->unpinned, error)
+             ? verification_finish(verification, &obtained->findings, &obtained->unpinned, error)
              : 0;
 }
 
-static int screen(struct way *way, struct revision *revision, struct obtained *obtained,
-                  struct error *error)
+static int screen(struct way *way, struct revision *revision, struct error *error)
 {
-  bool keep = way->o->keep && !obtained->findings;
   char *partial = workdir_partial(way->o->work, way->key.data, error);
   char *path = partial
                    ? manifest_revision_path(way->o->manifest, way->which, checkpoints(way), error)
                    : NULL;
   const struct screening screening = {.protocol = way->o->manifest->protocol,
-                                      .partial = keep ? partial : NULL,
+                                      .partial = way->o->keep ? partial : NULL,
                                       .may_save = may_keep,
+                                      .go_on = go_on,
                                       .context = way};
   int status =
       path ? screening_run(path, &screening, way->o->runtime, revision, error) : error->code;
@@ -121,49 +128,87 @@ static int screen(struct way *way, struct revision *revision, struct obtained *o
   return status;
 }
 
-/* Wrong files explain whatever else went wrong. */
+/* Wrong files explain whatever else went wrong, but for what has nothing to do with files. */
 static int screen_and_verify(struct way *way, struct revision *revision, struct obtained *obtained,
                              struct error *error)
 {
   struct error verifying = {0};
   if (begin_verification(way, error))
     return error->code;
-  int status = screen(way, revision, obtained, error);
-  if (!end_verification(way, obtained, &verifying))
+  int status = screen(way, revision, error);
+  bool failed = end_verification(way, obtained, &verifying) != 0;
+  if (!failed && !obtained->findings)
     return status;
   if (!status)
     trajectory_revision_free(revision);
-  *error = verifying;
-  return verifying.code;
+  if (failed)
+    *error = verifying;
+  else if (status != EXIT_RUN)
+    *error = (struct error){0};
+  return error->code;
 }
 
-/* What is not as pinned must not come back, unseen, as a resumed revision. */
-static int keep(const struct way *way, struct revision *revision, const struct obtained *obtained,
-                struct error *error)
+static int keep(const struct way *way, struct revision *revision, struct error *error)
 {
-  if (!way->o->keep || obtained->findings)
+  if (!way->o->keep || !workdir_store(way->o->work, way->key.data, revision, error))
     return 0;
-  if (workdir_store(way->o->work, way->key.data, revision, error)) {
-    trajectory_revision_free(revision);
-    return error->code;
+  trajectory_revision_free(revision);
+  return error->code;
+}
+
+static int remove_files(const struct way *way, const char *directory, struct error *error)
+{
+  int status = 0;
+  for (size_t i = 0; i < way->which->file_count && !status; i++) {
+    char *path = file_join(directory, way->which->files[i].path, error);
+    if (!path)
+      return error->code;
+    part_remove(path);
+    if (unlink(path) != 0 && errno != ENOENT && errno != ENOTDIR)
+      status = error_set(error, EXIT_RUN, "%s: cannot be removed: %s", path, strerror(errno));
+    free(path);
+  }
+  return status;
+}
+
+/* Shortens the path, at most to this length, as long as what it leads to is empty or not there. */
+static int remove_empty(char *directory, size_t shortest, struct error *error)
+{
+  for (size_t length = strlen(directory); length >= shortest; length = strlen(directory)) {
+    if (rmdir(directory) != 0 && errno != ENOENT && errno != ENOTDIR)
+      return errno == ENOTEMPTY || errno == EEXIST
+                 ? 0
+                 : error_set(error, EXIT_RUN, "%s: cannot be removed: %s", directory,
+                             strerror(errno));
+    while (length && directory[length - 1] != '/')
+      length--;
+    directory[length ? length - 1 : 0] = 0;
   }
   return 0;
 }
 
-/* The revision's directory goes, and those above it that are then empty, the stream's included. */
+/* The files of the revision go, and then every directory up to the stream's that is empty: another
+ * revision may lie beside or below, half fetched by a run that failed. */
 static int clear(const struct way *way, struct error *error)
 {
   if (!way->stream)
     return 0;
   char *directory = manifest_revision_path(way->o->manifest, way->which, way->stream, error);
-  int status = directory ? file_remove_directory(directory, error) : error->code;
-  for (size_t length = status ? 0 : strlen(directory); length-- > strlen(way->stream);)
-    if (directory[length] == '/') {
-      directory[length] = 0;
-      rmdir(directory);
-    }
+  int status = directory ? remove_files(way, directory, error) : error->code;
+  if (!status)
+    status = remove_empty(directory, strlen(way->stream), error);
   free(directory);
   return status;
+}
+
+/* What is not as pinned gets no figures and so cannot come back, unseen, as a resumed revision. */
+static int compute(struct way *way, struct revision *revision, struct obtained *obtained,
+                   struct error *error)
+{
+  if (!obtained->findings && screen_and_verify(way, revision, obtained, error))
+    return error->code;
+  obtained->left_out = obtained->findings > 0;
+  return obtained->left_out ? 0 : keep(way, revision, error);
 }
 
 static int go(struct way *way, struct revision *revision, struct obtained *obtained,
@@ -173,10 +218,9 @@ static int go(struct way *way, struct revision *revision, struct obtained *obtai
       (!obtained->findings &&
        workdir_load(way->o->work, way->key.data, revision, &obtained->resumed, error)))
     return error->code;
-  if (!obtained->resumed &&
-      (screen_and_verify(way, revision, obtained, error) || keep(way, revision, obtained, error)))
+  if (!obtained->resumed && compute(way, revision, obtained, error))
     return error->code;
-  if (clear(way, error))
+  if (clear(way, error) && !obtained->left_out)
     trajectory_revision_free(revision);
   return error->code;
 }

@@ -25,13 +25,15 @@ struct obtaining {
 
 struct obtained {
   bool resumed;
+  bool left_out;             /* there are no figures: its files do not hold */
   size_t findings, unpinned; /* of the verification */
 };
 
-/* The files are hashed while the screen runs, and what was computed counts only when they hold;
- * without complete pins they are hashed before, and their digests name what is kept. Owner of
- * `revision`: the caller, trajectory_revision_free. Errors: EXIT_CHECK (streamed files that are not
- * what is pinned), EXIT_INPUT, EXIT_RUN. */
+/* The files are hashed while the screen runs, which stops at its next chunk when they do not hold;
+ * without complete pins they are hashed before, and their digests name what is kept. Findings are
+ * reported as soon as they are known. Owner of `revision`: the caller, trajectory_revision_free;
+ * nothing when it is left out. Errors: EXIT_CHECK (streamed files that are not what is pinned),
+ * EXIT_INPUT, EXIT_RUN. */
 int obtain_revision(const struct obtaining *obtaining, const struct manifest_revision *which,
                     struct revision *revision, struct obtained *obtained, struct error *error);
 

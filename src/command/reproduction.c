@@ -7,12 +7,14 @@
 #include "claims/claims.h"
 #include "command/bands.h"
 #include "command/obtain.h"
+#include "command/prerequisites.h"
 #include "command/verdicts.h"
 #include "command/workdir.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* One manifest on its way through. */
 struct pass {
@@ -23,6 +25,7 @@ struct pass {
   size_t count;
   size_t contradicted; /* findings of the verification: what was read is not what was pinned */
   size_t unpinned;     /* files that have no pin */
+  size_t left_out;     /* revisions without figures, because their files do not hold */
   json_t *json;        /* this manifest's object */
 };
 
@@ -37,15 +40,17 @@ static void say(const struct pass *pass, const char *format, ...)
   va_start(arguments, format);
   vprintf(format, arguments);
   va_end(arguments);
+  fflush(stdout); /* hours may pass until the next line */
 }
 
 static void fail(struct pass *pass, const char *line)
 {
   pass->all->failures++;
-  if (pass->all->runtime->text)
-    printf("  FAILED: %s\n", line);
   if (pass->all->runtime->quiet)
     fprintf(stderr, "attest: %s\n", line); /* --quiet is not silence */
+  else if (isatty(STDERR_FILENO))
+    fprintf(stderr, "\r\033[K"); /* a progress bar may stand there */
+  say(pass, "  FAILED: %s\n", line);
   json_array_append_new(json_object_get(pass->json, "failures"), json_string(line));
 }
 
@@ -109,9 +114,8 @@ static int load_tables(struct pass *pass, struct error *error)
 
 /* A finished revision of an interrupted run, or a fresh screen. */
 static int obtain(struct pass *pass, const struct manifest_revision *m, struct revision *revision,
-                  bool *resumed, struct error *error)
+                  struct obtained *obtained, struct error *error)
 {
-  struct obtained obtained;
   const struct manifest *manifest = &pass->manifest;
   const struct obtaining obtaining = {.manifest = manifest,
                                       .checkpoints = pass->all->checkpoints,
@@ -124,10 +128,17 @@ static int obtain(struct pass *pass, const struct manifest_revision *m, struct r
                                       .finding = fail_line,
                                       .note = note_line,
                                       .context = pass};
-  int status = obtain_revision(&obtaining, m, revision, &obtained, error);
-  add_findings(pass, obtained.findings, obtained.unpinned);
-  *resumed = obtained.resumed;
+  int status = obtain_revision(&obtaining, m, revision, obtained, error);
+  add_findings(pass, obtained->findings, obtained->unpinned);
   return status;
+}
+
+static void leave_out(struct pass *pass, const struct manifest_revision *m, double seconds)
+{
+  pass->left_out++;
+  say(pass, "  %-12s left out after %.1f s: its files do not hold; correct them and run again\n",
+      m->name, seconds);
+  json_array_append_new(json_object_get(pass->json, "left_out"), json_string(m->name));
 }
 
 /* Claims look at the same head in several revisions. */
@@ -149,13 +160,17 @@ static int screen_revision(struct pass *pass, size_t index, struct error *error)
 {
   const struct manifest_revision *m = &pass->manifest.revisions[index];
   struct trajectory *trajectory = pass->trajectories;
-  struct revision *revision = &trajectory->revisions[index];
-  bool resumed;
+  struct revision *revision = &trajectory->revisions[trajectory->count];
+  struct obtained obtained;
   size_t length;
   char hash[33];
   double start = progress_clock();
-  if (obtain(pass, m, revision, &resumed, error))
+  if (obtain(pass, m, revision, &obtained, error))
     return error->code;
+  if (obtained.left_out) {
+    leave_out(pass, m, progress_clock() - start);
+    return 0;
+  }
   trajectory->count++;
   free(revision->name);
   revision->name = strdup(m->name);
@@ -171,16 +186,11 @@ static int screen_revision(struct pass *pass, size_t index, struct error *error)
   digest_xxh3(csv, length, hash);
   free(csv);
   say(pass, "  %-12s %s in %.1f s, trajectory hash %s\n", m->name,
-      resumed ? "resumed " : "screened", progress_clock() - start, hash);
-  json_array_append_new(
-      json_object_get(pass->json, "revisions"),
-      json_pack("{s:s, s:b, s:s}", "revision", m->name, "resumed", resumed, "xxh3_128", hash));
+      obtained.resumed ? "resumed " : "screened", progress_clock() - start, hash);
+  json_array_append_new(json_object_get(pass->json, "revisions"),
+                        json_pack("{s:s, s:b, s:s}", "revision", m->name, "resumed",
+                                  obtained.resumed, "xxh3_128", hash));
   return 0;
-}
-
-static char *copy(const char *text)
-{
-  return strdup(text ? text : "");
 }
 
 static int screen(struct pass *pass, struct error *error)
@@ -188,19 +198,14 @@ static int screen(struct pass *pass, struct error *error)
   const struct manifest *m = &pass->manifest;
   struct trajectory *trajectory = pass->trajectories;
   pass->count = 1;
-  trajectory->model = copy(m->model);
-  trajectory->source = copy(m->source);
-  trajectory->caveat = copy(m->caveat);
+  trajectory->model = strdup(m->model);
+  trajectory->source = strdup(m->source);
+  trajectory->caveat = strdup(m->caveat);
   trajectory->revisions = calloc(m->revision_count, sizeof *trajectory->revisions);
   if (!trajectory->model || !trajectory->source || !trajectory->caveat || !trajectory->revisions)
     return error_set(error, EXIT_RUN, "%s: out of memory", m->path);
   if (trajectory_kind_parse(m->kind, &trajectory->kind))
     return error_set(error, EXIT_INPUT, "%s: kind \"%s\" is unknown", m->path, m->kind);
-  /* The trajectory could be written but not read again. */
-  for (size_t i = 1; i < m->revision_count; i++)
-    if (!(m->revisions[i].tokens > m->revisions[i - 1].tokens))
-      return error_set(error, EXIT_INPUT, "%s: revision %s has no more tokens than the one before",
-                       m->path, m->revisions[i].name);
   if (workdir_open(pass->all->work, m, pass->all->checkpoints, &pass->work, error))
     return error->code;
   for (size_t i = 0; i < m->revision_count; i++) {
@@ -251,11 +256,12 @@ static int compare_first(struct pass *pass, struct error *error)
 
 static int compare_bands(struct pass *pass, struct error *error)
 {
+  struct published_bands bands = pass->manifest.published;
   struct text text = {0};
   size_t failures = 0;
   json_t *json = json_array();
-  int status =
-      bands_compare(pass->trajectories, &pass->manifest.published, &text, json, &failures, error);
+  bands.claims = bands.claims && !pass->left_out; /* claims are about all revisions */
+  int status = bands_compare(pass->trajectories, &bands, &text, json, &failures, error);
   if (text.data)
     say(pass, "%s", text.data);
   text_free(&text);
@@ -281,6 +287,17 @@ static int compare_trajectory(struct pass *pass, struct error *error)
   if (!status && !m->golden)
     status = compare_first(pass, error);
   return status ? status : workdir_finish(&pass->work, error);
+}
+
+/* What can be said without all revisions. The finished ones are kept for the next run. */
+static int compare_incomplete(struct pass *pass, struct error *error)
+{
+  say(pass, "  %zu of %zu revisions have no figures: no claims are evaluated%s\n", pass->left_out,
+      pass->manifest.revision_count,
+      pass->manifest.golden ? " and nothing is compared with the golden trajectory" : "");
+  if (pass->manifest.published.directory && pass->trajectories->count && compare_bands(pass, error))
+    return error->code;
+  return pass->manifest.golden ? 0 : compare_first(pass, error);
 }
 
 static int compare_verdicts(struct pass *pass, const struct claim_list *list, struct error *error)
@@ -377,20 +394,24 @@ static int run(struct pass *pass, struct error *error)
 {
   const struct manifest *m = &pass->manifest;
   pass->trajectories = calloc(m->revision_count, sizeof *pass->trajectories);
-  pass->json = json_pack("{s:s, s:s, s:s, s:s, s:s, s:[], s:[], s:[]}", "manifest", m->path,
+  pass->json = json_pack("{s:s, s:s, s:s, s:s, s:s, s:[], s:[], s:[], s:[]}", "manifest", m->path,
                          "model", m->model, "kind", m->kind, "source", m->source, "caveat",
-                         m->caveat, "revisions", "notes", "failures");
+                         m->caveat, "revisions", "left_out", "notes", "failures");
   if (!pass->trajectories || !pass->json)
     return error_set(error, EXIT_RUN, "%s: out of memory", m->path);
   say(pass, "\n== %s (%s): %s\n   %s\n", m->model, m->kind, m->source, m->caveat);
   if (refuse_unpinned(pass))
     return 0;
+  if (prerequisites_check(m, !pass->all->update_golden, error))
+    return error->code;
   /* Checkpoints in a directory are verified one revision at a time, beside each screen. */
   if ((is_tables(m) || m->has_container) && verify(pass, error))
     return error->code;
   if ((is_tables(m) ? load_tables(pass, error) : screen(pass, error)) || check_update(pass, error))
     return error->code;
   say_verified(pass);
+  if (pass->left_out)
+    return compare_incomplete(pass, error);
   if (!is_tables(m) && compare_trajectory(pass, error))
     return error->code;
   return evaluate(pass, error);

@@ -32,6 +32,9 @@ struct screen {
   struct dump dump;
   struct progress progress;
   char identity[33];   /* of this screen of this checkpoint, for `partial` */
+  bool keeps;          /* chunks go to `partial` */
+  bool refused;        /* by go_on */
+  size_t done;         /* sequences */
   double saved;        /* when, on progress_clock */
   struct error saving; /* why a chunk could not be saved */
   struct forward_options options;
@@ -61,16 +64,30 @@ static void see_logits(void *context, size_t sequence, size_t first, size_t coun
   dump_logits(&s->dump, sequence, first, count, part);
 }
 
+static bool refused(struct screen *s)
+{
+  const struct screening *screening = s->screening;
+  s->refused = s->refused || (screening->go_on && !screening->go_on(screening->context));
+  return s->refused;
+}
+
+/* Here nothing can be stopped, but what go_on has to say is said at once. */
 static void see_progress(void *context, double share)
 {
   struct screen *s = context;
   progress_update(&s->progress, share);
+  (void)refused(s);
 }
 
 static bool see_chunk(void *context, size_t done)
 {
   struct screen *s = context;
   bool stop = interrupt_requested();
+  s->done = done;
+  if (refused(s))
+    return false;
+  if (!s->keeps)
+    return !stop;
   if (done == (size_t)s->screening->protocol.n ||
       (!stop && progress_clock() - s->saved < SAVE_SECONDS))
     return true;
@@ -162,13 +179,16 @@ static int identify(struct screen *s, struct error *error)
   return status;
 }
 
-/* Only a pass of several chunks has something to save. */
+/* Only a pass of several chunks has something to stop or to save. */
 static int resume(struct screen *s, const char *path, struct error *error)
 {
   int64_t done;
-  if (!s->screening->partial || s->plan.chunk >= (size_t)s->screening->protocol.n)
+  if (s->plan.chunk >= (size_t)s->screening->protocol.n)
     return 0;
   s->options.chunk_done = see_chunk;
+  if (!s->screening->partial)
+    return 0;
+  s->keeps = true;
   if (identify(s, error) ||
       observations_load(s->observations, s->screening->partial, s->identity, &done, error))
     return error->code;
@@ -195,6 +215,9 @@ static int run(struct screen *s, const char *path, struct error *error)
   int status = forward_run(&s->model, s->batch.tokens, (size_t)p->n, (size_t)p->seq_len,
                            &s->options, &observer, error);
   progress_end(&s->progress);
+  if (s->refused)
+    return error_set(error, EXIT_CHECK, "%s: stopped after %zu of %lld sequences", path, s->done,
+                     (long long)p->n);
   if (status && s->saving.code)
     *error = s->saving;
   else if (status && interrupt_requested())
@@ -228,7 +251,7 @@ int screening_run(const char *path, const struct screening *screening,
     status = run(&s, path, error);
   if (!status)
     status = collect(&s, revision, error);
-  if (!status && s.options.chunk_done)
+  if (!status && s.keeps)
     unlink(screening->partial);
   dump_free(&s.dump);
   observations_free(s.observations);

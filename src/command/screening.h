@@ -12,14 +12,17 @@ struct screening {
   const char *partial; /* where finished chunks are kept until the end; NULL = nowhere */
   bool (*may_save)(void *context, bool wait); /* asked before `partial` is written; `wait`: it is
                                                  the last chance. NULL = always */
-  void *context;                              /* of may_save */
+  bool (*go_on)(void *context); /* asked while it computes; false stops it after the chunk of
+                                   sequences at hand. NULL = to the end */
+  void *context;                /* of may_save and go_on */
   const char *dump; /* directory for the .npy arrays of the first 8 sequences; NULL = none */
 };
 
 /* Screens the checkpoint at `path` (checkpoint_open). `revision` gets shape and heads; its name is
  * "", step and tokens are 0. Owner: the caller, trajectory_revision_free. Prints an estimate and
  * progress unless quiet. A run that was
- * interrupted or killed goes on from `partial`, to the same bits. Errors: EXIT_INPUT, EXIT_RUN. */
+ * interrupted or killed goes on from `partial`, to the same bits. Errors: EXIT_CHECK (go_on
+ * stopped it), EXIT_INPUT, EXIT_RUN. */
 int screening_run(const char *path, const struct screening *screening,
                   const struct runtime *runtime, struct revision *revision, struct error *error);
 

@@ -13,6 +13,8 @@ struct lines {
 
 struct verification {
   struct manifest_check check;
+  manifest_report *finding, *note; /* of the caller */
+  void *context;
   struct manifest_result result;
   struct error error;
   struct lines findings, notes;
@@ -65,6 +67,9 @@ int verification_start(const struct manifest_check *check, struct verification *
   if (!v)
     return error->code;
   v->check = *check;
+  v->finding = check->finding;
+  v->note = check->note;
+  v->context = check->context;
   v->check.quiet = true; /* the screen's progress is shown */
   v->check.finding = keep_finding;
   v->check.note = keep_note;
@@ -80,16 +85,6 @@ int verification_start(const struct manifest_check *check, struct verification *
   return 0;
 }
 
-bool verification_held(struct verification *v, bool wait)
-{
-  pthread_mutex_lock(&v->lock);
-  while (wait && !v->done)
-    pthread_cond_wait(&v->changed, &v->lock);
-  bool held = v->done && !v->error.code && !v->result.findings && !v->short_of_memory;
-  pthread_mutex_unlock(&v->lock);
-  return held;
-}
-
 static void hand_over(struct lines *lines, manifest_report *report, void *context)
 {
   for (size_t i = 0; i < lines->count; i++) {
@@ -97,14 +92,29 @@ static void hand_over(struct lines *lines, manifest_report *report, void *contex
     free(lines->lines[i]);
   }
   free(lines->lines);
+  *lines = (struct lines){0};
 }
 
-int verification_finish(struct verification *v, manifest_report *finding, manifest_report *note,
-                        void *context, size_t *findings, size_t *unpinned, struct error *error)
+enum verification_state verification_look(struct verification *v, bool wait)
 {
+  pthread_mutex_lock(&v->lock);
+  while (wait && !v->done)
+    pthread_cond_wait(&v->changed, &v->lock);
+  bool done = v->done;
+  pthread_mutex_unlock(&v->lock);
+  if (!done)
+    return VERIFICATION_RUNS;
+  hand_over(&v->findings, v->finding, v->context);
+  hand_over(&v->notes, v->note, v->context);
+  return v->error.code || v->result.findings || v->short_of_memory ? VERIFICATION_FAILED
+                                                                   : VERIFICATION_HELD;
+}
+
+int verification_finish(struct verification *v, size_t *findings, size_t *unpinned,
+                        struct error *error)
+{
+  verification_look(v, true);
   pthread_join(v->thread, NULL);
-  hand_over(&v->findings, finding, context);
-  hand_over(&v->notes, note, context);
   *findings = v->result.findings;
   *unpinned = v->result.unpinned;
   int status = v->error.code;

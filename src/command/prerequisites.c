@@ -1,0 +1,83 @@
+#include "command/prerequisites.h"
+
+#include "base/file.h"
+#include "checkpoint/tensor_list.h"
+#include "command/verdicts.h"
+#include "trajectory/trajectory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int check_tensors(const char *path, struct error *error)
+{
+  struct tensor_list list;
+  if (tensor_list_load(path, &list, error))
+    return error->code;
+  tensor_list_free(&list);
+  return 0;
+}
+
+static int check_golden(const struct manifest *manifest, struct error *error)
+{
+  struct trajectory golden;
+  char *verdicts = file_join(manifest->golden, VERDICTS_FILE, error);
+  if (!verdicts)
+    return error->code;
+  int status = 0;
+  if (!file_exists(verdicts))
+    status = error_set(error, EXIT_INPUT,
+                       "%s: missing, though %s names it; write it with attest reproduce "
+                       "--update-golden",
+                       verdicts, manifest->path);
+  free(verdicts);
+  if (status || strcmp(manifest->kind, "published") == 0)
+    return status;
+  if (trajectory_load(manifest->golden, &golden, error))
+    return error->code;
+  trajectory_free(&golden);
+  return 0;
+}
+
+static int check_tables(const struct manifest *manifest, struct error *error)
+{
+  struct trajectory tables;
+  int status = 0;
+  if (trajectory_load(manifest->published.directory, &tables, error))
+    return error->code;
+  for (size_t i = 0; i < manifest->revision_count && !status; i++) {
+    const char *name = manifest->revisions[i].name;
+    bool found = false;
+    for (size_t k = 0; k < tables.count; k++)
+      found = found || strcmp(tables.revisions[k].name, name) == 0;
+    if (!found)
+      status = error_set(error, EXIT_INPUT,
+                         "%s: there is no table of revision %s; take it out of %s or compare with "
+                         "other tables",
+                         manifest->published.directory, name, manifest->path);
+  }
+  trajectory_free(&tables);
+  return status;
+}
+
+/* The trajectory could be written but not read again. */
+static int check_order(const struct manifest *m, struct error *error)
+{
+  for (size_t i = 1; i < m->revision_count; i++)
+    if (!(m->revisions[i].tokens > m->revisions[i - 1].tokens))
+      return error_set(error, EXIT_INPUT, "%s: revision %s has no more tokens than the one before",
+                       m->path, m->revisions[i].name);
+  return 0;
+}
+
+int prerequisites_check(const struct manifest *manifest, bool golden, struct error *error)
+{
+  if (manifest->tensors && check_tensors(manifest->tensors, error))
+    return error->code;
+  if (manifest->golden && golden && check_golden(manifest, error))
+    return error->code;
+  if (strcmp(manifest->kind, "published") == 0)
+    return 0;
+  if (manifest->published.directory && check_tables(manifest, error))
+    return error->code;
+  return check_order(manifest, error);
+}

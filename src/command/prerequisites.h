@@ -1,0 +1,13 @@
+/* What a run compares with at its end, looked at before its beginning: hours of screens must not
+ * end at a path that leads nowhere. */
+#ifndef ATTEST_COMMAND_PREREQUISITES_H
+#define ATTEST_COMMAND_PREREQUISITES_H
+
+#include "checkpoint/manifest.h"
+
+/* Reads the tensor list, the golden trajectory and verdicts, and the published tables, which must
+ * have every revision, as far as the manifest names them; `golden` tells whether a golden has to be
+ * there already. Tokens of screened revisions must grow. Errors: EXIT_INPUT, EXIT_RUN. */
+int prerequisites_check(const struct manifest *manifest, bool golden, struct error *error);
+
+#endif
