@@ -8,11 +8,6 @@
 /* Operands of 4 MiB and more are written past the caches. */
 #define FAR_FLOATS ((size_t)1 << 20)
 
-static size_t round_up(size_t x, size_t multiple)
-{
-  return (x + multiple - 1) / multiple * multiple;
-}
-
 static size_t min_size(size_t a, size_t b)
 {
   return a < b ? a : b;
@@ -20,7 +15,7 @@ static size_t min_size(size_t a, size_t b)
 
 size_t gemm_packed_floats(size_t rows, size_t k, int multiple)
 {
-  return round_up(rows, (size_t)multiple) * k;
+  return gemm_round_up(rows, (size_t)multiple) * k;
 }
 
 struct pack_job {
@@ -35,7 +30,7 @@ struct pack_job {
 static void pack_task(void *context, size_t panel, int worker)
 {
   const struct pack_job *job = context;
-  size_t first = panel * job->multiple, padded = round_up(job->rows, job->multiple);
+  size_t first = panel * job->multiple, padded = gemm_round_up(job->rows, job->multiple);
   size_t count = min_size(job->multiple, job->rows - first);
   const void *rows[GEMM_MAX_NR];
   enum gemm_type types[GEMM_MAX_NR];
@@ -67,12 +62,12 @@ void gemm_pack_rows_threaded(const struct kernels *kernels, struct threads *thre
 {
   bool far = gemm_packed_floats(rows, k, multiple) >= FAR_FLOATS;
   struct pack_job job = {kernels, far, x, stride, rows, k, (size_t)multiple, out};
-  threads_run(threads, round_up(rows, job.multiple) / job.multiple, pack_task, &job);
+  threads_run(threads, gemm_round_up(rows, job.multiple) / job.multiple, pack_task, &job);
 }
 
 void gemm_pack_values(const float *x, size_t stride, size_t k, size_t columns, int nr, float *out)
 {
-  size_t width = (size_t)nr, padded = round_up(columns, width);
+  size_t width = (size_t)nr, padded = gemm_round_up(columns, width);
   for (size_t kb = 0; kb * GEMM_BLOCK < k; kb++) {
     size_t k0 = kb * GEMM_BLOCK, kc = min_size(GEMM_BLOCK, k - k0);
     for (size_t j0 = 0; j0 < padded; j0 += width) {
@@ -122,7 +117,8 @@ static void region_block(const struct gemm *g, const struct region *r, size_t k0
     const float *bias = g->bias ? g->bias + q * nr : zeros;
     size_t columns = min_size(nr, g->n - q * nr);
     for (size_t p = r->p0; p < r->p1; p++, sums += mr * nr, ahead += step) {
-      const float *a = g->a + k0 * round_up(g->m, mr) + p * mr * kc, *before = k0 ? sums : NULL;
+      const float *a = g->a + k0 * gemm_round_up(g->m, mr) + p * mr * kc,
+                  *before = k0 ? sums : NULL;
       float *c = g->c + p * mr * g->ldc + q * nr;
       size_t rows = min_size(mr, g->m - p * mr);
       if (!last)
@@ -142,8 +138,8 @@ static void region(const struct gemm *g, const struct region *r)
   size_t nr = (size_t)g->kernels->nr;
   for (size_t k0 = 0; k0 < g->k; k0 += GEMM_BLOCK) {
     size_t panel = nr * min_size(GEMM_BLOCK, g->b_k - k0);
-    const float *b = g->b + k0 * round_up(g->b_n, nr) + r->q0 * panel;
-    size_t share = round_up(panel * sizeof(float) / (r->p1 - r->p0), 64);
+    const float *b = g->b + k0 * gemm_round_up(g->b_n, nr) + r->q0 * panel;
+    size_t share = gemm_round_up(panel * sizeof(float) / (r->p1 - r->p0), 64);
     region_block(g, r, k0, b, panel, (const char *)(b + panel), share, sums);
   }
 }
@@ -157,12 +153,12 @@ static struct run plan(const struct gemm *g)
 {
   size_t mr = (size_t)g->kernels->mr, nr = (size_t)g->kernels->nr;
   struct run run = {.gemm = g,
-                    .p_panels = round_up(g->m, mr) / mr,
-                    .q_panels = round_up(g->n, nr) / nr,
+                    .p_panels = gemm_round_up(g->m, mr) / mr,
+                    .q_panels = gemm_round_up(g->n, nr) / nr,
                     .p_step = TASK_ROWS / mr,
                     .q_step = TASK_COLUMNS / nr};
-  run.p_tasks = round_up(run.p_panels, run.p_step) / run.p_step;
-  run.q_tasks = round_up(run.q_panels, run.q_step) / run.q_step;
+  run.p_tasks = gemm_round_up(run.p_panels, run.p_step) / run.p_step;
+  run.q_tasks = gemm_round_up(run.q_panels, run.q_step) / run.q_step;
   return run;
 }
 
@@ -220,8 +216,8 @@ static void direct_task(void *context, size_t index, int worker)
   const struct gemm *g = d->gemm;
   _Alignas(64) float sums[TASK_ROWS * TASK_COLUMNS], packed[GEMM_BLOCK * DIRECT_COLUMNS];
   size_t mr = (size_t)g->kernels->mr, nr = (size_t)g->kernels->nr, first = index * DIRECT_COLUMNS;
-  size_t columns = min_size(DIRECT_COLUMNS, g->n - first), panels = round_up(columns, nr) / nr;
-  struct region r = {0, round_up(g->m, mr) / mr, first / nr, first / nr + panels};
+  size_t columns = min_size(DIRECT_COLUMNS, g->n - first), panels = gemm_round_up(columns, nr) / nr;
+  struct region r = {0, gemm_round_up(g->m, mr) / mr, first / nr, first / nr + panels};
   struct stored stored;
   bool finite = true;
   (void)worker;
@@ -233,7 +229,8 @@ static void direct_task(void *context, size_t index, int worker)
     enum gemm_type type;
     ahead = d->source->row(d->source->context, later, &type);
     size_t bytes = min_size(DIRECT_COLUMNS, g->n - later) * g->k * gemm_type_size(type);
-    step = round_up(bytes / (panels * r.p1 * (round_up(g->k, GEMM_BLOCK) / GEMM_BLOCK)) + 1, 64);
+    step = gemm_round_up(
+        bytes / (panels * r.p1 * (gemm_round_up(g->k, GEMM_BLOCK) / GEMM_BLOCK)) + 1, 64);
   }
   for (size_t k0 = 0; k0 < g->k; k0 += GEMM_BLOCK) {
     size_t kc = min_size(GEMM_BLOCK, g->k - k0);
@@ -251,6 +248,7 @@ bool gemm_run_direct(const struct gemm *gemm, const struct gemm_source *source,
                      struct threads *threads)
 {
   struct direct direct = {gemm, source, (size_t)threads_count(threads), false};
-  threads_run(threads, round_up(gemm->n, DIRECT_COLUMNS) / DIRECT_COLUMNS, direct_task, &direct);
+  threads_run(threads, gemm_round_up(gemm->n, DIRECT_COLUMNS) / DIRECT_COLUMNS, direct_task,
+              &direct);
   return !atomic_load(&direct.damaged);
 }

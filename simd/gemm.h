@@ -14,6 +14,11 @@
 #include "base/threads.h"
 #include "kernels.h"
 
+static inline size_t gemm_round_up(size_t x, size_t multiple)
+{
+  return (x + multiple - 1) / multiple * multiple;
+}
+
 /* Floats of the packed operands (A: rows = m, multiple = mr; B: rows = n, multiple = nr). */
 size_t gemm_packed_floats(size_t rows, size_t k, int multiple);
 

@@ -7,11 +7,6 @@
  * packed operands of a group stay in the cache and keys past the group are skipped. */
 #define QUERY_ROWS 64
 
-static size_t round_up(size_t x, size_t multiple)
-{
-  return (x + multiple - 1) / multiple * multiple;
-}
-
 struct head_offsets attention_offsets(const struct model_config *config, size_t head)
 {
   size_t d = config->head_dim;
@@ -33,7 +28,7 @@ struct layout {
 static size_t take(size_t *used, size_t floats)
 {
   size_t at = *used;
-  *used += round_up(floats, 16); /* panels stay 64-byte aligned */
+  *used += gemm_round_up(floats, 16); /* panels stay 64-byte aligned */
   return at;
 }
 
@@ -41,10 +36,10 @@ static struct layout lay_out(size_t head_dim, size_t seq_len, size_t mr, size_t 
 {
   struct layout l = {0};
   size_t rows = QUERY_ROWS / mr * mr;
-  l.keys = take(&l.total, round_up(seq_len, nr) * head_dim);
-  l.values = take(&l.total, seq_len * round_up(head_dim, nr));
+  l.keys = take(&l.total, gemm_round_up(seq_len, nr) * head_dim);
+  l.values = take(&l.total, seq_len * gemm_round_up(head_dim, nr));
   l.queries = take(&l.total, rows * head_dim);
-  l.scores = take(&l.total, rows * round_up(seq_len, nr));
+  l.scores = take(&l.total, rows * gemm_round_up(seq_len, nr));
   l.weights = take(&l.total, rows * seq_len);
   return l;
 }
@@ -54,7 +49,7 @@ size_t attention_scratch_floats(const struct model_config *config, size_t seq_le
   /* An upper bound for every tile, so that estimates do not depend on the instruction set. */
   size_t d = config->head_dim, padded = seq_len + GEMM_MAX_NR;
   size_t total = padded * d + seq_len * (d + GEMM_MAX_NR) + QUERY_ROWS * (d + padded + seq_len);
-  return round_up(total + 5 * 16, 1024);
+  return gemm_round_up(total + 5 * 16, 1024);
 }
 
 /* Attention of queries [q0, q1) of one head; keys and values are packed in the scratch. */
@@ -63,7 +58,7 @@ static void query_group(const struct attention *at, const struct layout *l, floa
 {
   const struct model_config *c = at->config;
   size_t row = attention_row_floats(c), d = c->head_dim, first = sequence * at->seq_len;
-  size_t wide = round_up(at->seq_len, (size_t)at->kernels->nr);
+  size_t wide = gemm_round_up(at->seq_len, (size_t)at->kernels->nr);
   struct head_offsets offset = attention_offsets(c, head);
   float scale = (float)(1.0 / sqrt((double)d));
   float *out = at->out + (first + q0) * c->hidden + head * d;
