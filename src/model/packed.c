@@ -55,7 +55,7 @@ static void fill_panel(void *context, size_t panel, int worker)
 {
   struct fill *fill = context;
   const struct packed *packed = fill->packed;
-  size_t nr = (size_t)fill->kernels->nr, padded = (packed->n + nr - 1) / nr * nr;
+  size_t nr = (size_t)fill->kernels->nr, padded = gemm_round_up(packed->n, nr);
   const void *rows[GEMM_MAX_NR];
   enum gemm_type types[GEMM_MAX_NR];
   int count = 0;
@@ -89,7 +89,7 @@ static int grow(float **data, size_t *capacity, size_t floats, struct error *err
 
 static int fill_bias(struct packed *packed, const struct fill *fill, struct error *error)
 {
-  size_t nr = (size_t)fill->kernels->nr, padded = (packed->n + nr - 1) / nr * nr;
+  size_t nr = (size_t)fill->kernels->nr, padded = gemm_round_up(packed->n, nr);
   if (grow(&packed->bias, &packed->bias_capacity, padded, error))
     return error->code;
   memset(packed->bias, 0, padded * sizeof *packed->bias);
