@@ -3,8 +3,10 @@
  * ATTEST_WRITE_TENSORS=1 makes the tensor lists anew instead of comparing them. */
 #include "support.h"
 
+#include "base/json.h"
 #include "base/text.h"
 #include "checkpoint/manifest.h"
+#include "checkpoint/manifest_rebase.h"
 #include "checkpoint/memory.h"
 #include "checkpoint/tensor_list.h"
 #include "model/inventory.h"
@@ -335,6 +337,33 @@ static void test_names(void **state)
   assert_int_equal(exceptions, 1);
 }
 
+/* As in the README: pinned with --out in the project's root, tables and tensors are still found. */
+static void test_rebased(void **state)
+{
+  (void)state;
+  for (size_t i = 0; i < MODELS; i++) {
+    struct manifest manifest;
+    struct trajectory tables;
+    struct tensor_list list;
+    struct error error = {0};
+    json_t *root;
+    const char *path = path_of(&models[i], ".json");
+    assert_done(json_read_object(path, 1 << 20, &root, &error), &error);
+    assert_done(manifest_rebase(root, path, "pinned.json", &error), &error);
+    char *text = json_dumps(root, 0);
+    assert_non_null(text);
+    assert_done(manifest_parse("pinned.json", text, strlen(text), &manifest, &error), &error);
+    assert_done(trajectory_load(manifest.published.directory, &tables, &error), &error);
+    assert_done(tensor_list_load(manifest.tensors, &list, &error), &error);
+    assert_string_equal(tables.model, models[i].name);
+    tensor_list_free(&list);
+    trajectory_free(&tables);
+    manifest_free(&manifest);
+    free(text);
+    json_decref(root);
+  }
+}
+
 static void test_manifests(void **state)
 {
   (void)state;
@@ -369,6 +398,7 @@ int main(void)
       cmocka_unit_test(test_models_pass_their_lists),
       cmocka_unit_test(test_manifests),
       cmocka_unit_test(test_names),
+      cmocka_unit_test(test_rebased),
   };
   return cmocka_run_group_tests_name("paper", tests, NULL, NULL);
 }
