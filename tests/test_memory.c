@@ -86,6 +86,29 @@ static void test_peak_stays_within_memory(void **state)
   workshop_shell("rm -rf %s", workshop_path("large"));
 }
 
+/* What a refusal says that the screen needs at least, in bytes. */
+static double least(const char *options)
+{
+  char *line = workshop_refuse(EXIT_INPUT, "needs at least ",
+                               "screen " WORKSHOP_MODEL
+                               " --vocab 10:500 --beyond-context --seq-len 4096 --memory 8K %s",
+                               options);
+  double number = atof(strstr(line, "needs at least ") + strlen("needs at least "));
+  double unit = strstr(line, "GiB at") ? 1073741824 : strstr(line, "MiB at") ? 1048576 : 1;
+  assert_true(unit > 1);
+  free(line);
+  return number * unit;
+}
+
+static void test_dump_is_counted(void **state)
+{
+  char dump[600];
+  (void)state;
+  snprintf(dump, sizeof dump, "--n 8 --dump %s", workshop_path("dump"));
+  /* Eight attention rows of every head. */
+  assert_true(least(dump) > least("--n 8") + 0.9 * 8 * 3 * 4 * 4096 * 4);
+}
+
 /* A model whose embedding of one token is not finite once it is normalized. */
 static void spoil(const char *model, int token)
 {
@@ -175,6 +198,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_peak_stays_within_memory),
+      cmocka_unit_test(test_dump_is_counted),
       cmocka_unit_test(test_damage_is_named_alike),
       cmocka_unit_test(test_interrupted_synth_leaves_nothing),
       cmocka_unit_test(test_time_left_after_going_on),

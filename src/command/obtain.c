@@ -148,12 +148,19 @@ static int screen_and_verify(struct way *way, struct revision *revision, struct 
   return error->code;
 }
 
+/* Its chunks are needed no longer once the whole is safe. */
 static int keep(const struct way *way, struct revision *revision, struct error *error)
 {
-  if (!way->o->keep || !workdir_store(way->o->work, way->key.data, revision, error))
+  if (!way->o->keep)
     return 0;
-  trajectory_revision_free(revision);
-  return error->code;
+  char *partial = workdir_partial(way->o->work, way->key.data, error);
+  int status = partial ? workdir_store(way->o->work, way->key.data, revision, error) : error->code;
+  if (!status)
+    unlink(partial);
+  else
+    trajectory_revision_free(revision);
+  free(partial);
+  return status;
 }
 
 static int remove_files(const struct way *way, const char *directory, struct error *error)

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct screen_options {
   struct common_options common;
@@ -167,6 +168,8 @@ int command_screen(int argc, char **argv, struct error *error)
   int status = screening_run(path, &o.screening, &runtime, &revision, error);
   if (!status) {
     status = deliver(path, &o, &runtime, &revision, error);
+    if (!status && o.screening.partial)
+      unlink(o.screening.partial);
     trajectory_revision_free(&revision);
   }
   runtime_stop(&runtime);

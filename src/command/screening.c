@@ -1,11 +1,13 @@
 #include "command/screening.h"
 
+#include "base/file.h"
 #include "base/interrupt.h"
 #include "base/progress.h"
 #include "base/text.h"
 #include "base/version.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/digest.h"
+#include "checkpoint/pages.h"
 #include "command/cost.h"
 #include "command/dump.h"
 #include "model/forward.h"
@@ -14,10 +16,11 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 /* Passes shorter than this are not worth an estimate of time. */
 #define LONG_GFLOP 500.0
+
+#define PIECE_BYTES ((uint64_t)16 << 20) /* of a tensor, hashed at a time */
 
 /* Short chunks are not saved each. */
 #define SAVE_SECONDS 20.0
@@ -31,7 +34,7 @@ struct screen {
   struct observations *observations;
   struct dump dump;
   struct progress progress;
-  char identity[33];   /* of this screen of this checkpoint, for `partial` */
+  char identity[33];   /* of this screen of this checkpoint, for `partial`; empty until needed */
   bool keeps;          /* chunks go to `partial` */
   bool refused;        /* by go_on */
   size_t done;         /* sequences */
@@ -79,6 +82,47 @@ static void see_progress(void *context, double share)
   (void)refused(s);
 }
 
+/* Parameters, and of every tensor its name, type and elements: figures of one checkpoint must not
+ * go on with another that took its place. */
+static int identify(struct screen *s, struct error *error)
+{
+  const struct protocol *p = &s->screening->protocol;
+  size_t size;
+  char hex[33];
+  struct text text = {0};
+  const char *config = checkpoint_config(s->checkpoint, &size);
+  digest_xxh3(config, size, hex);
+  text_add(&text, "%s %s %lld %lld %lld %lld %lld %lld %lld %lld\n", ATTEST_VERSION, hex,
+           (long long)p->n, (long long)p->seq_len, (long long)p->vocab_lo, (long long)p->vocab_hi,
+           (long long)p->seed, (long long)p->pr_n, (long long)p->baseline_n, (long long)p->bos);
+  for (size_t i = 0; i < checkpoint_count(s->checkpoint); i++) {
+    const struct tensor *tensor = checkpoint_at(s->checkpoint, i);
+    text_add(&text, "%s %s %llu\n", tensor->name, dtype_name(tensor->dtype),
+             (unsigned long long)tensor->bytes);
+    uint64_t most = PIECE_BYTES / dtype_size(tensor->dtype);
+    for (uint64_t at = 0; at < tensor->elements; at += most) {
+      uint64_t count = tensor->elements - at < most ? tensor->elements - at : most;
+      size_t width = dtype_size(tensor->dtype);
+      digest_xxh3((const char *)tensor->data + at * width, (size_t)count * width, hex);
+      tensor_drop_part(tensor, at, count);
+      text_add(&text, "%s\n", hex);
+    }
+  }
+  if (!text.failed)
+    digest_xxh3(text.data, text.length, s->identity);
+  int status = text.failed ? error_set(error, EXIT_RUN, "screen: out of memory") : 0;
+  text_free(&text);
+  return status;
+}
+
+static int save(struct screen *s, size_t done)
+{
+  if (!*s->identity && identify(s, &s->saving))
+    return s->saving.code;
+  return observations_save(s->observations, s->screening->partial, s->identity, (int64_t)done,
+                           &s->saving);
+}
+
 static bool see_chunk(void *context, size_t done)
 {
   struct screen *s = context;
@@ -94,9 +138,7 @@ static bool see_chunk(void *context, size_t done)
   if (s->screening->may_save && !s->screening->may_save(s->screening->context, stop))
     return !stop;
   s->saved = progress_clock();
-  return !observations_save(s->observations, s->screening->partial, s->identity, (int64_t)done,
-                            &s->saving) &&
-         !stop;
+  return !save(s, done) && !stop;
 }
 
 static int check_protocol(const struct screen *s, const char *path, struct error *error)
@@ -118,8 +160,11 @@ static int check_protocol(const struct screen *s, const char *path, struct error
 /* Before anything that grows with the number of sequences is allocated. */
 static int plan(struct screen *s, const char *path, struct error *error)
 {
+  const struct protocol *p = &s->screening->protocol;
   s->options = (struct forward_options){.progress = see_progress, .context = s};
-  if (cost_plan(&s->model, &s->screening->protocol, s->runtime, &s->options, &s->plan, error))
+  if (s->screening->dump)
+    s->options.reserved = dump_bytes(&s->model.config, (size_t)p->n, (size_t)p->seq_len);
+  if (cost_plan(&s->model, p, s->runtime, &s->options, &s->plan, error))
     return error_prefix(error, "%s", path);
   return 0;
 }
@@ -136,67 +181,60 @@ static int prepare(struct screen *s, const char *path, struct error *error)
   return s->screening->dump ? dump_create(c, (size_t)p->n, (size_t)p->seq_len, &s->dump, error) : 0;
 }
 
-/* Said before the start: what will be computed, in how much memory and about how long. */
-static void announce(const struct screen *s, const char *path)
+/* Said before the start: what will be computed, in how much memory and disk and about how long. */
+static int announce(const struct screen *s, const char *path, struct error *error)
 {
   const struct model_config *c = &s->model.config;
-  char size[32];
+  const struct protocol *p = &s->screening->protocol;
+  char size[32], kept[32];
+  double gflop;
   if (s->runtime->quiet || s->plan.gflop < LONG_GFLOP)
-    return;
+    return 0;
+  if (cost_gflop(&s->model, s->batch.tokens, p, &s->plan, s->options.start, &gflop, error))
+    return error->code;
   fprintf(stderr,
           "%s: %s, %zu layers x %zu heads, %.1f M parameters; %lld sequences x %lld tokens, %.0f "
-          "GFLOP, about %.0f s with %s on %d threads; %s of memory, %zu sequences at a time\n",
+          "GFLOP, about %.0f s with %s on %d threads; %s of memory, %zu sequences at a time; %s on "
+          "disk meanwhile\n",
           path, model_family_name(c->family), c->layers, c->heads,
-          (double)model_parameters(&s->model) / 1e6, (long long)s->screening->protocol.n,
-          (long long)s->screening->protocol.seq_len, s->plan.gflop,
-          cost_seconds(s->runtime, s->plan.gflop), s->runtime->kernels->name,
+          (double)model_parameters(&s->model) / 1e6, (long long)p->n - (long long)s->options.start,
+          (long long)p->seq_len, gflop, cost_seconds(s->runtime, gflop), s->runtime->kernels->name,
           threads_count(s->runtime->threads), text_bytes(size, sizeof size, s->plan.bytes),
-          s->plan.chunk);
+          s->plan.chunk,
+          s->keeps
+              ? text_bytes(kept, sizeof kept,
+                           observations_bytes(p, (int)c->layers, (int)c->heads, (int)c->head_dim))
+              : "nothing");
+  return 0;
 }
 
-/* Parameters, and of every tensor its name, size and first bytes: enough to tell checkpoints
- * apart without reading them twice. */
-static int identify(struct screen *s, struct error *error)
+/* Goes on from what an earlier run left, if it is of this screen. */
+static int load(struct screen *s, const char *path, struct error *error)
 {
-  const struct protocol *p = &s->screening->protocol;
-  size_t size;
-  char hex[33];
-  struct text text = {0};
-  const char *config = checkpoint_config(s->checkpoint, &size);
-  digest_xxh3(config, size, hex);
-  text_add(&text, "%s %s %lld %lld %lld %lld %lld %lld %lld %lld\n", ATTEST_VERSION, hex,
-           (long long)p->n, (long long)p->seq_len, (long long)p->vocab_lo, (long long)p->vocab_hi,
-           (long long)p->seed, (long long)p->pr_n, (long long)p->baseline_n, (long long)p->bos);
-  for (size_t i = 0; i < checkpoint_count(s->checkpoint); i++) {
-    const struct tensor *tensor = checkpoint_at(s->checkpoint, i);
-    digest_xxh3(tensor->data, tensor->bytes < 4096 ? (size_t)tensor->bytes : 4096, hex);
-    text_add(&text, "%s %llu %s\n", tensor->name, (unsigned long long)tensor->bytes, hex);
-  }
-  if (!text.failed)
-    digest_xxh3(text.data, text.length, s->identity);
-  int status = text.failed ? error_set(error, EXIT_RUN, "screen: out of memory") : 0;
-  text_free(&text);
-  return status;
+  const char *partial = s->screening->partial;
+  int64_t done;
+  if (identify(s, error) || observations_load(s->observations, partial, s->identity, &done, error))
+    return error->code;
+  s->options.start = (size_t)done;
+  if (s->runtime->quiet)
+    return 0;
+  if (done)
+    fprintf(stderr, "%s: going on after %lld of %lld sequences\n", path, (long long)done,
+            (long long)s->screening->protocol.n);
+  else
+    fprintf(stderr, "%s: is of another screen or damaged; starting anew\n", partial);
+  return 0;
 }
 
 /* Only a pass of several chunks has something to stop or to save. */
 static int resume(struct screen *s, const char *path, struct error *error)
 {
-  int64_t done;
-  if (s->plan.chunk >= (size_t)s->screening->protocol.n)
-    return 0;
-  s->options.chunk_done = see_chunk;
-  if (!s->screening->partial)
-    return 0;
-  s->keeps = true;
-  if (identify(s, error) ||
-      observations_load(s->observations, s->screening->partial, s->identity, &done, error))
-    return error->code;
-  s->options.start = (size_t)done;
+  bool pieces = s->plan.chunk < (size_t)s->screening->protocol.n;
   s->saved = progress_clock();
-  if (done && !s->runtime->quiet)
-    fprintf(stderr, "%s: going on after %lld of %lld sequences\n", path, (long long)done,
-            (long long)s->screening->protocol.n);
+  s->options.chunk_done = pieces ? see_chunk : NULL;
+  s->keeps = pieces && s->screening->partial;
+  if (s->screening->partial && file_exists(s->screening->partial))
+    return load(s, path, error);
   return 0;
 }
 
@@ -208,10 +246,12 @@ static int run(struct screen *s, const char *path, struct error *error)
                                       .full_sequences = s->screening->dump ? s->dump.n : 0,
                                       .residual = see_residual,
                                       .logits = see_logits};
-  if (resume(s, path, error))
+  if (resume(s, path, error) || announce(s, path, error))
     return error->code;
-  announce(s, path);
+  if (interrupt_requested())
+    return error_set(error, EXIT_RUN, "%s: interrupted before the first sequence", path);
   progress_start(&s->progress, path, 1.0, s->runtime->quiet);
+  progress_go_on(&s->progress, (double)s->options.start / (double)p->n);
   int status = forward_run(&s->model, s->batch.tokens, (size_t)p->n, (size_t)p->seq_len,
                            &s->options, &observer, error);
   progress_end(&s->progress);
@@ -221,7 +261,8 @@ static int run(struct screen *s, const char *path, struct error *error)
   if (status && s->saving.code)
     *error = s->saving;
   else if (status && interrupt_requested())
-    error_prefix(error, "interrupted; run the same command again to go on");
+    error_prefix(error, s->keeps ? "interrupted; run the same command again to go on"
+                                 : "interrupted; nothing was kept");
   return status;
 }
 
@@ -251,8 +292,6 @@ int screening_run(const char *path, const struct screening *screening,
     status = run(&s, path, error);
   if (!status)
     status = collect(&s, revision, error);
-  if (!status && s.keeps)
-    unlink(screening->partial);
   dump_free(&s.dump);
   observations_free(s.observations);
   batch_free(&s.batch);

@@ -9,7 +9,8 @@
 struct screening {
   struct protocol protocol;
   bool beyond_context; /* allow sequences longer than the model's context */
-  const char *partial; /* where finished chunks are kept until the end; NULL = nowhere */
+  const char *partial; /* where finished chunks are kept; the caller removes it once the figures
+                          are safe. NULL = nowhere */
   bool (*may_save)(void *context, bool wait); /* asked before `partial` is written; `wait`: it is
                                                  the last chance. NULL = always */
   bool (*go_on)(void *context); /* asked while it computes; false stops it after the chunk of
