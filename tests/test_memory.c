@@ -1,5 +1,5 @@
-/* What a screen takes: its peak stays within --memory whatever the shape, what is not a shape is
- * counted too, and what it is told to leave undone leaves nothing behind. */
+/* What long work takes, and what is said of it: the peak of a screen stays within --memory whatever
+ * the shape, estimates count all of it, and what is interrupted leaves nothing behind. */
 #define _GNU_SOURCE
 #include "workshop.h"
 
@@ -194,6 +194,26 @@ static void test_time_left_after_going_on(void **state)
   free(said);
 }
 
+/* Said before minutes of reading; a file of a wrong size is then not read. */
+static void test_forecast_of_digests(void **state)
+{
+  char line[1024], *out, *err;
+  (void)state;
+  workshop_shell("cp manifests/nursery-olmo.json %s && truncate -s 5G %s/nursery.tar.zst",
+                 support_directory(), support_directory());
+  snprintf(line, sizeof line, "verify %s", workshop_path("nursery-olmo.json"));
+  assert_int_equal(workshop_start(line, &out, &err), EXIT_CHECK);
+  workshop_contains(err, "nursery-olmo.json: 5.0 GiB to read and hash, about ");
+  workshop_contains(out, "nursery.tar.zst: 5368709120 bytes, expected ");
+  free(out);
+  free(err);
+  strcat(line, " --quiet");
+  assert_int_equal(workshop_start(line, &out, &err), EXIT_CHECK);
+  assert_null(strstr(err, "to read and hash"));
+  free(out);
+  free(err);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -202,6 +222,7 @@ int main(void)
       cmocka_unit_test(test_damage_is_named_alike),
       cmocka_unit_test(test_interrupted_synth_leaves_nothing),
       cmocka_unit_test(test_time_left_after_going_on),
+      cmocka_unit_test(test_forecast_of_digests),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

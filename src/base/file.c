@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 static const uint8_t nothing[1]; /* the data of empty files */
@@ -377,6 +378,15 @@ int file_remove_directory(const char *path, struct error *error)
   if (rmdir(path) != 0)
     return error_set(error, EXIT_RUN, "%s: cannot be removed: %s", path, strerror(errno));
   return 0;
+}
+
+bool file_free_bytes(const char *directory, uint64_t *bytes)
+{
+  struct statvfs info;
+  if (statvfs(directory, &info) != 0)
+    return false;
+  *bytes = (uint64_t)info.f_bavail * info.f_frsize;
+  return true;
 }
 
 bool file_exists(const char *path)

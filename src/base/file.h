@@ -59,6 +59,9 @@ int file_make_directory(const char *path, struct error *error);
  * is fine, a symbolic link to one is refused. Errors: EXIT_RUN. */
 int file_remove_directory(const char *path, struct error *error);
 
+/* Bytes that may still be written on the disk of a directory; false when that is not known. */
+bool file_free_bytes(const char *directory, uint64_t *bytes);
+
 bool file_exists(const char *path);
 bool file_is_directory(const char *path);
 

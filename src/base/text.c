@@ -149,6 +149,12 @@ void text_free(struct text *text)
   *text = (struct text){0};
 }
 
+bool text_ends_with(const char *text, const char *end)
+{
+  size_t length = strlen(text), tail = strlen(end);
+  return length >= tail && strcmp(text + length - tail, end) == 0;
+}
+
 const char *text_bytes(char *out, size_t capacity, uint64_t bytes)
 {
   static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};

@@ -25,6 +25,8 @@ size_t text_printable(const char *text);
  * out. */
 void text_escape(char *out, size_t capacity, const char *in);
 
+bool text_ends_with(const char *text, const char *end);
+
 /* Whether this can be the name of a model or a revision, which stand in file names and in columns
  * of text: 1 to 200 visible ASCII characters without '/' and '\\', not "." or "..". */
 bool text_is_label(const char *text);

@@ -7,13 +7,13 @@
 #include "base/text.h"
 #include "checkpoint/tensor_list.h"
 #include "command/command.h"
+#include "command/runtime.h"
 #include "fetch/http.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
 
 struct fetch_command {
   const char *to, *revision, *json;
@@ -43,20 +43,18 @@ static void show_estimate(const struct fetch_command *command, const struct fetc
   uint64_t bytes = 0;
   size_t unknown = 0;
   char size[32], room[32];
-  struct statvfs info;
+  uint64_t available;
   for (size_t i = 0; i < count; i++) {
     if (!results[i].has_bytes)
       unknown++;
     else if (__builtin_add_overflow(bytes, results[i].bytes, &bytes))
       bytes = UINT64_MAX;
   }
-  bool free_known = statvfs(file_is_directory(command->to) ? command->to : ".", &info) == 0;
   printf("%zu files, %s", count, text_bytes(size, sizeof size, bytes));
   if (unknown)
     printf(" and %zu files of unknown size", unknown);
-  if (free_known)
-    printf("; %s free on disk",
-           text_bytes(room, sizeof room, (uint64_t)info.f_bavail * info.f_frsize));
+  if (file_free_bytes(file_is_directory(command->to) ? command->to : ".", &available))
+    printf("; %s free on disk", text_bytes(room, sizeof room, available));
   printf("\n");
   fflush(stdout);
 }
@@ -155,12 +153,6 @@ static int conclude(const struct fetch_result *results, size_t count, bool dry_r
   return seen[EXIT_RUN] || (left && !dry_run) || interrupt_requested() ? EXIT_RUN : EXIT_HELD;
 }
 
-static void say(void *context, const char *line)
-{
-  (void)context;
-  fprintf(stderr, "%s\n", line);
-}
-
 static int carry_out(const struct fetch_command *command, const struct manifest *manifest,
                      struct error *error)
 {
@@ -239,7 +231,7 @@ int command_fetch(int argc, char **argv, struct error *error)
     return error_set(error, EXIT_INPUT, "fetch: needs a manifest and --to DIR; see --help");
   if (command.json && file_check_writable(command.json, error))
     return error->code;
-  options->notice = say; /* not if quiet */
+  options->notice = runtime_notice; /* not if quiet */
   command.text = !options->quiet && !(command.json && strcmp(command.json, "-") == 0);
   struct manifest manifest;
   if (manifest_load(path, &manifest, error))

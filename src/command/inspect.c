@@ -4,6 +4,7 @@
 #include "checkpoint/archive_list.h"
 #include "checkpoint/archive_walk.h"
 #include "command/command.h"
+#include "command/forecast.h"
 #include "command/inspection.h"
 
 #include <stdio.h>
@@ -86,6 +87,7 @@ static int hash_archive(const char *path, const struct blob *blob, bool quiet,
                         struct digest *digest, struct error *error)
 {
   struct progress progress;
+  forecast_bytes(path, blob->size, quiet);
   progress_start(&progress, path, (double)blob->size, quiet);
   int status = digest_blob(blob, &progress, 0, digest, error);
   progress_end(&progress);
@@ -130,24 +132,18 @@ static int inspect_model(const char *path, const struct inspect_options *o,
   return status;
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-  size_t length = strlen(text), tail = strlen(end);
-  return length >= tail && strcmp(text + length - tail, end) == 0;
-}
-
 /* A file must be an archive; what it is mistaken for is said. */
 static int inspect_path(const char *path, const struct inspect_options *o,
                         const struct runtime *runtime, struct error *error)
 {
   if (!file_exists(path) || file_is_directory(path))
     return inspect_model(path, o, runtime, error);
-  if (ends_with(path, ".json"))
+  if (text_ends_with(path, ".json"))
     return error_set(error, EXIT_INPUT,
                      "%s: is no checkpoint; for a manifest there is attest verify, for a model "
                      "give its directory",
                      path);
-  if (ends_with(path, ".safetensors") || ends_with(path, ".bin"))
+  if (text_ends_with(path, ".safetensors") || text_ends_with(path, ".bin"))
     return error_set(error, EXIT_INPUT,
                      "%s: is one file of a model; give its directory, where config.json is", path);
   return inspect_archive(path, o, runtime, error);

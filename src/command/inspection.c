@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "command/cost.h"
+#include "command/forecast.h"
 #include "model/inventory.h"
 #include "probe/batch.h"
 
@@ -19,6 +20,7 @@ static int hash_files(struct inspection *in, bool quiet, struct error *error)
     return error->code;
   for (size_t i = 0; i < in->contents.count; i++)
     total += (double)in->contents.files[i]->blob.size;
+  forecast_bytes(in->path, (uint64_t)total, quiet);
   progress_start(&progress, in->path, total, quiet);
   int status = 0;
   for (size_t i = 0; i < in->contents.count && !status; i++) {

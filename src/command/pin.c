@@ -3,6 +3,7 @@
 #include "checkpoint/manifest_rebase.h"
 #include "checkpoint/manifest_verify.h"
 #include "command/command.h"
+#include "command/forecast.h"
 #include "command/runtime.h"
 
 #include <stdio.h>
@@ -161,6 +162,7 @@ static int pin(struct pinning *p, size_t *findings, struct error *error)
                                        .finding = say_finding,
                                        .moved = ignore_moves,
                                        .context = p};
+  forecast_digests(&p->manifest, p->options->checkpoints, p->only, p->options->common.quiet);
   int status = manifest_verify(&check, &result, error);
   *findings = result.findings;
   if (!status && result.findings && p->text)

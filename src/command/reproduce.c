@@ -68,9 +68,13 @@ static int parse(int argc, char **argv, struct reproduce_options *o, const char 
 static int run_all(struct reproduction *r, const char *const *paths, size_t count,
                    struct error *error)
 {
-  for (size_t i = 0; i < count; i++)
+  for (size_t i = 0; i < count; i++) {
     if (reproduction_run(r, paths[i], error))
       return error->code;
+    if (interrupt_requested() && i + 1 < count)
+      return error_set(error, EXIT_RUN, "interrupted after %s; run the same command again to go on",
+                       paths[i]);
+  }
   return 0;
 }
 
@@ -112,6 +116,7 @@ int command_reproduce(int argc, char **argv, struct error *error)
     return error->code;
   struct fetch_options stream = FETCH_DEFAULTS;
   stream.quiet = o.common.quiet;
+  stream.notice = runtime_notice;
   if (o.base)
     stream.base = o.base;
   struct reproduction r = {.runtime = &runtime,

@@ -6,6 +6,7 @@
 #include "checkpoint/manifest_verify.h"
 #include "claims/claims.h"
 #include "command/bands.h"
+#include "command/forecast.h"
 #include "command/obtain.h"
 #include "command/prerequisites.h"
 #include "command/verdicts.h"
@@ -208,6 +209,7 @@ static int screen(struct pass *pass, struct error *error)
     return error_set(error, EXIT_INPUT, "%s: kind \"%s\" is unknown", m->path, m->kind);
   if (workdir_open(pass->all->work, m, pass->all->checkpoints, &pass->work, error))
     return error->code;
+  forecast_screens(m, pass->all->checkpoints, pass->all->runtime);
   for (size_t i = 0; i < m->revision_count; i++) {
     if (screen_revision(pass, i, error))
       return error->code;
@@ -262,8 +264,7 @@ static int compare_bands(struct pass *pass, struct error *error)
   json_t *json = json_array();
   bands.claims = bands.claims && !pass->left_out; /* claims are about all revisions */
   int status = bands_compare(pass->trajectories, &bands, &text, json, &failures, error);
-  if (text.data)
-    say(pass, "%s", text.data);
+  say(pass, "%s", text.data ? text.data : "");
   text_free(&text);
   json_object_set_new(pass->json, "published", json);
   if (!status && failures) {
@@ -289,7 +290,7 @@ static int compare_trajectory(struct pass *pass, struct error *error)
   return status ? status : workdir_finish(&pass->work, error);
 }
 
-/* What can be said without all revisions. The finished ones are kept for the next run. */
+/* Without all revisions; the finished ones are kept for the next run. */
 static int compare_incomplete(struct pass *pass, struct error *error)
 {
   say(pass, "  %zu of %zu revisions have no figures: no claims are evaluated%s\n", pass->left_out,
@@ -434,9 +435,7 @@ int reproduction_run(struct reproduction *reproduction, const char *manifest_pat
   struct pass pass = {.all = reproduction};
   if (manifest_load(manifest_path, &pass.manifest, error))
     return error->code;
-  int status = check_options(reproduction, &pass.manifest, error);
-  if (!status)
-    status = run(&pass, error);
+  int status = check_options(reproduction, &pass.manifest, error) ? error->code : run(&pass, error);
   if (pass.json) {
     json_object_set_new(pass.json, "unpinned", json_integer((json_int_t)pass.unpinned));
     json_array_append_new(reproduction->manifests, pass.json);

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 
+#include <stdio.h>
 #include <string.h>
 
 int common_options_check(const struct common_options *options, struct error *error)
@@ -35,4 +36,10 @@ void runtime_stop(struct runtime *runtime)
 {
   threads_stop(runtime->threads);
   runtime->threads = NULL;
+}
+
+void runtime_notice(void *context, const char *line)
+{
+  (void)context;
+  fprintf(stderr, "%s\n", line);
 }

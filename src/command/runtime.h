@@ -46,4 +46,7 @@ int runtime_start(const struct common_options *options, struct runtime *runtime,
                   struct error *error);
 void runtime_stop(struct runtime *runtime);
 
+/* A line on standard error; the context is not used. */
+void runtime_notice(void *context, const char *line);
+
 #endif

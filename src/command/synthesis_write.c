@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define BUFFER_BYTES ((size_t)16 << 20) /* of a tensor at a time */
@@ -155,13 +154,9 @@ static int check_empty(const char *directory, struct error *error)
 
 static int check_space(const char *directory, uint64_t bytes, struct error *error)
 {
-  struct statvfs info;
   char need[32], have[32];
-  if (statvfs(directory, &info) != 0)
-    return error_set(error, EXIT_RUN, "%s: free space cannot be read: %s", directory,
-                     strerror(errno));
-  uint64_t available = (uint64_t)info.f_bavail * info.f_frsize;
-  if (bytes <= available)
+  uint64_t available;
+  if (!file_free_bytes(directory, &available) || bytes <= available)
     return 0;
   return error_set(error, EXIT_RUN, "%s: %s are needed and %s are free; take another disk",
                    directory, text_bytes(need, sizeof need, bytes),

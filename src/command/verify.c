@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include "checkpoint/manifest_verify.h"
 #include "command/command.h"
+#include "command/forecast.h"
 #include "command/runtime.h"
 
 #include <math.h>
@@ -158,6 +159,8 @@ static int verify_one(const char *path, const struct verify_options *o, bool tex
                                        .context = &saying};
   if (text && !status)
     printf("%s: %s\n", path, manifest.model);
+  if (!status)
+    forecast_digests(&manifest, o->checkpoints, only, o->common.quiet);
   if (!status)
     status = check_one(&check, text, all, failures, error);
   json_decref(saying.findings);

@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 
 #define MOST_PARALLEL 8
 
@@ -249,11 +248,8 @@ static uint64_t missing_bytes(const char *final, const struct pinned_file *file)
 static int check_room(const char *to, uint64_t need, struct error *error)
 {
   char needed[32], room[32];
-  struct statvfs info;
-  if (statvfs(to, &info) != 0)
-    return 0;
-  uint64_t free_bytes = (uint64_t)info.f_bavail * info.f_frsize;
-  if (need <= free_bytes)
+  uint64_t free_bytes;
+  if (!file_free_bytes(to, &free_bytes) || need <= free_bytes)
     return 0;
   return error_set(error, EXIT_RUN, "%s: needs %s more, but only %s are free on this disk", to,
                    text_bytes(needed, sizeof needed, need),

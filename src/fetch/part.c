@@ -5,6 +5,7 @@
 #include "base/interrupt.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,15 +19,9 @@
 #define PIECE ((size_t)1 << 20)
 #define MAX_ABOUT ((size_t)4096)
 
-static bool ends_with(const char *text, const char *end)
-{
-  size_t length = strlen(text), tail = strlen(end);
-  return length >= tail && strcmp(text + length - tail, end) == 0;
-}
-
 bool part_is_reserved(const char *path)
 {
-  return ends_with(path, ".part") || ends_with(path, ".part.json");
+  return text_ends_with(path, ".part") || text_ends_with(path, ".part.json");
 }
 
 uint64_t part_size(const char *final)

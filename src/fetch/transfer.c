@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
 
 static enum attempt stop(struct transfer *transfer, enum attempt verdict)
 {
@@ -69,13 +68,12 @@ static bool room_for(const char *final, uint64_t bytes, struct error *error)
 {
   char *copy = strdup(final), need[32], free_bytes[32];
   char *slash = copy ? strrchr(copy, '/') : NULL;
-  struct statvfs info;
+  uint64_t room;
   if (slash)
     *slash = 0;
-  bool known = copy && statvfs(slash ? copy : ".", &info) == 0;
+  bool known = copy && file_free_bytes(slash ? copy : ".", &room);
   free(copy);
-  uint64_t room = known ? (uint64_t)info.f_bavail * info.f_frsize : UINT64_MAX;
-  if (room >= bytes)
+  if (!known || room >= bytes)
     return true;
   error_set(error, EXIT_RUN, "%s: needs %s, but only %s are free on this disk", final,
             text_bytes(need, sizeof need, bytes), text_bytes(free_bytes, sizeof free_bytes, room));

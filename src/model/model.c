@@ -1,5 +1,6 @@
 #include "model/model.h"
 
+#include "base/text.h"
 #include "pack_c.h"
 
 #include <stdio.h>
@@ -183,20 +184,14 @@ static int load_ends(struct finder *f, struct model *model)
                      neox ? "embed_out" : "lm_head");
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-  size_t length = strlen(text), tail = strlen(end);
-  return length >= tail && strcmp(text + length - tail, end) == 0;
-}
-
 bool model_passes_over(const struct model_config *c, const char *name)
 {
   if (c->tied && (strcmp(name, "lm_head.weight") == 0 || strcmp(name, "embed_out.weight") == 0))
     return true;
-  if (ends_with(name, ".rotary_emb.inv_freq"))
+  if (text_ends_with(name, ".rotary_emb.inv_freq"))
     return true;
   return c->family == FAMILY_GPT_NEOX &&
-         (ends_with(name, ".attention.bias") || ends_with(name, ".attention.masked_bias"));
+         (text_ends_with(name, ".attention.bias") || text_ends_with(name, ".attention.masked_bias"));
 }
 
 static int check_leftovers(const struct finder *f, const struct model_config *c)
