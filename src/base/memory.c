@@ -2,6 +2,7 @@
 #include "base/memory.h"
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,63 +54,85 @@ static uint64_t meminfo_available(void)
   return (uint64_t)kib * 1024;
 }
 
-/* A file of the control group at `path` below the mount point; NULL if there is none. */
-static FILE *cgroup_open(const char *path, const char *name)
+/* The two versions of control groups: where they are, what the line of a process starts with in
+ * /proc/self/cgroup (after its number), and what their files and counts are called. */
+static const struct cgroup {
+  const char *root, *line, *limit, *used, *active, *inactive;
+} cgroups[] = {
+    {"/sys/fs/cgroup", "::", "memory.max", "memory.current", "active_file %llu",
+     "inactive_file %llu"},
+    {"/sys/fs/cgroup/memory", ":memory:", "memory.limit_in_bytes", "memory.usage_in_bytes",
+     "total_active_file %llu", "total_inactive_file %llu"},
+};
+
+static FILE *cgroup_open(const struct cgroup *cgroup, const char *path, const char *name)
 {
   char file[PATH_MAX + 64];
-  int length = snprintf(file, sizeof file, "/sys/fs/cgroup%s/%s", path, name);
+  int length = snprintf(file, sizeof file, "%s%s/%s", cgroup->root, path, name);
   return length > 0 && (size_t)length < sizeof file ? fopen(file, "re") : NULL;
 }
 
-/* The page cache of mapped checkpoints counts as used, but gives way. */
-static unsigned long long cgroup_cache(const char *path)
+/* A number alone in a file; false for the word "max", too. */
+static bool cgroup_number(const struct cgroup *cgroup, const char *path, const char *name,
+                          unsigned long long *number)
 {
-  FILE *f = cgroup_open(path, "memory.stat");
+  FILE *f = cgroup_open(cgroup, path, name);
+  bool have = f && fscanf(f, "%llu", number) == 1;
+  if (f)
+    fclose(f);
+  return have;
+}
+
+/* The page cache of mapped checkpoints counts as used, but gives way. */
+static unsigned long long cgroup_cache(const struct cgroup *cgroup, const char *path)
+{
+  FILE *f = cgroup_open(cgroup, path, "memory.stat");
   unsigned long long sum = 0, bytes;
   char line[256];
   if (!f)
     return 0;
   while (fgets(line, sizeof line, f))
-    if (sscanf(line, "active_file %llu", &bytes) == 1 ||
-        sscanf(line, "inactive_file %llu", &bytes) == 1)
+    if (sscanf(line, cgroup->active, &bytes) == 1 || sscanf(line, cgroup->inactive, &bytes) == 1)
       sum += bytes;
   fclose(f);
   return sum;
 }
 
-static uint64_t cgroup_room(const char *path)
+static uint64_t cgroup_room(const struct cgroup *cgroup, const char *path)
 {
   unsigned long long limit = 0, used = 0;
-  FILE *f = cgroup_open(path, "memory.max");
-  if (!f)
+  if (!cgroup_number(cgroup, path, cgroup->limit, &limit) ||
+      !cgroup_number(cgroup, path, cgroup->used, &used))
     return UINT64_MAX;
-  int have = fscanf(f, "%llu", &limit) == 1; /* the word "max" when there is no limit */
-  fclose(f);
-  f = have ? cgroup_open(path, "memory.current") : NULL;
-  if (!f)
-    return UINT64_MAX;
-  have = fscanf(f, "%llu", &used) == 1;
-  fclose(f);
-  if (!have)
-    return UINT64_MAX;
-  unsigned long long cache = cgroup_cache(path);
+  unsigned long long cache = cgroup_cache(cgroup, path);
   used = used > cache ? used - cache : 0;
   return limit > used ? limit - used : 0;
 }
 
-/* The least of this process's control group and all above it. */
-static uint64_t cgroup_available(void)
+/* The path of this process's group below the root; "" when it is not said. */
+static void cgroup_path(const struct cgroup *cgroup, char path[PATH_MAX])
 {
-  char line[PATH_MAX + 8], path[PATH_MAX] = "";
+  char line[PATH_MAX + 64];
   FILE *f = fopen("/proc/self/cgroup", "re");
-  while (f && fgets(line, sizeof line, f))
-    if (strncmp(line, "0::/", 4) == 0) /* version 2 */
-      snprintf(path, sizeof path, "%.*s", (int)strcspn(line + 3, "\n"), line + 3);
+  *path = 0;
+  while (f && fgets(line, sizeof line, f)) {
+    const char *rest = line + strspn(line, "0123456789");
+    size_t length = strlen(cgroup->line);
+    if (strncmp(rest, cgroup->line, length) == 0 && rest[length] == '/')
+      snprintf(path, PATH_MAX, "%.*s", (int)strcspn(rest + length, "\n"), rest + length);
+  }
   if (f)
     fclose(f);
+}
+
+/* The least of this process's control group and all above it. */
+static uint64_t cgroup_available(const struct cgroup *cgroup)
+{
+  char path[PATH_MAX];
   uint64_t least = UINT64_MAX;
+  cgroup_path(cgroup, path);
   for (;;) {
-    uint64_t room = cgroup_room(path);
+    uint64_t room = cgroup_room(cgroup, path);
     least = room < least ? room : least;
     char *slash = strrchr(path, '/');
     if (!slash)
@@ -121,10 +144,11 @@ static uint64_t cgroup_available(void)
 uint64_t memory_available(void)
 {
   uint64_t available = meminfo_available();
-  uint64_t cgroup = cgroup_available();
   struct rlimit limit;
-  if (cgroup < available)
-    available = cgroup;
+  for (size_t i = 0; i < sizeof cgroups / sizeof *cgroups; i++) {
+    uint64_t room = cgroup_available(&cgroups[i]);
+    available = room < available ? room : available;
+  }
   if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
       limit.rlim_cur < available)
     available = limit.rlim_cur;
