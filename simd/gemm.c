@@ -186,7 +186,7 @@ void gemm_run_here(const struct gemm *gemm)
 }
 
 /* Columns a task packs and multiplies with all rows: its sums fill the buffer of a region. */
-#define DIRECT_COLUMNS 96
+#define DIRECT_COLUMNS 96 /* whole panels of every instruction set */
 _Static_assert(GEMM_DIRECT_ROWS *DIRECT_COLUMNS == TASK_ROWS * TASK_COLUMNS, "one buffer");
 
 struct direct {
@@ -200,14 +200,12 @@ struct direct {
 struct stored {
   const void *rows[DIRECT_COLUMNS];
   enum gemm_type types[DIRECT_COLUMNS];
-  int count;
 };
 
 static void find_rows(const struct direct *d, size_t first, size_t columns, struct stored *stored)
 {
   for (size_t j = 0; j < columns; j++)
     stored->rows[j] = d->source->row(d->source->context, first + j, &stored->types[j]);
-  stored->count = (int)columns;
 }
 
 static void direct_task(void *context, size_t index, int worker)

@@ -190,8 +190,8 @@ bool model_passes_over(const struct model_config *c, const char *name)
     return true;
   if (text_ends_with(name, ".rotary_emb.inv_freq"))
     return true;
-  return c->family == FAMILY_GPT_NEOX &&
-         (text_ends_with(name, ".attention.bias") || text_ends_with(name, ".attention.masked_bias"));
+  return c->family == FAMILY_GPT_NEOX && (text_ends_with(name, ".attention.bias") ||
+                                          text_ends_with(name, ".attention.masked_bias"));
 }
 
 static int check_leftovers(const struct finder *f, const struct model_config *c)
