@@ -89,16 +89,16 @@ static int check(const json_t *root, const char *to, struct error *error)
 int manifest_rebase(json_t *root, const char *from, const char *to, struct error *error)
 {
   static const char *const keys[] = {"checkpoints", "tensors", "golden"};
-  char *old = folder_of(from, error), *new = old ? folder_of(to, error) : NULL;
-  int status = new ? 0 : error->code;
-  bool moves = new &&strcmp(old, new) != 0;
+  char *before = folder_of(from, error), *after = before ? folder_of(to, error) : NULL;
+  int status = after ? 0 : error->code;
+  bool moves = after && strcmp(before, after) != 0;
   for (size_t i = 0; i < sizeof keys / sizeof *keys && moves && !status; i++)
-    status = rebase(root, keys[i], old, new, error);
+    status = rebase(root, keys[i], before, after, error);
   if (moves && !status)
-    status = rebase(json_object_get(root, "published"), "directory", old, new, error);
+    status = rebase(json_object_get(root, "published"), "directory", before, after, error);
   if (moves && !status)
     status = check(root, to, error);
-  free(old);
-  free(new);
+  free(before);
+  free(after);
   return status;
 }
