@@ -104,21 +104,30 @@ struct region {
   size_t p0, p1, q0, q1;
 };
 
-/* A block of k for a region. b: the first panel of B, the next one `b_panel` floats on. What the
- * tiles fetch meanwhile: `step` bytes each from `ahead` on. */
+/* What the tiles of a block fetch meanwhile: `step` bytes each from `ahead` on, but those of the
+ * last panel of B from `last` on, unless it is NULL. */
+struct fetch {
+  const char *ahead, *last;
+  size_t step;
+};
+
+/* A block of k for a region. b: the first panel of B, the next one `b_panel` floats on. */
 static void region_block(const struct gemm *g, const struct region *r, size_t k0, const float *b,
-                         size_t b_panel, const char *ahead, size_t step, float *sums)
+                         size_t b_panel, const struct fetch *fetch, float *sums)
 {
   static const float zeros[GEMM_MAX_NR];
   size_t mr = (size_t)g->kernels->mr, nr = (size_t)g->kernels->nr;
   size_t kc = min_size(GEMM_BLOCK, g->k - k0);
   bool last = k0 + kc == g->k;
+  const char *ahead = fetch->ahead;
   for (size_t q = r->q0; q < r->q1; q++, b += b_panel) {
+    const float *a = g->a + k0 * gemm_round_up(g->m, mr) + r->p0 * mr * kc;
     const float *bias = g->bias ? g->bias + q * nr : zeros;
     size_t columns = min_size(nr, g->n - q * nr);
-    for (size_t p = r->p0; p < r->p1; p++, sums += mr * nr, ahead += step) {
-      const float *a = g->a + k0 * gemm_round_up(g->m, mr) + p * mr * kc,
-                  *before = k0 ? sums : NULL;
+    if (fetch->last && q + 1 == r->q1)
+      ahead = fetch->last;
+    for (size_t p = r->p0; p < r->p1; p++, a += mr * kc, sums += mr * nr, ahead += fetch->step) {
+      const float *before = k0 ? sums : NULL;
       float *c = g->c + p * mr * g->ldc + q * nr;
       size_t rows = min_size(mr, g->m - p * mr);
       if (!last)
@@ -131,16 +140,27 @@ static void region_block(const struct gemm *g, const struct region *r, size_t k0
   }
 }
 
-/* All blocks of k in order; each tile fetches its share of the next panel of B. */
+/* The first panel of a region in a block of k; `floats`: of a panel. */
+static const float *first_panel(const struct gemm *g, const struct region *r, size_t k0,
+                                size_t *floats)
+{
+  size_t nr = (size_t)g->kernels->nr;
+  *floats = nr * min_size(GEMM_BLOCK, g->b_k - k0);
+  return g->b + k0 * gemm_round_up(g->b_n, nr) + r->q0 * *floats;
+}
+
+/* All blocks of k in order; each tile fetches its share of the next panel of B: of the next block
+ * after the last column, of the first one for the next rows after the last block. */
 static void region(const struct gemm *g, const struct region *r)
 {
   _Alignas(64) float sums[TASK_ROWS * TASK_COLUMNS];
-  size_t nr = (size_t)g->kernels->nr;
   for (size_t k0 = 0; k0 < g->k; k0 += GEMM_BLOCK) {
-    size_t panel = nr * min_size(GEMM_BLOCK, g->b_k - k0);
-    const float *b = g->b + k0 * gemm_round_up(g->b_n, nr) + r->q0 * panel;
-    size_t share = gemm_round_up(panel * sizeof(float) / (r->p1 - r->p0), 64);
-    region_block(g, r, k0, b, panel, (const char *)(b + panel), share, sums);
+    size_t panel, other;
+    const float *b = first_panel(g, r, k0, &panel);
+    const float *next = first_panel(g, r, k0 + GEMM_BLOCK < g->k ? k0 + GEMM_BLOCK : 0, &other);
+    struct fetch fetch = {(const char *)(b + panel), (const char *)next,
+                          gemm_round_up(panel * sizeof(float) / (r->p1 - r->p0), 64)};
+    region_block(g, r, k0, b, panel, &fetch, sums);
   }
 }
 
@@ -221,22 +241,22 @@ static void direct_task(void *context, size_t index, int worker)
   (void)worker;
   find_rows(d, first, columns, &stored);
   /* The rows of a later task, one after the other in most matrices, are fetched meanwhile. */
-  size_t later = first + d->stride * DIRECT_COLUMNS, step = 0;
-  const char *ahead = (const char *)packed;
+  size_t later = first + d->stride * DIRECT_COLUMNS;
+  struct fetch fetch = {(const char *)packed, NULL, 0};
   if (later < g->n) {
     enum gemm_type type;
-    ahead = d->source->row(d->source->context, later, &type);
+    fetch.ahead = d->source->row(d->source->context, later, &type);
     size_t bytes = min_size(DIRECT_COLUMNS, g->n - later) * g->k * gemm_type_size(type);
-    step = gemm_round_up(
-        bytes / (panels * r.p1 * (gemm_round_up(g->k, GEMM_BLOCK) / GEMM_BLOCK)) + 1, 64);
+    size_t tiles = panels * r.p1 * (gemm_round_up(g->k, GEMM_BLOCK) / GEMM_BLOCK);
+    fetch.step = gemm_round_up(bytes / tiles + 1, 64);
   }
   for (size_t k0 = 0; k0 < g->k; k0 += GEMM_BLOCK) {
     size_t kc = min_size(GEMM_BLOCK, g->k - k0);
     for (size_t j = 0; j < columns; j += nr)
       finite &= g->kernels->pack(stored.types + j, stored.rows + j, (int)min_size(nr, columns - j),
                                  k0, kc, (int)nr, packed + j * kc);
-    region_block(g, &r, k0, packed, nr * kc, ahead, step, sums);
-    ahead += panels * r.p1 * step;
+    region_block(g, &r, k0, packed, nr * kc, &fetch, sums);
+    fetch.ahead += panels * r.p1 * fetch.step;
   }
   if (!finite)
     atomic_store(&d->damaged, true);
