@@ -68,18 +68,26 @@ static void test_crc(void **state)
                    crc32_add(0, "12345678901234567890", 20));
 }
 
+/* Parses a sample; its entry of ten bytes. */
+static const struct zip_entry *parse_sample(const struct torch_file *f, struct zip *zip)
+{
+  struct error error = {0};
+  assert_int_equal(zip_parse("x.bin", f->data, f->size, zip, &error), 0);
+  assert_int_equal(zip->count, 4);
+  const struct zip_entry *entry = zip_find(zip, "a/data/0");
+  assert_non_null(entry);
+  assert_int_equal(entry->size, 10);
+  assert_int_equal(entry->offset % 64, 0);
+  return entry;
+}
+
 static void test_read_in_place(void **state)
 {
   struct error error = {0};
   struct zip zip;
   struct torch_file f = torch_sample(false);
   (void)state;
-  assert_int_equal(zip_parse("x.bin", f.data, f.size, &zip, &error), 0);
-  assert_int_equal(zip.count, 4);
-  const struct zip_entry *entry = zip_find(&zip, "a/data/0");
-  assert_non_null(entry);
-  assert_int_equal(entry->size, 10);
-  assert_int_equal(entry->offset % 64, 0);
+  const struct zip_entry *entry = parse_sample(&f, &zip);
   assert_memory_equal(f.data + entry->offset, "0123456789", 10);
   assert_null(zip_find(&zip, "a/data"));
   assert_null(zip_find(&zip, "a/data/00"));
@@ -243,12 +251,7 @@ static void test_wide_entries(void **state)
   struct zip zip;
   struct torch_file f = torch_sample(true);
   (void)state;
-  assert_int_equal(zip_parse("x.bin", f.data, f.size, &zip, &error), 0);
-  assert_int_equal(zip.count, 4);
-  const struct zip_entry *entry = zip_find(&zip, "a/data/0");
-  assert_non_null(entry);
-  assert_int_equal(entry->size, 10);
-  assert_int_equal(entry->offset % 64, 0);
+  const struct zip_entry *entry = parse_sample(&f, &zip);
   assert_int_equal(zip_check("x.bin", f.data, entry, &error), 0);
   size_t descriptor = entry->offset + entry->size;
   zip_free(&zip);
