@@ -111,16 +111,15 @@ static inline float v16_fold_max(v16 x)
 
 #include "pack_avx.h"
 
-/* Panels of four rows: eight elements of each become eight rows of four, two to a register. */
-INLINE bool pack4(enum gemm_type type, const void *const *rows, size_t k0, size_t kc, float *out,
-                  bool far)
+/* Panels of four fp32 rows: eight elements of each become eight rows of four, two to a register. */
+INLINE bool pack4(const void *const *rows, size_t k0, size_t kc, float *out, bool far)
 {
   __m256 check[4] = {_mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps(),
                      _mm256_setzero_ps()};
   for (size_t k = k0; k < k0 + kc; k += 8, out += 32) {
     __m256 x[4];
     for (int j = 0; j < 4; j++)
-      x[j] = load8_avx(type, (const char *)rows[j] + k * gemm_type_size(type));
+      x[j] = load8_avx(GEMM_F32, (const char *)rows[j] + k * sizeof(float));
     check4_avx(x, check);
     transpose4_avx(x); /* elements 0 and 4, 1 and 5, 2 and 6, 3 and 7 */
     put8_avx(out, _mm256_permute2f128_ps(x[0], x[1], 0x20), far);
@@ -138,8 +137,7 @@ INLINE bool pack_rows4(const enum gemm_type *types, const void *const *rows, int
   bool whole = count == 4 && kc % 8 == 0;
   for (int j = 0; j < count; j++)
     whole &= types[j] == GEMM_F32;
-  return whole ? pack4(GEMM_F32, rows, k0, kc, out, far)
-               : pack_any_avx(types, rows, count, k0, kc, 4, out);
+  return whole ? pack4(rows, k0, kc, out, far) : pack_any_avx(types, rows, count, k0, kc, 4, out);
 }
 
 static bool pack_avx2(const enum gemm_type *types, const void *const *rows, int count, size_t k0,

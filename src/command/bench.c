@@ -107,15 +107,19 @@ bool bench_round(const struct bench *b, int round, int rounds, double share)
   return round < rounds && (round == 0 || !late);
 }
 
+static bool wants(const struct bench *b, const char *part)
+{
+  return !b->only || strcmp(b->only, part) == 0;
+}
+
 /* Said before minutes of work. */
 static void announce(const struct bench *b)
 {
-  bool all = !b->only;
-  double seconds = all ? OTHER_SECONDS : 0;
+  double seconds = b->only ? 0 : OTHER_SECONDS;
   char size[32];
-  if (all || strcmp(b->only, "screen") == 0)
+  if (wants(b, "screen"))
     seconds += bench_screen_seconds(b);
-  if (all || strcmp(b->only, "gemm") == 0)
+  if (wants(b, "gemm"))
     seconds += bench_gemm_seconds(b);
   if (seconds > 60 && !b->quick && !b->common.quiet)
     fprintf(stderr, "bench: about %.0f minutes, in at most %s of memory; nothing on disk\n",
@@ -130,7 +134,7 @@ static int measure(struct bench *b, struct error *error)
     return bench_sweep(b, error);
   announce(b);
   for (size_t i = 0; i < PARTS; i++)
-    if ((!b->only || strcmp(b->only, parts[i].name) == 0) && parts[i].run(b, error))
+    if (wants(b, parts[i].name) && parts[i].run(b, error))
       return error->code;
   return 0;
 }

@@ -98,7 +98,7 @@ int blas_load(const char *path, enum isa isa, struct blas blas[BLAS_MOST], size_
     if (i == 0 && *count == 0)
       break;
   }
-  if (wanted > 1)
+  if (cores[0]) /* it was not set before */
     unsetenv("OPENBLAS_CORETYPE");
   if (*count || !path)
     return 0;

@@ -55,19 +55,15 @@ static void see_progress(void *context, double share)
 }
 
 /* How much of the screen is run: in a hurry two layers of a few sequences. */
-static int choose_amount(const struct bench *b, struct trial *t, double speed, struct error *error)
+static void choose_amount(const struct bench *b, struct trial *t, double speed)
 {
-  double gflop;
   t->layers = t->synthetic->model.config.layers;
   t->sequences = SEQUENCES;
   if (!b->quick)
-    return 0;
+    return;
   t->layers = QUICK_LAYERS;
-  if (trial_gflop(t, t->layers, &gflop, error))
-    return error->code;
-  double fit = 0.75 * speed * QUICK_SECONDS / gflop;
+  double fit = 0.75 * speed * QUICK_SECONDS / trial_gflop(t, t->layers);
   t->sequences = fit > QUICK_SEQUENCES ? QUICK_SEQUENCES : fit > 1 ? (size_t)fit : 1;
-  return 0;
 }
 
 static int run(const struct bench *b, const struct shape *shape, size_t setting,
@@ -86,11 +82,10 @@ static int run(const struct bench *b, const struct shape *shape, size_t setting,
                                     .context = &watch}};
   progress_start(&watch.progress, shape->name, 1.0, b->common.quiet);
   size_t layers = synthetic->model.config.layers;
-  if (!choose_amount(b, &trial, b->speed[setting], error) && !trial_run(&trial, error)) {
-    out->full_gflop = trial.gflop / (double)trial.sequences;
-    if (trial.layers < layers)
-      trial_gflop(&trial, layers, &out->full_gflop, error);
-  }
+  choose_amount(b, &trial, b->speed[setting]);
+  if (!trial_run(&trial, error))
+    out->full_gflop =
+        trial.layers < layers ? trial_gflop(&trial, layers) : trial.gflop / (double)trial.sequences;
   progress_end(&watch.progress);
   threads_stop(watch.threads);
   out->layers = trial.layers;
@@ -186,16 +181,13 @@ static double report(const struct bench *b, const struct shape *shape, size_t se
 
 double bench_screen_seconds(const struct bench *b)
 {
-  double seconds = 0, shrink = (double)b->shrink;
-  for (size_t i = 0; i < SHAPES; i++) {
-    const struct shape *s = &shapes_published[i];
-    double hidden = (double)s->hidden, active = s->experts ? (double)s->top_k : 1;
-    double gates = s->family == FAMILY_GPT_NEOX ? 2 : 3;
-    double parameters = 4 * hidden * hidden + gates * active * hidden * (double)s->ffn;
-    double gflop = 2e-9 * SEQUENCES * SEQ_LEN * (double)(s->layers - 1) * parameters;
-    for (size_t setting = 0; setting < b->settings; setting++)
-      seconds += gflop / (shrink * shrink) / (PASS_SHARE * b->speed[setting]);
-  }
+  struct error error = {0};
+  struct model_config config;
+  double seconds = 0;
+  for (size_t i = 0; i < SHAPES; i++)
+    if (!shape_config(&shapes_published[i], b->shrink, &config, &error))
+      for (size_t setting = 0; setting < b->settings; setting++)
+        seconds += forward_gflop(&config, SEQUENCES, SEQ_LEN) / (PASS_SHARE * b->speed[setting]);
   return seconds;
 }
 

@@ -173,12 +173,8 @@ int trial_run(struct trial *t, struct error *error)
   return status;
 }
 
-int trial_gflop(const struct trial *t, size_t layers, double *gflop, struct error *error)
+double trial_gflop(const struct trial *t, size_t layers)
 {
   struct model model = first_layers(t->synthetic, layers);
-  struct forward_plan plan;
-  if (forward_plan(&model, 1, t->seq_len, &t->options, &plan, error))
-    return error_prefix(error, "bench");
-  *gflop = plan.gflop;
-  return 0;
+  return forward_gflop(&model.config, 1, t->seq_len);
 }

@@ -48,6 +48,6 @@ struct trial {
 int trial_run(struct trial *trial, struct error *error);
 
 /* GFLOP of the forward pass over one sequence, layers as given. */
-int trial_gflop(const struct trial *trial, size_t layers, double *gflop, struct error *error);
+double trial_gflop(const struct trial *trial, size_t layers);
 
 #endif

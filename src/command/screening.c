@@ -20,7 +20,7 @@
 /* Passes shorter than this are not worth an estimate of time. */
 #define LONG_GFLOP 500.0
 
-#define PIECE_BYTES ((uint64_t)16 << 20) /* of a tensor, hashed at a time */
+#define PIECE_BYTES ((size_t)16 << 20) /* of a tensor, hashed at a time */
 
 /* Short chunks are not saved each. */
 #define SAVE_SECONDS 20.0
@@ -99,10 +99,9 @@ static int identify(struct screen *s, struct error *error)
     const struct tensor *tensor = checkpoint_at(s->checkpoint, i);
     text_add(&text, "%s %s %llu\n", tensor->name, dtype_name(tensor->dtype),
              (unsigned long long)tensor->bytes);
-    uint64_t most = PIECE_BYTES / dtype_size(tensor->dtype);
+    size_t width = dtype_size(tensor->dtype), most = PIECE_BYTES / width;
     for (uint64_t at = 0; at < tensor->elements; at += most) {
       uint64_t count = tensor->elements - at < most ? tensor->elements - at : most;
-      size_t width = dtype_size(tensor->dtype);
       digest_xxh3((const char *)tensor->data + at * width, (size_t)count * width, hex);
       tensor_drop_part(tensor, at, count);
       text_add(&text, "%s\n", hex);

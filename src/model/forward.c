@@ -40,7 +40,7 @@ static uint64_t sequence_bytes(const struct model_config *c, size_t seq_len)
 }
 
 /* Two operations a multiply-add. The last layer has keys and values, and one query a sequence. */
-static double count_gflop(const struct model_config *c, size_t n, size_t seq_len)
+double forward_gflop(const struct model_config *c, size_t n, size_t seq_len)
 {
   double sequences = (double)n, tokens = sequences * (double)seq_len, hidden = (double)c->hidden;
   double gates = c->family == FAMILY_GPT_NEOX ? 2.0 : 3.0;
@@ -86,7 +86,7 @@ int forward_plan(const struct model *model, size_t n, size_t seq_len,
   uint64_t bytes = fixed + chunk * each, tables = distinct_bytes(c, chunk * seq_len);
   bool look_up = bytes + tables <= options->memory;
   *plan = (struct forward_plan){chunk, batch, look_up, look_up ? bytes + tables : bytes,
-                                count_gflop(c, n, seq_len)};
+                                forward_gflop(c, n, seq_len)};
   return 0;
 }
 

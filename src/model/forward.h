@@ -57,6 +57,9 @@ int forward_plan(const struct model *model, size_t n, size_t seq_len,
                  const struct forward_options *options, struct forward_plan *plan,
                  struct error *error);
 
+/* The plan's operations, which only the shape determines. */
+double forward_gflop(const struct model_config *config, size_t n, size_t seq_len);
+
 /* Of plan->gflop, what looking up spares for these tokens. Errors: EXIT_RUN (memory). */
 int forward_spared_gflop(const struct model *model, const int32_t *tokens, size_t n, size_t seq_len,
                          const struct forward_plan *plan, double *gflop, struct error *error);
