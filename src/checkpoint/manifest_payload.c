@@ -1,6 +1,7 @@
 /* Revisions that hold the same tensors, all or in one file: branch names are known to serve the
  * wrong step, and a shard may stay behind from another one. */
 #include "base/memory.h"
+#include "base/text.h"
 #include "checkpoint/manifest_verifier.h"
 
 #include <stdlib.h>
@@ -25,19 +26,14 @@ static int by_text(const void *a, const void *b)
 
 static bool is_payload(const char *path)
 {
-  size_t length = strlen(path);
-  return length < 5 || strcmp(path + length - 5, ".json") != 0;
+  return !text_ends_with(path, ".json");
 }
 
 /* Other files, such as tokenizers, may well be the same in all revisions. */
 static bool is_weights(const char *path)
 {
-  static const char *const ends[] = {".safetensors", ".bin", ".csv"};
-  size_t length = strlen(path);
-  for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
-    if (length > strlen(ends[i]) && strcmp(path + length - strlen(ends[i]), ends[i]) == 0)
-      return true;
-  return false;
+  return text_ends_with(path, ".safetensors") || text_ends_with(path, ".bin") ||
+         text_ends_with(path, ".csv");
 }
 
 /* As pinned, or else as found; "" = not known. */
