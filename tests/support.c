@@ -72,7 +72,7 @@ char *support_read(const char *path, size_t *size)
   return data;
 }
 
-static int run_to(const char *const *argv, const char *out_path, const char *err_path)
+pid_t support_start(const char *const *argv, const char *out_path, const char *err_path)
 {
   const char *launcher = getenv("ATTEST_RUN");
   char *words[72], *copy = strdup(launcher ? launcher : "");
@@ -88,14 +88,19 @@ static int run_to(const char *const *argv, const char *out_path, const char *err
   posix_spawn_file_actions_addopen(&actions, 1, out_path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
   posix_spawn_file_actions_addopen(&actions, 2, err_path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
   pid_t child;
-  int status = 0;
   int failed = posix_spawnp(&child, words[0], &actions, NULL, words, environ);
   if (failed)
     fail_msg("%s: %s", words[0], strerror(failed));
   posix_spawn_file_actions_destroy(&actions);
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-    ;
   free(copy);
+  return child;
+}
+
+int support_wait(pid_t child, struct rusage *usage)
+{
+  int status = 0;
+  while (wait4(child, &status, 0, usage) < 0 && errno == EINTR)
+    ;
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
@@ -103,7 +108,7 @@ int support_run(const char *const *argv, char **out, char **err)
 {
   const char *out_path = support_path("stdout"), *err_path = support_path("stderr");
   size_t size;
-  int code = run_to(argv, out_path, err_path);
+  int code = support_wait(support_start(argv, out_path, err_path), NULL);
   if (out)
     *out = support_read(out_path, &size);
   if (err)

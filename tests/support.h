@@ -6,6 +6,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/resource.h>
+#include <sys/types.h>
 
 #include <cmocka.h>
 
@@ -27,6 +29,11 @@ char *support_read(const char *path, size_t *size);
  * a launcher put in front, for foreign architectures). Returns the exit code, 128 + signal if it
  * was killed. Standard output and error go to *out and *err (free(), each may be NULL). */
 int support_run(const char *const *argv, char **out, char **err);
+
+/* The same in two steps: the outputs go to two files, and `usage`, if not NULL, tells what the
+ * program took. */
+pid_t support_start(const char *const *argv, const char *out_path, const char *err_path);
+int support_wait(pid_t child, struct rusage *usage);
 
 /* Asserts that `error` holds this code and one clear line containing `words`. */
 void support_assert_error(const struct error *error, int code, const char *words);

@@ -258,17 +258,23 @@ static void test_other_formats(void **state)
   assert_refused(path, "m", EXIT_INPUT, "no file in directory");
 }
 
+/* A zip file with this text stored as m/config.json; its bytes, free(). */
+static char *stored_zip(const char *path, const char *text, size_t *size)
+{
+  struct archive *archive = start(path, ZIP);
+  assert_int_equal(archive_write_zip_set_compression_store(archive), ARCHIVE_OK);
+  add(archive, "m/config.json", AE_IFREG, NULL, text, strlen(text));
+  finish(archive);
+  return support_read(path, size);
+}
+
 /* A stored entry of a zip file whose bytes are not those of its checksum. */
 static void test_stored_checksum(void **state)
 {
   const char *path = support_path("checksum.zip");
   size_t size;
   (void)state;
-  struct archive *archive = start(path, ZIP);
-  assert_int_equal(archive_write_zip_set_compression_store(archive), ARCHIVE_OK);
-  add(archive, "m/config.json", AE_IFREG, NULL, "{\"key\":1}", 9);
-  finish(archive);
-  char *bytes = support_read(path, &size), *at = memmem(bytes, size, "{\"key", 5);
+  char *bytes = stored_zip(path, "{\"key\":1}", &size), *at = memmem(bytes, size, "{\"key", 5);
   assert_non_null(at);
   at[2] = 'K';
   support_write(path, bytes, size);
@@ -282,11 +288,7 @@ static void test_encrypted(void **state)
   const char *path = support_path("encrypted.zip");
   size_t size;
   (void)state;
-  struct archive *archive = start(path, ZIP);
-  assert_int_equal(archive_write_zip_set_compression_store(archive), ARCHIVE_OK);
-  add(archive, "m/config.json", AE_IFREG, NULL, "{}", 2);
-  finish(archive);
-  char *bytes = support_read(path, &size), *central = memmem(bytes, size, "PK\1\2", 4);
+  char *bytes = stored_zip(path, "{}", &size), *central = memmem(bytes, size, "PK\1\2", 4);
   assert_non_null(central);
   bytes[6] |= 1;
   central[8] |= 1;

@@ -7,8 +7,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,30 +18,16 @@
 #define SANITIZED false
 #endif
 
-/* Starts the program with the words of a line; its output goes to the file `err`. */
+/* Starts the program with the words of a line; what it says goes to a file. */
 static pid_t start(const char *line, const char *err)
 {
   const char *words[64];
   char *copy = strdup(line);
+  assert_non_null(copy);
   workshop_words(copy, words);
-  pid_t child = fork();
-  if (child == 0) {
-    int file = open(err, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    dup2(file, 1);
-    dup2(file, 2);
-    execv(words[0], (char *const *)(uintptr_t)words);
-    _exit(127);
-  }
-  assert_true(child > 0);
+  pid_t child = support_start(words, "/dev/null", err);
   free(copy);
   return child;
-}
-
-static int wait_for(pid_t child, struct rusage *usage)
-{
-  int status;
-  assert_int_equal(wait4(child, &status, 0, usage), child);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 /* One part of these models is far larger than the memory that their screens may use. */
@@ -77,7 +61,7 @@ static void test_peak_stays_within_memory(void **state)
     assert_true(large[i].most_mib > 2 * BEYOND_MIB);
     snprintf(line, sizeof line, "screen %s %s --memory %ldM --threads 2 --out %s --quiet", model,
              large[i].options, large[i].limit_mib, workshop_path("heads.csv"));
-    assert_int_equal(wait_for(start(line, workshop_path("log")), &usage), 0);
+    assert_int_equal(support_wait(start(line, workshop_path("log")), &usage), 0);
     long peak = usage.ru_maxrss / 1024;
     print_message("  %s: peak %ld MiB of %ld\n", large[i].like, peak, large[i].limit_mib);
     if (peak > large[i].limit_mib + BEYOND_MIB)
@@ -154,7 +138,7 @@ static void test_interrupted_synth_leaves_nothing(void **state)
   size_t size;
   (void)state;
   if (workshop_emulated())
-    skip(); /* execv knows no launcher */
+    skip(); /* the signal would end the emulator */
   snprintf(line, sizeof line,
            "synth --like olmo:layers=8,hidden=2048,heads=8 --threads 1 --out %s --quiet", model);
   pid_t child = start(line, log);
@@ -162,7 +146,7 @@ static void test_interrupted_synth_leaves_nothing(void **state)
     nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
   nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
   kill(child, SIGINT);
-  assert_int_equal(wait_for(child, NULL), EXIT_RUN);
+  assert_int_equal(support_wait(child, NULL), EXIT_RUN);
   char *said = support_read(log, &size);
   workshop_contains(said, "interrupted; nothing of it is left");
   free(said);

@@ -5,14 +5,12 @@
 #include "base/protocol.h"
 #include "probe/observe.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -147,16 +145,7 @@ static pid_t start_of(const char *model, const char *memory, const char *out)
                          out ? "--out" : NULL,
                          out,
                          NULL};
-  pid_t child = fork();
-  if (child == 0) {
-    int file = open(said, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    dup2(file, 1);
-    dup2(file, 2);
-    execv(words[0], (char *const *)(uintptr_t)words);
-    _exit(127);
-  }
-  assert_true(child > 0);
-  return child;
+  return support_start(words, "/dev/null", said);
 }
 
 static pid_t start(const char *out)
@@ -176,61 +165,7 @@ static void assert_said(const char *words)
 static bool emulated(void)
 {
   const char *launcher = getenv("ATTEST_RUN");
-  return launcher && *launcher; /* execv knows no launcher */
-}
-
-static int wait_for(pid_t child)
-{
-  int status;
-  assert_int_equal(waitpid(child, &status, 0), child);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
-static void test_interrupted_screen_goes_on_to_the_same_bits(void **state)
-{
-  const char *whole = support_path("whole.csv"), *pieces = support_path("pieces.csv");
-  const char *partial = support_path("pieces.csv.partial");
-  struct stat info;
-  size_t size, other;
-  int interrupted = 0, code = 3;
-  (void)state;
-  if (emulated())
-    skip();
-  sequences = "1500";
-  assert_int_equal(wait_for(start(whole)), 0);
-  for (int round = 0; round < 3 && code == 3; round++) {
-    pid_t child = start(pieces);
-    nanosleep(&(struct timespec){.tv_nsec = 400000000}, NULL);
-    kill(child, round == 1 ? SIGTERM : SIGINT);
-    code = wait_for(child);
-    interrupted += code == 3;
-    assert_true(code == 0 || code == 3);
-    assert_int_equal(stat(partial, &info) == 0, code == 3);
-    assert_int_equal(stat(pieces, &info) == 0, code == 0); /* no output before the end */
-  }
-  assert_true(interrupted >= 1);
-  if (code == 3)
-    assert_int_equal(wait_for(start(pieces)), 0);
-  sequences = "500";
-  assert_int_not_equal(stat(partial, &info), 0);
-  char *want = support_read(whole, &size), *got = support_read(pieces, &other);
-  assert_int_equal(size, other);
-  assert_memory_equal(want, got, size);
-  free(want);
-  free(got);
-}
-
-/* Stops a screen in the middle: after 0.4 s, or in ever shorter times on faster machines. */
-static void interrupt(const char *model, const char *out)
-{
-  for (long ms = 400; ms > 20; ms /= 2) {
-    pid_t child = start_of(model, SMALL, out);
-    nanosleep(&(struct timespec){.tv_nsec = ms * 1000000}, NULL);
-    kill(child, SIGINT);
-    if (wait_for(child) == 3)
-      return;
-  }
-  fail_msg("no screen could be interrupted");
+  return launcher && *launcher; /* minutes, and signals would end the emulator */
 }
 
 static void same_file(const char *a, const char *b)
@@ -241,6 +176,48 @@ static void same_file(const char *a, const char *b)
   assert_memory_equal(want, got, size);
   free(want);
   free(got);
+}
+
+static void test_interrupted_screen_goes_on_to_the_same_bits(void **state)
+{
+  const char *whole = support_path("whole.csv"), *pieces = support_path("pieces.csv");
+  const char *partial = support_path("pieces.csv.partial");
+  struct stat info;
+  int interrupted = 0, code = 3;
+  (void)state;
+  if (emulated())
+    skip();
+  sequences = "1500";
+  assert_int_equal(support_wait(start(whole), NULL), 0);
+  for (int round = 0; round < 3 && code == 3; round++) {
+    pid_t child = start(pieces);
+    nanosleep(&(struct timespec){.tv_nsec = 400000000}, NULL);
+    kill(child, round == 1 ? SIGTERM : SIGINT);
+    code = support_wait(child, NULL);
+    interrupted += code == 3;
+    assert_true(code == 0 || code == 3);
+    assert_int_equal(stat(partial, &info) == 0, code == 3);
+    assert_int_equal(stat(pieces, &info) == 0, code == 0); /* no output before the end */
+  }
+  assert_true(interrupted >= 1);
+  if (code == 3)
+    assert_int_equal(support_wait(start(pieces), NULL), 0);
+  sequences = "500";
+  assert_int_not_equal(stat(partial, &info), 0);
+  same_file(whole, pieces);
+}
+
+/* Stops a screen in the middle: after 0.4 s, or in ever shorter times on faster machines. */
+static void interrupt(const char *model, const char *out)
+{
+  for (long ms = 400; ms > 20; ms /= 2) {
+    pid_t child = start_of(model, SMALL, out);
+    nanosleep(&(struct timespec){.tv_nsec = ms * 1000000}, NULL);
+    kill(child, SIGINT);
+    if (support_wait(child, NULL) == 3)
+      return;
+  }
+  fail_msg("no screen could be interrupted");
 }
 
 static char *const_path(const char *name)
@@ -278,9 +255,9 @@ static void test_another_checkpoint_does_not_go_on(void **state)
   copy_model(model);
   interrupt(model, out);
   change_model(model);
-  assert_int_equal(wait_for(start_of(model, SMALL, out)), 0);
+  assert_int_equal(support_wait(start_of(model, SMALL, out), NULL), 0);
   assert_said("x.csv.partial: is of another screen or damaged; starting anew");
-  assert_int_equal(wait_for(start_of(model, SMALL, fresh)), 0);
+  assert_int_equal(support_wait(start_of(model, SMALL, fresh), NULL), 0);
   same_file(fresh, out);
   free(model);
   free(out);
@@ -296,10 +273,10 @@ static void test_goes_on_in_one_chunk(void **state)
   if (emulated())
     skip();
   interrupt(MODEL, out);
-  assert_int_equal(wait_for(start_of(MODEL, "1G", out)), 0);
+  assert_int_equal(support_wait(start_of(MODEL, "1G", out), NULL), 0);
   assert_said("going on after ");
   assert_int_not_equal(stat(support_path("one.csv.partial"), &info), 0);
-  assert_int_equal(wait_for(start_of(MODEL, "1G", whole)), 0);
+  assert_int_equal(support_wait(start_of(MODEL, "1G", whole), NULL), 0);
   same_file(whole, out);
   free(out);
   free(whole);
@@ -327,10 +304,10 @@ static void test_partial_outlives_a_failed_output(void **state)
   pid_t child = start(out);
   nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
   assert_int_equal(mkdir(out, 0700), 0);
-  assert_int_equal(wait_for(child), 3);
+  assert_int_equal(support_wait(child, NULL), 3);
   assert_int_equal(stat(support_path("late.csv.partial"), &info), 0);
   assert_int_equal(rmdir(out), 0);
-  assert_int_equal(wait_for(start(out)), 0);
+  assert_int_equal(support_wait(start(out), NULL), 0);
   assert_said("going on after ");
   sequences = "500";
   free(out);
