@@ -180,6 +180,7 @@ static bool read_call(FILE *in, struct call *call)
   call->head = strcmp(method, "HEAD") == 0;
   const char *slash = strrchr(call->target, '/');
   snprintf(call->name, sizeof call->name, "%.127s", slash ? slash + 1 : call->target);
+  call->name[strcspn(call->name, "?")] = 0;
   while (fgets(line, sizeof line, in)) {
     line[strcspn(line, "\r\n")] = 0;
     if (!*line)

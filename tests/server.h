@@ -10,6 +10,9 @@
 
 #define SERVER_SIZE ((size_t)300000)
 
+/* User and password in what the names "user-..." lead to. */
+#define SERVER_USER "careless:hf_inTheLocation"
+
 /* What all processes of the server and the test share. */
 struct server_shared {
   int requests, connections; /* so far */
@@ -19,6 +22,7 @@ struct server_shared {
   int slow;                  /* microseconds to wait after each 16 KiB */
   int authorized;            /* requests with an Authorization field to this server */
   int at_once, most_at_once; /* bodies being sent */
+  int other_port;            /* of another server: where "other-port" leads */
   char last[512];            /* first line of the last request */
 };
 

@@ -91,10 +91,46 @@ static bool lead(struct call *call, const char *scheme, const char *host, const 
   return call_empty(call->fd, "302 Found", fields);
 }
 
+/* Locations that a careful hub would not send: a user, a password, a token in them. */
+static bool careless(struct call *call, bool *done)
+{
+  static const char *const leads[][2] = {
+      {"user-home", "http://" SERVER_USER "@127.0.0.1:%d/x/plain"},
+      {"user-elsewhere", "http://" SERVER_USER "@localhost:%d/x/plain"},
+      {"user-scheme", "ftp://" SERVER_USER "@127.0.0.1:%d/x/plain"},
+      {"user-nonsense", "http://" SERVER_USER "@[127.0.0.1:%d/x/plain"},
+      {"user-loop", "http://" SERVER_USER "@127.0.0.1:%d/x/user-loop"},
+      {"user-401", "http://" SERVER_USER "@127.0.0.1:%d/x/status-401"},
+      {"user-503", "http://" SERVER_USER "@localhost:%d/x/status-503"},
+      {"user-continue", "http://" SERVER_USER "@localhost:%d/x/continue?" SERVER_USER},
+      {"user-stall", "http://" SERVER_USER "@localhost:%d/x/stall#" SERVER_USER},
+      {"user-closed", "http://" SERVER_USER "@localhost:1/%d?" SERVER_USER},
+      {"user-query", "ftp://localhost:%d/x/plain?" SERVER_USER},
+  };
+  struct sockaddr_in address;
+  socklen_t length = sizeof address;
+  getsockname(call->fd, (struct sockaddr *)&address, &length);
+  *done = true;
+  for (size_t i = 0; i < sizeof leads / sizeof *leads; i++)
+    if (call_named(call, leads[i][0])) {
+      char place[256], fields[300];
+      snprintf(place, sizeof place, leads[i][1], ntohs(address.sin_port));
+      snprintf(fields, sizeof fields, "Location: %s\r\n", place);
+      return call_empty(call->fd, "302 Found", fields);
+    }
+  *done = false;
+  return true;
+}
+
 static bool redirect_fault(struct call *call, bool *done)
 {
-  char scheme[16];
+  char scheme[16], fields[128];
   *done = true;
+  if (call_named(call, "other-port")) {
+    snprintf(fields, sizeof fields, "Location: http://127.0.0.1:%d/x/plain\r\n",
+             call->shared->other_port);
+    return call_empty(call->fd, "302 Found", fields);
+  }
   if (strncmp(call->name, "found", 5) == 0)
     return found(call);
   if (call_named(call, "loop"))
@@ -178,7 +214,8 @@ static bool form_fault(struct call *call, bool *done)
 
 bool call_answer(struct call *call)
 {
-  bool (*const faults[])(struct call *, bool *) = {status_fault, page, redirect_fault, form_fault};
+  bool (*const faults[])(struct call *, bool *) = {status_fault, page, careless, redirect_fault,
+                                                   form_fault};
   char tag[32];
   for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
     bool done, on = faults[i](call, &done);

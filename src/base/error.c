@@ -13,6 +13,7 @@ int error_set(struct error *error, int code, const char *format, ...)
   va_start(arguments, format);
   vsnprintf(raw, sizeof raw, format, arguments);
   va_end(arguments);
+  text_hide_users(raw);
   text_escape(error->text, sizeof error->text, raw);
   error->code = code;
   return code;
@@ -27,6 +28,7 @@ int error_prefix(struct error *error, const char *format, ...)
   va_end(arguments);
   size_t used = strlen(raw);
   snprintf(raw + used, sizeof raw - used, ": %s", error->text);
+  text_hide_users(raw);
   text_escape(error->text, sizeof error->text, raw);
   return error->code;
 }

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "base/text.h"
 
 #include <math.h>
@@ -89,6 +90,18 @@ void text_escape(char *out, size_t capacity, const char *in)
     used += need;
   }
   out[used] = 0;
+}
+
+void text_hide_users(char *text)
+{
+  for (char *at = text; (at = strstr(at, "://"));) {
+    at += strlen("://");
+    at += strspn(at, "/");
+    size_t authority = strcspn(at, "/?# \t\r\n\"'<>");
+    char *user = memrchr(at, '@', authority);
+    if (user)
+      memmove(at, user + 1, strlen(user + 1) + 1);
+  }
 }
 
 bool text_is_label(const char *text)

@@ -25,6 +25,11 @@ size_t text_printable(const char *text);
  * out. */
 void text_escape(char *out, size_t capacity, const char *in);
 
+/* Takes user and password out of every address (SCHEME://USER:PASSWORD@HOST...) in a text, in
+ * place.
+ */
+void text_hide_users(char *text);
+
 bool text_ends_with(const char *text, const char *end);
 
 /* Whether this can be the name of a model or a revision, which stand in file names and in columns

@@ -15,6 +15,28 @@ static bool has_part(CURLU *url, CURLUPart part)
   return has;
 }
 
+char *http_plain(const char *address)
+{
+  static const CURLUPart parts[] = {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_OPTIONS,
+                                    CURLUPART_FRAGMENT};
+  CURLU *url = curl_url();
+  char *text = NULL, *plain = NULL;
+  bool good =
+      url && curl_url_set(url, CURLUPART_URL, address, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK;
+  for (size_t i = 0; good && i < sizeof parts / sizeof *parts; i++)
+    good = curl_url_set(url, parts[i], NULL, 0) == CURLUE_OK;
+  if (good && curl_url_get(url, CURLUPART_URL, &text, 0) == CURLUE_OK)
+    plain = strdup(text);
+  curl_free(text);
+  curl_url_cleanup(url);
+  return plain;
+}
+
+int http_shown(const char *address)
+{
+  return (int)strcspn(address, "?#");
+}
+
 static bool has_scheme(const char *address, const char *scheme)
 {
   size_t length = strlen(scheme);
@@ -59,13 +81,15 @@ int http_check_base(const char *base, struct error *error)
               !has_part(url, CURLUPART_QUERY) && !has_part(url, CURLUPART_FRAGMENT);
   curl_free(scheme);
   curl_url_cleanup(url);
-  if (!good)
-    return error_set(
-        error, EXIT_INPUT,
-        "--base %.200s: must be http://HOST[:PORT][/PATH] or https://..., without user "
-        "(that belongs into ~/.netrc), query and fragment",
-        base);
-  return 0;
+  if (good)
+    return 0;
+  char *plain = http_plain(base);
+  error_set(error, EXIT_INPUT,
+            "--base%s%.*s: must be http://HOST[:PORT][/PATH] or https://..., without user "
+            "(that belongs into ~/.netrc), query and fragment",
+            plain ? " " : "", plain ? http_shown(plain) : 0, plain ? plain : "");
+  free(plain);
+  return error->code;
 }
 
 static void add_escaped(struct text *text, const char *part, size_t length)

@@ -219,7 +219,8 @@ void download_file(const struct download *download, struct fetch_result *result)
   }
   result->error = (struct error){0};
   fetch(download, result);
-  result->has_bytes = true;
+  if (result->state == FETCH_FETCHED)
+    result->has_bytes = true;
   if (result->state != FETCH_FAILED)
     result->error = (struct error){0}; /* of attempts that did not matter in the end */
 }

@@ -159,19 +159,28 @@ static bool says_enough(const struct http *http)
   return http->headed && status >= 200 && !is_wanted(status) && !is_redirect(status);
 }
 
+/* libcurl quotes a proxy's address that it cannot use, password and all. */
+static const char *reason_of(const struct http *http, CURLcode code)
+{
+  if (strchr(http->reason, '@') || strstr(http->reason, "nsupported proxy"))
+    return "the address of the proxy cannot be used; see http_proxy, https_proxy and all_proxy in "
+           "the environment";
+  return *http->reason ? http->reason : curl_easy_strerror(code);
+}
+
 /* How one hop ended. */
 static enum http_end judge(struct http *http, const char *url, CURLcode code, struct error *error)
 {
   if (http->stopped || interrupt_requested())
     return HTTP_STOPPED;
   if (http->flood) {
-    error_set(error, EXIT_RUN, "%s: the server sends %s without end", url, http->flood);
+    error_set(error, EXIT_RUN, "%.*s: the server sends %s without end", http_shown(url), url,
+              http->flood);
     return HTTP_BROKEN;
   }
   if (code == CURLE_OK || says_enough(http))
     return HTTP_ANSWERED;
-  const char *reason = *http->reason ? http->reason : curl_easy_strerror(code);
-  error_set(error, EXIT_RUN, "%s: %s", url, reason);
+  error_set(error, EXIT_RUN, "%.*s: %s", http_shown(url), url, reason_of(http, code));
   bool lasting = code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_URL_MALFORMAT ||
                  code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_LOGIN_DENIED;
   return lasting ? HTTP_REFUSED : HTTP_BROKEN;
@@ -185,7 +194,7 @@ static enum http_end hop(struct http *http, const char *url, bool credentials, s
     snprintf(field, sizeof field, "If-Range: %s", http->request->if_range);
     fields = curl_slist_append(NULL, field);
     if (!fields) {
-      error_set(error, EXIT_RUN, "%s: out of memory", url);
+      error_set(error, EXIT_RUN, "%.*s: out of memory", http_shown(url), url);
       return HTTP_REFUSED;
     }
   }
@@ -204,6 +213,11 @@ static enum http_end hop(struct http *http, const char *url, bool credentials, s
   return judge(http, url, code, error);
 }
 
+static int most(int length, int limit)
+{
+  return length < limit ? length : limit;
+}
+
 /* The address that the answer leads to, if that may be followed; free(). NULL: none, or `end` and
  * `error` tell why not. */
 static char *redirected(struct http *http, const char *url, int hops, enum http_end *end,
@@ -215,17 +229,19 @@ static char *redirected(struct http *http, const char *url, int hops, enum http_
     curl_easy_getinfo(http->curl, CURLINFO_REDIRECT_URL, &next);
   if (!next)
     return NULL;
-  if (hops == MOST_REDIRECTS)
-    error_set(error, EXIT_RUN, "%s: more than %d redirects", http->request->url, MOST_REDIRECTS);
-  else if (!http_may_lead(url, next))
-    error_set(error, EXIT_RUN,
-              "%.400s: redirects to %.200s, which is not followed: only http and https are, and "
-              "from https only https",
-              url, next);
-  else if ((next = strdup(next)))
+  next = http_plain(next); /* libcurl puts the credentials of ~/.netrc into it */
+  if (next && hops < MOST_REDIRECTS && http_may_lead(url, next))
     return next;
+  if (!next)
+    error_set(error, EXIT_RUN, "%.*s: redirects to what is no address", http_shown(url), url);
+  else if (hops == MOST_REDIRECTS)
+    error_set(error, EXIT_RUN, "%s: more than %d redirects", http->request->url, MOST_REDIRECTS);
   else
-    error_set(error, EXIT_RUN, "%s: out of memory", url);
+    error_set(error, EXIT_RUN,
+              "%.*s: redirects to %.*s, which is not followed: only http and https are, and from "
+              "https only https",
+              most(http_shown(url), 400), url, most(http_shown(next), 200), next);
+  free(next);
   *end = HTTP_REFUSED;
   return NULL;
 }

@@ -1,6 +1,7 @@
 /* HTTP by libcurl: one request at a time on a connection that is kept. Redirects are followed here
  * (at most ten, http and https only, never from https to http), so that credentials of ~/.netrc go
- * to the first host and to no other. TLS is always verified; proxies are those of the environment.
+ * to the first host and to no other, and those in an address nowhere. TLS is always verified;
+ * proxies are those of the environment.
  */
 #ifndef ATTEST_FETCH_HTTP_H
 #define ATTEST_FETCH_HTTP_H
@@ -55,6 +56,13 @@ int http_check_base(const char *base, struct error *error);
 /* Whether a redirect between these addresses is followed: to http or https, never from https to
  * http. */
 bool http_may_lead(const char *from, const char *to);
+
+/* The address without user, password and fragment, which are neither compared, followed, kept nor
+ * shown; free(). NULL: it is none, or there is no memory. */
+char *http_plain(const char *address);
+
+/* Length of what is shown of a plain address: a query may hold a signature or a token. */
+int http_shown(const char *address);
 
 /* Whether scheme, host and port are the same: what a password may be sent to. */
 bool http_same_origin(const char *a, const char *b);
