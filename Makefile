@@ -62,7 +62,7 @@ $(BUILD)/%.o: %.c
 
 # The tests of fetching bring a server along.
 $(addprefix $(BUILD)/tests/,$(filter fetch%,$(TESTS)) stream beside): \
-  $(addprefix $(BUILD)/tests/,server.o server_faults.o)
+  $(addprefix $(BUILD)/tests/,server.o server_faults.o server_pages.o)
 
 $(BUILD)/tests/%: $(BUILD)/tests/test_%.o $(BUILD)/tests/support.o $(LIB)
 	@echo "  link $@"

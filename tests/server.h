@@ -13,6 +13,9 @@
 /* User and password in what the names "user-..." lead to. */
 #define SERVER_USER "careless:hf_inTheLocation"
 
+/* The password that the names "echo-..." send back, as if it had been sent to them. */
+#define SERVER_TOKEN "hf_ofTheNetrc"
+
 /* What all processes of the server and the test share. */
 struct server_shared {
   int requests, connections; /* so far */

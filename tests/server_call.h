@@ -35,6 +35,9 @@ bool call_serve(struct call *call, size_t from, size_t to, bool flip);
  * `etag` "" = none. */
 bool call_honest(struct call *call, const char *etag, bool flip, size_t cut);
 
+/* A page of server_pages.c, if the path names one. */
+bool call_page(struct call *call, bool *done);
+
 /* The fault that the path chooses, or the file. */
 bool call_answer(struct call *call);
 

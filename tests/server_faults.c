@@ -214,8 +214,8 @@ static bool form_fault(struct call *call, bool *done)
 
 bool call_answer(struct call *call)
 {
-  bool (*const faults[])(struct call *, bool *) = {status_fault, page, careless, redirect_fault,
-                                                   form_fault};
+  bool (*const faults[])(struct call *, bool *) = {call_page, status_fault,   page,
+                                                   careless,  redirect_fault, form_fault};
   char tag[32];
   for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
     bool done, on = faults[i](call, &done);
@@ -225,6 +225,8 @@ bool call_answer(struct call *call)
   snprintf(tag, sizeof tag, "\"version-%d\"", call->shared->version);
   if (call_named(call, "cut"))
     return call_honest(call, tag, false, 100000);
+  if (call_named(call, "echo-tag"))
+    return call_honest(call, "\"" SERVER_TOKEN "\"", false, 100000);
   if (call_named(call, "cut-once") || call_named(call, "wrong-range") ||
       call_named(call, "unsatisfiable"))
     return call_honest(call, tag, false, call->count == 1 ? 100000 : 0);

@@ -7,7 +7,7 @@
 #include "fetch/http.h"
 
 #define LOGIN "somebody-at-home"
-#define TOKEN "hf_ofTheNetrc"
+#define TOKEN SERVER_TOKEN
 #define ENCODED "c29tZWJvZHktYXQtaG9tZTpoZl9vZlRoZU5ldHJj" /* LOGIN:TOKEN in base 64 */
 #define NETRC "machine 127.0.0.1 login " LOGIN " password " TOKEN "\n"
 

@@ -92,6 +92,30 @@ void text_escape(char *out, size_t capacity, const char *in)
   out[used] = 0;
 }
 
+void text_one_line(char *out, size_t capacity, const char *in)
+{
+  size_t used = 0, length;
+  bool blank = false;
+  for (; *in; in += length) {
+    size_t printable = text_printable(in);
+    length = printable ? printable : 1;
+    if (!printable || *in == ' ') {
+      blank = used > 0;
+      continue;
+    }
+    if (used + blank + length + strlen("...") >= capacity) {
+      strcpy(out + used, "...");
+      return;
+    }
+    if (blank)
+      out[used++] = ' ';
+    blank = false;
+    memcpy(out + used, in, length);
+    used += length;
+  }
+  out[used] = 0;
+}
+
 void text_hide_users(char *text)
 {
   for (char *at = text; (at = strstr(at, "://"));) {

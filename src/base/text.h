@@ -25,6 +25,10 @@ size_t text_printable(const char *text);
  * out. */
 void text_escape(char *out, size_t capacity, const char *in);
 
+/* Copies a string as one line: blanks, line ends and all that is not printable become one blank
+ * each run, none at the ends. Cut, with "..." at the end, where it does not fit; capacity >= 4. */
+void text_one_line(char *out, size_t capacity, const char *in);
+
 /* Takes user and password out of every address (SCHEME://USER:PASSWORD@HOST...) in a text, in
  * place.
  */

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/interrupt.h"
 #include "base/text.h"
+#include "fetch/kind.h"
 #include "fetch/retry.h"
 #include "fetch/transfer.h"
 
@@ -146,7 +147,7 @@ static int check_part(struct transfer *transfer, struct fetch_result *result)
   if (*sha256 && strcmp(sha256, result->digest.sha256) != 0)
     return error_set(transfer->error, EXIT_CHECK, "%s: SHA-256 is %s, the server promised %s",
                      transfer->download->url, result->digest.sha256, sha256);
-  return 0;
+  return transfer_check_kind(transfer, transfer->error);
 }
 
 /* Wrong bytes are fetched once more from scratch: the disk or the wire may have had its day. */
@@ -173,7 +174,9 @@ static void check_there(const struct download *download, struct fetch_result *re
   struct error *error = &result->error;
   if (part_digest_file(download->final, &result->bytes, &result->digest, error))
     result->state = interrupt_requested() ? FETCH_LEFT : FETCH_FAILED;
-  else if (check_pins(download->final, result->file, result->bytes, &result->digest, error)) {
+  else if (check_pins(download->final, result->file, result->bytes, &result->digest, error) ||
+           (!transfer_has_pin(result->file) &&
+            kind_check(download->final, result->file->path, download->final, error))) {
     char line[sizeof error->text];
     snprintf(line, sizeof line, "%s", error->text);
     error_set(error, EXIT_CHECK, "%.800s; remove it, or fetch it again with --replace", line);

@@ -51,6 +51,8 @@ static void read_field(struct http_answer *answer, bool hub, const char *name, c
     answer->encoded = strcasecmp(value, "identity") != 0;
   else if (strcasecmp(name, "ETag") == 0)
     read_etag(answer, value);
+  else if (strcasecmp(name, "X-Error-Message") == 0)
+    text_one_line(answer->said, sizeof answer->said, value);
   else if (hub && strcasecmp(name, "X-Linked-Size") == 0)
     answer->has_hub_length = text_to_u64(value, strlen(value), &answer->hub_length);
   else if (hub && strcasecmp(name, "X-Linked-ETag") == 0)

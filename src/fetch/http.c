@@ -2,8 +2,11 @@
 
 #include "base/interrupt.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "base/version.h"
 #include "fetch/headers.h"
+#include "fetch/said.h"
+#include "fetch/secrets.h"
 
 #include <curl/curl.h>
 #include <stdio.h>
@@ -13,6 +16,7 @@
 #define MOST_REDIRECTS 10
 #define MOST_HEADER_BYTES ((size_t)256 << 10) /* of one request, "100 Continue" and all */
 #define MOST_SPARE_BYTES ((size_t)256 << 10)  /* of a body that nobody wants */
+#define MOST_WORDS 240                        /* bytes of what a server says of an error */
 #define SLOWEST 1024L                         /* bytes a second */
 #define LONGEST_WAIT 300                      /* seconds, whatever Retry-After says */
 
@@ -28,6 +32,8 @@ struct http {
   bool headed;       /* the headers are whole */
   const char *flood; /* what the server sends without end; NULL = nothing */
   size_t header_bytes, spare_bytes;
+  char spare[4096];       /* the first of the spare bytes */
+  struct secrets secrets; /* that were sent on this connection, whatever the request */
 };
 
 int http_initialise(struct error *error)
@@ -52,8 +58,10 @@ int http_open(uint64_t stall_seconds, struct http **http, struct error *error)
 
 void http_close(struct http *http)
 {
-  if (http)
-    curl_easy_cleanup(http->curl);
+  if (!http)
+    return;
+  curl_easy_cleanup(http->curl);
+  secrets_free(&http->secrets);
   free(http);
 }
 
@@ -68,6 +76,8 @@ static size_t take_header(char *line, size_t one, size_t size, void *context)
   }
   http->headed = size <= 2; /* an empty line */
   headers_read(http->answer, http->hub, line, size);
+  if (secrets_in(&http->secrets, http->answer->etag))
+    http->answer->etag[0] = 0; /* it would be kept */
   return size;
 }
 
@@ -83,8 +93,12 @@ static bool is_redirect(long status)
 
 /* The body of an error or a redirect is of no interest and might never end. It is read all the
  * same: libcurl tells only at its end where a redirect leads, and the connection can be kept. */
-static bool skip(struct http *http, size_t size)
+static bool skip(struct http *http, const char *data, size_t size)
 {
+  if (http->spare_bytes < sizeof http->spare) {
+    size_t room = sizeof http->spare - http->spare_bytes;
+    memcpy(http->spare + http->spare_bytes, data, size < room ? size : room);
+  }
   http->spare_bytes += size;
   if (http->spare_bytes <= MOST_SPARE_BYTES)
     return true;
@@ -99,9 +113,18 @@ static size_t take_body(char *data, size_t one, size_t size, void *context)
   (void)one;
   curl_easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, &http->answer->status);
   if (!is_wanted(http->answer->status))
-    return skip(http, size) ? size : 0;
+    return skip(http, data, size) ? size : 0;
   http->stopped = http->request->body(http->request->context, http->answer, data, size) != 0;
   return http->stopped ? 0 : size;
+}
+
+static int learn(CURL *curl, curl_infotype type, char *data, size_t size, void *context)
+{
+  struct http *http = context;
+  (void)curl;
+  if (type == CURLINFO_HEADER_OUT)
+    secrets_learn(&http->secrets, data, size);
+  return 0;
 }
 
 static int look(void *context, curl_off_t total, curl_off_t now, curl_off_t up_total,
@@ -140,6 +163,9 @@ static CURLcode prepare(struct http *http, const char *url, bool credentials,
   SET(CURLOPT_HEADERDATA, http);
   SET(CURLOPT_WRITEFUNCTION, take_body);
   SET(CURLOPT_WRITEDATA, http);
+  SET(CURLOPT_VERBOSE, 1L);
+  SET(CURLOPT_DEBUGFUNCTION, learn);
+  SET(CURLOPT_DEBUGDATA, http);
   SET(CURLOPT_NOPROGRESS, 0L);
   SET(CURLOPT_XFERINFOFUNCTION, look);
   SET(CURLOPT_XFERINFODATA, http);
@@ -157,6 +183,24 @@ static bool says_enough(const struct http *http)
 {
   long status = http->answer->status;
   return http->headed && status >= 200 && !is_wanted(status) && !is_redirect(status);
+}
+
+/* The words of the header go before those of the body; a text with a secret in it is left out, and
+ * looked at before it is cut. */
+static void read_words(struct http *http)
+{
+  struct http_answer *answer = http->answer;
+  char words[sizeof http->spare + sizeof answer->said] = "";
+  size_t kept = http->spare_bytes < sizeof http->spare ? http->spare_bytes : sizeof http->spare;
+  if (is_wanted(answer->status) || is_redirect(answer->status))
+    answer->said[0] = 0;
+  else if (*answer->said)
+    strcpy(words, answer->said);
+  else if (!answer->encoded)
+    said_read(words, sizeof words, http->spare, kept);
+  if (secrets_in(&http->secrets, words))
+    words[0] = 0;
+  text_one_line(answer->said, MOST_WORDS, words);
 }
 
 /* libcurl quotes a proxy's address that it cannot use, password and all. */
@@ -210,6 +254,7 @@ static enum http_end hop(struct http *http, const char *url, bool credentials, s
   curl_easy_getinfo(http->curl, CURLINFO_RETRY_AFTER, &wait);
   http->answer->wait = wait < 0 ? 0 : wait > LONGEST_WAIT ? LONGEST_WAIT : (uint64_t)wait;
   curl_slist_free_all(fields);
+  read_words(http);
   return judge(http, url, code, error);
 }
 
@@ -265,5 +310,6 @@ enum http_end http_get(struct http *http, const struct http_request *request,
     free(url);
     url = next;
   }
+  secrets_hide(&http->secrets, error->text);
   return end;
 }

@@ -24,6 +24,7 @@ struct http_answer {
   bool has_hub_length; /* what the hub says of a file kept elsewhere, before it leads to another */
   uint64_t hub_length; /* host: X-Linked-Size and, from X-Linked-ETag, the SHA-256 */
   char hub_sha256[65]; /* "" = not said */
+  char said[1024];     /* of an error, the server's own words in one line; "" = none */
 };
 
 /* Takes a piece of the body of an answer 200 or 206; not 0 ends the transfer. */

@@ -1,7 +1,9 @@
 #define _GNU_SOURCE
 #include "fetch/transfer.h"
 
+#include "base/sniff.h"
 #include "base/text.h"
+#include "fetch/kind.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -140,37 +142,66 @@ enum attempt transfer_accept(struct transfer *transfer, const struct http_answer
   return DONE;
 }
 
+int transfer_check_kind(const struct transfer *transfer, struct error *error)
+{
+  if (transfer_has_pin(transfer->file))
+    return 0;
+  return kind_check(transfer->download->url, transfer->file->path, transfer->part.path, error);
+}
+
+/* Once there are enough bytes to tell; those of another file are not kept. */
+static bool is_of_kind(struct transfer *transfer, uint64_t before)
+{
+  uint64_t enough = transfer->limit < SNIFF_BYTES ? transfer->limit : SNIFF_BYTES;
+  struct error ignored = {0};
+  if (before >= enough || transfer->part.size < enough ||
+      transfer_check_kind(transfer, transfer->error) == 0)
+    return true;
+  transfer_move(transfer, -(int64_t)transfer->part.size);
+  part_restart(&transfer->part, &(struct part_version){0}, &ignored);
+  return false;
+}
+
 int transfer_take(void *context, const struct http_answer *answer, const void *data, size_t size)
 {
   struct transfer *transfer = context;
-  if (!transfer->accepted && transfer_accept(transfer, answer) != DONE)
+  uint64_t before;
+  if (!transfer->accepted && transfer_accept(transfer, answer) != DONE) {
+    if (transfer->error->code == EXIT_CHECK)
+      kind_explain(transfer->file->path, data, size, transfer->error);
     return 1;
+  }
   if (size > transfer->limit - transfer->part.size) {
     error_set(transfer->error, EXIT_CHECK, "%s: the server sends more than %" PRIu64 " bytes",
               transfer->download->url, transfer->limit);
     stop(transfer, GIVEN_UP);
     return 1;
   }
+  before = transfer->part.size;
   if (part_add(&transfer->part, data, size, transfer->error)) {
     stop(transfer, GIVEN_UP);
     return 1;
   }
   transfer_move(transfer, (int64_t)size);
-  return 0;
+  if (is_of_kind(transfer, before))
+    return 0;
+  stop(transfer, GIVEN_UP);
+  return 1;
 }
 
 bool download_refused(const struct http_answer *answer, const char *url, struct error *error)
 {
   long status = answer->status;
+  const char *said = answer->said, *before = *said ? "; the server says: " : "";
   if (status == 401 || status == 403)
     error_set(error, EXIT_RUN,
               "%s: no access (HTTP %ld): accept the model's conditions on the hub and put a token "
-              "as password into ~/.netrc",
-              url, status);
+              "as password into ~/.netrc%s%s",
+              url, status, before, said);
   else if (status == 404 || status == 410)
-    error_set(error, EXIT_INPUT, "%s: not on the server (HTTP %ld): no such revision or file", url,
-              status);
+    error_set(error, EXIT_INPUT, "%s: not on the server (HTTP %ld): no such revision or file%s%s",
+              url, status, before, said);
   else
-    error_set(error, EXIT_RUN, "%s: HTTP status %ld", url, status);
+    error_set(error, EXIT_RUN, "%s: HTTP status %ld%s%s", url, status, before, said);
   return status < 500 && status != 408 && status != 425 && status != 429;
 }

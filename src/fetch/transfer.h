@@ -22,6 +22,10 @@ struct transfer {
 /* Whether a digest is pinned. */
 bool transfer_has_pin(const struct pinned_file *file);
 
+/* Without a pinned digest: whether the first bytes that are on the disk can be the file's. Errors:
+ * EXIT_CHECK, EXIT_RUN. */
+int transfer_check_kind(const struct transfer *transfer, struct error *error);
+
 /* Tells the progress that bytes came or went. */
 void transfer_move(const struct transfer *transfer, int64_t change);
 
