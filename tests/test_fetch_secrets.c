@@ -117,6 +117,10 @@ static void test_addresses_on_the_command_line(void **state)
                                 bases[i]);
     check_silent(err, bases[i]);
     free(err);
+    err = workshop_refuse(EXIT_INPUT, "~/.netrc", "reproduce %s --stream --work %s --base %s",
+                          manifest, workshop_path("work"), bases[i]);
+    check_silent(err, bases[i]);
+    free(err);
   }
   char *err = workshop_refuse(EXIT_INPUT, "http://127.0.0.1/m.json",
                               "fetch http://careless:hf_inTheName@127.0.0.1/m.json --to %s", to);

@@ -4,6 +4,7 @@
 #include "base/version.h"
 #include "command/command.h"
 #include "command/reproduction.h"
+#include "fetch/http.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,7 +41,7 @@ static int parse(int argc, char **argv, struct reproduce_options *o, const char 
        "screen files without a pin, too; everything then says UNPINNED"},
       {"stream", OPTION_FLAG, &o->stream, 0, 0, NULL,
        "fetch one revision at a time into --work, screen it, delete it; uses the network"},
-      {"base", OPTION_STRING, &o->base, 0, 0, "URL", "the hub for --stream; default " FETCH_BASE},
+      {"base", OPTION_STRING, &o->base, 0, 0, "URL", "the hub, with --stream; default " FETCH_BASE},
       COMMON_OPTIONS(&o->common),
   };
   const struct option_list list = {
@@ -56,6 +57,12 @@ static int parse(int argc, char **argv, struct reproduce_options *o, const char 
     return error_set(error, EXIT_INPUT, "reproduce: --checkpoints goes with exactly one manifest");
   if (o->stream && o->checkpoints)
     return error_set(error, EXIT_INPUT, "reproduce: --stream and --checkpoints exclude each other");
+  if (o->base && !o->stream)
+    return error_set(error, EXIT_INPUT,
+                     "reproduce: --base goes with --stream; nothing is fetched "
+                     "without it");
+  if (o->base && http_check_base(o->base, error))
+    return error->code;
   if (o->stream && *used == 0)
     return error_set(error, EXIT_INPUT, "reproduce: --stream goes with a manifest");
   const char *ci = getenv("CI");
