@@ -78,6 +78,42 @@ static void test_one_process_at_a_time(void **state)
   fetching_check(to, "plain", 0, true);
 }
 
+/* Pins a file in part and fetches it: "" or the line that says what was not checked. */
+static void check_partly(bool bytes, bool sha256, bool xxh3, const char *words)
+{
+  const char *path = one("plain", PINNED);
+  json_t *root = workshop_json(path);
+  json_t *file = json_array_get(
+      json_object_get(json_array_get(json_object_get(root, "revisions"), 0), "files"), 0);
+  if (!bytes)
+    json_object_set_new(file, "bytes", json_null());
+  if (!sha256)
+    json_object_set_new(file, "sha256", json_null());
+  if (!xxh3)
+    json_object_set_new(file, "xxh3_128", json_null());
+  workshop_json_write(path, root);
+  json_decref(root);
+  clear();
+  char *out =
+      workshop_run(EXIT_HELD, "fetch %s --to %s --base http://127.0.0.1:%d", path, to, server.port);
+  workshop_contains(out, words);
+  assert_true(*words || !strstr(out, "UNPINNED"));
+  free(out);
+}
+
+/* A SHA-256 vouches for all; what else was checked is said. */
+static void test_pins_in_part(void **state)
+{
+  (void)state;
+  check_partly(true, true, true, "");
+  check_partly(true, true, false, "");
+  check_partly(false, true, false, "");
+  check_partly(true, false, true, "UNPINNED main/plain: checked by size and XXH3-128 alone; found");
+  check_partly(false, false, true, "UNPINNED main/plain: checked by XXH3-128 alone; found");
+  check_partly(true, false, false, "UNPINNED main/plain: checked by size alone; found");
+  check_partly(false, false, false, "UNPINNED main/plain: not checked against the manifest; found");
+}
+
 static const char *text_of(const json_t *object, const char *key)
 {
   return json_string_value(json_object_get(object, key));
@@ -161,6 +197,7 @@ int main(void)
       cmocka_unit_test(test_ranges_that_are_not_there),
       cmocka_unit_test(test_disks_that_are_too_small),
       cmocka_unit_test(test_one_process_at_a_time),
+      cmocka_unit_test(test_pins_in_part),
       cmocka_unit_test(test_json),
       cmocka_unit_test(test_revisions_that_share_a_place),
   };

@@ -109,7 +109,7 @@ static void test_unpinned(void **state)
   json_t *manifest = revisions_manifest(place, true);
   json_object_set_new(revision_file(manifest, 0, 1), "sha256", json_null());
   json_object_set_new(revision_file(manifest, 0, 1), "xxh3_128", json_null());
-  json_object_set_new(revision_file(manifest, 1, 1), "bytes", json_null());
+  json_object_set_new(revision_file(manifest, 1, 1), "sha256", json_null());
   manifest_free(&m);
   load(revisions_save(place, manifest), &m);
   verify((struct manifest_check){.manifest = &m, .allow_unpinned = true}, &result);
@@ -119,12 +119,30 @@ static void test_unpinned(void **state)
   m.revisions[0].files[1].bytes++;
   expect((struct manifest_check){.manifest = &m, .allow_unpinned = true}, "r0/model.safetensors: ");
   m.revisions[0].files[1].bytes--;
-  m.revisions[1].files[1].digest.sha256[5] ^= 1;
-  expect((struct manifest_check){.manifest = &m, .allow_unpinned = true},
-         "/r1/model.safetensors: sha");
-  strcpy(m.revisions[1].files[1].digest.sha256, "");
   m.revisions[1].files[1].digest.xxh3_128[5] ^= 1;
   expect((struct manifest_check){.manifest = &m, .allow_unpinned = true}, "; fetch the file again");
+  manifest_free(&m);
+}
+
+/* The SHA-256 alone vouches for a file, nothing else does. */
+static void test_pinned_by_sha256_alone(void **state)
+{
+  struct manifest m;
+  struct manifest_result result;
+  (void)state;
+  const char *place = make("sha256-alone", true, &m);
+  manifest_free(&m);
+  json_t *manifest = revisions_manifest(place, true);
+  for (size_t i = 0; i < 2; i++) {
+    json_object_set_new(revision_file(manifest, i, 1), "bytes", json_null());
+    json_object_set_new(revision_file(manifest, i, 1), "xxh3_128", json_null());
+  }
+  load(revisions_save(place, manifest), &m);
+  verify((struct manifest_check){.manifest = &m}, &result);
+  assert_true(finding_count == 0 && note_count == 0 && result.unpinned == 0);
+  manifest_result_free(&result);
+  m.revisions[1].files[1].digest.sha256[5] ^= 1;
+  expect((struct manifest_check){.manifest = &m}, "/r1/model.safetensors: sha");
   manifest_free(&m);
 }
 
@@ -401,6 +419,7 @@ int main(void)
       cmocka_unit_test(test_pins),
       cmocka_unit_test(test_beside),
       cmocka_unit_test(test_unpinned),
+      cmocka_unit_test(test_pinned_by_sha256_alone),
       cmocka_unit_test(test_unpinned_container),
       cmocka_unit_test(test_pointer_in_place),
       cmocka_unit_test(test_pointers),

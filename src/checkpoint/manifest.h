@@ -25,9 +25,9 @@
  *                              "xxh3_128": "..."}]}]}
  *
  * A revision's name is also its branch in the repository. bytes, sha256 and xxh3_128 of its files
- * may be null: unpinned, as long as nobody has seen the file. tokens are in units of 1e9. A
- * manifest of kind "published" describes a directory of tables (trajectory.json and CSV files)
- * instead of checkpoints: it has no protocol and no family. */
+ * may be null as long as nobody has seen the file; without sha256 it is unpinned. tokens are in
+ * units of 1e9. A manifest of kind "published" describes a directory of tables (trajectory.json and
+ * CSV files) instead of checkpoints: it has no protocol and no family. */
 #ifndef ATTEST_CHECKPOINT_MANIFEST_H
 #define ATTEST_CHECKPOINT_MANIFEST_H
 
@@ -46,7 +46,8 @@ struct pinned_file {
   struct digest digest; /* a digest that is not pinned is "" */
 };
 
-/* Whether size and both digests are known. */
+/* Whether the pin is enough: its SHA-256 vouches for every byte, whatever else is known. A size or
+ * an XXH3-128, which is no cryptographic digest, does not. */
 bool pinned_file_complete(const struct pinned_file *file);
 
 struct manifest_revision {
@@ -91,7 +92,7 @@ void manifest_free(struct manifest *manifest);
 int manifest_find(const struct manifest *manifest, const char *name,
                   const struct manifest_revision **found, struct error *error);
 
-/* How many files of a revision have no complete pin. */
+/* How many files of a revision are not pinned. */
 size_t manifest_unpinned(const struct manifest_revision *revision);
 
 /* The checkpoint_open path of a revision: checkpoints (or `override` when not NULL: a directory or

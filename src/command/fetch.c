@@ -87,15 +87,22 @@ static void show_files(const struct fetch_result *results, size_t count, bool dr
   }
 }
 
+/* What of a file without SHA-256 was checked all the same. */
+static const char *checked_by(const struct pinned_file *file)
+{
+  if (*file->digest.xxh3_128)
+    return file->has_bytes ? "checked by size and XXH3-128 alone" : "checked by XXH3-128 alone";
+  return file->has_bytes ? "checked by size alone" : "not checked against the manifest";
+}
+
 static void show_unpinned(const struct fetch_result *results, size_t count)
 {
   for (size_t i = 0; i < count; i++) {
     const struct fetch_result *result = &results[i];
     if (verified(result) && !pinned_file_complete(result->file))
-      printf("UNPINNED %s/%s: not checked against the manifest; found bytes %" PRIu64
-             ", sha256 %s, xxh3_128 %s\n",
-             result->revision->name, result->file->path, result->bytes, result->digest.sha256,
-             result->digest.xxh3_128);
+      printf("UNPINNED %s/%s: %s; found bytes %" PRIu64 ", sha256 %s, xxh3_128 %s\n",
+             result->revision->name, result->file->path, checked_by(result->file), result->bytes,
+             result->digest.sha256, result->digest.xxh3_128);
   }
 }
 
