@@ -64,6 +64,9 @@ $(BUILD)/%.o: %.c
 $(addprefix $(BUILD)/tests/,$(filter fetch%,$(TESTS)) stream beside): \
   $(addprefix $(BUILD)/tests/,server.o server_faults.o server_pages.o)
 
+# One of them speaks TLS.
+$(BUILD)/tests/fetch_tls: LDLIBS += -lssl
+
 $(BUILD)/tests/%: $(BUILD)/tests/test_%.o $(BUILD)/tests/support.o $(LIB)
 	@echo "  link $@"
 	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(LDLIBS) -lcmocka
@@ -107,7 +110,7 @@ bench:
 
 # What must be installed: Debian packages and nothing else.
 PACKAGES := gcc libc6-dev make libsleef-dev libxxhash-dev libarchive-dev libjansson-dev libssl-dev \
-            libcurl4-openssl-dev libcmocka-dev
+            libcurl4-openssl-dev ca-certificates libcmocka-dev
 PACKAGES_DEV := clang clang-format libclang-rt-14-dev lld
 PACKAGES_NEON := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static libc6-dev:arm64 \
             libsleef-dev:arm64 libxxhash-dev:arm64 libarchive-dev:arm64 libjansson-dev:arm64 \

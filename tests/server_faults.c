@@ -126,9 +126,9 @@ static bool redirect_fault(struct call *call, bool *done)
 {
   char scheme[16], fields[128];
   *done = true;
-  if (call_named(call, "other-port")) {
-    snprintf(fields, sizeof fields, "Location: http://127.0.0.1:%d/x/plain\r\n",
-             call->shared->other_port);
+  if (call_named(call, "other-port") || call_named(call, "other-scheme")) {
+    snprintf(fields, sizeof fields, "Location: http%s://127.0.0.1:%d/x/plain\r\n",
+             call_named(call, "other-port") ? "" : "s", call->shared->other_port);
     return call_empty(call->fd, "302 Found", fields);
   }
   if (strncmp(call->name, "found", 5) == 0)

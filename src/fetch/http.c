@@ -212,6 +212,18 @@ static const char *reason_of(const struct http *http, CURLcode code)
   return *http->reason ? http->reason : curl_easy_strerror(code);
 }
 
+/* What to do about it; "" = nothing in particular. */
+static const char *remedy_of(CURLcode code)
+{
+  if (code == CURLE_SSL_CACERT_BADFILE)
+    return "; install the package ca-certificates (make deps does), which has the certificates of "
+           "the authorities";
+  if (code == CURLE_PEER_FAILED_VERIFICATION)
+    return "; is the package ca-certificates installed and up to date (make deps)? A proxy that "
+           "opens TLS needs its own certificate added, by update-ca-certificates";
+  return "";
+}
+
 /* How one hop ended. */
 static enum http_end judge(struct http *http, const char *url, CURLcode code, struct error *error)
 {
@@ -224,9 +236,11 @@ static enum http_end judge(struct http *http, const char *url, CURLcode code, st
   }
   if (code == CURLE_OK || says_enough(http))
     return HTTP_ANSWERED;
-  error_set(error, EXIT_RUN, "%.*s: %s", http_shown(url), url, reason_of(http, code));
+  error_set(error, EXIT_RUN, "%.*s: %s%s", http_shown(url), url, reason_of(http, code),
+            remedy_of(code));
   bool lasting = code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_URL_MALFORMAT ||
-                 code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_LOGIN_DENIED;
+                 code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE ||
+                 code == CURLE_LOGIN_DENIED;
   return lasting ? HTTP_REFUSED : HTTP_BROKEN;
 }
 
