@@ -1,5 +1,5 @@
 /* The table of subcommands. */
-#include "base/file.h"
+#include "base/file_use.h"
 #include "base/version.h"
 #include "command/command.h"
 
@@ -39,6 +39,21 @@ static void help(void)
          "run.\n");
 }
 
+/* What changed under a command explains whatever else it found; a lack of means does not depend on
+ * it. */
+static int run(int (*command)(int argc, char **argv, struct error *error), int argc, char **argv)
+{
+  struct error error = {0}, changed;
+  int code = command(argc, argv, &error);
+  if (code != EXIT_RUN && file_use_check(&changed)) {
+    error = changed;
+    code = changed.code;
+  }
+  if (code && error.code)
+    fprintf(stderr, "attest: %s\n", error.text);
+  return code;
+}
+
 /* Results that did not reach standard output are not results. */
 static int finish(int code)
 {
@@ -51,10 +66,9 @@ static int finish(int code)
 
 int main(int argc, char **argv)
 {
-  struct error error = {0};
   signal(SIGPIPE, SIG_IGN); /* a closed pipe becomes a write error with a message */
   signal(SIGXFSZ, SIG_IGN); /* and so does a file size limit */
-  file_install_bus_handler();
+  file_use_start();
   if (argc < 2) {
     fprintf(stderr, "attest: the command is missing; see attest --help\n");
     return EXIT_INPUT;
@@ -67,14 +81,9 @@ int main(int argc, char **argv)
     printf("attest %s\n", ATTEST_VERSION);
     return finish(EXIT_HELD);
   }
-  for (size_t i = 0; i < COMMANDS; i++) {
-    if (strcmp(argv[1], commands[i].name) != 0)
-      continue;
-    int code = commands[i].run(argc - 1, argv + 1, &error);
-    if (code && error.code)
-      fprintf(stderr, "attest: %s\n", error.text);
-    return finish(code);
-  }
+  for (size_t i = 0; i < COMMANDS; i++)
+    if (strcmp(argv[1], commands[i].name) == 0)
+      return finish(run(commands[i].run, argc - 1, argv + 1));
   fprintf(stderr, "attest: %s: no such command; see attest --help\n", argv[1]);
   return EXIT_INPUT;
 }

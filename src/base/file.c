@@ -1,13 +1,13 @@
 #define _GNU_SOURCE
 #include "base/file.h"
 
+#include "base/file_use.h"
 #include "base/text.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,9 +18,8 @@
 
 static const uint8_t nothing[1]; /* the data of empty files */
 
-static int open_regular(const char *path, int *fd, size_t *size, struct error *error)
+static int open_regular(const char *path, int *fd, struct stat *info, struct error *error)
 {
-  struct stat info;
   /* O_NONBLOCK: opening a named pipe must not hang. */
   *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (*fd < 0) {
@@ -30,20 +29,20 @@ static int open_regular(const char *path, int *fd, size_t *size, struct error *e
     return error_set(error, absent ? EXIT_INPUT : EXIT_RUN, "%s: cannot be opened: %s", path,
                      strerror(errno));
   }
-  if (fstat(*fd, &info) != 0 || !S_ISREG(info.st_mode)) {
+  if (fstat(*fd, info) != 0 || !S_ISREG(info->st_mode)) {
     close(*fd);
     return error_set(error, EXIT_INPUT, "%s: not a regular file", path);
   }
-  *size = (size_t)info.st_size;
   return 0;
 }
 
 int file_map(const char *path, struct blob *blob, struct error *error)
 {
   int fd;
-  size_t size;
-  if (open_regular(path, &fd, &size, error))
+  struct stat info;
+  if (open_regular(path, &fd, &info, error))
     return error->code;
+  size_t size = (size_t)info.st_size;
   *blob = (struct blob){nothing, size, size > 0};
   if (size > 0) {
     void *p = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
@@ -55,15 +54,21 @@ int file_map(const char *path, struct blob *blob, struct error *error)
     blob->data = p;
   }
   close(fd);
+  if (file_use_begin(path, &info, blob->data, size, blob->mapped, error)) {
+    if (blob->mapped)
+      munmap((void *)(uintptr_t)blob->data, size);
+    return error->code;
+  }
   return 0;
 }
 
 int file_read(const char *path, size_t limit, struct blob *blob, struct error *error)
 {
   int fd;
-  size_t size, used = 0;
-  if (open_regular(path, &fd, &size, error))
+  struct stat info;
+  if (open_regular(path, &fd, &info, error))
     return error->code;
+  size_t size = (size_t)info.st_size, used = 0;
   if (size > limit) {
     close(fd);
     return error_set(error, EXIT_INPUT, "%s: %zu bytes, more than the %zu allowed here", path, size,
@@ -87,18 +92,25 @@ int file_read(const char *path, size_t limit, struct blob *blob, struct error *e
     }
     used += (size_t)got;
   }
-  close(fd);
   if (size)
     *blob = (struct blob){data, size, false};
-  return 0;
+  int status = file_use_begin(path, &info, blob->data, size, false, error);
+  if (!status && fstat(fd, &info) == 0) /* also while it was read */
+    status = file_use_begin(path, &info, blob->data, size, false, error);
+  close(fd);
+  if (status)
+    blob_free(blob);
+  return status;
 }
 
 void blob_free(struct blob *blob)
 {
-  if (blob->mapped)
+  if (blob->mapped) {
+    file_use_end(blob->data);
     munmap((void *)(uintptr_t)blob->data, blob->size);
-  else if (blob->size)
+  } else if (blob->size) {
     free((void *)(uintptr_t)blob->data);
+  }
   *blob = (struct blob){0};
 }
 
@@ -217,6 +229,7 @@ int file_writer_open(const char *path, struct file_writer *writer, struct error 
     return writer_failed(path, reason, error);
   }
   *writer = (struct file_writer){copy, beside, fd};
+  file_use_temporary(beside);
   return 0;
 }
 
@@ -237,8 +250,11 @@ int file_writer_finish(struct file_writer *writer, struct error *error)
 
 int file_writer_publish(struct file_writer *writer, struct error *error)
 {
+  if (file_use_check(error) || file_use_replace(writer->path, error))
+    return error->code;
   if (rename(writer->beside, writer->path) != 0)
     return writer_failed(writer->path, errno, error);
+  file_use_kept(writer->beside);
   sync_directory_of(writer->path);
   free(writer->beside);
   writer->beside = NULL;
@@ -251,6 +267,7 @@ void file_writer_close(struct file_writer *writer)
     if (writer->fd >= 0)
       close(writer->fd);
     unlink(writer->beside);
+    file_use_kept(writer->beside);
   }
   free(writer->beside);
   free(writer->path);
@@ -280,6 +297,8 @@ int file_write(const char *path, const void *data, size_t size, struct error *er
   struct stat info;
   bool standard = strcmp(path, "-") == 0, exists = !standard && stat(path, &info) == 0;
   int reason;
+  if (file_use_check(error) || (exists && file_use_replace(path, error)))
+    return error->code;
   if (standard || (exists && is_standard_output(&info))) {
     reason = write_standard_output(data, size);
   } else if (exists && !S_ISREG(info.st_mode)) {
@@ -423,20 +442,4 @@ bool file_plain_name(const char *name)
       return false;
   }
   return true;
-}
-
-static void bus_handler(int signal_number)
-{
-  static const char line[] = "attest: a file in use shrank or its disk failed; put the whole file "
-                             "back and run again\n";
-  (void)signal_number;
-  ssize_t ignored = write(STDERR_FILENO, line, sizeof line - 1);
-  (void)ignored;
-  _exit(EXIT_RUN);
-}
-
-void file_install_bus_handler(void)
-{
-  struct sigaction action = {.sa_handler = bus_handler};
-  sigaction(SIGBUS, &action, NULL);
 }

@@ -1,6 +1,7 @@
 #include "claims/claims.h"
 
 #include "base/file.h"
+#include "base/file_use.h"
 #include "base/json.h"
 #include "command/command.h"
 #include "command/runtime.h"
@@ -124,6 +125,8 @@ int command_claims(int argc, char **argv, struct error *error)
   int status = loaded ? 0 : error_set(error, EXIT_RUN, "claims: out of memory");
   for (size_t i = 0; i < used && !status; i++)
     status = load(loaded, paths[i], error);
+  if (!status)
+    status = file_use_check(error);
   if (!status)
     status = claims_evaluate(loaded->all, loaded->count, &claims, error);
   if (!status) {

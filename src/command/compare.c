@@ -1,4 +1,5 @@
 #include "base/file.h"
+#include "base/file_use.h"
 #include "base/json.h"
 #include "command/command.h"
 #include "command/runtime.h"
@@ -57,8 +58,9 @@ int command_compare(int argc, char **argv, struct error *error)
     return error->code;
   if (file_is_directory(paths[0]) != file_is_directory(paths[1]))
     return error_set(error, EXIT_INPUT, "compare: one is a directory and the other is a file");
-  if (file_is_directory(paths[0]) ? compare_directories(paths[0], paths[1], &difference, error)
-                                  : compare_files(paths[0], paths[1], &difference, error))
+  if (file_is_directory(paths[0])
+          ? compare_directories(paths[0], paths[1], &difference, error)
+          : compare_files(paths[0], paths[1], &difference, error) || file_use_check(error))
     return error->code;
   bool to_stdout = common.json && common.json[0] == '-' && !common.json[1];
   if (common.json) {

@@ -1,4 +1,5 @@
 #include "base/file.h"
+#include "base/file_use.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "checkpoint/archive_list.h"
@@ -91,7 +92,7 @@ static int hash_archive(const char *path, const struct blob *blob, bool quiet,
   progress_start(&progress, path, (double)blob->size, quiet);
   int status = digest_blob(blob, &progress, 0, digest, error);
   progress_end(&progress);
-  return status;
+  return status ? status : file_use_check(error);
 }
 
 static int inspect_archive(const char *path, const struct inspect_options *o,

@@ -1,5 +1,6 @@
 #include "command/inspection.h"
 
+#include "base/file_use.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "command/cost.h"
@@ -190,7 +191,9 @@ int inspection_gather(const char *path, bool hash, const struct runtime *runtime
   }
   plan_screen(&in, runtime);
   *inspection = in;
-  return 0;
+  if (file_use_check(error))
+    inspection_free(inspection);
+  return error->code;
 }
 
 void inspection_free(struct inspection *in)

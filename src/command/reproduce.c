@@ -1,4 +1,5 @@
 #include "base/file.h"
+#include "base/file_use.h"
 #include "base/interrupt.h"
 #include "base/json.h"
 #include "base/version.h"
@@ -81,6 +82,8 @@ static int run_all(struct reproduction *r, const char *const *paths, size_t coun
 static int deliver(const struct reproduction *r, const char *json, struct error *error)
 {
   char unpinned[64] = "";
+  if (file_use_check(error))
+    return error->code;
   if (r->unpinned)
     snprintf(unpinned, sizeof unpinned, "; UNPINNED: %zu files", r->unpinned);
   if (r->runtime->text)
