@@ -187,8 +187,8 @@ static void test_reproduce(void **state)
     size_t size;
     fresh_model();
     workshop_shell("rm -rf %s %s", work, json);
-    snprintf(line, sizeof line,
-             "reproduce %s --work %s --json %s --threads 1 --memory 6M", path, work, json);
+    snprintf(line, sizeof line, "reproduce %s --work %s --json %s --threads 1 --memory 6M", path,
+             work, json);
     int code = run_and_change(line, weights, changes[i].make);
     if (code != EXIT_INPUT)
       fail_msg("change %zu: exit code %d", i, code);
@@ -314,9 +314,12 @@ static void test_young_file_is_hashed(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_between_two_reads),   cmocka_unit_test(test_after_the_last_read),
-      cmocka_unit_test(test_own_files),           cmocka_unit_test(test_young_file_is_hashed),
-      cmocka_unit_test(test_screen),              cmocka_unit_test(test_reproduce),
+      cmocka_unit_test(test_between_two_reads),
+      cmocka_unit_test(test_after_the_last_read),
+      cmocka_unit_test(test_own_files),
+      cmocka_unit_test(test_young_file_is_hashed),
+      cmocka_unit_test(test_screen),
+      cmocka_unit_test(test_reproduce),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -154,9 +154,7 @@ static bool is_standard_output(const struct stat *info)
          out.st_ino == info->st_ino;
 }
 
-/* The path without symbolic links as its last part, also when the last of them leads nowhere yet.
- * NULL and errno on failure; free(). */
-static char *follow_links(const char *path)
+char *file_follow_links(const char *path)
 {
   char *at = strdup(path);
   for (int links = 0; at; links++) {
@@ -304,7 +302,7 @@ int file_write(const char *path, const void *data, size_t size, struct error *er
   } else if (exists && !S_ISREG(info.st_mode)) {
     reason = write_direct(path, data, size);
   } else {
-    char *target = follow_links(path);
+    char *target = file_follow_links(path);
     if (!target)
       return writer_failed(path, errno, error);
     int status = replace(target, exists ? &info : NULL, data, size, error);
@@ -337,7 +335,7 @@ int file_check_writable(const char *path, struct error *error)
   else if (exists && access(path, W_OK) != 0)
     reason = errno;
   if (!reason && (!exists || S_ISREG(info.st_mode))) {
-    char *target = follow_links(path);
+    char *target = file_follow_links(path);
     reason = target ? check_folder_of(target) : errno;
     free(target);
   }

@@ -53,6 +53,10 @@ void file_writer_close(struct file_writer *writer);
  * directory. Errors: EXIT_RUN, also for a name that is empty. */
 int file_check_writable(const char *path, struct error *error);
 
+/* The path without symbolic links as its last part, also when the last of them leads nowhere yet.
+ * New string, free(); NULL and errno on failure. */
+char *file_follow_links(const char *path);
+
 /* Makes a directory and its parents. Errors: EXIT_RUN. */
 int file_make_directory(const char *path, struct error *error);
 

@@ -4,6 +4,7 @@
 #include "checkpoint/manifest_verify.h"
 #include "command/command.h"
 #include "command/forecast.h"
+#include "command/outputs.h"
 #include "command/runtime.h"
 
 #include <stdio.h>
@@ -17,6 +18,7 @@ struct pin_options {
   struct common_options common;
   const char *checkpoints, *out, *revision;
   bool replace;
+  struct output outputs[2];
 };
 
 /* A manifest on its way to its pins. */
@@ -56,9 +58,10 @@ static int parse(int argc, char **argv, struct pin_options *o, const char **path
     return error_set(error, EXIT_INPUT, "pin: MANIFEST is missing; see --help");
   if (!o->out)
     o->out = *path;
-  if (o->common.json && strcmp(o->common.json, "-") == 0 && strcmp(o->out, "-") == 0)
-    return error_set(error, EXIT_INPUT, "pin: --out and --json cannot both be standard output");
-  return common_options_check(&o->common, error) ? error->code : file_check_writable(o->out, error);
+  o->outputs[0] = (struct output){.option = "--out", .path = o->out, .in_place = true};
+  o->outputs[1] = (struct output){.option = "--json", .path = o->common.json};
+  return common_options_check(&o->common, error) ? error->code
+                                                 : outputs_check(o->outputs, 2, error);
 }
 
 static int load(const char *path, struct pinning *p, struct error *error)
@@ -198,6 +201,8 @@ int command_pin(int argc, char **argv, struct error *error)
            !(o.common.json && strcmp(o.common.json, "-") == 0);
   if (!status)
     status = load(path, &p, error);
+  if (!status)
+    status = outputs_spare_manifest(o.outputs, 2, &p.manifest, o.checkpoints, error);
   if (!status)
     status = manifest_find(&p.manifest, o.revision, &p.only, error);
   if (!status)

@@ -124,6 +124,7 @@ int command_reproduce(int argc, char **argv, struct error *error)
     stream.base = o.base;
   struct reproduction r = {.runtime = &runtime,
                            .checkpoints = o.checkpoints,
+                           .json = o.common.json,
                            .work = o.work,
                            .stream = o.stream ? &stream : NULL,
                            .update_golden = o.update_golden,

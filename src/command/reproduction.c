@@ -403,7 +403,8 @@ static int run(struct pass *pass, struct error *error)
   say(pass, "\n== %s (%s): %s\n   %s\n", m->model, m->kind, m->source, m->caveat);
   if (refuse_unpinned(pass))
     return 0;
-  if (prerequisites_check(m, !pass->all->update_golden, error))
+  if (prerequisites_check(m, !pass->all->update_golden, pass->all->checkpoints, pass->all->json,
+                          error))
     return error->code;
   /* Checkpoints in a directory are verified one revision at a time, beside each screen. */
   if ((is_tables(m) || m->has_container) && verify(pass, error))

@@ -10,6 +10,7 @@
 struct reproduction {
   const struct runtime *runtime;
   const char *checkpoints; /* given on the command line; NULL = where the manifest says */
+  const char *json;        /* is written at the end; NULL = none */
   const char *work;        /* for finished revisions */
   const struct fetch_options *stream; /* fetch each revision, screen it, delete it; NULL = no */
   bool update_golden, allow_unpinned;

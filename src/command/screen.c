@@ -5,12 +5,15 @@
 #include "checkpoint/digest.h"
 #include "command/command.h"
 #include "command/cost.h"
+#include "command/dump.h"
+#include "command/outputs.h"
 #include "command/screening.h"
 #include "probe/batch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct screen_options {
@@ -18,6 +21,8 @@ struct screen_options {
   uint64_t n, seq_len, vocab[2], seed, pr_n, baseline_n, bos;
   const char *out;
   struct screening screening;
+  struct output outputs[3 + DUMP_FILES];
+  char *dumped[DUMP_FILES]; /* owned */
 };
 
 #define NO_BOS UINT64_MAX
@@ -57,8 +62,6 @@ static int parse(int argc, char **argv, struct screen_options *o, const char **p
     return error->code;
   if (used != 1)
     return error_set(error, EXIT_INPUT, "screen: MODEL_DIR is missing; see --help");
-  if (o->out && o->common.json && strcmp(o->out, "-") == 0 && strcmp(o->common.json, "-") == 0)
-    return error_set(error, EXIT_INPUT, "screen: --out and --json cannot both be standard output");
   o->screening.protocol = (struct protocol){
       (int64_t)o->n,    (int64_t)o->seq_len, (int64_t)o->vocab[0],   (int64_t)o->vocab[1],
       (int64_t)o->seed, (int64_t)o->pr_n,    (int64_t)o->baseline_n, -1};
@@ -127,17 +130,45 @@ static int deliver(const char *path, const struct screen_options *o, const struc
   return status;
 }
 
-/* An interrupted screen leaves FILE.csv.partial and goes on from there. Arrays are not kept in it.
- */
+/* An interrupted screen leaves FILE.csv.partial and goes on from there. Arrays are not kept in it;
+ * beside a pipe or a device there is no place for it. */
 static int name_partial(struct screen_options *o, struct text *partial, struct error *error)
 {
-  if (!o->out || strcmp(o->out, "-") == 0 || o->screening.dump)
+  struct stat info;
+  if (!o->out || strcmp(o->out, "-") == 0 || o->screening.dump ||
+      (stat(o->out, &info) == 0 && !S_ISREG(info.st_mode)))
     return 0;
   text_add(partial, "%s.partial", o->out);
   if (partial->failed)
     return error_set(error, EXIT_RUN, "%s: out of memory", o->out);
   o->screening.partial = partial->data;
   return 0;
+}
+
+/* All that will be written; the paths inside --dump to free_outputs. */
+static int list_outputs(struct screen_options *o, struct error *error)
+{
+  struct output *output = o->outputs;
+  if (o->screening.dump && file_make_directory(o->screening.dump, error))
+    return error->code;
+  *output++ = (struct output){.option = "--out", .path = o->out};
+  *output++ = (struct output){.option = "--json", .path = o->common.json};
+  *output++ = (struct output){.option = "the chunks of --out", .path = o->screening.partial};
+  for (size_t i = 0; o->screening.dump && i < DUMP_FILES; i++) {
+    o->dumped[i] = file_join(o->screening.dump, dump_files[i], error);
+    if (!o->dumped[i])
+      return error->code;
+    *output++ = (struct output){.option = "--dump", .path = o->dumped[i]};
+  }
+  o->screening.outputs = o->outputs;
+  o->screening.output_count = (size_t)(output - o->outputs);
+  return 0;
+}
+
+static void free_outputs(struct screen_options *o)
+{
+  for (size_t i = 0; i < DUMP_FILES; i++)
+    free(o->dumped[i]);
 }
 
 int command_screen(int argc, char **argv, struct error *error)
@@ -157,10 +188,11 @@ int command_screen(int argc, char **argv, struct error *error)
   bool help = false;
   if (parse(argc, argv, &o, &path, &help, error) || help)
     return error->code;
-  /* Hours of work must not end at an output that cannot be written. */
-  if ((o.out && file_check_writable(o.out, error)) ||
-      (o.screening.dump && file_make_directory(o.screening.dump, error)) ||
-      name_partial(&o, &partial, error) || runtime_start(&o.common, &runtime, error)) {
+  /* Hours of work must not end at an output that cannot be written, or that would be lost. */
+  if (name_partial(&o, &partial, error) || list_outputs(&o, error) ||
+      outputs_check(o.outputs, o.screening.output_count, error) ||
+      runtime_start(&o.common, &runtime, error)) {
+    free_outputs(&o);
     text_free(&partial);
     return error->code;
   }
@@ -173,6 +205,7 @@ int command_screen(int argc, char **argv, struct error *error)
     trajectory_revision_free(&revision);
   }
   runtime_stop(&runtime);
+  free_outputs(&o);
   text_free(&partial);
   return status;
 }

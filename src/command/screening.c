@@ -174,8 +174,10 @@ static int prepare(struct screen *s, const char *path, struct error *error)
 {
   const struct protocol *p = &s->screening->protocol;
   const struct model_config *c = &s->model.config;
-  if (checkpoint_open(path, &s->checkpoint, error) || model_load(s->checkpoint, &s->model, error) ||
-      check_protocol(s, path, error) || plan(s, path, error) || batch_create(p, &s->batch, error) ||
+  if (checkpoint_open(path, &s->checkpoint, error) ||
+      outputs_spare_read(s->screening->outputs, s->screening->output_count, error) ||
+      model_load(s->checkpoint, &s->model, error) || check_protocol(s, path, error) ||
+      plan(s, path, error) || batch_create(p, &s->batch, error) ||
       observations_create(p, &s->batch, (int)c->layers, (int)c->heads, (int)c->head_dim,
                           &s->observations, error))
     return error->code;

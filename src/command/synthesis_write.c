@@ -119,15 +119,18 @@ static int write_text(struct writing *w, const char *name, const char *text, str
   return file_writer_finish(file, error);
 }
 
+const char *synthesis_index_name(const struct synthesis *s)
+{
+  return s->pytorch ? "pytorch_model.bin.index.json" : "model.safetensors.index.json";
+}
+
 static int write_files(struct writing *w, struct error *error)
 {
   const struct synthesis *s = w->synthesis;
   for (size_t i = 0; i < s->shard_count; i++)
     if (write_shard(w, &s->shards[i], error))
       return error->code;
-  if (s->shard_count > 1 &&
-      write_text(w, s->pytorch ? "pytorch_model.bin.index.json" : "model.safetensors.index.json",
-                 s->index.data, error))
+  if (s->shard_count > 1 && write_text(w, synthesis_index_name(s), s->index.data, error))
     return error->code;
   if (write_text(w, "config.json", s->config_json, error))
     return error->code;

@@ -4,6 +4,7 @@
 #include "checkpoint/manifest_verify.h"
 #include "command/command.h"
 #include "command/forecast.h"
+#include "command/outputs.h"
 #include "command/runtime.h"
 
 #include <math.h>
@@ -146,7 +147,10 @@ static int verify_one(const char *path, const struct verify_options *o, bool tex
   const struct manifest_revision *only;
   if (manifest_load(path, &manifest, error))
     return error->code;
-  int status = manifest_find(&manifest, o->revision, &only, error);
+  const struct output json = {.option = "--json", .path = o->common.json};
+  int status = outputs_spare_manifest(&json, 1, &manifest, o->checkpoints, error);
+  if (!status)
+    status = manifest_find(&manifest, o->revision, &only, error);
   struct saying saying = {text, o->common.quiet, json_array(), json_array(), json_array(), {0}};
   const struct manifest_check check = {.manifest = &manifest,
                                        .checkpoints = o->checkpoints,
