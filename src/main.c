@@ -1,9 +1,12 @@
 /* The table of subcommands. */
 #include "base/file_use.h"
+#include "base/threads.h"
 #include "base/version.h"
 #include "command/command.h"
 
 #include <errno.h>
+#include <malloc.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -39,19 +42,45 @@ static void help(void)
          "run.\n");
 }
 
+/* A command on its way through a thread of its own. */
+struct job {
+  int (*command)(int argc, char **argv, struct error *error);
+  int argc;
+  char **argv;
+  int code;
+};
+
 /* What changed under a command explains whatever else it found; a lack of means does not depend on
  * it. */
-static int run(int (*command)(int argc, char **argv, struct error *error), int argc, char **argv)
+static void *work(void *context)
 {
+  struct job *job = context;
   struct error error = {0}, changed;
-  int code = command(argc, argv, &error);
-  if (code != EXIT_RUN && file_use_check(&changed)) {
+  job->code = job->command(job->argc, job->argv, &error);
+  if (job->code != EXIT_RUN && file_use_check(&changed)) {
     error = changed;
-    code = changed.code;
+    job->code = changed.code;
   }
-  if (code && error.code)
+  if (job->code && error.code)
     fprintf(stderr, "attest: %s\n", error.text);
-  return code;
+  return NULL;
+}
+
+/* Kernels and nested JSON need more stack than a shell may grant the first thread (ulimit -s). */
+static int run(struct job *job)
+{
+  pthread_t thread;
+  (void)mallopt(M_ARENA_MAX, 1); /* threads do not allocate much; a second heap would cost memory */
+  int reason = threads_begin(&thread, work, job);
+  if (reason) {
+    fprintf(stderr,
+            "attest: no thread with its stack can be started: %s; raise the limits of "
+            "memory (ulimit -v) and processes (ulimit -u)\n",
+            strerror(reason));
+    return EXIT_RUN;
+  }
+  pthread_join(thread, NULL);
+  return job->code;
 }
 
 /* Results that did not reach standard output are not results. */
@@ -83,7 +112,7 @@ int main(int argc, char **argv)
   }
   for (size_t i = 0; i < COMMANDS; i++)
     if (strcmp(argv[1], commands[i].name) == 0)
-      return finish(run(commands[i].run, argc - 1, argv + 1));
+      return finish(run(&(struct job){commands[i].run, argc - 1, argv + 1, 0}));
   fprintf(stderr, "attest: %s: no such command; see attest --help\n", argv[1]);
   return EXIT_INPUT;
 }

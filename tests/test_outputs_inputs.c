@@ -119,8 +119,8 @@ static void test_tables(void **state)
   (void)state;
   workshop_shell("cp -r golden/nursery-olmo %s/tables && cp -r golden/nursery-olmo %s/tables-kept",
                  here, here);
-  refuse("tables/trajectory.json", "--json", "claims %s/tables --quiet --json %s/tables/trajectory.json",
-         here, here);
+  refuse("tables/trajectory.json", "--json",
+         "claims %s/tables --quiet --json %s/tables/trajectory.json", here, here);
   refuse("tables/step0.csv", "--json", "claims %s --quiet --json %s/tables/step0.csv", here, here);
   refuse("tables/step0.csv", "--json",
          "compare %s/tables %s/tables-kept --quiet --json %s/tables/step0.csv", here, here, here);
@@ -147,9 +147,9 @@ static void write_manifest(void)
                                       "model-00002-of-00002.safetensors",
                                       "model.safetensors.index.json"};
   for (size_t i = 0; i < 4; i++)
-    json_array_append_new(json_object_get(revision, "files"),
-                          json_pack("{s:s, s:n, s:n, s:n}", "path", files[i], "bytes", "sha256",
-                                    "xxh3_128"));
+    json_array_append_new(
+        json_object_get(revision, "files"),
+        json_pack("{s:s, s:n, s:n, s:n}", "path", files[i], "bytes", "sha256", "xxh3_128"));
   workshop_shell("cp -r golden/nursery-olmo %s/golden && touch %s/tensors.tsv", here, here);
   char path[600];
   snprintf(path, sizeof path, "%s/m.json", here);
@@ -215,20 +215,11 @@ static void test_standard_output(void **state)
 
 static void test_empty_names(void **state)
 {
-  static const char *const lines[] = {"screen --out=",
-                                      "screen --json=",
-                                      "screen --dump=",
-                                      "claims --json=",
-                                      "compare --json=",
-                                      "inspect --json=",
-                                      "verify --checkpoints=",
-                                      "pin --out=",
-                                      "synth --out=",
-                                      "bench --sweep=",
-                                      "reproduce --work=",
-                                      "reproduce --checkpoints=",
-                                      "fetch --to=",
-                                      "selftest --json="};
+  static const char *const lines[] = {
+      "screen --out=",   "screen --json=",  "screen --dump=",        "claims --json=",
+      "compare --json=", "inspect --json=", "verify --checkpoints=", "pin --out=",
+      "synth --out=",    "bench --sweep=",  "reproduce --work=",     "reproduce --checkpoints=",
+      "fetch --to=",     "selftest --json="};
   (void)state;
   for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
     free(workshop_refuse(EXIT_INPUT, "is empty, needs ", "%s", lines[i]));
@@ -247,9 +238,12 @@ static void test_empty_names(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_screen_over_its_model), cmocka_unit_test(test_over_an_archive),
-      cmocka_unit_test(test_two_outputs),           cmocka_unit_test(test_tables),
-      cmocka_unit_test(test_manifests),             cmocka_unit_test(test_standard_output),
+      cmocka_unit_test(test_screen_over_its_model),
+      cmocka_unit_test(test_over_an_archive),
+      cmocka_unit_test(test_two_outputs),
+      cmocka_unit_test(test_tables),
+      cmocka_unit_test(test_manifests),
+      cmocka_unit_test(test_standard_output),
       cmocka_unit_test(test_empty_names),
   };
   return cmocka_run_group_tests(tests, set_up, NULL);

@@ -1,7 +1,9 @@
 #define _GNU_SOURCE
 #include "base/file.h"
 
+#include "base/descriptor.h"
 #include "base/file_use.h"
+#include "base/temporary.h"
 #include "base/text.h"
 
 #include <dirent.h>
@@ -114,33 +116,20 @@ void blob_free(struct blob *blob)
   *blob = (struct blob){0};
 }
 
-static int write_all(int fd, const void *data, size_t size)
-{
-  const char *p = data;
-  while (size) {
-    ssize_t put = write(fd, p, size);
-    if (put < 0 && errno == EINTR)
-      continue;
-    if (put <= 0)
-      return put < 0 ? errno : EIO;
-    p += put;
-    size -= (size_t)put;
-  }
-  return 0;
-}
-
 static int write_standard_output(const void *data, size_t size)
 {
   if (fflush(stdout) != 0) /* text printed before stays before */
     return errno;
-  return write_all(STDOUT_FILENO, data, size);
+  return descriptor_write_patiently(STDOUT_FILENO, data, size);
 }
 
-static int write_direct(const char *path, const void *data, size_t size)
+static int write_direct(const char *path, bool pipe, const void *data, size_t size)
 {
-  int fd = open(path, O_WRONLY | O_CLOEXEC);
-  int reason = fd < 0 ? errno : write_all(fd, data, size);
-  if (fd >= 0 && close(fd) != 0 && !reason)
+  int fd = pipe ? descriptor_open_pipe(path) : open(path, O_WRONLY | O_CLOEXEC);
+  if (fd < 0)
+    return errno;
+  int reason = pipe ? descriptor_write_patiently(fd, data, size) : descriptor_write(fd, data, size);
+  if (close(fd) != 0 && !reason)
     reason = errno;
   return reason;
 }
@@ -192,48 +181,28 @@ static void sync_directory_of(const char *path)
   free(copy);
 }
 
-/* Creates a file beside `path`, of a name nobody else uses; -1 and errno on failure. */
-static int open_beside(const char *path, char **name)
-{
-  const char *slash = strrchr(path, '/');
-  int head = slash ? (int)(slash - path + 1) : 0;
-  for (int attempt = 0; attempt < 1000; attempt++) {
-    if (asprintf(name, "%.*s.attest.tmp.%ld.%d", head, path, (long)getpid(), attempt) < 0)
-      break;
-    int fd = open(*name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd >= 0)
-      return fd;
-    int reason = errno;
-    free(*name);
-    errno = reason;
-    if (reason != EEXIST)
-      break;
-  }
-  return -1;
-}
-
 static int writer_failed(const char *path, int reason, struct error *error)
 {
-  return error_set(error, EXIT_RUN, "%s: cannot be written: %s", path, strerror(reason));
+  return error_set(error, EXIT_RUN, "%s: cannot be written: %s", path,
+                   reason == EINTR ? "interrupted while nobody read it" : strerror(reason));
 }
 
 int file_writer_open(const char *path, struct file_writer *writer, struct error *error)
 {
   char *beside, *copy = strdup(path);
-  int fd = copy ? open_beside(path, &beside) : -1;
+  int fd = copy ? temporary_open(path, &beside) : -1;
   if (fd < 0) {
     int reason = errno;
     free(copy);
     return writer_failed(path, reason, error);
   }
   *writer = (struct file_writer){copy, beside, fd};
-  file_use_temporary(beside);
   return 0;
 }
 
 int file_writer_add(struct file_writer *writer, const void *data, size_t size, struct error *error)
 {
-  int reason = write_all(writer->fd, data, size);
+  int reason = descriptor_write(writer->fd, data, size);
   return reason ? writer_failed(writer->path, reason, error) : 0;
 }
 
@@ -252,7 +221,7 @@ int file_writer_publish(struct file_writer *writer, struct error *error)
     return error->code;
   if (rename(writer->beside, writer->path) != 0)
     return writer_failed(writer->path, errno, error);
-  file_use_kept(writer->beside);
+  temporary_done(writer->beside);
   sync_directory_of(writer->path);
   free(writer->beside);
   writer->beside = NULL;
@@ -265,7 +234,7 @@ void file_writer_close(struct file_writer *writer)
     if (writer->fd >= 0)
       close(writer->fd);
     unlink(writer->beside);
-    file_use_kept(writer->beside);
+    temporary_done(writer->beside);
   }
   free(writer->beside);
   free(writer->path);
@@ -300,7 +269,7 @@ int file_write(const char *path, const void *data, size_t size, struct error *er
   if (standard || (exists && is_standard_output(&info))) {
     reason = write_standard_output(data, size);
   } else if (exists && !S_ISREG(info.st_mode)) {
-    reason = write_direct(path, data, size);
+    reason = write_direct(path, S_ISFIFO(info.st_mode), data, size);
   } else {
     char *target = file_follow_links(path);
     if (!target)

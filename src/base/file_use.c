@@ -1,5 +1,6 @@
 #include "base/file_use.h"
 
+#include "base/temporary.h"
 #include "base/text.h"
 
 #include <errno.h>
@@ -39,16 +40,10 @@ struct mapping {
   struct known *known;
 };
 
-struct temporary {
-  struct temporary *next;
-  _Atomic(const char *) path; /* NULL = free */
-};
-
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static bool started;
 static struct known *all;
 static _Atomic(struct mapping *) mappings;
-static _Atomic(struct temporary *) temporaries;
 
 static XXH128_hash_t hash_of(const void *data, size_t size, bool mapped)
 {
@@ -316,30 +311,6 @@ const char *file_use_find(const struct stat *info)
   return path;
 }
 
-void file_use_temporary(const char *path)
-{
-  pthread_mutex_lock(&lock);
-  struct temporary *t = temporaries;
-  while (t && t->path)
-    t = t->next;
-  if (!t && (t = calloc(1, sizeof *t))) {
-    t->next = temporaries;
-    temporaries = t;
-  }
-  if (t) /* else it may stay behind, until the next run clears it away */
-    t->path = path;
-  pthread_mutex_unlock(&lock);
-}
-
-void file_use_kept(const char *path)
-{
-  pthread_mutex_lock(&lock);
-  for (struct temporary *t = temporaries; t; t = t->next)
-    if (t->path == path)
-      t->path = NULL;
-  pthread_mutex_unlock(&lock);
-}
-
 static void put(const char *text)
 {
   ssize_t ignored = write(STDERR_FILENO, text, strlen(text));
@@ -355,9 +326,7 @@ static void bus_handler(int number, siginfo_t *signal, void *context)
   (void)number, (void)context;
   while (m && (at < (uintptr_t)m->data || at - (uintptr_t)m->data >= m->size))
     m = m->next;
-  for (const struct temporary *t = temporaries; t; t = t->next)
-    if (t->path)
-      unlink(t->path);
+  temporary_remove_all();
   bool shrank = m && stat(m->known->path, &now) == 0 && now.st_size < m->known->info.st_size;
   put("attest: ");
   put(m ? m->known->shown : "a file in use");

@@ -48,8 +48,4 @@ int file_use_replace(const char *path, struct error *error);
  */
 const char *file_use_find(const struct stat *info);
 
-/* A temporary file that must not outlive the program: the string must stay until file_use_kept. */
-void file_use_temporary(const char *path);
-void file_use_kept(const char *path);
-
 #endif

@@ -86,9 +86,8 @@ static int spare_read(const struct output *output, struct error *error)
   if (!output->path)
     return 0;
   struct place place = place_of(output->path);
-  const char *input = place.known && place.there && S_ISREG(place.info.st_mode)
-                          ? file_use_find(&place.info)
-                          : NULL;
+  const char *input =
+      place.known && place.there && S_ISREG(place.info.st_mode) ? file_use_find(&place.info) : NULL;
   return input ? refuse(output, input, error) : 0;
 }
 

@@ -1,5 +1,6 @@
 #include "base/file.h"
 #include "base/json.h"
+#include "base/lock.h"
 #include "checkpoint/manifest_rebase.h"
 #include "checkpoint/manifest_verify.h"
 #include "command/command.h"
@@ -191,6 +192,7 @@ int command_pin(int argc, char **argv, struct error *error)
   struct pinning p = {.options = &o, .findings = json_array()};
   const char *path;
   size_t findings = 0;
+  struct lock lock = {0};
   bool help = false;
   int status = parse(argc, argv, &o, &path, &help, error);
   if (help) {
@@ -199,6 +201,8 @@ int command_pin(int argc, char **argv, struct error *error)
   }
   p.text = !o.common.quiet && (!o.out || strcmp(o.out, "-") != 0) &&
            !(o.common.json && strcmp(o.common.json, "-") == 0);
+  if (!status && has_folder(o.out)) /* two at once would lose each other's pins */
+    status = lock_beside(o.out, &lock, error);
   if (!status)
     status = load(path, &p, error);
   if (!status)
@@ -210,5 +214,6 @@ int command_pin(int argc, char **argv, struct error *error)
   json_decref(p.findings);
   json_decref(p.root);
   manifest_free(&p.manifest);
+  lock_release(&lock);
   return status ? status : findings ? EXIT_CHECK : EXIT_HELD;
 }

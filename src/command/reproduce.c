@@ -139,5 +139,6 @@ int command_reproduce(int argc, char **argv, struct error *error)
   json_decref(r.manifests);
   json_decref(r.claims);
   runtime_stop(&runtime);
+  lock_release(&r.lock);
   return status ? status : r.failures ? EXIT_CHECK : EXIT_HELD;
 }

@@ -1,6 +1,7 @@
 #include "base/file.h"
 #include "base/interrupt.h"
 #include "base/json.h"
+#include "base/lock.h"
 #include "base/text.h"
 #include "checkpoint/digest.h"
 #include "command/command.h"
@@ -184,6 +185,7 @@ int command_screen(int argc, char **argv, struct error *error)
   struct runtime runtime = {0};
   struct revision revision;
   struct text partial = {0};
+  struct lock lock = {0};
   const char *path;
   bool help = false;
   if (parse(argc, argv, &o, &path, &help, error) || help)
@@ -191,8 +193,10 @@ int command_screen(int argc, char **argv, struct error *error)
   /* Hours of work must not end at an output that cannot be written, or that would be lost. */
   if (name_partial(&o, &partial, error) || list_outputs(&o, error) ||
       outputs_check(o.outputs, o.screening.output_count, error) ||
+      (partial.data && lock_beside(o.out, &lock, error)) ||
       runtime_start(&o.common, &runtime, error)) {
     free_outputs(&o);
+    lock_release(&lock);
     text_free(&partial);
     return error->code;
   }
@@ -206,6 +210,7 @@ int command_screen(int argc, char **argv, struct error *error)
   }
   runtime_stop(&runtime);
   free_outputs(&o);
+  lock_release(&lock);
   text_free(&partial);
   return status;
 }

@@ -144,7 +144,7 @@ static int verify_one(const char *path, const struct verify_options *o, bool tex
                       size_t *failures, struct error *error)
 {
   struct manifest manifest;
-  const struct manifest_revision *only;
+  const struct manifest_revision *only = NULL;
   if (manifest_load(path, &manifest, error))
     return error->code;
   const struct output json = {.option = "--json", .path = o->common.json};
