@@ -81,7 +81,8 @@ static void test_reproduce(void **state)
   if (workshop_emulated())
     skip();
   snprintf(lock, sizeof lock, "%s/attest.lock", work);
-  pid_t first = start_and_stop(lock, "reproduce manifests/nursery-olmo.json --work %s --quiet", work);
+  pid_t first =
+      start_and_stop(lock, "reproduce manifests/nursery-olmo.json --work %s --quiet", work);
   refuse(first, "reproduce manifests/nursery-olmo.json --work %s --quiet", work);
   refuse(first, "reproduce manifests/nursery-olmo.json --work %s/../work/. --quiet", work);
   refuse(first, "reproduce manifests/nursery-gpt_neox.json --work %s --quiet", work);
@@ -173,9 +174,10 @@ static void test_release(void **state)
 /* Only what nobody holds and whose process is gone, and nothing that merely looks like it. */
 static void test_stale_temporaries(void **state)
 {
-  static const char *const stay[] = {"kept/.attest.tmp.1.0", "kept/.attest.tmp.4194305.locked",
-                                     "kept/.attest.tmp.4194305.2", "kept/.attest.tmp.4194305.07",
-                                     "kept/.attest.tmp.", "kept/attest.tmp.4194305.3"};
+  static const char *const stay[] = {
+      "kept/.attest.tmp.1.0",       "kept/.attest.tmp.4194305.locked",
+      "kept/.attest.tmp.4194305.2", "kept/.attest.tmp.4194305.07",
+      "kept/.attest.tmp.",          "kept/attest.tmp.4194305.3"};
   const char *folder = workshop_path("kept");
   struct error error = {0};
   (void)state;
@@ -290,11 +292,16 @@ static void test_small_stack(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_reproduce),           cmocka_unit_test(test_screen),
-      cmocka_unit_test(test_synth_and_pin),       cmocka_unit_test(test_not_a_lock),
-      cmocka_unit_test(test_release),             cmocka_unit_test(test_stale_temporaries),
-      cmocka_unit_test(test_own_temporaries_stay), cmocka_unit_test(test_pipe_without_reader),
-      cmocka_unit_test(test_pipe_with_reader),    cmocka_unit_test(test_small_stack),
+      cmocka_unit_test(test_reproduce),
+      cmocka_unit_test(test_screen),
+      cmocka_unit_test(test_synth_and_pin),
+      cmocka_unit_test(test_not_a_lock),
+      cmocka_unit_test(test_release),
+      cmocka_unit_test(test_stale_temporaries),
+      cmocka_unit_test(test_own_temporaries_stay),
+      cmocka_unit_test(test_pipe_without_reader),
+      cmocka_unit_test(test_pipe_with_reader),
+      cmocka_unit_test(test_small_stack),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

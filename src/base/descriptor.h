@@ -10,7 +10,8 @@ int descriptor_write(int fd, const void *data, size_t size);
  * wait, with EINTR. */
 int descriptor_write_patiently(int fd, const void *data, size_t size);
 
-/* Opens a named pipe for writing, likewise patient: -1 and errno on failure. Writes do not block. */
+/* Opens a named pipe for writing, likewise patient: -1 and errno on failure. Writes do not block.
+ */
 int descriptor_open_pipe(const char *path);
 
 #endif

@@ -86,8 +86,9 @@ static int acquire(const char *path, const char *subject, int *fd, struct error 
   if (is_lock(*fd))
     return 0;
   close(*fd);
-  return error_set(error, EXIT_INPUT, "%s: is needed for locking but is no lock of attest; move it "
-                                      "away",
+  return error_set(error, EXIT_INPUT,
+                   "%s: is needed for locking but is no lock of attest; move it "
+                   "away",
                    path);
 }
 

@@ -7,8 +7,8 @@
  * nothing to do when it was the last that was looked through. */
 void temporary_sweep(const char *path);
 
-/* Creates ".attest.tmp.PID.N" in the folder of `path` and locks it, after temporary_sweep. The descriptor, and the name to *name; then
- * temporary_done and free(). -1 and errno on failure. */
+/* Creates ".attest.tmp.PID.N" in the folder of `path` and locks it, after temporary_sweep. The
+ * descriptor, and the name to *name; then temporary_done and free(). -1 and errno on failure. */
 int temporary_open(const char *path, char **name);
 
 /* `name`, which must stay until temporary_done, is removed by temporary_remove_all. temporary_open

@@ -20,7 +20,7 @@
 struct screen_options {
   struct common_options common;
   uint64_t n, seq_len, vocab[2], seed, pr_n, baseline_n, bos;
-  const char *out;
+  const char *seq_text, *out;
   struct screening screening;
   struct output outputs[3 + DUMP_FILES];
   char *dumped[DUMP_FILES]; /* owned */
@@ -28,19 +28,32 @@ struct screen_options {
 
 #define NO_BOS UINT64_MAX
 
+/* Its least value depends on --baseline-n, which may stand behind. */
+static int read_seq_len(struct screen_options *o, struct error *error)
+{
+  const char *text = o->seq_text;
+  if (!text || (text_to_u64(text, strlen(text), &o->seq_len) && o->seq_len >= 2 &&
+                o->seq_len <= (uint64_t)BATCH_MAX_SEQ_LEN))
+    return 0;
+  return error_set(error, EXIT_INPUT,
+                   "--seq-len %s: must be a whole number from %lld to %lld, for %llu baseline "
+                   "positions (--baseline-n)",
+                   text, (long long)batch_least_seq_len((int64_t)o->baseline_n),
+                   (long long)BATCH_MAX_SEQ_LEN, (unsigned long long)o->baseline_n);
+}
+
 static int parse(int argc, char **argv, struct screen_options *o, const char **path, bool *help,
                  struct error *error)
 {
   const struct option_spec specs[] = {
       {"n", OPTION_NUMBER, &o->n, 1, BATCH_MAX_N, "N", "sequences; default 2000"},
-      {"seq-len", OPTION_NUMBER, &o->seq_len, 2, BATCH_MAX_SEQ_LEN, "T",
-       "tokens a sequence; default 256"},
+      {"seq-len", OPTION_STRING, &o->seq_text, 0, 0, "T", "tokens a sequence; default 256"},
       {"vocab", OPTION_RANGE, o->vocab, 0, INT32_MAX, "LO:HI",
        "token ids are drawn from [LO, HI); default 100:10000"},
       {"seed", OPTION_NUMBER, &o->seed, 0, UINT32_MAX, "S", "of the batch; default 42"},
       {"pr-n", OPTION_NUMBER, &o->pr_n, 1, BATCH_MAX_N, "N",
        "sequences of the participation ratio; default 500"},
-      {"baseline-n", OPTION_NUMBER, &o->baseline_n, 1, BATCH_MAX_SEQ_LEN, "N",
+      {"baseline-n", OPTION_NUMBER, &o->baseline_n, 1, BATCH_MAX_BASELINE, "N",
        "baseline positions; default 50"},
       {"bos", OPTION_NUMBER, &o->bos, 0, INT32_MAX, "ID",
        "put this token at position 0; default: none, as published"},
@@ -63,6 +76,8 @@ static int parse(int argc, char **argv, struct screen_options *o, const char **p
     return error->code;
   if (used != 1)
     return error_set(error, EXIT_INPUT, "screen: MODEL_DIR is missing; see --help");
+  if (read_seq_len(o, error))
+    return error->code;
   o->screening.protocol = (struct protocol){
       (int64_t)o->n,    (int64_t)o->seq_len, (int64_t)o->vocab[0],   (int64_t)o->vocab[1],
       (int64_t)o->seed, (int64_t)o->pr_n,    (int64_t)o->baseline_n, -1};
