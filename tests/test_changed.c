@@ -236,6 +236,27 @@ static void test_between_two_reads(void **state)
   file_use_stop();
 }
 
+/* A file that was read must still be there when it is read again. */
+static void test_gone(void **state)
+{
+  struct error error = {0};
+  struct blob blob;
+  const char *path = support_path("gone");
+  (void)state;
+  support_write(path, "gone", 4);
+  file_use_start();
+  assert_int_equal(file_map(support_path("never-there"), &blob, &error), EXIT_INPUT);
+  error = (struct error){0};
+  assert_int_equal(file_use_check(&error), 0);
+  assert_int_equal(file_read(path, 100, &blob, &error), 0);
+  blob_free(&blob);
+  unlink(path);
+  assert_int_equal(file_read(path, 100, &blob, &error), EXIT_INPUT);
+  support_assert_error(&error, EXIT_INPUT, "gone: changed while attest used it: it is no longer");
+  assert_int_equal(file_use_check(&error), EXIT_INPUT);
+  file_use_stop();
+}
+
 /* The last look is taken when a mapped file is let go. */
 static void test_after_the_last_read(void **state)
 {
@@ -317,6 +338,7 @@ int main(void)
       cmocka_unit_test(test_between_two_reads),
       cmocka_unit_test(test_after_the_last_read),
       cmocka_unit_test(test_own_files),
+      cmocka_unit_test(test_gone),
       cmocka_unit_test(test_young_file_is_hashed),
       cmocka_unit_test(test_screen),
       cmocka_unit_test(test_reproduce),

@@ -28,8 +28,11 @@ static int open_regular(const char *path, int *fd, struct stat *info, struct err
     /* A wrong path is bad input; a lack of permission or of resources is not. */
     bool absent = errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == ENAMETOOLONG ||
                   errno == ENXIO;
+    int reason = errno;
+    if (reason == ENOENT && file_use_gone(path, error))
+      return error->code;
     return error_set(error, absent ? EXIT_INPUT : EXIT_RUN, "%s: cannot be opened: %s", path,
-                     strerror(errno));
+                     strerror(reason));
   }
   if (fstat(*fd, info) != 0 || !S_ISREG(info->st_mode)) {
     close(*fd);

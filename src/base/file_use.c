@@ -109,13 +109,19 @@ static const struct mapping *mapping_of(const struct known *known)
   return NULL;
 }
 
+static void tell_gone(struct known *known, int reason)
+{
+  if (!*known->change)
+    snprintf(known->change, sizeof known->change, "it is no longer there (%s)", strerror(reason));
+}
+
 /* Looks at a file that is mapped. Once it is old enough, its times can be relied on. */
 static void look(struct known *known, bool hash)
 {
   struct stat now;
   const struct mapping *mapping = mapping_of(known);
-  if (stat(known->path, &now) != 0 && !*known->change)
-    snprintf(known->change, sizeof known->change, "it is no longer there (%s)", strerror(errno));
+  if (stat(known->path, &now) != 0)
+    tell_gone(known, errno);
   else
     compare(known, &now);
   if (*known->change || !hash || !known->distrusted || !mapping)
@@ -222,6 +228,19 @@ int file_use_begin(const char *path, const struct stat *info, const void *data, 
 {
   pthread_mutex_lock(&lock);
   int status = started ? begin(path, info, data, size, mapped, error) : 0;
+  pthread_mutex_unlock(&lock);
+  return status;
+}
+
+int file_use_gone(const char *path, struct error *error)
+{
+  int status = 0;
+  pthread_mutex_lock(&lock);
+  struct known *known = find(path);
+  if (known) {
+    tell_gone(known, ENOENT);
+    status = changed(known, error);
+  }
   pthread_mutex_unlock(&lock);
   return status;
 }

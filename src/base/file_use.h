@@ -30,6 +30,9 @@ void file_use_stop(void); /* forgets all; no blob may be mapped */
 int file_use_begin(const char *path, const struct stat *info, const void *data, size_t size,
                    bool mapped, struct error *error);
 
+/* A file is not there: whether it was opened before. Errors: EXIT_INPUT (it was). */
+int file_use_gone(const char *path, struct error *error);
+
 /* Mapped bytes are about to go: a last look. */
 void file_use_end(const void *data);
 
