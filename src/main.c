@@ -1,9 +1,12 @@
 /* The table of subcommands. */
-#include "base/file.h"
+#include "base/file_use.h"
+#include "base/threads.h"
 #include "base/version.h"
 #include "command/command.h"
 
 #include <errno.h>
+#include <malloc.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -39,6 +42,47 @@ static void help(void)
          "run.\n");
 }
 
+/* A command on its way through a thread of its own. */
+struct job {
+  int (*command)(int argc, char **argv, struct error *error);
+  int argc;
+  char **argv;
+  int code;
+};
+
+/* What changed under a command explains whatever else it found; a lack of means does not depend on
+ * it. */
+static void *work(void *context)
+{
+  struct job *job = context;
+  struct error error = {0}, changed;
+  job->code = job->command(job->argc, job->argv, &error);
+  if (job->code != EXIT_RUN && file_use_check(&changed)) {
+    error = changed;
+    job->code = changed.code;
+  }
+  if (job->code && error.code)
+    fprintf(stderr, "attest: %s\n", error.text);
+  return NULL;
+}
+
+/* Kernels and nested JSON need more stack than a shell may grant the first thread (ulimit -s). */
+static int run(struct job *job)
+{
+  pthread_t thread;
+  (void)mallopt(M_ARENA_MAX, 1); /* threads do not allocate much; a second heap would cost memory */
+  int reason = threads_begin(&thread, work, job);
+  if (reason) {
+    fprintf(stderr,
+            "attest: no thread with its stack can be started: %s; raise the limits of "
+            "memory (ulimit -v) and processes (ulimit -u)\n",
+            strerror(reason));
+    return EXIT_RUN;
+  }
+  pthread_join(thread, NULL);
+  return job->code;
+}
+
 /* Results that did not reach standard output are not results. */
 static int finish(int code)
 {
@@ -51,10 +95,9 @@ static int finish(int code)
 
 int main(int argc, char **argv)
 {
-  struct error error = {0};
   signal(SIGPIPE, SIG_IGN); /* a closed pipe becomes a write error with a message */
   signal(SIGXFSZ, SIG_IGN); /* and so does a file size limit */
-  file_install_bus_handler();
+  file_use_start();
   if (argc < 2) {
     fprintf(stderr, "attest: the command is missing; see attest --help\n");
     return EXIT_INPUT;
@@ -67,14 +110,9 @@ int main(int argc, char **argv)
     printf("attest %s\n", ATTEST_VERSION);
     return finish(EXIT_HELD);
   }
-  for (size_t i = 0; i < COMMANDS; i++) {
-    if (strcmp(argv[1], commands[i].name) != 0)
-      continue;
-    int code = commands[i].run(argc - 1, argv + 1, &error);
-    if (code && error.code)
-      fprintf(stderr, "attest: %s\n", error.text);
-    return finish(code);
-  }
+  for (size_t i = 0; i < COMMANDS; i++)
+    if (strcmp(argv[1], commands[i].name) == 0)
+      return finish(run(&(struct job){commands[i].run, argc - 1, argv + 1, 0}));
   fprintf(stderr, "attest: %s: no such command; see attest --help\n", argv[1]);
   return EXIT_INPUT;
 }

@@ -166,7 +166,7 @@ static void test_missing(void **state)
   add(archive, "m/sub/config.json", AE_IFREG, NULL, "{}", 2);
   finish(archive);
   assert_refused(path, "n", EXIT_INPUT, "no file in directory \"n\"");
-  assert_refused(path, "", EXIT_INPUT, "no file in directory \"\"");
+  assert_refused(path, "", EXIT_INPUT, "no file in directory \"\" (its root); its model");
   snprintf(inside, sizeof inside, "%s:m", path);
   assert_int_equal(fileset_open(inside, &set, &error), 0);
   assert_int_equal(set->count, 2);

@@ -237,8 +237,8 @@ static void test_options(void **state)
   assert_true(p.used == 2);
   assert_string_equal(p.words[0], "a");
   assert_string_equal(p.words[1], "--flag");
-  assert_int_equal(parse("--string=|-", &p, &error), 0); /* "-" is no option */
-  assert_true(!*p.string && p.used == 1);
+  assert_int_equal(parse("--string=-|-", &p, &error), 0); /* "-" is no option */
+  assert_true(strcmp(p.string, "-") == 0 && p.used == 1);
   assert_int_equal(parse("--string=a=b", &p, &error), 0);
   assert_string_equal(p.string, "a=b");
   assert_int_equal(parse("--|--help", &p, &error), 0);
@@ -254,6 +254,9 @@ static void test_option_refusals(void **state)
       {"--flag|--flag", "--flag: given twice"},
       {"--string=a|--string|b", "--string: given twice"},
       {"--string", "--string: needs TEXT"},
+      {"--string=", "--string: is empty, needs TEXT"},
+      {"--string||a", "--string: is empty, needs TEXT"},
+      {"a||b", "an argument is empty"},
       {"--fla", "--fla: unknown option"},
       {"--flagg", "--flagg: unknown option"},
       {"--=x", "unknown option"},

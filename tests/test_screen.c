@@ -232,6 +232,10 @@ static void test_refusals(void **state)
     const char *options, *words;
   } cases[] = {
       {"--n 64 --seq-len 56 --vocab 10:500", "ask for at most 49"},
+      {"--n 64 --seq-len 1 --vocab 10:500", "whole number from 57 to 1048576, for 50 baseline"},
+      {"--n 64 --seq-len 1 --vocab 10:500 --baseline-n 9", "whole number from 42 to"},
+      {"--n 64 --seq-len 41 --vocab 10:500", "seq_len = 41 is not in [57,"},
+      {"--n 64 --seq-len 4e1 --vocab 10:500", "--seq-len 4e1: must be"},
       {"--n 64 --seq-len 43 --vocab 10:500 --baseline-n 37", "ask for at most 36"},
       {"--n 64 --seq-len 41 --vocab 10:500 --baseline-n 2", "seq_len = 41 is not in [42,"},
       {"--n 64 --seq-len 129 --vocab 10:500", "longer than the model's context of 128"},

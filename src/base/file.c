@@ -1,13 +1,15 @@
 #define _GNU_SOURCE
 #include "base/file.h"
 
+#include "base/descriptor.h"
+#include "base/file_use.h"
+#include "base/temporary.h"
 #include "base/text.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,32 +20,34 @@
 
 static const uint8_t nothing[1]; /* the data of empty files */
 
-static int open_regular(const char *path, int *fd, size_t *size, struct error *error)
+static int open_regular(const char *path, int *fd, struct stat *info, struct error *error)
 {
-  struct stat info;
   /* O_NONBLOCK: opening a named pipe must not hang. */
   *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (*fd < 0) {
     /* A wrong path is bad input; a lack of permission or of resources is not. */
     bool absent = errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == ENAMETOOLONG ||
                   errno == ENXIO;
+    int reason = errno;
+    if (reason == ENOENT && file_use_gone(path, error))
+      return error->code;
     return error_set(error, absent ? EXIT_INPUT : EXIT_RUN, "%s: cannot be opened: %s", path,
-                     strerror(errno));
+                     strerror(reason));
   }
-  if (fstat(*fd, &info) != 0 || !S_ISREG(info.st_mode)) {
+  if (fstat(*fd, info) != 0 || !S_ISREG(info->st_mode)) {
     close(*fd);
     return error_set(error, EXIT_INPUT, "%s: not a regular file", path);
   }
-  *size = (size_t)info.st_size;
   return 0;
 }
 
 int file_map(const char *path, struct blob *blob, struct error *error)
 {
   int fd;
-  size_t size;
-  if (open_regular(path, &fd, &size, error))
+  struct stat info;
+  if (open_regular(path, &fd, &info, error))
     return error->code;
+  size_t size = (size_t)info.st_size;
   *blob = (struct blob){nothing, size, size > 0};
   if (size > 0) {
     void *p = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
@@ -55,15 +59,21 @@ int file_map(const char *path, struct blob *blob, struct error *error)
     blob->data = p;
   }
   close(fd);
+  if (file_use_begin(path, &info, blob->data, size, blob->mapped, error)) {
+    if (blob->mapped)
+      munmap((void *)(uintptr_t)blob->data, size);
+    return error->code;
+  }
   return 0;
 }
 
 int file_read(const char *path, size_t limit, struct blob *blob, struct error *error)
 {
   int fd;
-  size_t size, used = 0;
-  if (open_regular(path, &fd, &size, error))
+  struct stat info;
+  if (open_regular(path, &fd, &info, error))
     return error->code;
+  size_t size = (size_t)info.st_size, used = 0;
   if (size > limit) {
     close(fd);
     return error_set(error, EXIT_INPUT, "%s: %zu bytes, more than the %zu allowed here", path, size,
@@ -87,48 +97,42 @@ int file_read(const char *path, size_t limit, struct blob *blob, struct error *e
     }
     used += (size_t)got;
   }
-  close(fd);
   if (size)
     *blob = (struct blob){data, size, false};
-  return 0;
+  int status = file_use_begin(path, &info, blob->data, size, false, error);
+  if (!status && fstat(fd, &info) == 0) /* also while it was read */
+    status = file_use_begin(path, &info, blob->data, size, false, error);
+  close(fd);
+  if (status)
+    blob_free(blob);
+  return status;
 }
 
 void blob_free(struct blob *blob)
 {
-  if (blob->mapped)
+  if (blob->mapped) {
+    file_use_end(blob->data);
     munmap((void *)(uintptr_t)blob->data, blob->size);
-  else if (blob->size)
+  } else if (blob->size) {
     free((void *)(uintptr_t)blob->data);
-  *blob = (struct blob){0};
-}
-
-static int write_all(int fd, const void *data, size_t size)
-{
-  const char *p = data;
-  while (size) {
-    ssize_t put = write(fd, p, size);
-    if (put < 0 && errno == EINTR)
-      continue;
-    if (put <= 0)
-      return put < 0 ? errno : EIO;
-    p += put;
-    size -= (size_t)put;
   }
-  return 0;
+  *blob = (struct blob){0};
 }
 
 static int write_standard_output(const void *data, size_t size)
 {
   if (fflush(stdout) != 0) /* text printed before stays before */
     return errno;
-  return write_all(STDOUT_FILENO, data, size);
+  return descriptor_write_patiently(STDOUT_FILENO, data, size);
 }
 
-static int write_direct(const char *path, const void *data, size_t size)
+static int write_direct(const char *path, bool pipe, const void *data, size_t size)
 {
-  int fd = open(path, O_WRONLY | O_CLOEXEC);
-  int reason = fd < 0 ? errno : write_all(fd, data, size);
-  if (fd >= 0 && close(fd) != 0 && !reason)
+  int fd = pipe ? descriptor_open_pipe(path) : open(path, O_WRONLY | O_CLOEXEC);
+  if (fd < 0)
+    return errno;
+  int reason = pipe ? descriptor_write_patiently(fd, data, size) : descriptor_write(fd, data, size);
+  if (close(fd) != 0 && !reason)
     reason = errno;
   return reason;
 }
@@ -142,9 +146,7 @@ static bool is_standard_output(const struct stat *info)
          out.st_ino == info->st_ino;
 }
 
-/* The path without symbolic links as its last part, also when the last of them leads nowhere yet.
- * NULL and errno on failure; free(). */
-static char *follow_links(const char *path)
+char *file_follow_links(const char *path)
 {
   char *at = strdup(path);
   for (int links = 0; at; links++) {
@@ -182,35 +184,16 @@ static void sync_directory_of(const char *path)
   free(copy);
 }
 
-/* Creates a file beside `path`, of a name nobody else uses; -1 and errno on failure. */
-static int open_beside(const char *path, char **name)
-{
-  const char *slash = strrchr(path, '/');
-  int head = slash ? (int)(slash - path + 1) : 0;
-  for (int attempt = 0; attempt < 1000; attempt++) {
-    if (asprintf(name, "%.*s.attest.tmp.%ld.%d", head, path, (long)getpid(), attempt) < 0)
-      break;
-    int fd = open(*name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd >= 0)
-      return fd;
-    int reason = errno;
-    free(*name);
-    errno = reason;
-    if (reason != EEXIST)
-      break;
-  }
-  return -1;
-}
-
 static int writer_failed(const char *path, int reason, struct error *error)
 {
-  return error_set(error, EXIT_RUN, "%s: cannot be written: %s", path, strerror(reason));
+  return error_set(error, EXIT_RUN, "%s: cannot be written: %s", path,
+                   reason == EINTR ? "interrupted while nobody read it" : strerror(reason));
 }
 
 int file_writer_open(const char *path, struct file_writer *writer, struct error *error)
 {
   char *beside, *copy = strdup(path);
-  int fd = copy ? open_beside(path, &beside) : -1;
+  int fd = copy ? temporary_open(path, &beside) : -1;
   if (fd < 0) {
     int reason = errno;
     free(copy);
@@ -222,7 +205,7 @@ int file_writer_open(const char *path, struct file_writer *writer, struct error 
 
 int file_writer_add(struct file_writer *writer, const void *data, size_t size, struct error *error)
 {
-  int reason = write_all(writer->fd, data, size);
+  int reason = descriptor_write(writer->fd, data, size);
   return reason ? writer_failed(writer->path, reason, error) : 0;
 }
 
@@ -237,8 +220,11 @@ int file_writer_finish(struct file_writer *writer, struct error *error)
 
 int file_writer_publish(struct file_writer *writer, struct error *error)
 {
+  if (file_use_check(error) || file_use_replace(writer->path, error))
+    return error->code;
   if (rename(writer->beside, writer->path) != 0)
     return writer_failed(writer->path, errno, error);
+  temporary_done(writer->beside);
   sync_directory_of(writer->path);
   free(writer->beside);
   writer->beside = NULL;
@@ -251,6 +237,7 @@ void file_writer_close(struct file_writer *writer)
     if (writer->fd >= 0)
       close(writer->fd);
     unlink(writer->beside);
+    temporary_done(writer->beside);
   }
   free(writer->beside);
   free(writer->path);
@@ -280,12 +267,14 @@ int file_write(const char *path, const void *data, size_t size, struct error *er
   struct stat info;
   bool standard = strcmp(path, "-") == 0, exists = !standard && stat(path, &info) == 0;
   int reason;
+  if (file_use_check(error) || (exists && file_use_replace(path, error)))
+    return error->code;
   if (standard || (exists && is_standard_output(&info))) {
     reason = write_standard_output(data, size);
   } else if (exists && !S_ISREG(info.st_mode)) {
-    reason = write_direct(path, data, size);
+    reason = write_direct(path, S_ISFIFO(info.st_mode), data, size);
   } else {
-    char *target = follow_links(path);
+    char *target = file_follow_links(path);
     if (!target)
       return writer_failed(path, errno, error);
     int status = replace(target, exists ? &info : NULL, data, size, error);
@@ -318,7 +307,7 @@ int file_check_writable(const char *path, struct error *error)
   else if (exists && access(path, W_OK) != 0)
     reason = errno;
   if (!reason && (!exists || S_ISREG(info.st_mode))) {
-    char *target = follow_links(path);
+    char *target = file_follow_links(path);
     reason = target ? check_folder_of(target) : errno;
     free(target);
   }
@@ -423,20 +412,4 @@ bool file_plain_name(const char *name)
       return false;
   }
   return true;
-}
-
-static void bus_handler(int signal_number)
-{
-  static const char line[] = "attest: a file in use shrank or its disk failed; put the whole file "
-                             "back and run again\n";
-  (void)signal_number;
-  ssize_t ignored = write(STDERR_FILENO, line, sizeof line - 1);
-  (void)ignored;
-  _exit(EXIT_RUN);
-}
-
-void file_install_bus_handler(void)
-{
-  struct sigaction action = {.sa_handler = bus_handler};
-  sigaction(SIGBUS, &action, NULL);
 }

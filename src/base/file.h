@@ -16,8 +16,8 @@ struct blob {
 };
 
 /* Maps a regular file. Errors: EXIT_INPUT (missing, not a regular file), EXIT_RUN (I/O,
- * permission). Should the file shrink while mapped, the program ends with one line and exit code 3
- * (file_install_bus_handler). */
+ * permission). Should the file shrink while mapped, the program ends with one line and exit code 2
+ * (file_use.h). */
 int file_map(const char *path, struct blob *blob, struct error *error);
 
 /* Reads a regular file of at most `limit` bytes into memory. EXIT_INPUT when it is larger. */
@@ -29,7 +29,8 @@ void blob_free(struct blob *blob);
  * older file stays as it was. A symbolic link stays and its target is written, also one that does
  * not exist yet; the permissions of an older file stay. A path that exists and is no regular file
  * (a pipe, a device) is written to directly. "-" is standard output, as is every path that leads
- * there (/dev/stdout). Errors: EXIT_RUN. */
+ * there (/dev/stdout). Nothing is written when a file that was read has changed meanwhile, or is
+ * the one to be written (file_use.h). Errors: EXIT_INPUT (that), EXIT_RUN. */
 int file_write(const char *path, const void *data, size_t size, struct error *error);
 
 /* A file written piece by piece into a new one beside it, for outputs that do not fit in memory or
@@ -40,8 +41,8 @@ struct file_writer {
   int fd;              /* -1 once finished */
 };
 
-/* Errors: EXIT_RUN. After open, also after a failure of the others: file_writer_close, which
- * removes what was not published. */
+/* Errors: EXIT_RUN; publish, as file_write: EXIT_INPUT, too. After open, also after a failure of
+ * the others: file_writer_close, which removes what was not published. */
 int file_writer_open(const char *path, struct file_writer *writer, struct error *error);
 int file_writer_add(struct file_writer *writer, const void *data, size_t size, struct error *error);
 int file_writer_finish(struct file_writer *writer, struct error *error);
@@ -51,6 +52,10 @@ void file_writer_close(struct file_writer *writer);
 /* Whether file_write can be expected to work: "-", an existing writable file, or a writable
  * directory. Errors: EXIT_RUN, also for a name that is empty. */
 int file_check_writable(const char *path, struct error *error);
+
+/* The path without symbolic links as its last part, also when the last of them leads nowhere yet.
+ * New string, free(); NULL and errno on failure. */
+char *file_follow_links(const char *path);
 
 /* Makes a directory and its parents. Errors: EXIT_RUN. */
 int file_make_directory(const char *path, struct error *error);
@@ -71,8 +76,5 @@ char *file_join(const char *directory, const char *name, struct error *error);
 /* Whether `name` is one plain path component: not empty, ".", "..", at most 255 bytes, printable
  * (text_printable) and free of '/' and '\\'. Names in indexes, manifests and archives must be. */
 bool file_plain_name(const char *name);
-
-/* Turns SIGBUS (a mapped file shrank) into one line and exit code 3. */
-void file_install_bus_handler(void);
 
 #endif

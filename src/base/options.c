@@ -42,6 +42,8 @@ static int store(const struct option_spec *spec, const char *text, struct error 
     *(bool *)spec->target = true;
     return 0;
   case OPTION_STRING:
+    if (!*text)
+      return error_set(error, EXIT_INPUT, "--%s: is empty, needs %s", spec->name, spec->argument);
     *(const char **)spec->target = text;
     return 0;
   case OPTION_NUMBER: {
@@ -111,6 +113,8 @@ int options_parse(int argc, char **argv, const struct option_list *list, const c
       status = parse_option(argc, argv, &at, list, seen, error);
     else if (!only_positionals && word[0] == '-' && word[1])
       status = error_set(error, EXIT_INPUT, "%s: unknown option; see --help", word);
+    else if (!*word)
+      status = error_set(error, EXIT_INPUT, "an argument is empty; see --help");
     else if (*used == capacity)
       status = error_set(error, EXIT_INPUT, "%s: one argument too many; see --help", word);
     else

@@ -34,7 +34,8 @@ struct option_list {
 
 /* Parses argv[1..]. Options may stand anywhere, each at most once; "--" ends them; the rest goes
  * to positionals (at most `capacity`, their number to *used). On --help prints the help to
- * standard output, sets *help and returns 0. Errors: EXIT_INPUT. */
+ * standard output, sets *help and returns 0. Errors: EXIT_INPUT, also for
+ * a name that is empty. */
 int options_parse(int argc, char **argv, const struct option_list *list, const char **positionals,
                   size_t capacity, size_t *used, bool *help, struct error *error);
 

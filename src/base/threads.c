@@ -1,7 +1,6 @@
 #define _GNU_SOURCE
 #include "base/threads.h"
 
-#include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -22,6 +21,8 @@ struct threads {
   size_t tasks;
   atomic_size_t next;
 };
+
+#define STACK_BYTES ((size_t)8 << 20) /* mapped, and taken as far as it is used */
 
 struct helper {
   struct threads *pool;
@@ -61,6 +62,19 @@ static void *helper_main(void *argument)
   return NULL;
 }
 
+int threads_begin(pthread_t *thread, void *(*run)(void *context), void *context)
+{
+  pthread_attr_t attributes;
+  int reason = pthread_attr_init(&attributes);
+  if (reason)
+    return reason;
+  reason = pthread_attr_setstacksize(&attributes, STACK_BYTES);
+  if (!reason)
+    reason = pthread_create(thread, &attributes, run, context);
+  pthread_attr_destroy(&attributes);
+  return reason;
+}
+
 /* Cores this process may run on; taskset and containers often allow fewer than are online. */
 static int usable_cores(void)
 {
@@ -91,7 +105,7 @@ int threads_start(int count, struct threads **out, struct error *error)
     struct helper *helper = malloc(sizeof *helper);
     if (helper)
       *helper = (struct helper){pool, i};
-    if (!helper || pthread_create(&pool->handles[i - 1], NULL, helper_main, helper) != 0) {
+    if (!helper || threads_begin(&pool->handles[i - 1], helper_main, helper) != 0) {
       free(helper);
       threads_stop(pool);
       return error_set(error, EXIT_RUN, "threads: could not start %d; use a smaller --threads",

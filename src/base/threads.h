@@ -4,9 +4,14 @@
 
 #include "base/error.h"
 
+#include <pthread.h>
 #include <stddef.h>
 
 struct threads;
+
+/* pthread_create with a stack that does not depend on the limits of the shell (ulimit -s). Returns
+ * 0 or the reason as errno. */
+int threads_begin(pthread_t *thread, void *(*run)(void *context), void *context);
 
 /* `worker` is 0 .. count-1 and names the thread, for per-thread scratch. */
 typedef void threads_task(void *context, size_t index, int worker);

@@ -149,12 +149,25 @@ static int by_name(const void *a, const void *b)
   return strcmp((*left)->name, (*right)->name);
 }
 
-static int finish(const struct reader *reader, struct error *error)
+/* `directory`: as it was given, at the end of the path. */
+static int nothing_inside(const struct reader *reader, const char *directory, struct error *error)
+{
+  const char *path = reader->set->path;
+  size_t length = strlen(path), tail = strlen(directory) + 1;
+  if (length > tail && path[length - tail] == ':' && text_ends_with(path, directory))
+    length -= tail;
+  return error_set(error, EXIT_INPUT,
+                   "%s: the archive has no file in directory \"%s\"%s; its model directories are "
+                   "listed by: attest inspect %.*s",
+                   path, reader->directory, *reader->directory ? "" : " (its root)", (int)length,
+                   path);
+}
+
+static int finish(const struct reader *reader, const char *directory, struct error *error)
 {
   struct fileset *set = reader->set;
   if (set->count == 0)
-    return error_set(error, EXIT_INPUT, "%s: the archive has no file in directory \"%s\"",
-                     set->path, reader->directory);
+    return nothing_inside(reader, directory, error);
   qsort(set->files, set->count, sizeof *set->files, by_name);
   for (size_t i = 1; i < set->count; i++)
     if (strcmp(set->files[i - 1]->name, set->files[i]->name) == 0)
@@ -177,7 +190,7 @@ int fileset_open_archive(const char *path, const void *data, size_t size, bool l
     return error->code;
   int status = archive_walk(path, data, size, visit, &reader, error);
   if (!status)
-    status = finish(&reader, error);
+    status = finish(&reader, directory, error);
   if (status) {
     fileset_close(reader.set);
     return status;

@@ -1,5 +1,6 @@
 #include "checkpoint/fileset.h"
 
+#include "base/file_use.h"
 #include "base/memory.h"
 
 #include <stdlib.h>
@@ -188,7 +189,9 @@ int fileset_get(struct fileset *set, const char *name, const struct fileset_file
   struct blob blob;
   int status;
   if (!set->folder || !file_exists(path))
-    status = error_set(error, EXIT_INPUT, "%s: missing; fetch the file again", path);
+    status = file_use_gone(path, error)
+                 ? error->code
+                 : error_set(error, EXIT_INPUT, "%s: missing; fetch the file again", path);
   else
     status = file_map(path, &blob, error);
   free(path);

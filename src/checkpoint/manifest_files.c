@@ -1,5 +1,6 @@
 /* The files of one revision, and the archive they come in: pins, git-lfs pointers, inventory. */
 #include "base/file.h"
+#include "base/file_use.h"
 #include "checkpoint/fileset.h"
 #include "checkpoint/lfs.h"
 #include "checkpoint/manifest_verifier.h"
@@ -49,8 +50,8 @@ static int check_blob(struct verifier *verifier, const char *label, const struct
   progress_start(&progress, label, (double)blob->size, verifier->check->quiet);
   int status = digest_blob(blob, &progress, 0, &found->digest, error);
   progress_end(&progress);
-  if (status)
-    return status;
+  if (status || file_use_check(error))
+    return error->code;
   found->bytes = blob->size;
   found->has_bytes = true;
   if (*pin->digest.sha256 && strcmp(found->digest.sha256, pin->digest.sha256) != 0)

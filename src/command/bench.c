@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "base/version.h"
 #include "command/command.h"
+#include "command/outputs.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -62,12 +63,11 @@ static int parse(int argc, char **argv, struct bench *b, bool *help, struct erro
     return error_set(error, EXIT_INPUT, "bench: --sweep replaces all parts: leave --only out");
   if (b->plot && !b->sweep)
     return error_set(error, EXIT_INPUT, "bench: --plot draws a sweep: give --sweep FILE.csv, too");
-  if ((b->sweep && file_check_writable(b->sweep, error)) ||
-      (b->plot && file_check_writable(b->plot, error)))
+  const struct output outputs[] = {
+      {"--sweep", b->sweep, false}, {"--plot", b->plot, false}, {"--json", b->common.json, false}};
+  if (outputs_check(outputs, 3, error))
     return error->code;
-  if (b->sweep && b->common.json && strcmp(b->sweep, "-") == 0 && strcmp(b->common.json, "-") == 0)
-    return error_set(error, EXIT_INPUT, "bench: --sweep and --json cannot both be standard output");
-  return 0;
+  return b->openblas ? outputs_spare(outputs, 3, b->openblas, error) : 0;
 }
 
 /* What the options and the CPU say. No thread is left running: the screens are processes. */

@@ -1,8 +1,10 @@
 #include "claims/claims.h"
 
 #include "base/file.h"
+#include "base/file_use.h"
 #include "base/json.h"
 #include "command/command.h"
+#include "command/outputs.h"
 #include "command/runtime.h"
 
 #include <dirent.h>
@@ -120,10 +122,15 @@ int command_claims(int argc, char **argv, struct error *error)
     return error_set(error, EXIT_INPUT, "claims: DIR is missing; see --help");
   if (common_options_check(&common, error))
     return error->code;
+  const struct output json = {.option = "--json", .path = common.json};
   struct loaded *loaded = calloc(1, sizeof *loaded);
   int status = loaded ? 0 : error_set(error, EXIT_RUN, "claims: out of memory");
   for (size_t i = 0; i < used && !status; i++)
     status = load(loaded, paths[i], error);
+  if (!status)
+    status = file_use_check(error);
+  if (!status)
+    status = outputs_spare_read(&json, 1, error);
   if (!status)
     status = claims_evaluate(loaded->all, loaded->count, &claims, error);
   if (!status) {

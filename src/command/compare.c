@@ -1,6 +1,8 @@
 #include "base/file.h"
+#include "base/file_use.h"
 #include "base/json.h"
 #include "command/command.h"
+#include "command/outputs.h"
 #include "command/runtime.h"
 #include "trajectory/trajectory.h"
 
@@ -55,10 +57,13 @@ int command_compare(int argc, char **argv, struct error *error)
     return error_set(error, EXIT_INPUT, "compare: needs two trajectories; see --help");
   if (common_options_check(&common, error))
     return error->code;
+  const struct output json = {.option = "--json", .path = common.json};
   if (file_is_directory(paths[0]) != file_is_directory(paths[1]))
     return error_set(error, EXIT_INPUT, "compare: one is a directory and the other is a file");
-  if (file_is_directory(paths[0]) ? compare_directories(paths[0], paths[1], &difference, error)
-                                  : compare_files(paths[0], paths[1], &difference, error))
+  int failed = file_is_directory(paths[0])
+                   ? compare_directories(paths[0], paths[1], &difference, error)
+                   : compare_files(paths[0], paths[1], &difference, error);
+  if (failed || file_use_check(error) || outputs_spare_read(&json, 1, error))
     return error->code;
   bool to_stdout = common.json && common.json[0] == '-' && !common.json[1];
   if (common.json) {

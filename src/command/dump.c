@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *const dump_files[DUMP_FILES] = {"attn_last.npy", "headout_last.npy", "hidden_last.npy",
+                                            "logits_last.npy"};
+
 uint64_t dump_bytes(const struct model_config *c, size_t sequences, size_t seq_len)
 {
   uint64_t heads = (uint64_t)c->layers * c->heads * (seq_len + c->head_dim);
@@ -86,10 +89,10 @@ int dump_write(const struct dump *d, const char *directory, struct error *error)
   size_t head_out[] = {d->n, d->layers, d->heads, d->head_dim};
   size_t residual[] = {d->n, d->layers + 2, d->hidden}, logits[] = {d->n, d->vocab};
   if (file_make_directory(directory, error) ||
-      write_array(directory, "attn_last.npy", attention, 4, d->attention, error) ||
-      write_array(directory, "headout_last.npy", head_out, 4, d->head_out, error) ||
-      write_array(directory, "hidden_last.npy", residual, 3, d->residual, error) ||
-      write_array(directory, "logits_last.npy", logits, 2, d->logits, error))
+      write_array(directory, dump_files[0], attention, 4, d->attention, error) ||
+      write_array(directory, dump_files[1], head_out, 4, d->head_out, error) ||
+      write_array(directory, dump_files[2], residual, 3, d->residual, error) ||
+      write_array(directory, dump_files[3], logits, 2, d->logits, error))
     return error->code;
   return 0;
 }

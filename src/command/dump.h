@@ -28,8 +28,11 @@ void dump_head(struct dump *dump, size_t layer, size_t sequence, size_t head,
 void dump_residual(struct dump *dump, size_t index, size_t sequence, const float *row);
 void dump_logits(struct dump *dump, size_t sequence, size_t first, size_t count, const float *part);
 
-/* Writes attn_last.npy, headout_last.npy, hidden_last.npy and logits_last.npy into `directory`,
- * which is made if missing. Errors: EXIT_RUN. */
+/* The files that are written: attention, head outputs, residual stream, logits. */
+#define DUMP_FILES 4
+extern const char *const dump_files[DUMP_FILES];
+
+/* Writes them into `directory`, which is made if missing. Errors: EXIT_RUN. */
 int dump_write(const struct dump *dump, const char *directory, struct error *error);
 
 #endif

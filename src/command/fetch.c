@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "checkpoint/tensor_list.h"
 #include "command/command.h"
+#include "command/outputs.h"
 #include "command/runtime.h"
 #include "fetch/http.h"
 
@@ -243,7 +244,10 @@ int command_fetch(int argc, char **argv, struct error *error)
   struct manifest manifest;
   if (manifest_load(path, &manifest, error))
     return error->code;
-  int status = carry_out(&command, &manifest, error);
+  const struct output json = {.option = "--json", .path = command.json};
+  int status = outputs_spare_manifest(&json, 1, &manifest, command.to, error);
+  if (!status)
+    status = carry_out(&command, &manifest, error);
   manifest_free(&manifest);
   return status;
 }

@@ -1,4 +1,5 @@
 #include "base/file.h"
+#include "base/file_use.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "checkpoint/archive_list.h"
@@ -91,7 +92,7 @@ static int hash_archive(const char *path, const struct blob *blob, bool quiet,
   progress_start(&progress, path, (double)blob->size, quiet);
   int status = digest_blob(blob, &progress, 0, digest, error);
   progress_end(&progress);
-  return status;
+  return status ? status : file_use_check(error);
 }
 
 static int inspect_archive(const char *path, const struct inspect_options *o,
@@ -100,7 +101,8 @@ static int inspect_archive(const char *path, const struct inspect_options *o,
   struct blob blob;
   struct archive_list list = {0};
   struct digest digest, *known = o->no_hash ? NULL : &digest;
-  if (file_map(path, &blob, error))
+  const struct output json = {.option = "--json", .path = o->common.json};
+  if (outputs_spare(&json, 1, path, error) || file_map(path, &blob, error))
     return error->code;
   int status = archive_list_models(path, blob.data, blob.size, &list, error);
   if (!status && known)
@@ -118,7 +120,8 @@ static int inspect_model(const char *path, const struct inspect_options *o,
                          const struct runtime *runtime, struct error *error)
 {
   struct inspection in;
-  if (inspection_gather(path, !o->no_hash, runtime, &in, error))
+  const struct output json = {.option = "--json", .path = o->common.json};
+  if (inspection_gather(path, !o->no_hash, &json, runtime, &in, error))
     return error->code;
   int status =
       o->common.json ? write_json(o->common.json, inspection_json(&in, runtime), error) : 0;

@@ -1,5 +1,6 @@
 #include "command/inspection.h"
 
+#include "base/file_use.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "command/cost.h"
@@ -169,11 +170,14 @@ static void plan_screen(struct inspection *in, const struct runtime *runtime)
   model_free(&model);
 }
 
-int inspection_gather(const char *path, bool hash, const struct runtime *runtime,
-                      struct inspection *inspection, struct error *error)
+int inspection_gather(const char *path, bool hash, const struct output *json,
+                      const struct runtime *runtime, struct inspection *inspection,
+                      struct error *error)
 {
   struct inspection in = {.path = path};
   int status = checkpoint_open(path, &in.checkpoint, error);
+  if (!status)
+    status = outputs_spare_read(json, 1, error);
   if (!status)
     status = contents_list(in.checkpoint, &in.contents, error);
   if (!status)
@@ -190,7 +194,9 @@ int inspection_gather(const char *path, bool hash, const struct runtime *runtime
   }
   plan_screen(&in, runtime);
   *inspection = in;
-  return 0;
+  if (file_use_check(error))
+    inspection_free(inspection);
+  return error->code;
 }
 
 void inspection_free(struct inspection *in)

@@ -6,6 +6,7 @@
 #include "base/protocol.h"
 #include "checkpoint/contents.h"
 #include "checkpoint/digest.h"
+#include "command/outputs.h"
 #include "command/runtime.h"
 #include "model/forward.h"
 #include "model/inventory.h"
@@ -48,11 +49,13 @@ struct inspection {
   double seconds; /* 0 = not known */
 };
 
-/* Opens `path` and gathers all of it; `hash`: digests, too. Owner: the caller, inspection_free.
+/* Opens `path` and gathers all of it; `hash`: digests, too. `json` must not be one of the files
+ * (outputs.h). Owner: the caller, inspection_free.
  * Errors: EXIT_INPUT (damaged), EXIT_RUN. A model that attest cannot run is no error, but an
  * obstacle. */
-int inspection_gather(const char *path, bool hash, const struct runtime *runtime,
-                      struct inspection *inspection, struct error *error);
+int inspection_gather(const char *path, bool hash, const struct output *json,
+                      const struct runtime *runtime, struct inspection *inspection,
+                      struct error *error);
 void inspection_free(struct inspection *inspection);
 
 /* "safetensors" or "PyTorch". */

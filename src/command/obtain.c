@@ -1,6 +1,7 @@
 #include "command/obtain.h"
 
 #include "base/file.h"
+#include "base/file_use.h"
 #include "base/text.h"
 #include "command/screening.h"
 #include "command/verification.h"
@@ -132,11 +133,15 @@ static int screen(struct way *way, struct revision *revision, struct error *erro
 static int screen_and_verify(struct way *way, struct revision *revision, struct obtained *obtained,
                              struct error *error)
 {
-  struct error verifying = {0};
+  struct error verifying = {0}, changed;
   if (begin_verification(way, error))
     return error->code;
   int status = screen(way, revision, error);
   bool failed = end_verification(way, obtained, &verifying) != 0;
+  if (file_use_check(&changed)) {
+    failed = true;
+    verifying = changed;
+  }
   if (!failed && !obtained->findings)
     return status;
   if (!status)
@@ -171,7 +176,8 @@ static int remove_files(const struct way *way, const char *directory, struct err
     if (!path)
       return error->code;
     part_remove(path);
-    if (unlink(path) != 0 && errno != ENOENT && errno != ENOTDIR)
+    status = file_use_replace(path, error);
+    if (!status && unlink(path) != 0 && errno != ENOENT && errno != ENOTDIR)
       status = error_set(error, EXIT_RUN, "%s: cannot be removed: %s", path, strerror(errno));
     free(path);
   }

@@ -1,9 +1,11 @@
 #include "base/file.h"
 #include "base/json.h"
+#include "base/lock.h"
 #include "checkpoint/manifest_rebase.h"
 #include "checkpoint/manifest_verify.h"
 #include "command/command.h"
 #include "command/forecast.h"
+#include "command/outputs.h"
 #include "command/runtime.h"
 
 #include <stdio.h>
@@ -17,6 +19,7 @@ struct pin_options {
   struct common_options common;
   const char *checkpoints, *out, *revision;
   bool replace;
+  struct output outputs[2];
 };
 
 /* A manifest on its way to its pins. */
@@ -56,9 +59,10 @@ static int parse(int argc, char **argv, struct pin_options *o, const char **path
     return error_set(error, EXIT_INPUT, "pin: MANIFEST is missing; see --help");
   if (!o->out)
     o->out = *path;
-  if (o->common.json && strcmp(o->common.json, "-") == 0 && strcmp(o->out, "-") == 0)
-    return error_set(error, EXIT_INPUT, "pin: --out and --json cannot both be standard output");
-  return common_options_check(&o->common, error) ? error->code : file_check_writable(o->out, error);
+  o->outputs[0] = (struct output){.option = "--out", .path = o->out, .in_place = true};
+  o->outputs[1] = (struct output){.option = "--json", .path = o->common.json};
+  return common_options_check(&o->common, error) ? error->code
+                                                 : outputs_check(o->outputs, 2, error);
 }
 
 static int load(const char *path, struct pinning *p, struct error *error)
@@ -188,6 +192,7 @@ int command_pin(int argc, char **argv, struct error *error)
   struct pinning p = {.options = &o, .findings = json_array()};
   const char *path;
   size_t findings = 0;
+  struct lock lock = {0};
   bool help = false;
   int status = parse(argc, argv, &o, &path, &help, error);
   if (help) {
@@ -196,8 +201,12 @@ int command_pin(int argc, char **argv, struct error *error)
   }
   p.text = !o.common.quiet && (!o.out || strcmp(o.out, "-") != 0) &&
            !(o.common.json && strcmp(o.common.json, "-") == 0);
+  if (!status && has_folder(o.out)) /* two at once would lose each other's pins */
+    status = lock_beside(o.out, &lock, error);
   if (!status)
     status = load(path, &p, error);
+  if (!status)
+    status = outputs_spare_manifest(o.outputs, 2, &p.manifest, o.checkpoints, error);
   if (!status)
     status = manifest_find(&p.manifest, o.revision, &p.only, error);
   if (!status)
@@ -205,5 +214,6 @@ int command_pin(int argc, char **argv, struct error *error)
   json_decref(p.findings);
   json_decref(p.root);
   manifest_free(&p.manifest);
+  lock_release(&lock);
   return status ? status : findings ? EXIT_CHECK : EXIT_HELD;
 }

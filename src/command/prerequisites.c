@@ -2,11 +2,13 @@
 
 #include "base/file.h"
 #include "checkpoint/tensor_list.h"
+#include "command/outputs.h"
 #include "command/verdicts.h"
 #include "trajectory/trajectory.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static int check_tensors(const char *path, struct error *error)
 {
@@ -69,8 +71,27 @@ static int check_order(const struct manifest *m, struct error *error)
   return 0;
 }
 
-int prerequisites_check(const struct manifest *manifest, bool golden, struct error *error)
+/* A golden that is written must not take the place of the author's tables. */
+static int check_outputs(const struct manifest *m, bool golden, const char *checkpoints,
+                         const char *json, struct error *error)
 {
+  const struct output output = {.option = "--json", .path = json};
+  struct stat ours, theirs;
+  if (!golden && m->golden && m->published.directory && stat(m->golden, &ours) == 0 &&
+      stat(m->published.directory, &theirs) == 0 && ours.st_dev == theirs.st_dev &&
+      ours.st_ino == theirs.st_ino)
+    return error_set(error, EXIT_INPUT,
+                     "%s: \"golden\" and the published tables are both %s, which --update-golden "
+                     "would overwrite; name another directory",
+                     m->path, m->golden);
+  return outputs_spare_manifest(&output, 1, m, checkpoints, error);
+}
+
+int prerequisites_check(const struct manifest *manifest, bool golden, const char *checkpoints,
+                        const char *json, struct error *error)
+{
+  if (check_outputs(manifest, golden, checkpoints, json, error))
+    return error->code;
   if (manifest->tensors && check_tensors(manifest->tensors, error))
     return error->code;
   if (manifest->golden && golden && check_golden(manifest, error))

@@ -1,4 +1,5 @@
 #include "base/file.h"
+#include "base/file_use.h"
 #include "base/interrupt.h"
 #include "base/json.h"
 #include "base/version.h"
@@ -88,6 +89,8 @@ static int run_all(struct reproduction *r, const char *const *paths, size_t coun
 static int deliver(const struct reproduction *r, const char *json, struct error *error)
 {
   char unpinned[64] = "";
+  if (file_use_check(error))
+    return error->code;
   if (r->unpinned)
     snprintf(unpinned, sizeof unpinned, "; UNPINNED: %zu files", r->unpinned);
   if (r->runtime->text)
@@ -128,6 +131,7 @@ int command_reproduce(int argc, char **argv, struct error *error)
     stream.base = o.base;
   struct reproduction r = {.runtime = &runtime,
                            .checkpoints = o.checkpoints,
+                           .json = o.common.json,
                            .work = o.work,
                            .stream = o.stream ? &stream : NULL,
                            .update_golden = o.update_golden,
@@ -142,5 +146,6 @@ int command_reproduce(int argc, char **argv, struct error *error)
   json_decref(r.manifests);
   json_decref(r.claims);
   runtime_stop(&runtime);
+  lock_release(&r.lock);
   return status ? status : r.failures ? EXIT_CHECK : EXIT_HELD;
 }

@@ -207,7 +207,8 @@ static int screen(struct pass *pass, struct error *error)
     return error_set(error, EXIT_RUN, "%s: out of memory", m->path);
   if (trajectory_kind_parse(m->kind, &trajectory->kind))
     return error_set(error, EXIT_INPUT, "%s: kind \"%s\" is unknown", m->path, m->kind);
-  if (workdir_open(pass->all->work, m, pass->all->checkpoints, &pass->work, error))
+  if (workdir_open(pass->all->work, m, pass->all->checkpoints, &pass->all->lock, &pass->work,
+                   error))
     return error->code;
   forecast_screens(m, pass->all->checkpoints, pass->all->runtime);
   for (size_t i = 0; i < m->revision_count; i++) {
@@ -403,7 +404,8 @@ static int run(struct pass *pass, struct error *error)
   say(pass, "\n== %s (%s): %s\n   %s\n", m->model, m->kind, m->source, m->caveat);
   if (refuse_unpinned(pass))
     return 0;
-  if (prerequisites_check(m, !pass->all->update_golden, error))
+  if (prerequisites_check(m, !pass->all->update_golden, pass->all->checkpoints, pass->all->json,
+                          error))
     return error->code;
   /* Checkpoints in a directory are verified one revision at a time, beside each screen. */
   if ((is_tables(m) || m->has_container) && verify(pass, error))
@@ -413,9 +415,7 @@ static int run(struct pass *pass, struct error *error)
   say_verified(pass);
   if (pass->left_out)
     return compare_incomplete(pass, error);
-  if (!is_tables(m) && compare_trajectory(pass, error))
-    return error->code;
-  return evaluate(pass, error);
+  return !is_tables(m) && compare_trajectory(pass, error) ? error->code : evaluate(pass, error);
 }
 
 static int check_options(const struct reproduction *all, const struct manifest *manifest,

@@ -2,6 +2,7 @@
 #ifndef ATTEST_COMMAND_REPRODUCTION_H
 #define ATTEST_COMMAND_REPRODUCTION_H
 
+#include "base/lock.h"
 #include "command/runtime.h"
 #include "fetch/fetch.h"
 
@@ -10,7 +11,9 @@
 struct reproduction {
   const struct runtime *runtime;
   const char *checkpoints; /* given on the command line; NULL = where the manifest says */
+  const char *json;        /* is written at the end; NULL = none */
   const char *work;        /* for finished revisions */
+  struct lock lock;        /* on it, from the first model on; lock_release */
   const struct fetch_options *stream; /* fetch each revision, screen it, delete it; NULL = no */
   bool update_golden, allow_unpinned;
   json_t *manifests, *claims; /* arrays that grow, manifest by manifest */

@@ -1,40 +1,59 @@
 #include "base/file.h"
 #include "base/interrupt.h"
 #include "base/json.h"
+#include "base/lock.h"
 #include "base/text.h"
 #include "checkpoint/digest.h"
 #include "command/command.h"
 #include "command/cost.h"
+#include "command/dump.h"
+#include "command/outputs.h"
 #include "command/screening.h"
 #include "probe/batch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct screen_options {
   struct common_options common;
   uint64_t n, seq_len, vocab[2], seed, pr_n, baseline_n, bos;
-  const char *out;
+  const char *seq_text, *out;
   struct screening screening;
+  struct output outputs[3 + DUMP_FILES];
+  char *dumped[DUMP_FILES]; /* owned */
 };
 
 #define NO_BOS UINT64_MAX
+
+/* Its least value depends on --baseline-n, which may stand behind. */
+static int read_seq_len(struct screen_options *o, struct error *error)
+{
+  const char *text = o->seq_text;
+  if (!text || (text_to_u64(text, strlen(text), &o->seq_len) && o->seq_len >= 2 &&
+                o->seq_len <= (uint64_t)BATCH_MAX_SEQ_LEN))
+    return 0;
+  return error_set(error, EXIT_INPUT,
+                   "--seq-len %s: must be a whole number from %lld to %lld, for %llu baseline "
+                   "positions (--baseline-n)",
+                   text, (long long)batch_least_seq_len((int64_t)o->baseline_n),
+                   (long long)BATCH_MAX_SEQ_LEN, (unsigned long long)o->baseline_n);
+}
 
 static int parse(int argc, char **argv, struct screen_options *o, const char **path, bool *help,
                  struct error *error)
 {
   const struct option_spec specs[] = {
       {"n", OPTION_NUMBER, &o->n, 1, BATCH_MAX_N, "N", "sequences; default 2000"},
-      {"seq-len", OPTION_NUMBER, &o->seq_len, 2, BATCH_MAX_SEQ_LEN, "T",
-       "tokens a sequence; default 256"},
+      {"seq-len", OPTION_STRING, &o->seq_text, 0, 0, "T", "tokens a sequence; default 256"},
       {"vocab", OPTION_RANGE, o->vocab, 0, INT32_MAX, "LO:HI",
        "token ids are drawn from [LO, HI); default 100:10000"},
       {"seed", OPTION_NUMBER, &o->seed, 0, UINT32_MAX, "S", "of the batch; default 42"},
       {"pr-n", OPTION_NUMBER, &o->pr_n, 1, BATCH_MAX_N, "N",
        "sequences of the participation ratio; default 500"},
-      {"baseline-n", OPTION_NUMBER, &o->baseline_n, 1, BATCH_MAX_SEQ_LEN, "N",
+      {"baseline-n", OPTION_NUMBER, &o->baseline_n, 1, BATCH_MAX_BASELINE, "N",
        "baseline positions; default 50"},
       {"bos", OPTION_NUMBER, &o->bos, 0, INT32_MAX, "ID",
        "put this token at position 0; default: none, as published"},
@@ -57,8 +76,8 @@ static int parse(int argc, char **argv, struct screen_options *o, const char **p
     return error->code;
   if (used != 1)
     return error_set(error, EXIT_INPUT, "screen: MODEL_DIR is missing; see --help");
-  if (o->out && o->common.json && strcmp(o->out, "-") == 0 && strcmp(o->common.json, "-") == 0)
-    return error_set(error, EXIT_INPUT, "screen: --out and --json cannot both be standard output");
+  if (read_seq_len(o, error))
+    return error->code;
   o->screening.protocol = (struct protocol){
       (int64_t)o->n,    (int64_t)o->seq_len, (int64_t)o->vocab[0],   (int64_t)o->vocab[1],
       (int64_t)o->seed, (int64_t)o->pr_n,    (int64_t)o->baseline_n, -1};
@@ -127,17 +146,45 @@ static int deliver(const char *path, const struct screen_options *o, const struc
   return status;
 }
 
-/* An interrupted screen leaves FILE.csv.partial and goes on from there. Arrays are not kept in it.
- */
+/* An interrupted screen leaves FILE.csv.partial and goes on from there. Arrays are not kept in it;
+ * beside a pipe or a device there is no place for it. */
 static int name_partial(struct screen_options *o, struct text *partial, struct error *error)
 {
-  if (!o->out || strcmp(o->out, "-") == 0 || o->screening.dump)
+  struct stat info;
+  if (!o->out || strcmp(o->out, "-") == 0 || o->screening.dump ||
+      (stat(o->out, &info) == 0 && !S_ISREG(info.st_mode)))
     return 0;
   text_add(partial, "%s.partial", o->out);
   if (partial->failed)
     return error_set(error, EXIT_RUN, "%s: out of memory", o->out);
   o->screening.partial = partial->data;
   return 0;
+}
+
+/* All that will be written; the paths inside --dump to free_outputs. */
+static int list_outputs(struct screen_options *o, struct error *error)
+{
+  struct output *output = o->outputs;
+  if (o->screening.dump && file_make_directory(o->screening.dump, error))
+    return error->code;
+  *output++ = (struct output){.option = "--out", .path = o->out};
+  *output++ = (struct output){.option = "--json", .path = o->common.json};
+  *output++ = (struct output){.option = "the chunks of --out", .path = o->screening.partial};
+  for (size_t i = 0; o->screening.dump && i < DUMP_FILES; i++) {
+    o->dumped[i] = file_join(o->screening.dump, dump_files[i], error);
+    if (!o->dumped[i])
+      return error->code;
+    *output++ = (struct output){.option = "--dump", .path = o->dumped[i]};
+  }
+  o->screening.outputs = o->outputs;
+  o->screening.output_count = (size_t)(output - o->outputs);
+  return 0;
+}
+
+static void free_outputs(struct screen_options *o)
+{
+  for (size_t i = 0; i < DUMP_FILES; i++)
+    free(o->dumped[i]);
 }
 
 int command_screen(int argc, char **argv, struct error *error)
@@ -153,14 +200,18 @@ int command_screen(int argc, char **argv, struct error *error)
   struct runtime runtime = {0};
   struct revision revision;
   struct text partial = {0};
+  struct lock lock = {0};
   const char *path;
   bool help = false;
   if (parse(argc, argv, &o, &path, &help, error) || help)
     return error->code;
-  /* Hours of work must not end at an output that cannot be written. */
-  if ((o.out && file_check_writable(o.out, error)) ||
-      (o.screening.dump && file_make_directory(o.screening.dump, error)) ||
-      name_partial(&o, &partial, error) || runtime_start(&o.common, &runtime, error)) {
+  /* Hours of work must not end at an output that cannot be written, or that would be lost. */
+  if (name_partial(&o, &partial, error) || list_outputs(&o, error) ||
+      outputs_check(o.outputs, o.screening.output_count, error) ||
+      (partial.data && lock_beside(o.out, &lock, error)) ||
+      runtime_start(&o.common, &runtime, error)) {
+    free_outputs(&o);
+    lock_release(&lock);
     text_free(&partial);
     return error->code;
   }
@@ -173,6 +224,8 @@ int command_screen(int argc, char **argv, struct error *error)
     trajectory_revision_free(&revision);
   }
   runtime_stop(&runtime);
+  free_outputs(&o);
+  lock_release(&lock);
   text_free(&partial);
   return status;
 }

@@ -1,6 +1,7 @@
 #include "command/screening.h"
 
 #include "base/file.h"
+#include "base/file_use.h"
 #include "base/interrupt.h"
 #include "base/progress.h"
 #include "base/text.h"
@@ -40,6 +41,7 @@ struct screen {
   size_t done;         /* sequences */
   double saved;        /* when, on progress_clock */
   struct error saving; /* why a chunk could not be saved */
+  struct error changed;
   struct forward_options options;
   struct forward_plan plan;
 };
@@ -127,7 +129,7 @@ static bool see_chunk(void *context, size_t done)
   struct screen *s = context;
   bool stop = interrupt_requested();
   s->done = done;
-  if (refused(s))
+  if (refused(s) || file_use_glance(&s->changed))
     return false;
   if (!s->keeps)
     return !stop;
@@ -172,8 +174,10 @@ static int prepare(struct screen *s, const char *path, struct error *error)
 {
   const struct protocol *p = &s->screening->protocol;
   const struct model_config *c = &s->model.config;
-  if (checkpoint_open(path, &s->checkpoint, error) || model_load(s->checkpoint, &s->model, error) ||
-      check_protocol(s, path, error) || plan(s, path, error) || batch_create(p, &s->batch, error) ||
+  if (checkpoint_open(path, &s->checkpoint, error) ||
+      outputs_spare_read(s->screening->outputs, s->screening->output_count, error) ||
+      model_load(s->checkpoint, &s->model, error) || check_protocol(s, path, error) ||
+      plan(s, path, error) || batch_create(p, &s->batch, error) ||
       observations_create(p, &s->batch, (int)c->layers, (int)c->heads, (int)c->head_dim,
                           &s->observations, error))
     return error->code;
@@ -254,6 +258,10 @@ static int run(struct screen *s, const char *path, struct error *error)
   int status = forward_run(&s->model, s->batch.tokens, (size_t)p->n, (size_t)p->seq_len,
                            &s->options, &observer, error);
   progress_end(&s->progress);
+  if (file_use_check(&s->changed)) { /* explains whatever else went wrong */
+    *error = s->changed;
+    return error->code;
+  }
   if (s->refused)
     return error_set(error, EXIT_CHECK, "%s: stopped after %zu of %lld sequences", path, s->done,
                      (long long)p->n);

@@ -3,6 +3,7 @@
 #define ATTEST_COMMAND_SCREENING_H
 
 #include "base/protocol.h"
+#include "command/outputs.h"
 #include "command/runtime.h"
 #include "trajectory/trajectory.h"
 
@@ -16,6 +17,8 @@ struct screening {
   bool (*go_on)(void *context); /* asked while it computes; false stops it after the chunk of
                                    sequences at hand. NULL = to the end */
   void *context;                /* of may_save and go_on */
+  const struct output *outputs; /* must not be files of the checkpoint */
+  size_t output_count;
   const char *dump; /* directory for the .npy arrays of the first 8 sequences; NULL = none */
 };
 

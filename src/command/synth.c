@@ -1,6 +1,7 @@
 #include "base/interrupt.h"
 #include "base/json.h"
 #include "command/command.h"
+#include "command/outputs.h"
 #include "command/runtime.h"
 #include "command/synthesis.h"
 #include "model/recipe.h"
@@ -83,6 +84,21 @@ static int write_json(const struct synth_options *o, const struct synthesis *s, 
   return status;
 }
 
+/* The JSON must not be one of the files, which it would replace. */
+static int check_json(const struct synth_options *o, const struct synthesis *s, struct error *error)
+{
+  const struct output json = {.option = "--json", .path = o->common.json};
+  if (!o->out)
+    return 0;
+  if (outputs_spare_inside(&json, 1, o->out, "config.json", error) ||
+      outputs_spare_inside(&json, 1, o->out, synthesis_index_name(s), error))
+    return error->code;
+  for (size_t i = 0; i < s->shard_count; i++)
+    if (outputs_spare_inside(&json, 1, o->out, s->shards[i].name, error))
+      return error->code;
+  return 0;
+}
+
 static int write_checkpoint(const struct synth_options *o, const struct synthesis *s,
                             struct error *error)
 {
@@ -104,6 +120,10 @@ int command_synth(int argc, char **argv, struct error *error)
     return error->code;
   if (synthesis_plan(o.like, o.seed, o.pytorch, &s, error))
     return error->code;
+  if (check_json(&o, &s, error)) {
+    synthesis_free(&s);
+    return error->code;
+  }
   if (!o.common.quiet && !(o.common.json && strcmp(o.common.json, "-") == 0))
     print_plan(&o, &s);
   int status = o.dry_run ? 0 : write_checkpoint(&o, &s, error);

@@ -44,6 +44,9 @@ int synthesis_plan(const char *like, uint64_t seed, bool pytorch, struct synthes
                    struct error *error);
 void synthesis_free(struct synthesis *synthesis);
 
+/* The name of the index that several shards have. */
+const char *synthesis_index_name(const struct synthesis *synthesis);
+
 /* Writes the elements of a tensor and gives their CRC. */
 typedef int synthesis_tensor(void *context, const struct synthesis_part *part,
                              struct file_writer *file, uint32_t *crc, struct error *error);

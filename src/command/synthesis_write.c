@@ -3,8 +3,10 @@
 
 #include "base/file.h"
 #include "base/interrupt.h"
+#include "base/lock.h"
 #include "base/memory.h"
 #include "base/progress.h"
+#include "base/temporary.h"
 #include "checkpoint/crc32.h"
 #include "model/weights.h"
 
@@ -16,6 +18,7 @@
 #include <unistd.h>
 
 #define BUFFER_BYTES ((size_t)16 << 20) /* of a tensor at a time */
+#define LOCK_FILE ".attest.lock"
 #define LONG_BYTES ((uint64_t)1 << 30)  /* worth an estimate of time */
 #define PIECE_BYTES ((size_t)256 << 10) /* of it for a thread at a time */
 
@@ -119,15 +122,18 @@ static int write_text(struct writing *w, const char *name, const char *text, str
   return file_writer_finish(file, error);
 }
 
+const char *synthesis_index_name(const struct synthesis *s)
+{
+  return s->pytorch ? "pytorch_model.bin.index.json" : "model.safetensors.index.json";
+}
+
 static int write_files(struct writing *w, struct error *error)
 {
   const struct synthesis *s = w->synthesis;
   for (size_t i = 0; i < s->shard_count; i++)
     if (write_shard(w, &s->shards[i], error))
       return error->code;
-  if (s->shard_count > 1 &&
-      write_text(w, s->pytorch ? "pytorch_model.bin.index.json" : "model.safetensors.index.json",
-                 s->index.data, error))
+  if (s->shard_count > 1 && write_text(w, synthesis_index_name(s), s->index.data, error))
     return error->code;
   if (write_text(w, "config.json", s->config_json, error))
     return error->code;
@@ -144,11 +150,24 @@ static int check_empty(const char *directory, struct error *error)
     return error_set(error, EXIT_RUN, "%s: cannot be read: %s", directory, strerror(errno));
   int status = 0;
   for (struct dirent *entry; !status && (entry = readdir(stream));)
-    if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+    if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+        strcmp(entry->d_name, LOCK_FILE) != 0)
       status =
           error_set(error, EXIT_INPUT, "%s: holds %s; --out must be a new or an empty directory",
                     directory, entry->d_name);
   closedir(stream);
+  return status;
+}
+
+/* Against another synth, whose files would mix with these; then what that left when it was killed
+ * goes. */
+static int take(const char *directory, struct lock *lock, struct error *error)
+{
+  char *path = file_join(directory, LOCK_FILE, error);
+  int status = path ? lock_take(path, directory, lock, error) : error->code;
+  if (!status)
+    temporary_sweep(path);
+  free(path);
   return status;
 }
 
@@ -204,7 +223,10 @@ int synthesis_write(const struct synthesis *synthesis, const char *directory,
 {
   struct writing w = {.synthesis = synthesis, .directory = directory, .threads = threads};
   bool fresh = !file_exists(directory);
+  struct lock lock = {0};
   int status = file_make_directory(directory, error);
+  if (!status)
+    status = take(directory, &lock, error);
   if (!status)
     status = check_empty(directory, error);
   if (!status)
@@ -218,6 +240,7 @@ int synthesis_write(const struct synthesis *synthesis, const char *directory,
   }
   free(w.files);
   free(w.buffer);
+  lock_release(&lock);
   if (status && fresh)
     rmdir(directory); /* only if it is empty */
   return status;

@@ -1,6 +1,7 @@
 #include "command/verification.h"
 
 #include "base/memory.h"
+#include "base/threads.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -76,7 +77,7 @@ int verification_start(const struct manifest_check *check, struct verification *
   v->check.context = v;
   pthread_mutex_init(&v->lock, NULL);
   pthread_cond_init(&v->changed, NULL);
-  int reason = pthread_create(&v->thread, NULL, work, v);
+  int reason = threads_begin(&v->thread, work, v);
   if (reason) {
     free(v);
     return error_set(error, EXIT_RUN, "verification: no thread: %s", strerror(reason));

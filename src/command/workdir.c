@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define IDENTITY_FILE "run.txt"
+#define LOCK_FILE "attest.lock"
 
 static char *identity_of(const struct manifest *manifest, const char *checkpoints)
 {
@@ -57,10 +58,24 @@ static int start(struct workdir *dir, struct error *error)
   return write_identity(dir->current, dir->identity, error);
 }
 
+static int lock_folder(const char *work, struct lock *lock, struct error *error)
+{
+  if (lock->path)
+    return 0;
+  if (file_make_directory(work, error))
+    return error->code;
+  char *path = file_join(work, LOCK_FILE, error);
+  int status = path ? lock_take(path, work, lock, error) : error->code;
+  free(path);
+  return status;
+}
+
 int workdir_open(const char *work, const struct manifest *manifest, const char *checkpoints,
-                 struct workdir *dir, struct error *error)
+                 struct lock *lock, struct workdir *dir, struct error *error)
 {
   *dir = (struct workdir){0};
+  if (lock_folder(work, lock, error))
+    return error->code;
   dir->identity = identity_of(manifest, checkpoints);
   dir->root = file_join(work, manifest->model, error);
   if (dir->root) {

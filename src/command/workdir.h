@@ -1,11 +1,13 @@
 /* Where `reproduce` keeps finished revisions, so that it can be killed and resumed, and its own
  * first run of real checkpoints, which a second run must equal to the bit:
  *
+ *   WORK/attest.lock       while a run works in it
  *   WORK/<model>/current/  run.txt and a CSV a finished revision
  *   WORK/<model>/first/    run.txt, trajectory.json and CSVs of the first complete run */
 #ifndef ATTEST_COMMAND_WORKDIR_H
 #define ATTEST_COMMAND_WORKDIR_H
 
+#include "base/lock.h"
 #include "checkpoint/manifest.h"
 #include "trajectory/trajectory.h"
 
@@ -15,9 +17,11 @@ struct workdir {
 };
 
 /* Prepares WORK/<model>/current: keeps it when it is of the same identity, else empties it. Owner:
- * the caller, workdir_close. Errors: EXIT_RUN. */
+ * the caller, workdir_close. WORK is locked first, unless `lock` is held already: one run at a
+ * time; the caller releases it after its last manifest. Errors: EXIT_RUN (also: another run holds
+ * it). */
 int workdir_open(const char *work, const struct manifest *manifest, const char *checkpoints,
-                 struct workdir *dir, struct error *error);
+                 struct lock *lock, struct workdir *dir, struct error *error);
 void workdir_close(struct workdir *dir);
 
 /* Loads a finished revision; *found tells whether there was one. Errors: EXIT_INPUT (damaged). */

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/progress.h"
 #include "base/text.h"
+#include "base/threads.h"
 #include "fetch/download.h"
 #include "fetch/http.h"
 #include "fetch/part.h"
@@ -205,7 +206,7 @@ static void work_in_parallel(struct fetching *fetching)
   pthread_t threads[MOST_PARALLEL];
   size_t started = 0, wanted = (size_t)fetching->options->parallel;
   while (started + 1 < wanted && started + 1 < fetching->count && started + 1 < MOST_PARALLEL &&
-         pthread_create(&threads[started], NULL, work, fetching) == 0)
+         threads_begin(&threads[started], work, fetching) == 0)
     started++;
   work(fetching);
   for (size_t i = 0; i < started; i++)

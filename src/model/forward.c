@@ -73,9 +73,10 @@ int forward_plan(const struct model *model, size_t n, size_t seq_len,
     char need[32], have[32];
     return error_set(error, EXIT_INPUT,
                      "--memory: %s are too few; this model needs at least %s at %zu tokens a "
-                     "sequence",
+                     "sequence: --memory %lluK",
                      text_bytes(have, sizeof have, options->memory),
-                     text_bytes(need, sizeof need, fixed + each), seq_len);
+                     text_bytes(need, sizeof need, fixed + each), seq_len,
+                     (unsigned long long)((fixed + each + 1023) / 1024));
   }
   uint64_t fit = (options->memory - fixed) / each, most = (CHUNK_TOKENS + seq_len - 1) / seq_len;
   size_t chunk = (size_t)(fit < most ? fit : most);

@@ -43,10 +43,21 @@ static int check_baseline(int64_t seq_len, int64_t baseline_n, struct error *err
   return 0;
 }
 
+int64_t batch_least_seq_len(int64_t baseline_n)
+{
+  int64_t least = 2 * AB_LOW + 2, wanted = baseline_n + 1 + RESERVED_END;
+  return wanted > least ? wanted : least;
+}
+
 int batch_check(const struct protocol *p, struct error *error)
 {
+  /* Too short for anything: the bound that is said must not be refused in its turn. */
+  int64_t least = batch_least_seq_len(0);
+  int64_t low = p->seq_len < least && p->baseline_n <= BATCH_MAX_BASELINE
+                    ? batch_least_seq_len(p->baseline_n)
+                    : least;
   const struct range ranges[] = {{"n", p->n, 1, BATCH_MAX_N},
-                                 {"seq_len", p->seq_len, 2 * AB_LOW + 2, BATCH_MAX_SEQ_LEN},
+                                 {"seq_len", p->seq_len, low, BATCH_MAX_SEQ_LEN},
                                  {"vocab_lo", p->vocab_lo, 0, BATCH_MAX_VOCAB - 2},
                                  {"vocab_hi", p->vocab_hi, 2, BATCH_MAX_VOCAB},
                                  {"seed", p->seed, 0, UINT32_MAX},

@@ -10,6 +10,7 @@
 /* Upper limits of a protocol, far above any published model and screen. */
 #define BATCH_MAX_N (INT64_C(1) << 20)
 #define BATCH_MAX_SEQ_LEN (INT64_C(1) << 20)
+#define BATCH_MAX_BASELINE (BATCH_MAX_SEQ_LEN - 7) /* positions of the longest sequence */
 #define BATCH_MAX_VOCAB (INT64_C(1) << 24)
 #define BATCH_MAX_DRAWS (INT64_C(1) << 34) /* n x token ids: each sequence permutes all ids */
 
@@ -38,5 +39,8 @@ void batch_free(struct batch *batch);
  * EXIT_RUN: no memory. */
 int batch_baseline_positions(int64_t seq_len, int64_t baseline_n, int32_t *positions,
                              struct error *error);
+
+/* The shortest sequences with so many baseline positions. */
+int64_t batch_least_seq_len(int64_t baseline_n);
 
 #endif
