@@ -25,6 +25,9 @@ size_t text_printable(const char *text);
  * out. */
 void text_escape(char *out, size_t capacity, const char *in);
 
+/* Columns that a UTF-8 text takes on a terminal: its code points; nothing wide is ever printed. */
+size_t text_columns(const char *text);
+
 bool text_ends_with(const char *text, const char *end);
 
 /* Whether this can be the name of a model or a revision, which stand in file names and in columns

@@ -1,5 +1,6 @@
 /* F3: which comes first, induction heads or BOS heads. */
-#include "claims/figure.h"
+#include "claims/arxiv_2606_02378/measure.h"
+#include "claims/arxiv_2606_02378/paper.h"
 
 #include <limits.h>
 #include <math.h>
@@ -200,7 +201,7 @@ static int add_pair(const struct subject *subject, const char *name, enum claim_
 /* Figures that the paper gives for some of its models only are left out for its others. */
 static bool wanted(const struct subject *subject, const char *figure)
 {
-  return !subject->paper || asserted_find(subject->model, figure, "");
+  return !subject->named || paper_find_asserted(subject->paper, subject->model, figure, "");
 }
 
 int claim_induction_first(const struct subject *subject)
@@ -210,7 +211,7 @@ int claim_induction_first(const struct subject *subject)
       add_bos_onset(subject, "bos_onset_50", 50) ||
       (wanted(subject, "induction_to_bos_ratio") &&
        add_pair(subject, "induction_to_bos_ratio", UNIT_RATIO)) ||
-      (subject->paper && wanted(subject, "induction_to_bos_band") &&
+      (subject->named && wanted(subject, "induction_to_bos_band") &&
        add_pair(subject, "induction_to_bos_band", UNIT_RATIO)) ||
       add_pair(subject, "induction_before_bos", UNIT_WORDS))
     return subject->error->code;

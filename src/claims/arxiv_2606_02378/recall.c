@@ -1,5 +1,6 @@
 /* F4: how early the screen finds the induction heads of the final revision. */
-#include "claims/figure.h"
+#include "claims/arxiv_2606_02378/measure.h"
+#include "claims/arxiv_2606_02378/paper.h"
 
 #include <limits.h>
 #include <math.h>
@@ -140,5 +141,5 @@ int claim_recall(const struct subject *subject)
       return subject->error->code;
   if (add_recall(subject, "recall_67_share", 2, UNIT_FRACTION))
     return subject->error->code;
-  return subject->paper ? add_recall(subject, "recall_67_band", 2, UNIT_FRACTION) : 0;
+  return subject->named ? add_recall(subject, "recall_67_band", 2, UNIT_FRACTION) : 0;
 }

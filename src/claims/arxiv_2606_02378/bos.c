@@ -1,5 +1,6 @@
 /* F1 and F2: where and when BOS heads are. */
-#include "claims/figure.h"
+#include "claims/arxiv_2606_02378/measure.h"
+#include "claims/arxiv_2606_02378/paper.h"
 
 #include <limits.h>
 #include <math.h>
@@ -88,7 +89,7 @@ static int add_fraction(const struct subject *subject, const char *name)
   const struct trajectory *trajectory = subject->trajectory;
   struct figure figure;
   figure_open(subject, "F2", "bos_fraction", name, UNIT_FRACTION, NEED_ONE, &figure);
-  size_t r = measure_revision(trajectory, name);
+  size_t r = trajectory_find(trajectory, name);
   for (int best_class = 0; best_class < READINGS; best_class++) {
     struct evidence evidence = evidence_start();
     struct finding finding = bos_finding(best_class, &evidence);
@@ -117,11 +118,11 @@ static int add_fraction(const struct subject *subject, const char *name)
 int claim_bos_fractions(const struct subject *subject)
 {
   const struct trajectory *trajectory = subject->trajectory;
-  for (size_t r = 0; !subject->paper && r < trajectory->count; r++)
+  for (size_t r = 0; !subject->named && r < trajectory->count; r++)
     if (add_fraction(subject, trajectory->revisions[r].name))
       return subject->error->code;
-  for (size_t i = 0; subject->paper && i < asserted_count; i++) {
-    const struct asserted *asserted = &asserted_figures[i];
+  for (const struct asserted *asserted = asserted_figures; subject->named && asserted->id;
+       asserted++) {
     if (strcmp(asserted->figure, "bos_fraction") == 0 &&
         strcmp(asserted->model, subject->model) == 0 && add_fraction(subject, asserted->revision))
       return subject->error->code;
@@ -134,7 +135,7 @@ static int add_through(const struct subject *subject, const char *name)
   const struct trajectory *trajectory = subject->trajectory;
   struct figure figure;
   figure_open(subject, "F2", "bos_heads_through", name, UNIT_COUNT, NEED_THROUGH, &figure);
-  size_t last = measure_revision(trajectory, name);
+  size_t last = trajectory_find(trajectory, name);
   if (last < trajectory->count)
     return add_none(subject, &figure, last, INT_MAX);
   for (int best_class = 0; best_class < READINGS; best_class++) {
@@ -151,8 +152,8 @@ static int add_jump(const struct subject *subject, const struct asserted *assert
   const struct trajectory *trajectory = subject->trajectory;
   struct figure figure;
   figure_open(subject, "F2", "bos_jump", asserted->revision, UNIT_JUMP, NEED_ONE, &figure);
-  size_t from = measure_revision(trajectory, asserted->from);
-  size_t to = measure_revision(trajectory, asserted->revision);
+  size_t from = trajectory_find(trajectory, asserted->from);
+  size_t to = trajectory_find(trajectory, asserted->revision);
   for (int best_class = 0; best_class < READINGS; best_class++) {
     struct evidence evidence = evidence_start();
     struct finding finding = bos_finding(best_class, &evidence);
@@ -243,8 +244,7 @@ static int add_shape(const struct subject *subject)
 
 int claim_bos_course(const struct subject *subject)
 {
-  for (size_t i = 0; i < asserted_count; i++) {
-    const struct asserted *asserted = &asserted_figures[i];
+  for (const struct asserted *asserted = asserted_figures; asserted->id; asserted++) {
     if (strcmp(asserted->model, subject->model) != 0)
       continue;
     if (strcmp(asserted->figure, "bos_heads_through") == 0 &&
