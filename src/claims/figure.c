@@ -164,7 +164,8 @@ int figure_add(const struct subject *subject, const struct figure *figure,
     return error_set(subject->error, EXIT_RUN, "%s %s: out of memory for the rows of claims",
                      subject->model, figure->name);
   }
-  struct claim_row row = {.id = figure->id,
+  struct claim_row row = {.paper = subject->paper,
+                          .id = figure->id,
                           .model = subject->model,
                           .kind = subject->kind,
                           .figure = figure->name,
@@ -186,6 +187,7 @@ int figure_add(const struct subject *subject, const struct figure *figure,
     recomputed_text(row.recomputed_text, sizeof row.recomputed_text, figure->unit, finding->value);
   else if (finding->words)
     snprintf(row.recomputed_text, sizeof row.recomputed_text, "%s", finding->words);
+  snprintf(row.why, sizeof row.why, "%s", finding->why ? finding->why : "");
   judge(figure, finding, &row);
   list->rows[list->count++] = row;
   return 0;
@@ -206,9 +208,10 @@ void figure_close(const struct subject *subject, const struct figure *figure)
   }
   for (size_t i = figure->first; i < list->count; i++) {
     struct claim_row *row = &list->rows[i];
-    if (row->stated && row->verdict == CLAIM_NOT_REPRODUCED && *others) {
+    if (!row->stated || !*others)
+      continue;
+    if (row->verdict == CLAIM_NOT_REPRODUCED)
       row->verdict = CLAIM_UNDER_ANOTHER;
-      memcpy(row->under, others, sizeof others);
-    }
+    memcpy(row->under, others, sizeof others);
   }
 }

@@ -39,6 +39,7 @@ struct finding {
   bool conclusive;     /* the verdict stands even if revisions are missing */
   double margin;       /* of words: a distance in the figure's own terms, NAN when it has none */
   const char *missing; /* why it cannot be judged, NULL when it can */
+  const char *why;     /* what it rests on, in a few words; NULL: nothing more to say */
   struct evidence *evidence;
 };
 

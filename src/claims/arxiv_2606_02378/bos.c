@@ -27,7 +27,7 @@ static double fraction_at(const struct revision *revision, bool best_class)
 
 /* The BOS heads in the first `layers` layers of revisions 0 .. last, as count and evidence. */
 static size_t count_heads(const struct trajectory *trajectory, size_t last, int layers,
-                          bool best_class, struct evidence *evidence)
+                          bool best_class, struct evidence *evidence, char why[96])
 {
   size_t count = 0;
   json_t *list = json_array(), *names = json_array();
@@ -40,7 +40,8 @@ static size_t count_heads(const struct trajectory *trajectory, size_t last, int 
       const struct head_row *head = &revision->heads[i];
       if (head->layer >= layers || !measure_is_bos(head, best_class))
         continue;
-      count++;
+      if (count++ == 0)
+        snprintf(why, 96, "layer %d head %d at %.60s", head->layer, head->head, revision->name);
       if (!evidence_add_head(list, revision, head, CLASS_FIRST_TOKEN))
         evidence->failed = true;
     }
@@ -64,7 +65,9 @@ static int add_none(const struct subject *subject, const struct figure *figure, 
   for (int best_class = 0; best_class < READINGS; best_class++) {
     struct evidence evidence = evidence_start();
     struct finding finding = bos_finding(best_class, &evidence);
-    size_t count = count_heads(subject->trajectory, last, layers, best_class, &evidence);
+    char why[96] = "";
+    size_t count = count_heads(subject->trajectory, last, layers, best_class, &evidence, why);
+    finding.why = why;
     finding.value = (double)count;
     finding.conclusive = count > 0;
     evidence_put(&evidence, "note",

@@ -4,6 +4,7 @@
 
 #include <limits.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* A reading of induction (its threshold) and, where a figure needs it, of BOS. */
@@ -160,7 +161,7 @@ static const char *order_of(size_t count, struct onsets onsets)
 }
 
 /* The tokens of the BOS onset over those of the induction onset. */
-static void find_ratio(const struct trajectory *trajectory, struct onsets onsets,
+static void find_ratio(const struct trajectory *trajectory, struct onsets onsets, char why[96],
                        struct finding *finding)
 {
   const char *order = order_of(trajectory->count, onsets);
@@ -168,8 +169,11 @@ static void find_ratio(const struct trajectory *trajectory, struct onsets onsets
     finding->words = order;
     return;
   }
-  finding->value =
-      trajectory->revisions[onsets.bos].tokens / trajectory->revisions[onsets.induction].tokens;
+  double bos = trajectory->revisions[onsets.bos].tokens;
+  double induction = trajectory->revisions[onsets.induction].tokens;
+  finding->value = bos / induction;
+  snprintf(why, 96, "sinks at %.4gB, induction at %.4gB", bos, induction);
+  finding->why = why;
   if (!isfinite(finding->value))
     finding->missing = "the tokens seen at the induction onset are not given";
 }
@@ -183,8 +187,9 @@ static int add_pair(const struct subject *subject, const char *name, enum claim_
     struct evidence evidence = evidence_start();
     struct finding finding = onset_finding(&of_both[i], &evidence);
     struct onsets onsets = find_both(trajectory, &of_both[i], &evidence);
+    char why[96];
     if (unit == UNIT_RATIO) {
-      find_ratio(trajectory, onsets, &finding);
+      find_ratio(trajectory, onsets, why, &finding);
     } else {
       finding.words = order_of(trajectory->count, onsets);
       if (onsets.bos == trajectory->count) /* without sinks there is no order to judge */

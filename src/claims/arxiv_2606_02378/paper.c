@@ -24,7 +24,7 @@ static const struct paper_model models[] = {MODEL("pythia-1b", pythia_revisions)
 
 static const struct paper_claim claims[] = {
     {"F1", "no BOS heads in layers 0 and 1"},
-    {"F2", "BOS fraction over training: a ramp, in OLMo a jump"},
+    {"F2", "BOS fraction: ramps, a jump in OLMo"},
     {"F3", "induction heads long before sinks"},
     {"F4", "the final induction set is found early"},
     {"F5", "participation ratio raised first"},
