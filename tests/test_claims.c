@@ -107,7 +107,8 @@ static void test_bos_figures(void **state)
   for (int i = 0; i < MODELS; i++) {
     expect(s, papers[0]->models[i].key, "bos_heads_layers_0_1", "", "screen", "0", YES);
     expect(s, papers[0]->models[i].key, "bos_heads_layers_0_1", "", "best-class", "0", OTHER);
-    expect(s, papers[0]->models[i].key, "bos_shape", "", "screen", i == OLMO ? "sharp" : "ramp", YES);
+    expect(s, papers[0]->models[i].key, "bos_shape", "", "screen", i == OLMO ? "sharp" : "ramp",
+           YES);
   }
   const struct claim_row *row =
       expect(s, "olmo-1b-0724", "bos_fraction", "step56000-tokens117B", "screen", "7.4 %", YES);
@@ -147,8 +148,8 @@ static void test_onset_figures(void **state)
   expect(s, "olmo-1b-0724", "induction_to_bos_band", "", "50x, screen", "11.48x", YES);
   expect(s, "olmoe-1b-7b-0924", "induction_to_bos_band", "", "50x, screen", "20.95x", NO);
   for (int i = 0; i < MODELS; i++)
-    expect(s, papers[0]->models[i].key, "induction_before_bos", "", "50x, screen", "induction first",
-           YES);
+    expect(s, papers[0]->models[i].key, "induction_before_bos", "", "50x, screen",
+           "induction first", YES);
 }
 
 static void test_recall_figures(void **state)
@@ -175,7 +176,8 @@ static void test_recall_figures(void **state)
   for (int i = 0; i < MODELS; i++) {
     find(s, papers[0]->models[i].key, "recall_67_band", "", "30x of the 50x set");
     assert_int_equal(find(s, papers[0]->models[i].key, "recall_67_band", "", "50x")->verdict, YES);
-    assert_int_equal(find(s, papers[0]->models[i].key, "recall_67_band", "", "30x")->verdict, OTHER);
+    assert_int_equal(find(s, papers[0]->models[i].key, "recall_67_band", "", "30x")->verdict,
+                     OTHER);
   }
 }
 
@@ -334,9 +336,10 @@ static void test_refuses(void **state)
 static void test_json_keys(void **state)
 {
   struct state *s = *state;
-  static const char *const keys[] = {"id",        "model",      "figure",  "revision", "definition",
-                                     "published", "recomputed", "verdict", "margin",   "evidence",
-                                     "stated",    "under",      "kind",    "statement"};
+  static const char *const keys[] = {
+      "id",         "model",     "figure", "revision", "definition",      "published",
+      "recomputed", "verdict",   "margin", "evidence", "stated",          "under",
+      "kind",       "statement", "paper",  "why",      "also_holds_under"};
   struct error error = {0};
   evaluate(s, MODELS);
   json_t *json = claims_json(&s->list, &error), *row, *other;

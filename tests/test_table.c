@@ -52,7 +52,7 @@ static void aligned(void **state)
   assert_false(text.failed);
   assert_string_equal(text.data, "  name        value  good\n"
                                  "  a             0.1  yes\n"
-                                 "  \u00fcber          -  no\n"
+                                 "  \u00fcber            -  no\n"
                                  "  -     1.23457e+07  no\n");
   text_free(&text);
   table_free(&table);

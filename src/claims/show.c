@@ -23,16 +23,17 @@ static json_t *row_json(const struct claim_row *row)
 {
   return json_pack(
       "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:o, s:o, s:o, s:o, s:s, s:o, s:o, "
-      "s:o, s:o, s:O}",
+      "s:o, s:o, s:o, s:O}",
       "paper", row->paper->arxiv, "id", row->id, "model", row->model, "kind",
       trajectory_kind_name(row->kind), "figure", row->figure, "revision", row->revision,
       "definition", row->definition, "stated", row->stated, "statement", row->statement,
       "published", figure_json(row->published, row->published_text), "recomputed",
       figure_json(row->recomputed, row->recomputed_text), "published_text",
       text_json(row->published_text), "recomputed_text", text_json(row->recomputed_text), "verdict",
-      claim_verdict_name(row->verdict), "under", text_json(row->under), "missing",
-      text_json(row->missing), "why", text_json(row->why), "margin", figure_json(row->margin, ""),
-      "evidence", row->evidence);
+      claim_verdict_name(row->verdict), "under",
+      text_json(row->verdict == CLAIM_UNDER_ANOTHER ? row->under : ""), "also_holds_under",
+      text_json(row->stated ? row->under : ""), "missing", text_json(row->missing), "why",
+      text_json(row->why), "margin", figure_json(row->margin, ""), "evidence", row->evidence);
 }
 
 static json_t *trajectory_json(const struct trajectory *trajectory)

@@ -211,13 +211,13 @@ static void add_legend(const struct summary *summary)
 {
   static const char *const words[CLAIM_VERDICT_COUNT] = {"reproduced", "only under another reading",
                                                          "not reproduced", "not evaluated"};
-  text_add(summary->text, "\n");
+  text_add(summary->text, "\nFigures:");
   for (int v = 0; v < CLAIM_VERDICT_COUNT; v++) {
-    text_add(summary->text, "%s", v ? "   " : "");
+    text_add(summary->text, "%s", v ? "   " : " ");
     add_symbol(summary, (enum claim_verdict)v);
     text_add(summary->text, " %s", words[v]);
   }
-  text_add(summary->text, "   (how many figures)\n");
+  text_add(summary->text, "\n");
 }
 
 static void add_evidence(const struct summary *summary)
