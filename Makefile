@@ -37,7 +37,7 @@ isa_flags = $(if $(findstring _avx512,$1),$(flags_avx512),$(if $(findstring _avx
             $(if $(findstring _neon,$1),$(flags_neon),$(flags_c))))
 
 ROOMS   := base checkpoint fetch model probe trajectory claims
-LIB_SRC := $(SIMD_SRC) $(foreach room,$(ROOMS),$(wildcard src/$(room)/*.c))
+LIB_SRC := $(SIMD_SRC) $(foreach room,$(ROOMS),$(wildcard src/$(room)/*.c src/$(room)/*/*.c))
 CMD_SRC := src/main.c $(wildcard src/command/*.c)
 TESTS   := $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
 object   = $(patsubst %.c,$(BUILD)/%.o,$1)

@@ -16,7 +16,7 @@ static void load(int model, struct trajectory *trajectory)
 {
   char path[64];
   struct error error = {0};
-  snprintf(path, sizeof path, "golden/published/%s", paper_models[model].key);
+  snprintf(path, sizeof path, "golden/published/%s", papers[0]->models[model].key);
   if (trajectory_load(path, trajectory, &error))
     fail_msg("%s", error.text);
 }
@@ -105,9 +105,10 @@ static void test_bos_figures(void **state)
   struct state *s = *state;
   evaluate(s, MODELS);
   for (int i = 0; i < MODELS; i++) {
-    expect(s, paper_models[i].key, "bos_heads_layers_0_1", "", "screen", "0", YES);
-    expect(s, paper_models[i].key, "bos_heads_layers_0_1", "", "best-class", "0", OTHER);
-    expect(s, paper_models[i].key, "bos_shape", "", "screen", i == OLMO ? "sharp" : "ramp", YES);
+    expect(s, papers[0]->models[i].key, "bos_heads_layers_0_1", "", "screen", "0", YES);
+    expect(s, papers[0]->models[i].key, "bos_heads_layers_0_1", "", "best-class", "0", OTHER);
+    expect(s, papers[0]->models[i].key, "bos_shape", "", "screen", i == OLMO ? "sharp" : "ramp",
+           YES);
   }
   const struct claim_row *row =
       expect(s, "olmo-1b-0724", "bos_fraction", "step56000-tokens117B", "screen", "7.4 %", YES);
@@ -147,8 +148,8 @@ static void test_onset_figures(void **state)
   expect(s, "olmo-1b-0724", "induction_to_bos_band", "", "50x, screen", "11.48x", YES);
   expect(s, "olmoe-1b-7b-0924", "induction_to_bos_band", "", "50x, screen", "20.95x", NO);
   for (int i = 0; i < MODELS; i++)
-    expect(s, paper_models[i].key, "induction_before_bos", "", "50x, screen", "induction first",
-           YES);
+    expect(s, papers[0]->models[i].key, "induction_before_bos", "", "50x, screen",
+           "induction first", YES);
 }
 
 static void test_recall_figures(void **state)
@@ -173,9 +174,10 @@ static void test_recall_figures(void **state)
   expect(s, "olmo-1b-0724", "recall_67_share", "", "50x", "0.75 %", OTHER);
   expect(s, "olmoe-1b-7b-0924", "recall_67_share", "", "50x", "2.0 %", OTHER);
   for (int i = 0; i < MODELS; i++) {
-    find(s, paper_models[i].key, "recall_67_band", "", "30x of the 50x set");
-    assert_int_equal(find(s, paper_models[i].key, "recall_67_band", "", "50x")->verdict, YES);
-    assert_int_equal(find(s, paper_models[i].key, "recall_67_band", "", "30x")->verdict, OTHER);
+    find(s, papers[0]->models[i].key, "recall_67_band", "", "30x of the 50x set");
+    assert_int_equal(find(s, papers[0]->models[i].key, "recall_67_band", "", "50x")->verdict, YES);
+    assert_int_equal(find(s, papers[0]->models[i].key, "recall_67_band", "", "30x")->verdict,
+                     OTHER);
   }
 }
 
@@ -334,9 +336,10 @@ static void test_refuses(void **state)
 static void test_json_keys(void **state)
 {
   struct state *s = *state;
-  static const char *const keys[] = {"id",        "model",      "figure",  "revision", "definition",
-                                     "published", "recomputed", "verdict", "margin",   "evidence",
-                                     "stated",    "under",      "kind",    "statement"};
+  static const char *const keys[] = {
+      "id",         "model",     "figure", "revision", "definition",      "published",
+      "recomputed", "verdict",   "margin", "evidence", "stated",          "under",
+      "kind",       "statement", "paper",  "why",      "also_holds_under"};
   struct error error = {0};
   evaluate(s, MODELS);
   json_t *json = claims_json(&s->list, &error), *row, *other;
@@ -364,18 +367,23 @@ static void test_json_keys(void **state)
 static void test_text(void **state)
 {
   struct state *s = *state;
-  struct text text = {0};
+  struct text stated = {0}, all = {0};
   evaluate(s, MODELS);
-  claims_text(&s->list, &text);
-  assert_false(text.failed);
-  assert_non_null(strstr(text.data, "olmo-1b-0724 (published, 10 revisions)\n  Y. Xu, arXiv"));
-  assert_non_null(strstr(text.data, "F2 *bos_fraction step126000-tokens264B"));
-  assert_non_null(strstr(text.data, "44 reproduced, 7 under another definition, 7 not reproduced, "
-                                    "0 not evaluated."));
-  for (const char *line = text.data; *line; line = strchr(line, '\n') + 1)
-    assert_true(strchr(line, '\n') - line <= 120);
+  claims_text(&s->list, false, &stated);
+  claims_text(&s->list, true, &all);
+  assert_false(stated.failed || all.failed);
+  assert_non_null(strstr(stated.data, "olmo-1b-0724 (published, 10 revisions)\n  Y. Xu, arXiv"));
+  assert_non_null(strstr(stated.data, "F2  bos_fraction step126000-tokens264B"));
+  assert_non_null(strstr(stated.data, "not as stated; also holds under 30x; 30x of the 50x set"));
+  assert_null(strstr(stated.data, "does not hold"));
+  assert_non_null(strstr(all.data, "7.4 % -> 70.3 %  5.1 % -> 64.8 %"));
+  assert_non_null(strstr(all.data, "does not hold"));
   assert_int_equal(claims_count(&s->list, CLAIM_REPRODUCED), 44);
-  text_free(&text);
+  assert_int_equal(claims_count(&s->list, CLAIM_UNDER_ANOTHER), 7);
+  assert_int_equal(claims_count(&s->list, CLAIM_NOT_REPRODUCED), 7);
+  assert_int_equal(claims_count(&s->list, CLAIM_NOT_EVALUATED), 0);
+  text_free(&stated);
+  text_free(&all);
 }
 
 static size_t allocations_left;

@@ -180,6 +180,14 @@ void text_add_double(struct text *text, double value)
   text_add(text, "%.17g", value);
 }
 
+size_t text_columns(const char *text)
+{
+  size_t columns = 0;
+  for (; *text; text++)
+    columns += ((unsigned char)*text & 0xC0) != 0x80;
+  return columns;
+}
+
 void text_free(struct text *text)
 {
   free(text->data);

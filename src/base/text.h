@@ -34,6 +34,9 @@ void text_one_line(char *out, size_t capacity, const char *in);
  */
 void text_hide_users(char *text);
 
+/* Columns that a UTF-8 text takes on a terminal: its code points; nothing wide is ever printed. */
+size_t text_columns(const char *text);
+
 bool text_ends_with(const char *text, const char *end);
 
 /* Whether this can be the name of a model or a revision, which stand in file names and in columns

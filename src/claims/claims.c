@@ -22,7 +22,8 @@ static int check(const struct trajectory *trajectories, size_t index, struct err
   for (size_t r = 0; r < trajectory->count; r++) {
     const struct revision *revision = &trajectory->revisions[r];
     if (revision->n_layers != trajectory->revisions[0].n_layers ||
-        revision->n_heads != trajectory->revisions[0].n_heads || measure_heads(revision) == 0)
+        revision->n_heads != trajectory->revisions[0].n_heads ||
+        revision->n_layers * revision->n_heads == 0)
       return error_set(error, EXIT_INPUT, "%s: revision %s has other heads than the first",
                        trajectory->model, revision->name);
   }
@@ -34,31 +35,32 @@ static int check(const struct trajectory *trajectories, size_t index, struct err
   return 0;
 }
 
-static int evaluate_model(const struct trajectory *trajectory, struct claim_list *list,
-                          struct error *error)
-{
-  struct subject subject = {
-      trajectory, paper_model_find(trajectory->model), trajectory->model, trajectory->kind, list,
-      error};
-  if (claim_no_early_bos(&subject) || claim_bos_fractions(&subject) || claim_bos_course(&subject) ||
-      claim_induction_first(&subject) || claim_recall(&subject) || claim_pr_rises_first(&subject))
-    return error->code;
-  return 0;
-}
-
-/* Figures of different kinds are not mixed into one column. */
-static int evaluate_columns(struct claim_list *list, struct error *error)
+/* Figures of different kinds are not mixed into one row. */
+static int evaluate_all(const struct paper *paper, struct claim_list *list, struct error *error)
 {
   for (int kind = TRAJECTORY_PUBLISHED; kind <= TRAJECTORY_SYNTHETIC; kind++) {
-    struct subject subject = {NULL, NULL, ALL_MODELS, (enum trajectory_kind)kind, list, error};
+    const struct subject subject = {NULL, paper, NULL, ALL_MODELS, (enum trajectory_kind)kind,
+                                    list, error};
     bool any = false;
     for (size_t i = 0; i < list->trajectory_count; i++)
       any = any || (list->trajectories[i].kind == subject.kind &&
-                    paper_model_find(list->trajectories[i].model));
-    if (any && claim_columns(&subject))
+                    paper_find_model(paper, list->trajectories[i].model));
+    if (any && paper->evaluate_all(&subject))
       return error->code;
   }
   return 0;
+}
+
+static int evaluate_paper(const struct paper *paper, struct claim_list *list, struct error *error)
+{
+  for (size_t i = 0; i < list->trajectory_count; i++) {
+    const struct trajectory *t = &list->trajectories[i];
+    const struct subject subject = {
+        t, paper, paper_find_model(paper, t->model), t->model, t->kind, list, error};
+    if (paper->evaluate_model(&subject))
+      return error->code;
+  }
+  return paper->evaluate_all ? evaluate_all(paper, list, error) : 0;
 }
 
 int claims_evaluate(const struct trajectory *trajectories, size_t count, struct claim_list *list,
@@ -68,10 +70,8 @@ int claims_evaluate(const struct trajectory *trajectories, size_t count, struct 
   int status = 0;
   for (size_t i = 0; i < count && !status; i++)
     status = check(trajectories, i, error);
-  for (size_t i = 0; i < count && !status; i++)
-    status = evaluate_model(&trajectories[i], &read, error);
-  if (!status)
-    status = evaluate_columns(&read, error);
+  for (const struct paper *const *paper = papers; *paper && !status; paper++)
+    status = evaluate_paper(*paper, &read, error);
   if (status) {
     claims_free(&read);
     return status;

@@ -33,8 +33,11 @@ enum claim_verdict {
 };
 const char *claim_verdict_name(enum claim_verdict verdict);
 
+struct paper;
+
 /* One figure under one reading. Strings without an array are static or belong to a trajectory. */
 struct claim_row {
+  const struct paper *paper;
   const char *id;    /* "F1" .. "F5" */
   const char *model; /* "all": the three models of the paper together */
   enum trajectory_kind kind;
@@ -47,8 +50,9 @@ struct claim_row {
   char published_text[96]; /* "7.4 %"; "" when the paper gives none for this model */
   char recomputed_text[96];
   enum claim_verdict verdict;
-  char under[96];        /* the definitions that match, of CLAIM_UNDER_ANOTHER */
+  char under[96];        /* the other definitions that match; "" when none does */
   char missing[160];     /* of CLAIM_NOT_EVALUATED */
+  char why[96];          /* in a few words, what a figure that differs rests on; may be "" */
   double margin;         /* distance to the published figure in its unit; NAN where it has none */
   json_t *evidence;      /* object: revisions, heads, values, thresholds, ...; owned */
   const char *statement; /* one sentence: what the paper asserts */
@@ -74,7 +78,8 @@ size_t claims_count(const struct claim_list *list, enum claim_verdict verdict);
 /* {"trajectories": [...], "claims": [a row each]}; json_decref. NULL and error without memory. */
 json_t *claims_json(const struct claim_list *list, struct error *error);
 
-/* The list for a terminal of 120 columns, by model and claim. text->failed without memory. */
-void claims_text(const struct claim_list *list, struct text *text);
+/* The rows for a terminal, by model and claim: of the stated readings, with what else holds behind
+ * them, or of `all` readings. text->failed without memory. */
+void claims_text(const struct claim_list *list, bool all, struct text *text);
 
 #endif

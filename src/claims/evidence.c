@@ -25,17 +25,6 @@ json_t *evidence_revision(const struct trajectory *trajectory, size_t index)
   return json_string(index < trajectory->count ? trajectory->revisions[index].name : "never");
 }
 
-json_t *evidence_nearest(const struct trajectory *trajectory, const struct nearest *nearest,
-                         enum head_class class, double threshold)
-{
-  if (!nearest->head)
-    return json_null();
-  return json_pack("{s:s, s:i, s:i, s:s, s:f, s:f, s:f}", "revision",
-                   trajectory->revisions[nearest->revision].name, "layer", nearest->head->layer,
-                   "head", nearest->head->head, "selectivity", head_class_name(class), "value",
-                   nearest->value, "threshold", threshold, "relative_distance", nearest->distance);
-}
-
 bool evidence_add_head(json_t *list, const struct revision *revision, const struct head_row *head,
                        enum head_class class)
 {

@@ -23,12 +23,12 @@ static void find_missing(const struct subject *subject, enum figure_need need,
                          struct figure *figure)
 {
   const struct trajectory *trajectory = subject->trajectory;
-  if (!subject->paper || !trajectory)
+  if (!subject->named || !trajectory)
     return;
-  for (size_t i = 0; i < PAPER_REVISIONS; i++) {
-    const char *name = subject->paper->revisions[i];
+  for (size_t i = 0; i < subject->named->revision_count; i++) {
+    const char *name = subject->named->revisions[i];
     bool named = strcmp(name, figure->revision) == 0;
-    size_t found = measure_revision(trajectory, name);
+    size_t found = trajectory_find(trajectory, name);
     if ((need != NEED_ONE || named) && found == trajectory->count) {
       snprintf(figure->missing, sizeof figure->missing, "revision %s is not in the trajectory",
                name);
@@ -37,7 +37,8 @@ static void find_missing(const struct subject *subject, enum figure_need need,
     if (need == NEED_THROUGH && named)
       return;
     /* What is "final" in a claim must be the paper's final revision. */
-    if (need == NEED_ALL && i + 1 == PAPER_REVISIONS && found + 1 != trajectory->count)
+    if (need == NEED_ALL && i + 1 == subject->named->revision_count &&
+        found + 1 != trajectory->count)
       snprintf(figure->missing, sizeof figure->missing, "the trajectory goes on after %s", name);
   }
 }
@@ -47,7 +48,7 @@ void figure_open(const struct subject *subject, const char *id, const char *name
                  struct figure *figure)
 {
   *figure = (struct figure){id, name, revision, unit, NULL, subject->list->count, ""};
-  figure->asserted = asserted_find(subject->model, name, revision);
+  figure->asserted = paper_find_asserted(subject->paper, subject->model, name, revision);
   find_missing(subject, need, figure);
 }
 
@@ -163,7 +164,8 @@ int figure_add(const struct subject *subject, const struct figure *figure,
     return error_set(subject->error, EXIT_RUN, "%s %s: out of memory for the rows of claims",
                      subject->model, figure->name);
   }
-  struct claim_row row = {.id = figure->id,
+  struct claim_row row = {.paper = subject->paper,
+                          .id = figure->id,
                           .model = subject->model,
                           .kind = subject->kind,
                           .figure = figure->name,
@@ -185,6 +187,7 @@ int figure_add(const struct subject *subject, const struct figure *figure,
     recomputed_text(row.recomputed_text, sizeof row.recomputed_text, figure->unit, finding->value);
   else if (finding->words)
     snprintf(row.recomputed_text, sizeof row.recomputed_text, "%s", finding->words);
+  snprintf(row.why, sizeof row.why, "%s", finding->why ? finding->why : "");
   judge(figure, finding, &row);
   list->rows[list->count++] = row;
   return 0;
@@ -205,9 +208,10 @@ void figure_close(const struct subject *subject, const struct figure *figure)
   }
   for (size_t i = figure->first; i < list->count; i++) {
     struct claim_row *row = &list->rows[i];
-    if (row->stated && row->verdict == CLAIM_NOT_REPRODUCED && *others) {
+    if (!row->stated || !*others)
+      continue;
+    if (row->verdict == CLAIM_NOT_REPRODUCED)
       row->verdict = CLAIM_UNDER_ANOTHER;
-      memcpy(row->under, others, sizeof others);
-    }
+    memcpy(row->under, others, sizeof others);
   }
 }

@@ -2,14 +2,14 @@
 #ifndef ATTEST_CLAIMS_FIGURE_H
 #define ATTEST_CLAIMS_FIGURE_H
 
-#include "claims/asserted.h"
 #include "claims/claims.h"
-#include "claims/measure.h"
+#include "claims/paper.h"
 
 /* What is being evaluated. */
 struct subject {
   const struct trajectory *trajectory; /* NULL for ALL_MODELS */
-  const struct paper_model *paper;     /* NULL when the paper does not name the model */
+  const struct paper *paper;
+  const struct paper_model *named; /* the paper's facts about the model; NULL: it names none */
   const char *model;
   enum trajectory_kind kind;
   struct claim_list *list;
@@ -39,6 +39,7 @@ struct finding {
   bool conclusive;     /* the verdict stands even if revisions are missing */
   double margin;       /* of words: a distance in the figure's own terms, NAN when it has none */
   const char *missing; /* why it cannot be judged, NULL when it can */
+  const char *why;     /* what it rests on, in a few words; NULL: nothing more to say */
   struct evidence *evidence;
 };
 
@@ -76,21 +77,8 @@ void evidence_put(struct evidence *evidence, const char *key, json_t *value);
 json_t *evidence_number(double value); /* null when not finite */
 /* A revision's name; "never" when the index is trajectory->count. */
 json_t *evidence_revision(const struct trajectory *trajectory, size_t index);
-/* {"revision", "layer", "head", "selectivity", "value", "threshold", "relative_distance"} */
-json_t *evidence_nearest(const struct trajectory *trajectory, const struct nearest *nearest,
-                         enum head_class class, double threshold);
 /* Appends {"revision", "layer", "head", "value"} unless the list is full; false without memory. */
 bool evidence_add_head(json_t *list, const struct revision *revision, const struct head_row *head,
                        enum head_class class);
-
-/* The claims; each adds rows. Errors: EXIT_RUN. */
-int claim_no_early_bos(const struct subject *subject);    /* F1 */
-int claim_bos_fractions(const struct subject *subject);   /* F2 */
-int claim_bos_course(const struct subject *subject);      /* F2: none through, jump, shape */
-int claim_induction_first(const struct subject *subject); /* F3 */
-int claim_recall(const struct subject *subject);          /* F4 */
-int claim_pr_rises_first(const struct subject *subject);  /* F5 */
-/* The columns of F4 over the three models, from the rows of their own. */
-int claim_columns(const struct subject *subject);
 
 #endif

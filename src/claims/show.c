@@ -1,5 +1,6 @@
 /* A list of claims as JSON and as text for a terminal. */
 #include "claims/claims.h"
+#include "claims/paper.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -21,15 +22,18 @@ static json_t *text_json(const char *text)
 static json_t *row_json(const struct claim_row *row)
 {
   return json_pack(
-      "{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:o, s:o, s:o, s:o, s:s, s:o, s:o, "
-      "s:o, s:O}",
-      "id", row->id, "model", row->model, "kind", trajectory_kind_name(row->kind), "figure",
-      row->figure, "revision", row->revision, "definition", row->definition, "stated", row->stated,
-      "statement", row->statement, "published", figure_json(row->published, row->published_text),
-      "recomputed", figure_json(row->recomputed, row->recomputed_text), "published_text",
+      "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:o, s:o, s:o, s:o, s:s, s:o, s:o, "
+      "s:o, s:o, s:o, s:O}",
+      "paper", row->paper->arxiv, "id", row->id, "model", row->model, "kind",
+      trajectory_kind_name(row->kind), "figure", row->figure, "revision", row->revision,
+      "definition", row->definition, "stated", row->stated, "statement", row->statement,
+      "published", figure_json(row->published, row->published_text), "recomputed",
+      figure_json(row->recomputed, row->recomputed_text), "published_text",
       text_json(row->published_text), "recomputed_text", text_json(row->recomputed_text), "verdict",
-      claim_verdict_name(row->verdict), "under", text_json(row->under), "missing",
-      text_json(row->missing), "margin", figure_json(row->margin, ""), "evidence", row->evidence);
+      claim_verdict_name(row->verdict), "under",
+      text_json(row->verdict == CLAIM_UNDER_ANOTHER ? row->under : ""), "also_holds_under",
+      text_json(row->stated ? row->under : ""), "missing", text_json(row->missing), "why",
+      text_json(row->why), "margin", figure_json(row->margin, ""), "evidence", row->evidence);
 }
 
 static json_t *trajectory_json(const struct trajectory *trajectory)
@@ -65,39 +69,63 @@ static void add_sources(const struct claim_list *list, struct text *text)
     if (*trajectory->caveat)
       text_add(text, "  Caveat: %s\n", trajectory->caveat);
   }
-  text_add(text,
-           "\n* the reading that the paper states; \"under another\": reproduced under another "
-           "definition.\n");
 }
 
-static void add_row(const struct claim_row *row, struct text *text)
+static const struct table_column columns[] = {
+    {"id", "", CELL_TEXT},
+    {"figure", "figure", CELL_TEXT},
+    {"definition", "reading", CELL_TEXT},
+    {"published", "published", CELL_TEXT},
+    {"recomputed", "recomputed", CELL_TEXT},
+    {"verdict", "verdict", CELL_TEXT},
+};
+
+/* Readings that the paper does not state have no verdict of their own on the paper. */
+static void verdict_text(const struct claim_row *row, char *out, size_t capacity)
 {
-  static const char *const verdicts[CLAIM_VERDICT_COUNT] = {"reproduced", "under another",
-                                                            "not reproduced", "not evaluated"};
-  char figure[300];
-  snprintf(figure, sizeof figure, "%s %s", row->figure, row->revision);
-  text_add(text, "%s %s%-37s %-18s %-19s %-24s %s\n", row->id, row->stated ? "*" : " ", figure,
-           row->definition, *row->published_text ? row->published_text : "-",
-           *row->recomputed_text ? row->recomputed_text : "-", verdicts[row->verdict]);
-  /* Where the paper has no figure, the empty column says so already. */
+  const char *verdict = claim_verdict_name(row->verdict);
+  if (!row->stated)
+    verdict = row->verdict == CLAIM_UNDER_ANOTHER    ? "holds, too"
+              : row->verdict == CLAIM_NOT_REPRODUCED ? "does not hold"
+                                                     : verdict;
   if (*row->missing && *row->published_text)
-    text_add(text, "      (%s)\n", row->missing);
+    snprintf(out, capacity, "%s: %s", verdict, row->missing);
+  else if (row->stated && *row->under)
+    snprintf(out, capacity, "%s; also holds under %s",
+             row->verdict == CLAIM_UNDER_ANOTHER ? "not as stated" : verdict, row->under);
+  else
+    snprintf(out, capacity, "%s", verdict);
 }
 
-void claims_text(const struct claim_list *list, struct text *text)
+static void add_row(const struct claim_row *row, struct table *table)
+{
+  char figure[300], verdict[300];
+  snprintf(figure, sizeof figure, "%s%s%s", row->figure, *row->revision ? " " : "", row->revision);
+  verdict_text(row, verdict, sizeof verdict);
+  table_text(table, row->id);
+  table_text(table, figure);
+  table_text(table, row->definition);
+  table_text(table, *row->published_text ? row->published_text : NULL);
+  table_text(table, *row->recomputed_text ? row->recomputed_text : NULL);
+  table_text(table, verdict);
+}
+
+static bool same_group(const struct claim_row *a, const struct claim_row *b)
+{
+  return a->paper == b->paper && a->kind == b->kind && strcmp(a->model, b->model) == 0;
+}
+
+void claims_text(const struct claim_list *list, bool all, struct text *text)
 {
   add_sources(list, text);
-  for (size_t i = 0; i < list->count; i++) {
-    const struct claim_row *row = &list->rows[i];
-    if (i == 0 || strcmp(row->model, row[-1].model) != 0 || row->kind != row[-1].kind)
-      text_add(text, "\n%s (%s)\n%-41s %-18s %-19s %-24s %s\n", row->model,
-               trajectory_kind_name(row->kind), "   figure", "definition", "published",
-               "recomputed", "verdict");
-    add_row(row, text);
+  for (size_t i = 0; i < list->count;) {
+    struct table table = {.columns = columns, .column_count = sizeof columns / sizeof *columns};
+    const struct claim_row *first = &list->rows[i];
+    for (; i < list->count && same_group(first, &list->rows[i]); i++)
+      if (all || list->rows[i].stated)
+        add_row(&list->rows[i], &table);
+    text_add(text, "\n%s (%s)\n", first->model, trajectory_kind_name(first->kind));
+    table_aligned(&table, "", text);
+    table_free(&table);
   }
-  text_add(text,
-           "\nFigures as stated: %zu reproduced, %zu under another definition, %zu not reproduced, "
-           "%zu not evaluated.\n",
-           claims_count(list, CLAIM_REPRODUCED), claims_count(list, CLAIM_UNDER_ANOTHER),
-           claims_count(list, CLAIM_NOT_REPRODUCED), claims_count(list, CLAIM_NOT_EVALUATED));
 }

@@ -6,6 +6,7 @@
 #include "command/command.h"
 #include "command/outputs.h"
 #include "command/runtime.h"
+#include "command/terminal.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -81,7 +82,7 @@ static int load(struct loaded *loaded, const char *directory, struct error *erro
   return 0;
 }
 
-static int show(const struct claim_list *list, const struct common_options *common,
+static int show(const struct claim_list *list, const struct common_options *common, bool every,
                 struct error *error)
 {
   int status = 0;
@@ -93,7 +94,12 @@ static int show(const struct claim_list *list, const struct common_options *comm
   }
   if (!status && !common->quiet && !to_stdout) {
     struct text text = {0};
-    claims_text(list, &text);
+    const struct summary_style style = terminal_style();
+    claims_text(list, every, &text);
+    summary_text(list, 1, &style, &text);
+    text_add(&text, "%s\n",
+             every ? "Evidence of each row: --json FILE."
+                   : "All readings of each figure: --all; the evidence of each row: --json FILE.");
     if (text.failed)
       status = error_set(error, EXIT_RUN, "claims: out of memory");
     else
@@ -106,7 +112,11 @@ static int show(const struct claim_list *list, const struct common_options *comm
 int command_claims(int argc, char **argv, struct error *error)
 {
   struct common_options common = {0};
-  const struct option_spec specs[] = {COMMON_OPTIONS(&common)};
+  bool every = false;
+  const struct option_spec specs[] = {
+      {"all", OPTION_FLAG, &every, 0, 0, NULL,
+       "show every reading of each figure, not only the one that the paper states"},
+      COMMON_OPTIONS(&common)};
   const struct option_list list = {
       "claims DIR... [OPTIONS]",
       "Evaluates the claims F1 to F5 of arXiv 2606.02378 from trajectories: directories with a\n"
@@ -134,7 +144,7 @@ int command_claims(int argc, char **argv, struct error *error)
   if (!status)
     status = claims_evaluate(loaded->all, loaded->count, &claims, error);
   if (!status) {
-    status = show(&claims, &common, error);
+    status = show(&claims, &common, every, error);
     if (!status && claims_count(&claims, CLAIM_NOT_REPRODUCED))
       status = EXIT_CHECK;
     claims_free(&claims);

@@ -330,7 +330,7 @@ static int evaluate(struct pass *pass, struct error *error)
   struct text text = {0};
   if (claims_evaluate(pass->trajectories, pass->count, &list, error))
     return error->code;
-  claims_text(&list, &text);
+  claims_text(&list, true, &text);
   json_t *json = claims_json(&list, error);
   int status = json ? 0 : error->code;
   if (!status && text.failed)

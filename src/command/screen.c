@@ -93,7 +93,7 @@ static void print_summary(const char *path, const struct revision *revision, con
   for (size_t i = 0; i < heads; i++) {
     counts[revision->heads[i].class]++;
     sinks += revision->heads[i].selectivity[CLASS_FIRST_TOKEN] >= CLASS_THRESHOLD;
-    induction += revision->heads[i].selectivity[CLASS_INDUCTION] >= 50.0;
+    induction += revision->heads[i].selectivity[CLASS_INDUCTION] >= CIRCUIT_THRESHOLD;
   }
   printf("%s: %d layers x %d heads\n", path, revision->n_layers, revision->n_heads);
   for (int i = 0; i <= CLASS_COUNT; i++)
@@ -107,18 +107,9 @@ static int write_json(const char *to, const char *path, const struct screen_opti
                       const struct revision *revision, const char *hash, const char *isa,
                       struct error *error)
 {
-  json_t *heads = json_array();
-  for (int i = 0; i < revision->n_layers * revision->n_heads; i++) {
-    const struct head_row *row = &revision->heads[i];
-    json_t *head = json_pack("{s:i, s:i, s:s}", "layer", row->layer, "head", row->head, "class",
-                             head_class_name(row->class));
-    for (int k = 0; k < CLASS_COUNT; k++)
-      json_object_set_new(head, head_class_name((enum head_class)k),
-                          json_real(row->selectivity[k]));
-    json_object_set_new(head, "baseline", json_real(row->baseline));
-    json_object_set_new(head, "pr", json_real(row->pr));
-    json_array_append_new(heads, head);
-  }
+  struct table table = trajectory_table(revision);
+  json_t *heads = table_json(&table);
+  table_free(&table);
   json_t *all = json_pack("{s:s, s:s, s:s, s:o, s:o}", "model", path, "isa", isa, "xxh3_128", hash,
                           "protocol", cost_protocol_json(&o->screening.protocol), "heads", heads);
   int status =

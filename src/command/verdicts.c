@@ -1,26 +1,42 @@
 #include "command/verdicts.h"
 
 #include "base/file.h"
+#include "base/table.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+static const struct table_column columns[] = {
+    {"id", "id", CELL_TEXT},
+    {"model", "model", CELL_TEXT},
+    {"figure", "figure", CELL_TEXT},
+    {"revision", "revision", CELL_TEXT},
+    {"definition", "definition", CELL_TEXT},
+    {"stated", "stated", CELL_FLAG},
+    {"published", "published", CELL_TEXT},
+    {"recomputed", "recomputed", CELL_TEXT},
+    {"recomputed_value", "recomputed_value", CELL_NUMBER},
+    {"verdict", "verdict", CELL_TEXT},
+};
+
 static void format(const struct claim_list *list, struct text *text)
 {
-  text_add(text, "id\tmodel\tfigure\trevision\tdefinition\tstated\tpublished\trecomputed\t"
-                 "recomputed_value\tverdict\n");
+  struct table table = {.columns = columns, .column_count = sizeof columns / sizeof *columns};
   for (size_t i = 0; i < list->count; i++) {
     const struct claim_row *row = &list->rows[i];
-    text_add(text, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t", row->id, row->model, row->figure,
-             row->revision, row->definition, row->stated ? "yes" : "no", row->published_text,
-             row->recomputed_text);
-    if (isnan(row->recomputed))
-      text_add(text, "-");
-    else
-      text_add_double(text, row->recomputed);
-    text_add(text, "\t%s\n", claim_verdict_name(row->verdict));
+    table_text(&table, row->id);
+    table_text(&table, row->model);
+    table_text(&table, row->figure);
+    table_text(&table, row->revision);
+    table_text(&table, row->definition);
+    table_flag(&table, row->stated);
+    table_text(&table, row->published_text);
+    table_text(&table, row->recomputed_text);
+    table_number(&table, row->recomputed);
+    table_text(&table, claim_verdict_name(row->verdict));
   }
+  table_separated(&table, '\t', "-", text);
+  table_free(&table);
 }
 
 /* The first line in which the two differ, as a message; NULL without memory. */

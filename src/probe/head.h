@@ -15,7 +15,8 @@ enum head_class {
   CLASS_UNCLASSIFIED = CLASS_COUNT
 };
 
-#define CLASS_THRESHOLD 30.0 /* a best class below this selectivity is unclassified */
+#define CIRCUIT_THRESHOLD 50.0 /* induction selectivity of a head of the induction circuit */
+#define CLASS_THRESHOLD 30.0   /* a best class below this selectivity is unclassified */
 
 /* "induction", "previous_token", ..., "unclassified". */
 const char *head_class_name(enum head_class class);

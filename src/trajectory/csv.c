@@ -240,38 +240,6 @@ int trajectory_read_csv(const char *path, struct revision *revision, struct erro
   return status;
 }
 
-static void add_optional(struct text *text, double value)
-{
-  text_add(text, ",");
-  if (!isnan(value))
-    text_add_double(text, value);
-}
-
-char *trajectory_format_csv(const struct revision *revision, size_t *length, struct error *error)
-{
-  struct text text = {0};
-  size_t count = (size_t)revision->n_layers * (size_t)revision->n_heads;
-  text_add(&text, "%s\n", header);
-  for (size_t i = 0; i < count; i++) {
-    const struct head_row *row = &revision->heads[i];
-    text_add(&text, "%d,%d,%s", row->layer, row->head, head_class_name(row->class));
-    for (int c = 0; c < CLASS_COUNT; c++) {
-      text_add(&text, ",");
-      text_add_double(&text, row->selectivity[c]);
-    }
-    add_optional(&text, row->baseline);
-    add_optional(&text, row->pr);
-    text_add(&text, "\n");
-  }
-  if (text.failed) {
-    text_free(&text);
-    error_set(error, EXIT_RUN, "out of memory for the CSV text of %zu heads", count);
-    return NULL;
-  }
-  *length = text.length;
-  return text.data;
-}
-
 int trajectory_write_csv(const char *path, const struct revision *revision, struct error *error)
 {
   size_t length;

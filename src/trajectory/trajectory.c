@@ -20,6 +20,14 @@ int trajectory_kind_parse(const char *name, enum trajectory_kind *kind)
   return EXIT_INPUT;
 }
 
+size_t trajectory_find(const struct trajectory *trajectory, const char *name)
+{
+  size_t r = 0;
+  while (r < trajectory->count && strcmp(trajectory->revisions[r].name, name) != 0)
+    r++;
+  return r;
+}
+
 void trajectory_revision_free(struct revision *revision)
 {
   free(revision->name);

@@ -8,6 +8,7 @@
 #define ATTEST_TRAJECTORY_TRAJECTORY_H
 
 #include "base/error.h"
+#include "base/table.h"
 #include "probe/head.h"
 
 #include <stdbool.h>
@@ -48,6 +49,9 @@ int trajectory_parse_csv(const char *name, const void *data, size_t size, struct
                          struct error *error);
 int trajectory_read_csv(const char *path, struct revision *revision, struct error *error);
 
+/* The heads as rows, with the columns of the CSV. Owner: the caller, table_free. */
+struct table trajectory_table(const struct revision *revision);
+
 /* The CSV text of a revision, free(); its length to *length. NULL and EXIT_RUN without memory. */
 char *trajectory_format_csv(const struct revision *revision, size_t *length, struct error *error);
 int trajectory_write_csv(const char *path, const struct revision *revision, struct error *error);
@@ -62,6 +66,9 @@ int trajectory_load(const char *directory, struct trajectory *trajectory, struct
  * or new directory, the JSON last. Errors: EXIT_RUN. */
 int trajectory_save(const char *directory, const struct trajectory *trajectory,
                     struct error *error);
+
+/* Index of a revision by name; trajectory->count: not there. */
+size_t trajectory_find(const struct trajectory *trajectory, const char *name);
 
 void trajectory_revision_free(struct revision *revision);
 void trajectory_free(struct trajectory *trajectory);

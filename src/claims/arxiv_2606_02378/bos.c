@@ -1,5 +1,6 @@
 /* F1 and F2: where and when BOS heads are. */
-#include "claims/figure.h"
+#include "claims/arxiv_2606_02378/measure.h"
+#include "claims/arxiv_2606_02378/paper.h"
 
 #include <limits.h>
 #include <math.h>
@@ -26,7 +27,7 @@ static double fraction_at(const struct revision *revision, bool best_class)
 
 /* The BOS heads in the first `layers` layers of revisions 0 .. last, as count and evidence. */
 static size_t count_heads(const struct trajectory *trajectory, size_t last, int layers,
-                          bool best_class, struct evidence *evidence)
+                          bool best_class, struct evidence *evidence, char why[96])
 {
   size_t count = 0;
   json_t *list = json_array(), *names = json_array();
@@ -39,7 +40,8 @@ static size_t count_heads(const struct trajectory *trajectory, size_t last, int 
       const struct head_row *head = &revision->heads[i];
       if (head->layer >= layers || !measure_is_bos(head, best_class))
         continue;
-      count++;
+      if (count++ == 0)
+        snprintf(why, 96, "layer %d head %d at %.60s", head->layer, head->head, revision->name);
       if (!evidence_add_head(list, revision, head, CLASS_FIRST_TOKEN))
         evidence->failed = true;
     }
@@ -63,7 +65,9 @@ static int add_none(const struct subject *subject, const struct figure *figure, 
   for (int best_class = 0; best_class < READINGS; best_class++) {
     struct evidence evidence = evidence_start();
     struct finding finding = bos_finding(best_class, &evidence);
-    size_t count = count_heads(subject->trajectory, last, layers, best_class, &evidence);
+    char why[96] = "";
+    size_t count = count_heads(subject->trajectory, last, layers, best_class, &evidence, why);
+    finding.why = why;
     finding.value = (double)count;
     finding.conclusive = count > 0;
     evidence_put(&evidence, "note",
@@ -88,7 +92,7 @@ static int add_fraction(const struct subject *subject, const char *name)
   const struct trajectory *trajectory = subject->trajectory;
   struct figure figure;
   figure_open(subject, "F2", "bos_fraction", name, UNIT_FRACTION, NEED_ONE, &figure);
-  size_t r = measure_revision(trajectory, name);
+  size_t r = trajectory_find(trajectory, name);
   for (int best_class = 0; best_class < READINGS; best_class++) {
     struct evidence evidence = evidence_start();
     struct finding finding = bos_finding(best_class, &evidence);
@@ -117,11 +121,11 @@ static int add_fraction(const struct subject *subject, const char *name)
 int claim_bos_fractions(const struct subject *subject)
 {
   const struct trajectory *trajectory = subject->trajectory;
-  for (size_t r = 0; !subject->paper && r < trajectory->count; r++)
+  for (size_t r = 0; !subject->named && r < trajectory->count; r++)
     if (add_fraction(subject, trajectory->revisions[r].name))
       return subject->error->code;
-  for (size_t i = 0; subject->paper && i < asserted_count; i++) {
-    const struct asserted *asserted = &asserted_figures[i];
+  for (const struct asserted *asserted = asserted_figures; subject->named && asserted->id;
+       asserted++) {
     if (strcmp(asserted->figure, "bos_fraction") == 0 &&
         strcmp(asserted->model, subject->model) == 0 && add_fraction(subject, asserted->revision))
       return subject->error->code;
@@ -134,7 +138,7 @@ static int add_through(const struct subject *subject, const char *name)
   const struct trajectory *trajectory = subject->trajectory;
   struct figure figure;
   figure_open(subject, "F2", "bos_heads_through", name, UNIT_COUNT, NEED_THROUGH, &figure);
-  size_t last = measure_revision(trajectory, name);
+  size_t last = trajectory_find(trajectory, name);
   if (last < trajectory->count)
     return add_none(subject, &figure, last, INT_MAX);
   for (int best_class = 0; best_class < READINGS; best_class++) {
@@ -151,8 +155,8 @@ static int add_jump(const struct subject *subject, const struct asserted *assert
   const struct trajectory *trajectory = subject->trajectory;
   struct figure figure;
   figure_open(subject, "F2", "bos_jump", asserted->revision, UNIT_JUMP, NEED_ONE, &figure);
-  size_t from = measure_revision(trajectory, asserted->from);
-  size_t to = measure_revision(trajectory, asserted->revision);
+  size_t from = trajectory_find(trajectory, asserted->from);
+  size_t to = trajectory_find(trajectory, asserted->revision);
   for (int best_class = 0; best_class < READINGS; best_class++) {
     struct evidence evidence = evidence_start();
     struct finding finding = bos_finding(best_class, &evidence);
@@ -243,8 +247,7 @@ static int add_shape(const struct subject *subject)
 
 int claim_bos_course(const struct subject *subject)
 {
-  for (size_t i = 0; i < asserted_count; i++) {
-    const struct asserted *asserted = &asserted_figures[i];
+  for (const struct asserted *asserted = asserted_figures; asserted->id; asserted++) {
     if (strcmp(asserted->model, subject->model) != 0)
       continue;
     if (strcmp(asserted->figure, "bos_heads_through") == 0 &&

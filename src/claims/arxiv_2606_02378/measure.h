@@ -1,15 +1,15 @@
 /* What follows from a trajectory alone: counts, first revisions, recall, nearest heads. */
-#ifndef ATTEST_CLAIMS_MEASURE_H
-#define ATTEST_CLAIMS_MEASURE_H
+#ifndef ATTEST_CLAIMS_ARXIV_2606_02378_MEASURE_H
+#define ATTEST_CLAIMS_ARXIV_2606_02378_MEASURE_H
 
 #include "trajectory/trajectory.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #define BOS_THRESHOLD CLASS_THRESHOLD
-#define CIRCUIT_THRESHOLD 50.0 /* induction selectivity of a head of the circuit */
-#define CIRCUIT_HEADS 3        /* so many induction heads are an onset */
+#define CIRCUIT_HEADS 3 /* so many induction heads are an onset */
 
 size_t measure_heads(const struct revision *revision);
 
@@ -46,8 +46,8 @@ struct nearest {
 };
 struct nearest measure_nearest(const struct trajectory *trajectory, size_t first, size_t last,
                                int layers, enum head_class class, double threshold);
-
-/* Index of a revision by name; trajectory->count: not there. */
-size_t measure_revision(const struct trajectory *trajectory, const char *name);
+/* {"revision", "layer", "head", "selectivity", "value", "threshold", "relative_distance"} */
+json_t *evidence_nearest(const struct trajectory *trajectory, const struct nearest *nearest,
+                         enum head_class class, double threshold);
 
 #endif

@@ -1,6 +1,7 @@
 /* F5: in every final induction head the participation ratio is raised at or before the first
  * revision at which its induction selectivity reaches 50x. The paper does not say above what. */
-#include "claims/figure.h"
+#include "claims/arxiv_2606_02378/measure.h"
+#include "claims/arxiv_2606_02378/paper.h"
 
 #include "base/memory.h"
 

@@ -1,8 +1,10 @@
 /* F4: how early the screen finds the induction heads of the final revision. */
-#include "claims/figure.h"
+#include "claims/arxiv_2606_02378/measure.h"
+#include "claims/arxiv_2606_02378/paper.h"
 
 #include <limits.h>
 #include <math.h>
+#include <stdio.h>
 
 /* The thresholds of the screen at a revision and of the final set. */
 static const struct reading {
@@ -87,6 +89,20 @@ static void put_nearest(const struct trajectory *trajectory, const struct readin
                evidence_nearest(trajectory, &final_set, CLASS_INDUCTION, reading->final_set));
 }
 
+/* What the screen finds where the paper has the onset and, if later, where the onset is. */
+static void explain(const struct trajectory *trajectory, const struct reading *reading,
+                    size_t onset, const struct asserted *asserted, char why[96])
+{
+  for (size_t r = 0; r < trajectory->count; r++) {
+    struct recall there = measure_recall(trajectory, r, reading->screen, reading->final_set);
+    if (!asserted || r == onset ||
+        !figure_rounds_to(trajectory->revisions[r].tokens, asserted->low, asserted->low_decimals))
+      continue;
+    snprintf(why, 96, "at %.4gB it finds %zu of %zu", trajectory->revisions[r].tokens, there.found,
+             there.total);
+  }
+}
+
 /* UNIT_TOKENS: tokens of the onset; UNIT_FRACTION: its share of all training tokens. */
 static void find_recall(const struct trajectory *trajectory, const struct reading *reading,
                         size_t onset, enum claim_unit unit, struct finding *finding)
@@ -117,7 +133,11 @@ static int add_recall(const struct subject *subject, const char *name, size_t th
                               .value = NAN,
                               .margin = NAN,
                               .evidence = &evidence};
+    char why[96] = "";
     size_t onset = find_level(trajectory, reading, thirds);
+    if (unit == UNIT_TOKENS)
+      explain(trajectory, reading, onset, figure.asserted, why);
+    finding.why = why;
     find_recall(trajectory, reading, onset, unit, &finding);
     evidence_put(&evidence, "onset", evidence_revision(trajectory, onset));
     put_values(trajectory, reading, figure.asserted, unit, &evidence);
@@ -140,5 +160,5 @@ int claim_recall(const struct subject *subject)
       return subject->error->code;
   if (add_recall(subject, "recall_67_share", 2, UNIT_FRACTION))
     return subject->error->code;
-  return subject->paper ? add_recall(subject, "recall_67_band", 2, UNIT_FRACTION) : 0;
+  return subject->named ? add_recall(subject, "recall_67_band", 2, UNIT_FRACTION) : 0;
 }

@@ -1,9 +1,8 @@
 /* Sources: the text and tables of arXiv 2606.02378 (v2) and the author's developmental note, as
  * restated in docs/PROTOCOL.md. Percentages are fractions: 10.9 % is 0.109 with 3 decimals. */
-#include "claims/asserted.h"
+#include "claims/arxiv_2606_02378/paper.h"
 
 #include <math.h>
-#include <string.h>
 
 #define PYTHIA "pythia-1b"
 #define OLMO "olmo-1b-0724"
@@ -14,20 +13,6 @@
   NULL, low, high, low_decimals, high_decimals, NULL
 #define JUMP(from, low, high, decimals) from, low, high, decimals, decimals, NULL
 #define WORDS(words) NULL, NAN, NAN, 0, 0, words
-
-const struct paper_model paper_models[PAPER_MODELS] = {
-    {PYTHIA,
-     {"step1", "step4", "step16", "step64", "step256", "step512", "step3000", "step10000",
-      "step38000", "step143000"}},
-    {OLMO,
-     {"step1000-tokens2B", "step2000-tokens4B", "step5000-tokens10B", "step11000-tokens23B",
-      "step25000-tokens52B", "step56000-tokens117B", "step126000-tokens264B",
-      "step285000-tokens597B", "step644000-tokens1350B", "step1454000-tokens3048B"}},
-    {OLMOE,
-     {"step5000-tokens20B", "step10000-tokens41B", "step25000-tokens104B", "step50000-tokens209B",
-      "step100000-tokens419B", "step200000-tokens838B", "step400000-tokens1677B",
-      "step600000-tokens2516B", "step800000-tokens3355B", "step1220000-tokens5117B"}},
-};
 
 /* clang-format off */
 const struct asserted asserted_figures[] = {
@@ -123,25 +108,6 @@ const struct asserted asserted_figures[] = {
 
     {"F5", "pr_rises_first", ANY_MODEL, "", WORDS("all heads"),
      "In every final induction head PR is raised at or before its induction reaches 50x."},
+    {0},
 };
 /* clang-format on */
-const size_t asserted_count = sizeof asserted_figures / sizeof *asserted_figures;
-
-const struct paper_model *paper_model_find(const char *key)
-{
-  for (size_t i = 0; i < PAPER_MODELS; i++)
-    if (strcmp(paper_models[i].key, key) == 0)
-      return &paper_models[i];
-  return NULL;
-}
-
-const struct asserted *asserted_find(const char *model, const char *figure, const char *revision)
-{
-  for (size_t i = 0; i < asserted_count; i++) {
-    const struct asserted *a = &asserted_figures[i];
-    if (strcmp(a->figure, figure) == 0 && strcmp(a->revision, revision) == 0 &&
-        (strcmp(a->model, model) == 0 || strcmp(a->model, ANY_MODEL) == 0))
-      return a;
-  }
-  return NULL;
-}

@@ -1,4 +1,4 @@
-#include "claims/measure.h"
+#include "claims/arxiv_2606_02378/measure.h"
 
 #include <math.h>
 #include <string.h>
@@ -85,10 +85,13 @@ struct nearest measure_nearest(const struct trajectory *trajectory, size_t first
   return nearest;
 }
 
-size_t measure_revision(const struct trajectory *trajectory, const char *name)
+json_t *evidence_nearest(const struct trajectory *trajectory, const struct nearest *nearest,
+                         enum head_class class, double threshold)
 {
-  size_t r = 0;
-  while (r < trajectory->count && strcmp(trajectory->revisions[r].name, name) != 0)
-    r++;
-  return r;
+  if (!nearest->head)
+    return json_null();
+  return json_pack("{s:s, s:i, s:i, s:s, s:f, s:f, s:f}", "revision",
+                   trajectory->revisions[nearest->revision].name, "layer", nearest->head->layer,
+                   "head", nearest->head->head, "selectivity", head_class_name(class), "value",
+                   nearest->value, "threshold", threshold, "relative_distance", nearest->distance);
 }

@@ -1,6 +1,6 @@
 /* The columns of F4's table over all three models: a column holds under a reading when it holds
  * for every model. */
-#include "claims/figure.h"
+#include "claims/arxiv_2606_02378/paper.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -48,8 +48,8 @@ static bool find_column(const struct subject *subject, const struct figure *figu
   json_t *models = json_object();
   bool any = false;
   finding->holds = true;
-  for (size_t m = 0; m < PAPER_MODELS; m++) {
-    const char *key = paper_models[m].key;
+  for (size_t m = 0; m < subject->paper->model_count; m++) {
+    const char *key = subject->paper->models[m].key;
     const struct claim_row *row = find_row(subject, key, figure->name, reading);
     join(words, 96, row ? row->recomputed_text : "");
     if (!row || row->verdict == CLAIM_NOT_EVALUATED) {
@@ -79,9 +79,10 @@ static int add_column(const struct subject *subject, const struct column *column
   struct figure figure;
   char published[96] = "";
   figure_open(subject, "F4", column->figure, "", column->unit, NEED_ALL, &figure);
-  for (size_t m = 0; m < PAPER_MODELS; m++) {
+  for (size_t m = 0; m < subject->paper->model_count; m++) {
     char one[40];
-    const struct asserted *of_model = asserted_find(paper_models[m].key, column->figure, "");
+    const struct asserted *of_model =
+        paper_find_asserted(subject->paper, subject->paper->models[m].key, column->figure, "");
     figure_published_text(of_model, column->unit, one, sizeof one);
     if (strcmp(published, one) != 0) /* a band is the same for all models */
       join(published, sizeof published, one);

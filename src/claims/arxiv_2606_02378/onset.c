@@ -1,8 +1,10 @@
 /* F3: which comes first, induction heads or BOS heads. */
-#include "claims/figure.h"
+#include "claims/arxiv_2606_02378/measure.h"
+#include "claims/arxiv_2606_02378/paper.h"
 
 #include <limits.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* A reading of induction (its threshold) and, where a figure needs it, of BOS. */
@@ -159,7 +161,7 @@ static const char *order_of(size_t count, struct onsets onsets)
 }
 
 /* The tokens of the BOS onset over those of the induction onset. */
-static void find_ratio(const struct trajectory *trajectory, struct onsets onsets,
+static void find_ratio(const struct trajectory *trajectory, struct onsets onsets, char why[96],
                        struct finding *finding)
 {
   const char *order = order_of(trajectory->count, onsets);
@@ -167,8 +169,11 @@ static void find_ratio(const struct trajectory *trajectory, struct onsets onsets
     finding->words = order;
     return;
   }
-  finding->value =
-      trajectory->revisions[onsets.bos].tokens / trajectory->revisions[onsets.induction].tokens;
+  double bos = trajectory->revisions[onsets.bos].tokens;
+  double induction = trajectory->revisions[onsets.induction].tokens;
+  finding->value = bos / induction;
+  snprintf(why, 96, "sinks at %.4gB, induction at %.4gB", bos, induction);
+  finding->why = why;
   if (!isfinite(finding->value))
     finding->missing = "the tokens seen at the induction onset are not given";
 }
@@ -182,8 +187,9 @@ static int add_pair(const struct subject *subject, const char *name, enum claim_
     struct evidence evidence = evidence_start();
     struct finding finding = onset_finding(&of_both[i], &evidence);
     struct onsets onsets = find_both(trajectory, &of_both[i], &evidence);
+    char why[96];
     if (unit == UNIT_RATIO) {
-      find_ratio(trajectory, onsets, &finding);
+      find_ratio(trajectory, onsets, why, &finding);
     } else {
       finding.words = order_of(trajectory->count, onsets);
       if (onsets.bos == trajectory->count) /* without sinks there is no order to judge */
@@ -200,7 +206,7 @@ static int add_pair(const struct subject *subject, const char *name, enum claim_
 /* Figures that the paper gives for some of its models only are left out for its others. */
 static bool wanted(const struct subject *subject, const char *figure)
 {
-  return !subject->paper || asserted_find(subject->model, figure, "");
+  return !subject->named || paper_find_asserted(subject->paper, subject->model, figure, "");
 }
 
 int claim_induction_first(const struct subject *subject)
@@ -210,7 +216,7 @@ int claim_induction_first(const struct subject *subject)
       add_bos_onset(subject, "bos_onset_50", 50) ||
       (wanted(subject, "induction_to_bos_ratio") &&
        add_pair(subject, "induction_to_bos_ratio", UNIT_RATIO)) ||
-      (subject->paper && wanted(subject, "induction_to_bos_band") &&
+      (subject->named && wanted(subject, "induction_to_bos_band") &&
        add_pair(subject, "induction_to_bos_band", UNIT_RATIO)) ||
       add_pair(subject, "induction_before_bos", UNIT_WORDS))
     return subject->error->code;

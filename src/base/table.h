@@ -1,0 +1,65 @@
+/* Rows of typed cells under named columns: filled once, written as aligned text, as separated
+ * values (CSV, TSV) or as JSON. */
+#ifndef ATTEST_BASE_TABLE_H
+#define ATTEST_BASE_TABLE_H
+
+#include "base/text.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum cell_type { CELL_TEXT, CELL_INTEGER, CELL_NUMBER, CELL_FLAG };
+
+struct table_column {
+  const char *key;   /* header of separated values, key in JSON */
+  const char *title; /* header of aligned text; NULL: the column is not shown there */
+  enum cell_type type;
+};
+
+struct table_cell {
+  bool missing;
+  union {
+    size_t text; /* offset into the table's texts */
+    int64_t integer;
+    double number;
+    bool flag;
+  };
+};
+
+/* All zero but for the columns, which must outlive it. Release with table_free. */
+struct table {
+  const struct table_column *columns;
+  size_t column_count;
+  struct table_cell *cells; /* [row][column] */
+  size_t cell_count, capacity;
+  struct text texts;
+  bool failed; /* memory ran out once; the writers report it */
+};
+
+/* The next cell, row by row; its column must have this type. The text is copied; NULL is a missing
+ * cell, as is a number that is not finite. */
+void table_text(struct table *table, const char *text);
+void table_integer(struct table *table, int64_t value);
+void table_number(struct table *table, double value);
+void table_flag(struct table *table, bool value);
+
+size_t table_rows(const struct table *table);
+void table_free(struct table *table);
+
+/* Adds a header and the rows to `text`, cells parted by `separator`, one row a line. Numbers have
+ * the 17 digits that read back to the same bits, flags are yes or no, `missing` stands where a cell
+ * is missing. Texts must not hold the separator, quotes or line ends: it is for figures and
+ * names. text->failed without memory. */
+void table_separated(const struct table *table, char separator, const char *missing,
+                     struct text *text);
+
+/* Adds the titled columns to `text`, padded to their widest cell (in characters), numbers to the
+ * right with six significant digits, "-" where a cell is missing, each line begun by `indent`. */
+void table_aligned(const struct table *table, const char *indent, struct text *text);
+
+/* An array with an object a row; null where a cell is missing. json_decref. NULL without memory. */
+json_t *table_json(const struct table *table);
+
+#endif

@@ -1,0 +1,4 @@
+#include "claims/arxiv_2606_02378/paper.h"
+#include "claims/paper.h"
+
+const struct paper *const papers[] = {&arxiv_2606_02378, NULL};

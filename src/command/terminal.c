@@ -1,0 +1,31 @@
+#include "command/terminal.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+static const char *variable(const char *name)
+{
+  const char *value = getenv(name);
+  return value && *value ? value : NULL;
+}
+
+static bool is_utf8(void)
+{
+  const char *locale = variable("LC_ALL");
+  locale = locale ? locale : variable("LC_CTYPE");
+  locale = locale ? locale : variable("LANG");
+  const char *charset = locale ? strchr(locale, '.') : NULL;
+  return charset &&
+         (strncasecmp(charset, ".UTF-8", 6) == 0 || strncasecmp(charset, ".utf8", 5) == 0);
+}
+
+struct summary_style terminal_style(void)
+{
+  const char *terminal = variable("TERM");
+  return (struct summary_style){.utf8 = is_utf8(),
+                                .colour = isatty(STDOUT_FILENO) && !variable("NO_COLOR") &&
+                                          terminal && strcmp(terminal, "dumb") != 0,
+                                .lines = SUMMARY_LINES};
+}

@@ -1,0 +1,11 @@
+/* What the terminal, or whatever standard output is, can show. */
+#ifndef ATTEST_COMMAND_TERMINAL_H
+#define ATTEST_COMMAND_TERMINAL_H
+
+#include "claims/summary.h"
+
+/* UTF-8 where LC_ALL, LC_CTYPE or LANG (the first that is set) says so; colour on a terminal that
+ * is not "dumb", unless NO_COLOR is set. */
+struct summary_style terminal_style(void);
+
+#endif
