@@ -166,9 +166,9 @@ static const struct {
 } refused[] = {
     /* Contradictions name both keys and both values. */
     {{NEOX, "", "{\"partial_rotary_factor\": 0.5}"},
-     "m/config.json: \"partial_rotary_factor\" is 0.5, but \"rotary_pct\" is 0.25: both say"},
+     "m/config.json: \"rotary_pct\" is 0.25, but \"partial_rotary_factor\" is 0.5: both say"},
     {{NEOX, "", "{\"rope_theta\": 20000.0}"},
-     "\"rope_theta\" is 20000.0, but \"rotary_emb_base\" is 10000: both"},
+     "\"rotary_emb_base\" is 10000, but \"rope_theta\" is 20000.0: both"},
     {{OLMO, "", "{\"rope_parameters\": {\"rope_theta\": 10000.000001}}"},
      "\"rope_theta\" is 10000.0, but \"rope_parameters.rope_theta\" is 10000.000001: both"},
     {{OLMO, "",

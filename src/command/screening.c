@@ -156,6 +156,20 @@ static int check_protocol(const struct screen *s, const char *path, struct error
   return 0;
 }
 
+/* Of a base model there is no LM head to show logits of. */
+static int check_head(const struct screen *s, const char *path, struct error *error)
+{
+  const char *naming = checkpoint_naming(s->checkpoint);
+  if (*naming && !s->runtime->quiet)
+    fprintf(stderr, "%s: %s\n", path, naming);
+  if (s->model.lm_head.weight || !s->screening->dump)
+    return 0;
+  return error_set(error, EXIT_INPUT,
+                   "%s: is stored without an LM head, and --dump writes logits; screen it without "
+                   "--dump",
+                   path);
+}
+
 /* Before anything that grows with the number of sequences is allocated. */
 static int plan(struct screen *s, const char *path, struct error *error)
 {
@@ -173,7 +187,8 @@ static int prepare(struct screen *s, const char *path, struct error *error)
   const struct protocol *p = &s->screening->protocol;
   const struct model_config *c = &s->model.config;
   if (checkpoint_open(path, &s->checkpoint, error) || model_load(s->checkpoint, &s->model, error) ||
-      check_protocol(s, path, error) || plan(s, path, error) || batch_create(p, &s->batch, error) ||
+      check_head(s, path, error) || check_protocol(s, path, error) || plan(s, path, error) ||
+      batch_create(p, &s->batch, error) ||
       observations_create(p, &s->batch, (int)c->layers, (int)c->heads, (int)c->head_dim,
                           &s->observations, error))
     return error->code;

@@ -145,7 +145,8 @@ static int check_fixed(struct reader *r, enum setting setting, const void *targe
                                  [VALUE_FLOAT] = sizeof(float),
                                  [VALUE_BOOLEAN] = sizeof(bool)};
   char key[SETTINGS_TEXT], value[SETTINGS_TEXT];
-  if (!(r->settings->family->fixed >> setting & 1u) || !settings_value(r->settings, setting) ||
+  if (family_has(r->settings->family, setting) || !settings_value(r->settings, setting) ||
+      setting == SETTING_KV_HEADS || /* as many as heads: derive_heads */
       memcmp(target, wanted, sizes[fields[setting].kind]) == 0)
     return 0;
   return error_set(r->error, EXIT_INPUT,
@@ -196,7 +197,7 @@ static int derive_heads(struct reader *r)
                      "%s: hidden_size %zu, num_attention_heads %zu and num_key_value_heads %zu "
                      "must divide one another",
                      r->settings->name, c->hidden, c->heads, c->kv_heads);
-  if (c->fused_qkv && c->kv_heads != c->heads)
+  if (!family_has(r->settings->family, SETTING_KV_HEADS) && c->kv_heads != c->heads)
     return error_set(r->error, EXIT_INPUT,
                      "%s: num_key_value_heads %zu is not supported for family %s; it must be "
                      "num_attention_heads = %zu",
