@@ -6,7 +6,6 @@
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/moves.h"
 #include "checkpoint/tensor_list.h"
-#include "torch_file.h"
 
 #define NEOX "gpt_neox-smooth-f32"
 #define OLMO "olmo-smooth-f32"
@@ -225,52 +224,6 @@ static void test_shards(void **state)
   same(directory, NEOX, "names are read without \"module.\"");
 }
 
-/* The view of entry `index` of a fused or plain file; returns its name's storage. */
-static void add_view(struct torch_file *pickle, const char *name, const json_t *entry,
-                     const char *key, size_t size)
-{
-  struct torch_view view = {name, "FloatStorage", key, (int32_t)(size / 4), 0, 0, {0}, {0}};
-  const json_t *shape = json_object_get(entry, "shape");
-  int32_t stride = 1;
-  view.rank = (int32_t)json_array_size(shape);
-  for (int i = view.rank - 1; i >= 0; i--) {
-    view.shape[i] = (int32_t)json_integer_value(json_array_get(shape, (size_t)i));
-    view.stride[i] = stride;
-    stride *= view.shape[i];
-  }
-  torch_tensor(pickle, &view);
-}
-
-static void write_torch(const char *path, const struct weights *w)
-{
-  struct torch_file pickle = {0}, file = {0};
-  char key[32], member[64];
-  const char *name;
-  json_t *entry;
-  size_t i = 0, size;
-  torch_begin_dict(&pickle);
-  json_object_foreach(w->header, name, entry)
-  {
-    snprintf(key, sizeof key, "%zu", i++);
-    (void)weights_data(w, entry, &size);
-    add_view(&pickle, name, entry, key, size);
-  }
-  torch_ops(&pickle, "u.");
-  torch_add(&file, "archive/data.pkl", pickle.data, pickle.size);
-  i = 0;
-  json_object_foreach(w->header, name, entry)
-  {
-    const char *data = weights_data(w, entry, &size);
-    snprintf(member, sizeof member, "archive/data/%zu", i++);
-    torch_add(&file, member, data, size);
-  }
-  torch_add(&file, "archive/version", "3\n", 2);
-  torch_end(&file);
-  support_write(path, file.data, file.size);
-  torch_free(&file);
-  torch_free(&pickle);
-}
-
 static void test_torch(void **state)
 {
   char path[600];
@@ -278,7 +231,7 @@ static void test_torch(void **state)
   struct weights w = fused(OLMOE, 2, 8), wrapped = rename_all(&w, "", "_orig_mod.", "");
   const char *directory = model_of(OLMOE, &w);
   snprintf(path, sizeof path, "%s/pytorch_model.bin", directory);
-  write_torch(path, &wrapped);
+  weights_write_torch(path, &wrapped);
   weights_free(&wrapped);
   workshop_shell("rm %s/model.safetensors", directory);
   same(directory, OLMOE, "without \"_orig_mod.\", with the experts");

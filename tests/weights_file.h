@@ -2,6 +2,7 @@
 #ifndef ATTEST_TESTS_WEIGHTS_FILE_H
 #define ATTEST_TESTS_WEIGHTS_FILE_H
 
+#include "torch_file.h"
 #include "workshop.h"
 
 struct weights {
@@ -68,6 +69,53 @@ static inline const char *weights_data(const struct weights *w, const json_t *en
   json_int_t begin = json_integer_value(json_array_get(offsets, 0));
   *size = (size_t)(json_integer_value(json_array_get(offsets, 1)) - begin);
   return w->data + begin;
+}
+
+/* One tensor, F32 and contiguous, in a storage of its own. */
+static inline void weights_view(struct torch_file *pickle, const char *name, const json_t *entry,
+                                const char *key, size_t size)
+{
+  struct torch_view view = {name, "FloatStorage", key, (int32_t)(size / 4), 0, 0, {0}, {0}};
+  const json_t *shape = json_object_get(entry, "shape");
+  int32_t stride = 1;
+  view.rank = (int32_t)json_array_size(shape);
+  for (int i = view.rank - 1; i >= 0; i--) {
+    view.shape[i] = (int32_t)json_integer_value(json_array_get(shape, (size_t)i));
+    view.stride[i] = stride;
+    stride *= view.shape[i];
+  }
+  torch_tensor(pickle, &view);
+}
+
+/* The same as torch.save writes it. */
+static inline void weights_write_torch(const char *path, const struct weights *w)
+{
+  struct torch_file pickle = {0}, file = {0};
+  char key[32], member[64];
+  const char *name;
+  json_t *entry;
+  size_t i = 0, size;
+  torch_begin_dict(&pickle);
+  json_object_foreach(w->header, name, entry)
+  {
+    snprintf(key, sizeof key, "%zu", i++);
+    (void)weights_data(w, entry, &size);
+    weights_view(&pickle, name, entry, key, size);
+  }
+  torch_ops(&pickle, "u.");
+  torch_add(&file, "archive/data.pkl", pickle.data, pickle.size);
+  i = 0;
+  json_object_foreach(w->header, name, entry)
+  {
+    const char *data = weights_data(w, entry, &size);
+    snprintf(member, sizeof member, "archive/data/%zu", i++);
+    torch_add(&file, member, data, size);
+  }
+  torch_add(&file, "archive/version", "3\n", 2);
+  torch_end(&file);
+  support_write(path, file.data, file.size);
+  torch_free(&file);
+  torch_free(&pickle);
 }
 
 #endif
