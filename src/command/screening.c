@@ -156,8 +156,8 @@ static int check_protocol(const struct screen *s, const char *path, struct error
   return 0;
 }
 
-/* Of a base model there is no LM head to show logits of. */
-static int check_head(const struct screen *s, const char *path, struct error *error)
+/* Says which names are read; a base model has no LM head to show logits of. */
+static int look_at_names(const struct screen *s, const char *path, struct error *error)
 {
   const char *naming = checkpoint_naming(s->checkpoint);
   if (*naming && !s->runtime->quiet)
@@ -187,7 +187,7 @@ static int prepare(struct screen *s, const char *path, struct error *error)
   const struct protocol *p = &s->screening->protocol;
   const struct model_config *c = &s->model.config;
   if (checkpoint_open(path, &s->checkpoint, error) || model_load(s->checkpoint, &s->model, error) ||
-      check_head(s, path, error) || check_protocol(s, path, error) || plan(s, path, error) ||
+      look_at_names(s, path, error) || check_protocol(s, path, error) || plan(s, path, error) ||
       batch_create(p, &s->batch, error) ||
       observations_create(p, &s->batch, (int)c->layers, (int)c->heads, (int)c->head_dim,
                           &s->observations, error))
