@@ -1,45 +1,8 @@
 /* Hostile checkpoints, manifests and tables through the command line: one clear line, exit code 2,
  * nothing printed and no output file. */
-#include "workshop.h"
+#include "weights_file.h"
 
 #include <unistd.h>
-
-/* A safetensors file in memory. */
-struct weights {
-  json_t *header;
-  char *data; /* the tensor bytes */
-  size_t size;
-};
-
-static struct weights weights_read(const char *path)
-{
-  struct weights w = {0};
-  uint64_t length;
-  size_t size;
-  char *file = support_read(path, &size);
-  memcpy(&length, file, sizeof length); /* tests run on little-endian machines only */
-  w.header = json_loadb(file + 8, length, 0, NULL);
-  w.size = size - 8 - length;
-  w.data = malloc(w.size + 64);
-  assert_true(w.header && w.data);
-  memcpy(w.data, file + 8 + length, w.size);
-  free(file);
-  return w;
-}
-
-static void weights_write(const char *path, const struct weights *w)
-{
-  char *header = json_dumps(w->header, JSON_COMPACT);
-  uint64_t length = strlen(header);
-  char *file = malloc(8 + length + w->size);
-  assert_non_null(file);
-  memcpy(file, &length, 8);
-  memcpy(file + 8, header, length);
-  memcpy(file + 8 + length, w->data, w->size);
-  support_write(path, file, 8 + length + w->size);
-  free(file);
-  free(header);
-}
 
 #define QUERY "model.layers.1.self_attn.q_proj.weight"
 
@@ -158,8 +121,7 @@ static const char *broken_model(void (*change)(struct weights *))
   struct weights w = weights_read(path);
   change(&w);
   weights_write(path, &w);
-  json_decref(w.header);
-  free(w.data);
+  weights_free(&w);
   return directory;
 }
 
@@ -256,8 +218,8 @@ static void test_configs(void **state)
       {"[]", "must be a JSON object"},
       {"{\"model_type\": \"olmo\", \"model_type\": \"olmo\"}", "duplicate"},
       {"{\"model_type\": \"llama\"}", "model_type \"llama\" is not supported"},
-      {"{\"model_type\": \"olmo\", \"sliding_window\": 4096}", "option \"sliding_window\""},
-      {"{\"model_type\": \"olmo\", \"layer_norm_eps\": 1e-5}", "option \"layer_norm_eps\""},
+      {"{\"model_type\": \"olmo\", \"sliding_window\": 4096}", "\"sliding_window\" is 4096"},
+      {"{\"model_type\": \"olmo\", \"rms_norm_eps\": 1e-5}", "\"rms_norm_eps\" is unknown"},
       {"{\"model_type\": \"olmo\", \"hidden_size\": 99999999999999999999}", "config.json: line 1"},
       {"{\"model_type\": \"olmo\", \"hidden_size\": 1e400}", "config.json: line 1"},
       {"{\"model_type\": \"olmo\", \"hidden_size\": 80.0}", "\"hidden_size\" is wrong"},

@@ -211,7 +211,7 @@ static void test_obstacles(void **state)
     bool known;
   } cases[] = {
       {"s/\"olmo\"/\"llama\"/", "model_type \"llama\" is not supported", false},
-      {"s/\"use_cache\"/\"sliding_window\"/", "option \"sliding_window\" is not supported", false},
+      {"s/\"use_cache\"/\"sliding_window\"/", "\"sliding_window\" is true, which changes", false},
       {"s/\"max_position_embeddings\": 128/\"max_position_embeddings\": 41/", "seq_len = 41", true},
   };
   (void)state;

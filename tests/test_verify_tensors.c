@@ -1,5 +1,6 @@
 /* The tensors of verified revisions: the manifest's inventory, and whether training moved them. */
 #include "verifying.h"
+#include "weights_file.h"
 
 static void use_tensors(struct manifest *m, const char *place, const char *rows)
 {
@@ -45,6 +46,56 @@ static void test_inventory(void **state)
   struct manifest_check check = {.manifest = &m, .finding = keep_finding, .quiet = true};
   assert_int_equal(manifest_verify(&check, &result, &error), EXIT_INPUT);
   support_assert_error(&error, EXIT_INPUT, "m.tsv");
+  manifest_result_free(&result);
+  manifest_free(&m);
+}
+
+/* Puts "module." before the names of r0; `twice`: and keeps "a" as it was beside it. */
+static void wrap_names(const char *place, bool twice)
+{
+  const char *path = revision_path(place, "r0", WEIGHTS);
+  struct weights w = weights_read(path), made = {json_object(), NULL, 0};
+  const char *name;
+  char wrapped[64];
+  json_t *entry;
+  json_object_foreach(w.header, name, entry)
+  {
+    size_t size;
+    if (strcmp(name, "__metadata__") == 0)
+      continue;
+    const char *data = weights_data(&w, entry, &size);
+    json_t *shape = json_object_get(entry, "shape");
+    snprintf(wrapped, sizeof wrapped, "module.%s", name);
+    weights_add(&made, wrapped, entry, json_incref(shape), data, size);
+    if (twice && strcmp(name, "a") == 0)
+      weights_add(&made, name, entry, json_incref(shape), data, size);
+  }
+  weights_write(path, &made);
+  weights_free(&made);
+  weights_free(&w);
+}
+
+static void test_wrapped_names(void **state)
+{
+  struct manifest m;
+  struct manifest_result result;
+  (void)state;
+  const char *place = make("wrapped", false, &m);
+  const struct manifest_check check = {.manifest = &m, .allow_unpinned = true};
+  use_tensors(&m, place, "a\tF32\t2,3\nb\tF32\t3,2\nc\tU8\t4\n");
+  wrap_names(place, false);
+  verify(check, &result);
+  assert_int_equal(finding_count, 0);
+  size_t said = 0;
+  for (size_t i = 0; i < note_count; i++)
+    said += strstr(notes[i], "r0: names are read without \"module.\"") != NULL;
+  assert_int_equal(said, 1);
+  manifest_result_free(&result);
+  revision_write(revision_path(place, "r0", WEIGHTS), "", 1);
+  wrap_names(place, true);
+  verify(check, &result);
+  assert_true(finding_count > 1);
+  workshop_contains(findings[0], "tensors \"a\" and \"module.a\" are the same but for a prefix");
   manifest_result_free(&result);
   manifest_free(&m);
 }
@@ -107,6 +158,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_inventory),
+      cmocka_unit_test(test_wrapped_names),
       cmocka_unit_test(test_moves),
   };
   return cmocka_run_group_tests_name("verify_tensors", tests, NULL, NULL);

@@ -1,6 +1,7 @@
 #include "base/json.h"
 
 #include "base/file.h"
+#include "base/json_literal.h"
 #include "base/text.h"
 
 #include <stdlib.h>
@@ -28,6 +29,20 @@ static bool is_bomb(const char *text, size_t size)
   return brackets > most;
 }
 
+static int refuse(const char *name, const void *data, size_t size, const json_error_t *reason,
+                  struct error *error)
+{
+  struct json_literal literal;
+  if (json_literal_find(data, size, &literal) && literal.line == reason->line)
+    return error_set(error, EXIT_INPUT,
+                     "%s: line %d: \"%.*s\" is %.*s, which JSON does not have; write null or a "
+                     "number in its place, in a copy of the file",
+                     name, literal.line, literal.key_length, literal.key, literal.word_length,
+                     literal.word);
+  return error_set(error, EXIT_INPUT, "%s: line %d, column %d: %s", name, reason->line,
+                   reason->column, reason->text);
+}
+
 int json_parse_object(const char *name, const void *data, size_t size, json_t **object,
                       struct error *error)
 {
@@ -37,8 +52,7 @@ int json_parse_object(const char *name, const void *data, size_t size, json_t **
                      size);
   json_t *value = json_loadb(data, size, JSON_REJECT_DUPLICATES, &reason);
   if (!value)
-    return error_set(error, EXIT_INPUT, "%s: line %d, column %d: %s", name, reason.line,
-                     reason.column, reason.text);
+    return refuse(name, data, size, &reason, error);
   if (!json_is_object(value)) {
     json_decref(value);
     return error_set(error, EXIT_INPUT, "%s: must be a JSON object", name);

@@ -104,7 +104,12 @@ static int load(struct checkpoint *checkpoint, struct error *error)
       shards_list(checkpoint->files, &checkpoint->shards, error) ||
       parse_shards(checkpoint, error) || merge_shards(checkpoint, error))
     return error->code;
-  return check_complete(checkpoint, error);
+  if (check_complete(checkpoint, error) ||
+      names_apply(checkpoint->files->path, &checkpoint->tensors, &checkpoint->count,
+                  &checkpoint->naming, error))
+    return error->code;
+  checkpoint_sort(checkpoint);
+  return 0;
 }
 
 int checkpoint_open(const char *path, struct checkpoint **checkpoint, struct error *error)
@@ -128,6 +133,7 @@ void checkpoint_close(struct checkpoint *checkpoint)
     shard_file_free(&checkpoint->parsed[i]);
   free(checkpoint->parsed);
   free(checkpoint->tensors);
+  names_free(&checkpoint->naming);
   shards_free(&checkpoint->shards);
   fileset_close(checkpoint->files);
   free(checkpoint);
@@ -142,6 +148,29 @@ const char *checkpoint_config(const struct checkpoint *checkpoint, size_t *size)
 {
   *size = checkpoint->config->blob.size;
   return (const char *)checkpoint->config->blob.data;
+}
+
+const char *checkpoint_naming(const struct checkpoint *checkpoint)
+{
+  return checkpoint->naming.note;
+}
+
+bool checkpoint_headless(const struct checkpoint *checkpoint)
+{
+  return checkpoint->naming.headless;
+}
+
+int checkpoint_check_names(const struct checkpoint *checkpoint, struct error *error)
+{
+  if (checkpoint->naming.doubt.code)
+    *error = checkpoint->naming.doubt;
+  return checkpoint->naming.doubt.code;
+}
+
+const struct tensor *checkpoint_fused(const struct checkpoint *checkpoint, size_t index)
+{
+  const struct naming *naming = &checkpoint->naming;
+  return index < naming->fused_count ? &naming->fused[index] : NULL;
 }
 
 const struct tensor *checkpoint_find(const struct checkpoint *checkpoint, const char *name)

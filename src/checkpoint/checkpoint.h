@@ -33,8 +33,9 @@ const char *dtype_name(enum dtype dtype); /* "F32", "BF16", ... */
 #define TENSOR_MAX_RANK 8
 
 struct tensor {
-  const char *name; /* owned by the checkpoint, as is all below */
-  const char *file; /* the file it lies in, for messages */
+  const char *name;   /* owned by the checkpoint, as is all below */
+  const char *file;   /* the file it lies in, for messages */
+  const char *stored; /* its name in the file where that is another (names.h), else NULL */
   enum dtype dtype;
   int rank;
   int64_t shape[TENSOR_MAX_RANK]; /* row-major, rank entries */
@@ -56,6 +57,20 @@ const char *checkpoint_path(const struct checkpoint *checkpoint);
 
 /* The bytes of config.json. */
 const char *checkpoint_config(const struct checkpoint *checkpoint, size_t *size);
+
+/* What was done to the names of tensors to make them those of a plain checkpoint (names.h), for
+ * people: "names are read without \"module.\""; "" = nothing. */
+const char *checkpoint_naming(const struct checkpoint *checkpoint);
+
+/* Whether names lacked the prefix of a whole model: then it is one that has no LM head, or may. */
+bool checkpoint_headless(const struct checkpoint *checkpoint);
+
+/* Errors: EXIT_INPUT where names can be read in two ways, with both. */
+int checkpoint_check_names(const struct checkpoint *checkpoint, struct error *error);
+
+/* Tensors that hold all experts of a layer, as they are stored; NULL behind the last. Those of a
+ * fitting shape stand among the checkpoint's tensors taken apart. */
+const struct tensor *checkpoint_fused(const struct checkpoint *checkpoint, size_t index);
 
 /* By exact name; NULL when there is none. */
 const struct tensor *checkpoint_find(const struct checkpoint *checkpoint, const char *name);

@@ -188,11 +188,16 @@ static int check_tensors(struct verifier *verifier, const char *path, struct err
     return 0;
   if (checkpoint_open(path, &checkpoint, error))
     return verifier_finding_or_error(verifier, error);
+  int status = 0;
+  if (checkpoint_check_names(checkpoint, error))
+    status = verifier_finding_or_error(verifier, error);
+  if (*checkpoint_naming(checkpoint))
+    verifier_note(verifier, "%s: %s", path, checkpoint_naming(checkpoint));
   tensor_list_check(&verifier->tensors, checkpoint, verifier->check->finding,
                     verifier->check->context, &deviations);
   verifier->result->findings += deviations;
   checkpoint_close(checkpoint);
-  return 0;
+  return status;
 }
 
 static int check_files(struct verifier *verifier, struct fileset *files, size_t index,

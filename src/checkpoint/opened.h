@@ -4,6 +4,7 @@
 
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/fileset.h"
+#include "checkpoint/names.h"
 #include "checkpoint/shard_file.h"
 #include "checkpoint/shards.h"
 
@@ -14,6 +15,7 @@ struct checkpoint {
   struct shard_file *parsed; /* one a shard; owns the names of the tensors */
   size_t count;
   struct tensor *tensors; /* of all shards, by name */
+  struct naming naming;
 };
 
 /* Puts the tensors into the order that checkpoint_find needs. */

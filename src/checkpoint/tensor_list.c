@@ -188,6 +188,52 @@ static int read_list(struct reader *reader, struct tensor_list *list)
   return 0;
 }
 
+static int by_name(const void *a, const void *b)
+{
+  const struct tensor_list_row *left = a, *right = b;
+  return strcmp(left->name, right->name);
+}
+
+/* A row stands for its tensor while names are made plain; `data` leads back to it. */
+static struct tensor tensor_of(const struct tensor_list_row *row)
+{
+  struct tensor tensor = {
+      .name = row->name, .rank = row->rank, .elements = row->elements, .data = row};
+  memcpy(tensor.shape, row->shape, sizeof row->shape);
+  return tensor;
+}
+
+static struct tensor_list_row row_of(const struct tensor *tensor)
+{
+  struct tensor_list_row row = *(const struct tensor_list_row *)tensor->data;
+  row.name = tensor->name;
+  row.rank = tensor->rank;
+  row.elements = tensor->elements;
+  memcpy(row.shape, tensor->shape, sizeof row.shape);
+  return row;
+}
+
+static int make_plain(struct tensor_list *list, struct error *error)
+{
+  size_t count = list->count;
+  struct tensor_list_row *rows = NULL;
+  struct tensor *tensors = memory_alloc(count, sizeof *tensors, list->path, error);
+  for (size_t i = 0; tensors && i < count; i++)
+    tensors[i] = tensor_of(&list->rows[i]);
+  if (tensors && !names_apply(list->path, &tensors, &count, &list->naming, error))
+    rows = memory_alloc(count, sizeof *rows, list->path, error);
+  for (size_t i = 0; rows && i < count; i++)
+    rows[i] = row_of(&tensors[i]);
+  free(tensors);
+  if (!rows)
+    return error->code;
+  qsort(rows, count, sizeof *rows, by_name);
+  free(list->rows);
+  list->rows = rows;
+  list->count = count;
+  return 0;
+}
+
 int tensor_list_parse(const char *path, const void *data, size_t size, struct tensor_list *list,
                       struct error *error)
 {
@@ -205,6 +251,8 @@ int tensor_list_parse(const char *path, const void *data, size_t size, struct te
   struct reader reader = {path, made.text, made.text + size, 0, error};
   int status =
       made.path ? read_list(&reader, &made) : error_set(error, EXIT_RUN, "%s: out of memory", path);
+  if (!status)
+    status = make_plain(&made, error);
   if (status) {
     tensor_list_free(&made);
     return status;
@@ -228,6 +276,7 @@ void tensor_list_free(struct tensor_list *list)
   free(list->path);
   free(list->text);
   free(list->rows);
+  names_free(&list->naming);
   *list = (struct tensor_list){0};
 }
 

@@ -8,13 +8,15 @@
  *   ...attention.masked_bias      F16|F32  scalar          optional
  *
  * dtype: those that are allowed, as in safetensors. A line without a fourth column is a tensor that
- * must be there. */
+ * must be there. Names are read as those of a checkpoint are (names.h), so that a list of one form
+ * fits files of the other. */
 #ifndef ATTEST_CHECKPOINT_TENSOR_LIST_H
 #define ATTEST_CHECKPOINT_TENSOR_LIST_H
 
 #include "base/error.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/manifest.h"
+#include "checkpoint/names.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,7 +25,7 @@
 #define TENSOR_LIST_HEADER "name\tdtype\tshape\toptional"
 
 struct tensor_list_row {
-  const char *name; /* lies in the list's text */
+  const char *name; /* lies in the list's text, or is a new one of `naming` */
   unsigned dtypes;  /* 1u << enum dtype for every one that is allowed */
   int rank;
   int64_t shape[TENSOR_MAX_RANK]; /* rank entries, each 1 or more */
@@ -36,6 +38,7 @@ struct tensor_list {
   char *text;
   size_t count;                 /* 1 or more */
   struct tensor_list_row *rows; /* ascending by name, unique */
+  struct naming naming;
 };
 
 /* Reads a list of at most 16 MiB. Owner: the caller, tensor_list_free. Errors: EXIT_INPUT (with the

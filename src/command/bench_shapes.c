@@ -13,15 +13,15 @@
 #include <string.h>
 
 const struct shape shapes_published[SHAPES] = {
-    {"pythia-1b", FAMILY_GPT_NEOX, DTYPE_F16, 16, 2048, 8, 8192, 50304, 0, 0},
-    {"olmo-1b-0724", FAMILY_OLMO, DTYPE_F32, 16, 2048, 16, 8192, 50304, 0, 0},
-    {"olmoe-1b-7b-0924", FAMILY_OLMOE, DTYPE_BF16, 16, 2048, 16, 1024, 50304, 64, 8},
+    {"pythia-1b", "gpt_neox", DTYPE_F16, 16, 2048, 8, 8192, 50304, 0, 0},
+    {"olmo-1b-0724", "olmo", DTYPE_F32, 16, 2048, 16, 8192, 50304, 0, 0},
+    {"olmoe-1b-7b-0924", "olmoe", DTYPE_BF16, 16, 2048, 16, 1024, 50304, 64, 8},
 };
 
 const struct shape shapes_small[SHAPES] = {
-    {"small-gpt_neox", FAMILY_GPT_NEOX, DTYPE_F16, 16, 256, 2, 1024, 4096, 0, 0},
-    {"small-olmo", FAMILY_OLMO, DTYPE_F32, 16, 256, 4, 1024, 4096, 0, 0},
-    {"small-olmoe", FAMILY_OLMOE, DTYPE_BF16, 16, 256, 4, 256, 4096, 16, 4},
+    {"small-gpt_neox", "gpt_neox", DTYPE_F16, 16, 256, 2, 1024, 4096, 0, 0},
+    {"small-olmo", "olmo", DTYPE_F32, 16, 256, 4, 1024, 4096, 0, 0},
+    {"small-olmoe", "olmoe", DTYPE_BF16, 16, 256, 4, 256, 4096, 16, 4},
 };
 
 #define CONFIG_BYTES 512
@@ -36,8 +36,8 @@ static void write_config(const struct shape *s, uint64_t shrink, char config[CON
            "{\"model_type\": \"%s\", \"num_hidden_layers\": %zu, \"num_attention_heads\": %zu, "
            "\"hidden_size\": %zu, \"intermediate_size\": %zu, \"vocab_size\": %zu, "
            "\"max_position_embeddings\": 4096%s}",
-           model_family_name(s->family), s->layers, s->heads, s->hidden / shrink, s->ffn / shrink,
-           s->vocab / shrink, experts);
+           s->family, s->layers, s->heads, s->hidden / shrink, s->ffn / shrink, s->vocab / shrink,
+           experts);
 }
 
 int shape_config(const struct shape *shape, uint64_t shrink, struct model_config *config,

@@ -7,8 +7,8 @@
 
 struct shape {
   const char *name;
-  enum model_family family;
-  enum dtype dtype; /* of the published checkpoints */
+  const char *family; /* its row in the table of families */
+  enum dtype dtype;   /* of the published checkpoints */
   size_t layers, hidden, heads, ffn, vocab;
   size_t experts, top_k; /* olmoe */
 };

@@ -52,9 +52,9 @@ static json_t *tensor_json(const struct tensor *tensor)
   json_t *shape = json_array();
   for (int i = 0; i < tensor->rank; i++)
     json_array_append_new(shape, json_integer(tensor->shape[i]));
-  return json_pack("{s:s, s:s, s:o, s:I, s:s}", "name", tensor->name, "dtype",
-                   dtype_name(tensor->dtype), "shape", shape, "bytes", (json_int_t)tensor->bytes,
-                   "file", tensor->file);
+  return json_pack("{s:s, s:s?, s:s, s:o, s:I, s:s}", "name", tensor->name, "stored",
+                   tensor->stored, "dtype", dtype_name(tensor->dtype), "shape", shape, "bytes",
+                   (json_int_t)tensor->bytes, "file", tensor->file);
 }
 
 static json_t *tensors_json(const struct inspection *in)
@@ -65,12 +65,13 @@ static json_t *tensors_json(const struct inspection *in)
       json_object_set_new(dtypes, dtype_name((enum dtype)i), sum_json(&in->dtypes[i]));
   for (size_t i = 0; i < checkpoint_count(in->checkpoint); i++)
     json_array_append_new(list, tensor_json(checkpoint_at(in->checkpoint, i)));
-  return json_pack(
-      "{s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "count", (json_int_t)in->all.tensors,
-      "parameters", (json_int_t)(in->all.elements - in->passed_over.elements), "bytes",
-      (json_int_t)in->all.bytes, "dtypes", dtypes, "passed_over", sum_json(&in->passed_over),
-      "missing", names_json(&in->missing), "wrong_shape", names_json(&in->wrong_shape),
-      "unexpected", names_json(&in->unexpected), "list", list);
+  return json_pack("{s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "naming",
+                   checkpoint_naming(in->checkpoint), "count", (json_int_t)in->all.tensors,
+                   "parameters", (json_int_t)(in->all.elements - in->passed_over.elements), "bytes",
+                   (json_int_t)in->all.bytes, "dtypes", dtypes, "passed_over",
+                   sum_json(&in->passed_over), "missing", names_json(&in->missing), "wrong_shape",
+                   names_json(&in->wrong_shape), "unexpected", names_json(&in->unexpected), "list",
+                   list);
 }
 
 static json_t *screen_json(const struct inspection *in, const struct runtime *runtime)

@@ -65,6 +65,8 @@ static void print_sums(const struct inspection *in)
       printf("    %-4s %6llu tensors %14llu elements %15llu bytes\n", dtype_name((enum dtype)i),
              (unsigned long long)in->dtypes[i].tensors, (unsigned long long)in->dtypes[i].elements,
              (unsigned long long)in->dtypes[i].bytes);
+  if (*checkpoint_naming(in->checkpoint))
+    printf("  %s\n", checkpoint_naming(in->checkpoint));
   if (in->passed_over.tensors)
     printf("  %llu buffers of %llu bytes, which the forward pass does not read\n",
            (unsigned long long)in->passed_over.tensors, (unsigned long long)in->passed_over.bytes);

@@ -104,9 +104,9 @@ static int compare(struct inspection *in, struct error *error)
   for (size_t i = 0; i < expected->count; i++) {
     const struct tensor *wanted = &expected->tensors[i];
     const struct tensor *found = checkpoint_find(in->checkpoint, wanted->name);
-    if (!found)
+    if (!found && !model_does_without(in->checkpoint, &in->config, wanted->name))
       add_name(&in->missing, wanted->name);
-    else if (!same_shape(wanted, found))
+    else if (found && !same_shape(wanted, found))
       add_name(&in->wrong_shape, wanted->name);
     if (found)
       used[found - checkpoint_at(in->checkpoint, 0)] = true;

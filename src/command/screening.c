@@ -158,6 +158,20 @@ static int check_protocol(const struct screen *s, const char *path, struct error
   return 0;
 }
 
+/* Says which names are read; a base model has no LM head to show logits of. */
+static int look_at_names(const struct screen *s, const char *path, struct error *error)
+{
+  const char *naming = checkpoint_naming(s->checkpoint);
+  if (*naming && !s->runtime->quiet)
+    fprintf(stderr, "%s: %s\n", path, naming);
+  if (s->model.lm_head.weight || !s->screening->dump)
+    return 0;
+  return error_set(error, EXIT_INPUT,
+                   "%s: is stored without an LM head, and --dump writes logits; screen it without "
+                   "--dump",
+                   path);
+}
+
 /* Before anything that grows with the number of sequences is allocated. */
 static int plan(struct screen *s, const char *path, struct error *error)
 {
@@ -176,8 +190,8 @@ static int prepare(struct screen *s, const char *path, struct error *error)
   const struct model_config *c = &s->model.config;
   if (checkpoint_open(path, &s->checkpoint, error) ||
       outputs_spare_read(s->screening->outputs, s->screening->output_count, error) ||
-      model_load(s->checkpoint, &s->model, error) || check_protocol(s, path, error) ||
-      plan(s, path, error) || batch_create(p, &s->batch, error) ||
+      model_load(s->checkpoint, &s->model, error) || look_at_names(s, path, error) ||
+      check_protocol(s, path, error) || plan(s, path, error) || batch_create(p, &s->batch, error) ||
       observations_create(p, &s->batch, (int)c->layers, (int)c->heads, (int)c->head_dim,
                           &s->observations, error))
     return error->code;

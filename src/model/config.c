@@ -1,136 +1,55 @@
 #include "model/config.h"
 
 #include "base/json.h"
+#include "model/config_keys.h"
+#include "model/settings.h"
 
+#include <stdio.h>
 #include <string.h>
 
-/* Keys without influence on the forward pass at inference. */
-static const char *const irrelevant[] = {
-    "architectures",        "bos_token_id",
-    "eos_token_id",         "pad_token_id",
-    "torch_dtype",          "dtype",
-    "transformers_version", "use_cache",
-    "initializer_range",    "attention_dropout",
-    "hidden_dropout",       "classifier_dropout",
-    "_name_or_path",        "output_router_logits",
-    "router_aux_loss_coef", "tokenizer_class",
-    "output_attentions",    "output_hidden_states",
-    "return_dict",          "gradient_checkpointing",
-};
+enum value_kind { VALUE_SIZE, VALUE_REAL, VALUE_FLOAT, VALUE_BOOLEAN, VALUE_ACTIVATION };
 
-#define NEOX 1u
-#define OLMO 2u
-#define OLMOE 4u
-#define ALL 7u
-
-/* Keys that are read below, and by which families. */
-static const struct {
-  const char *key;
-  unsigned families;
-} known[] = {
-    {"model_type", ALL},
-    {"hidden_size", ALL},
-    {"num_hidden_layers", ALL},
-    {"num_attention_heads", ALL},
-    {"intermediate_size", ALL},
-    {"vocab_size", ALL},
-    {"max_position_embeddings", ALL},
-    {"hidden_act", ALL},
-    {"tie_word_embeddings", ALL},
-    {"attention_bias", ALL},
-    {"head_dim", ALL},
-    {"rope_scaling", ALL},
-    {"layer_norm_eps", NEOX},
-    {"rotary_pct", NEOX},
-    {"rotary_emb_base", NEOX},
-    {"use_parallel_residual", NEOX},
-    {"num_key_value_heads", OLMO | OLMOE},
-    {"clip_qkv", OLMO | OLMOE},
-    {"rope_theta", OLMO | OLMOE},
-    {"rms_norm_eps", OLMOE},
-    {"num_experts", OLMOE},
-    {"num_experts_per_tok", OLMOE},
-    {"norm_topk_prob", OLMOE},
+/* What a setting's value must be, and where it goes. Where null means none, it is stored as 0. */
+static const struct field {
+  enum value_kind kind;
+  bool null_is_none;
+  double low, high; /* of numbers */
+  size_t offset;
+} fields[SETTINGS] = {
+#define FIELD(kind, none, low, high, member)                                                       \
+  {                                                                                                \
+    kind, none, low, high, offsetof(struct model_config, member)                                   \
+  }
+    [SETTING_HIDDEN] = FIELD(VALUE_SIZE, false, 1, 1 << 16, hidden),
+    [SETTING_LAYERS] = FIELD(VALUE_SIZE, false, 1, 1 << 10, layers),
+    [SETTING_HEADS] = FIELD(VALUE_SIZE, false, 1, 1 << 10, heads),
+    [SETTING_FFN] = FIELD(VALUE_SIZE, false, 1, 1 << 20, ffn),
+    [SETTING_VOCAB] = FIELD(VALUE_SIZE, false, 1, 1 << 24, vocab),
+    [SETTING_CONTEXT] = FIELD(VALUE_SIZE, false, 1, 1 << 24, context),
+    [SETTING_KV_HEADS] = FIELD(VALUE_SIZE, true, 1, 1 << 10, kv_heads),
+    [SETTING_HEAD_DIM] = FIELD(VALUE_SIZE, true, 1, 1 << 16, head_dim),
+    [SETTING_ACTIVATION] = FIELD(VALUE_ACTIVATION, false, 0, 0, activation),
+    [SETTING_NORM_EPS] = FIELD(VALUE_FLOAT, false, 1e-30, 1.0, norm_eps),
+    [SETTING_TIED] = FIELD(VALUE_BOOLEAN, false, 0, 0, tied),
+    [SETTING_ATTENTION_BIAS] = FIELD(VALUE_BOOLEAN, false, 0, 0, attention_bias),
+    [SETTING_PARALLEL_RESIDUAL] = FIELD(VALUE_BOOLEAN, false, 0, 0, parallel_residual),
+    [SETTING_CLIP] = FIELD(VALUE_FLOAT, true, 1e-6, 1e9, clip_qkv),
+    [SETTING_EXPERTS] = FIELD(VALUE_SIZE, false, 1, 1 << 12, experts),
+    [SETTING_TOP_K] = FIELD(VALUE_SIZE, false, 1, 1 << 12, top_k),
+    [SETTING_NORM_TOP_K] = FIELD(VALUE_BOOLEAN, false, 0, 0, norm_topk_prob),
+    [SETTING_ROPE_BASE] = FIELD(VALUE_REAL, false, 1.0, 1e12, rope_base),
+    [SETTING_ROTARY_SHARE] = FIELD(VALUE_REAL, false, 0.0, 1.0, rotary_share),
+#undef FIELD
 };
 
 struct reader {
-  const json_t *object;
-  const char *name;
+  const struct settings *settings;
+  struct model_config *config;
   struct error *error;
 };
 
-static int get_size(struct reader *r, const char *key, int64_t high, size_t *value)
-{
-  int64_t number;
-  if (json_get_integer(r->object, r->name, key, 1, high, &number, r->error))
-    return r->error->code;
-  *value = (size_t)number;
-  return 0;
-}
-
-/* Optional keys keep the default already in *value when absent or null. */
-static int optional_size(struct reader *r, const char *key, int64_t high, size_t *value)
-{
-  return json_is_absent(r->object, key) ? 0 : get_size(r, key, high, value);
-}
-
-static int optional_boolean(struct reader *r, const char *key, bool *value)
-{
-  return json_is_absent(r->object, key)
-             ? 0
-             : json_get_boolean(r->object, r->name, key, value, r->error);
-}
-
-static int optional_number(struct reader *r, const char *key, double low, double high,
-                           double *value)
-{
-  return json_is_absent(r->object, key)
-             ? 0
-             : json_get_number(r->object, r->name, key, low, high, value, r->error);
-}
-
-const char *model_family_name(enum model_family family)
-{
-  static const char *const names[] = {"gpt_neox", "olmo", "olmoe"};
-  return names[family];
-}
-
-static int read_family(struct reader *r, struct model_config *config)
-{
-  const char *type;
-  if (json_get_string(r->object, r->name, "model_type", &type, r->error))
-    return r->error->code;
-  for (int i = 0; i < 3; i++)
-    if (strcmp(type, model_family_name((enum model_family)i)) == 0) {
-      config->family = (enum model_family)i;
-      return 0;
-    }
-  return error_set(r->error, EXIT_INPUT,
-                   "%s: model_type \"%s\" is not supported; supported are gpt_neox, olmo, olmoe",
-                   r->name, type);
-}
-
-static int check_keys(struct reader *r, enum model_family family)
-{
-  const char *key;
-  json_t *value;
-  json_object_foreach((json_t *)(uintptr_t)r->object, key, value)
-  {
-    bool good = false;
-    for (size_t i = 0; i < sizeof irrelevant / sizeof *irrelevant; i++)
-      good |= strcmp(key, irrelevant[i]) == 0;
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-      good |= strcmp(key, known[i].key) == 0 && (known[i].families >> family & 1u);
-    if (!good && !json_is_null(value))
-      return error_set(r->error, EXIT_INPUT,
-                       "%s: option \"%s\" is not supported for family %s; attest would compute "
-                       "another model",
-                       r->name, key, model_family_name(family));
-  }
-  return 0;
-}
-
-static int read_activation(struct reader *r, struct model_config *config)
+static int read_activation(struct reader *r, const struct stated *stated, const char *where,
+                           enum activation *activation)
 {
   static const struct {
     const char *name;
@@ -138,94 +57,204 @@ static int read_activation(struct reader *r, struct model_config *config)
   } names[] = {{"gelu", ACTIVATION_GELU},           {"gelu_new", ACTIVATION_GELU_TANH},
                {"gelu_fast", ACTIVATION_GELU_TANH}, {"gelu_pytorch_tanh", ACTIVATION_GELU_TANH},
                {"silu", ACTIVATION_SILU},           {"swish", ACTIVATION_SILU}};
-  bool gated = config->family != FAMILY_GPT_NEOX;
-  const char *name = gated ? "silu" : "gelu";
-  if (!json_is_absent(r->object, "hidden_act") &&
-      json_get_string(r->object, r->name, "hidden_act", &name, r->error))
+  const char *name;
+  if (json_get_string(stated->object, where, stated->key, &name, r->error))
     return r->error->code;
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-    if (strcmp(name, names[i].name) == 0 && gated == (names[i].activation == ACTIVATION_SILU)) {
-      config->activation = names[i].activation;
+    if (strcmp(name, names[i].name) == 0 &&
+        r->config->gated_mlp == (names[i].activation == ACTIVATION_SILU)) {
+      *activation = names[i].activation;
       return 0;
     }
-  return error_set(r->error, EXIT_INPUT, "%s: hidden_act \"%s\" is not supported for family %s",
-                   r->name, name, model_family_name(config->family));
+  return error_set(r->error, EXIT_INPUT, "%s: %s \"%.80s\" is not supported for family %s", where,
+                   stated->key, name, r->settings->family->name);
 }
 
-static int read_shape(struct reader *r, struct model_config *config)
+static int read_value(struct reader *r, const struct field *field, const struct stated *stated,
+                      const char *where, void *target)
 {
-  config->context = 2048;
-  if (get_size(r, "hidden_size", 1 << 16, &config->hidden) ||
-      get_size(r, "num_hidden_layers", 1 << 10, &config->layers) ||
-      get_size(r, "num_attention_heads", 1 << 10, &config->heads) ||
-      get_size(r, "intermediate_size", 1 << 20, &config->ffn) ||
-      get_size(r, "vocab_size", 1 << 24, &config->vocab) ||
-      optional_size(r, "max_position_embeddings", 1 << 24, &config->context))
-    return r->error->code;
-  config->kv_heads = config->heads;
-  if (optional_size(r, "num_key_value_heads", 1 << 10, &config->kv_heads))
-    return r->error->code;
-  if (config->hidden % config->heads || config->heads % config->kv_heads)
+  int64_t integer;
+  double number;
+  switch (field->kind) {
+  case VALUE_SIZE:
+    if (!json_get_integer(stated->object, where, stated->key, (int64_t)field->low,
+                          (int64_t)field->high, &integer, r->error))
+      *(size_t *)target = (size_t)integer;
+    break;
+  case VALUE_REAL:
+    (void)json_get_number(stated->object, where, stated->key, field->low, field->high, target,
+                          r->error);
+    break;
+  case VALUE_FLOAT:
+    if (!json_get_number(stated->object, where, stated->key, field->low, field->high, &number,
+                         r->error))
+      *(float *)target = (float)number;
+    break;
+  case VALUE_BOOLEAN:
+    (void)json_get_boolean(stated->object, where, stated->key, target, r->error);
+    break;
+  case VALUE_ACTIVATION:
+    return read_activation(r, stated, where, target);
+  }
+  return r->error->code;
+}
+
+static void store_none(const struct field *field, void *target)
+{
+  if (field->kind == VALUE_SIZE)
+    *(size_t *)target = 0;
+  else
+    *(float *)target = 0;
+}
+
+static int refuse_null(struct reader *r, enum setting setting)
+{
+  char key[SETTINGS_TEXT];
+  return error_set(r->error, EXIT_INPUT,
+                   "%s: \"%s\" is null, which says nothing to family %s; in a copy of the file "
+                   "state its value, or remove it for the family's default",
+                   r->settings->name, settings_key(r->settings, setting, key),
+                   r->settings->family->name);
+}
+
+static int read_setting(struct reader *r, enum setting setting)
+{
+  const struct field *field = &fields[setting];
+  const struct stated *stated = &r->settings->stated[setting];
+  const json_t *value = settings_value(r->settings, setting);
+  void *target = (char *)r->config + field->offset;
+  char where[600];
+  if (!value)
+    return 0;
+  if (json_is_null(value) && !field->null_is_none)
+    return refuse_null(r, setting);
+  snprintf(where, sizeof where, "%.500s%s%s", r->settings->name, *stated->group ? ": " : "",
+           stated->group);
+  if (!json_is_null(value))
+    return read_value(r, field, stated, where, target);
+  store_none(field, target);
+  return 0;
+}
+
+/* Of what a family has no choice in, only its own value is accepted. */
+static int check_fixed(struct reader *r, enum setting setting, const void *target,
+                       const void *wanted)
+{
+  static const size_t sizes[] = {[VALUE_SIZE] = sizeof(size_t),
+                                 [VALUE_REAL] = sizeof(double),
+                                 [VALUE_FLOAT] = sizeof(float),
+                                 [VALUE_BOOLEAN] = sizeof(bool)};
+  char key[SETTINGS_TEXT], value[SETTINGS_TEXT];
+  if (family_has(r->settings->family, setting) || !settings_value(r->settings, setting) ||
+      setting == SETTING_KV_HEADS || /* as many as heads: derive_heads */
+      memcmp(target, wanted, sizes[fields[setting].kind]) == 0)
+    return 0;
+  return error_set(r->error, EXIT_INPUT,
+                   "%s: \"%s\" is %s, which changes the result: models of family %s have no such "
+                   "option",
+                   r->settings->name, settings_key(r->settings, setting, key),
+                   settings_show(settings_value(r->settings, setting), value),
+                   r->settings->family->name);
+}
+
+static int read_settings(struct reader *r)
+{
+  const struct model_config *defaults = &r->settings->family->defaults;
+  for (int i = 0; i < SETTINGS; i++) {
+    enum setting setting = (enum setting)i;
+    size_t offset = fields[i].offset;
+    if (setting != SETTING_ROPE_TYPE && /* settings.c has checked it */
+        (read_setting(r, setting) || check_fixed(r, setting, (const char *)r->config + offset,
+                                                 (const char *)defaults + offset)))
+      return r->error->code;
+  }
+  return 0;
+}
+
+/* A size that neither config.json nor the family states; said with the family's first spelling. */
+static int check_stated(struct reader *r)
+{
+  static const enum setting needed[] = {SETTING_HIDDEN, SETTING_LAYERS, SETTING_HEADS, SETTING_FFN,
+                                        SETTING_VOCAB};
+  for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
+    const struct spelling *spelling = r->settings->family->spellings;
+    while (spelling->setting != needed[i])
+      spelling++;
+    if (*(const size_t *)((const char *)r->config + fields[needed[i]].offset) == 0)
+      return error_set(r->error, EXIT_INPUT, "%s: \"%s\" is missing, must be an integer",
+                       r->settings->name, spelling->key);
+  }
+  return 0;
+}
+
+static int derive_heads(struct reader *r)
+{
+  struct model_config *c = r->config;
+  if (!c->kv_heads)
+    c->kv_heads = c->heads;
+  if (c->hidden % c->heads || c->heads % c->kv_heads)
     return error_set(r->error, EXIT_INPUT,
                      "%s: hidden_size %zu, num_attention_heads %zu and num_key_value_heads %zu "
                      "must divide one another",
-                     r->name, config->hidden, config->heads, config->kv_heads);
-  config->head_dim = config->hidden / config->heads;
-  size_t head_dim = config->head_dim;
-  if (optional_size(r, "head_dim", 1 << 16, &head_dim))
-    return r->error->code;
-  if (head_dim != config->head_dim)
+                     r->settings->name, c->hidden, c->heads, c->kv_heads);
+  if (!family_has(r->settings->family, SETTING_KV_HEADS) && c->kv_heads != c->heads)
+    return error_set(r->error, EXIT_INPUT,
+                     "%s: num_key_value_heads %zu is not supported for family %s; it must be "
+                     "num_attention_heads = %zu",
+                     r->settings->name, c->kv_heads, r->settings->family->name, c->heads);
+  size_t wanted = c->hidden / c->heads;
+  if (c->head_dim && c->head_dim != wanted)
     return error_set(r->error, EXIT_INPUT,
                      "%s: head_dim %zu is not supported; it must be hidden_size / heads = %zu",
-                     r->name, head_dim, config->head_dim);
+                     r->settings->name, c->head_dim, wanted);
+  c->head_dim = wanted;
   return 0;
 }
 
-static int read_rope(struct reader *r, struct model_config *config)
+static int derive_rest(struct reader *r)
 {
-  bool neox = config->family == FAMILY_GPT_NEOX;
-  double share = neox ? 0.25 : 1.0;
-  config->rope_base = 10000.0;
-  if (!json_is_absent(r->object, "rope_scaling"))
-    return error_set(r->error, EXIT_INPUT, "%s: option \"rope_scaling\" is not supported", r->name);
-  if (optional_number(r, neox ? "rotary_emb_base" : "rope_theta", 1.0, 1e12, &config->rope_base) ||
-      optional_number(r, "rotary_pct", 0.0, 1.0, &share))
-    return r->error->code;
-  config->rotary_dims = (size_t)((double)config->head_dim * share);
-  if (config->rotary_dims % 2 || config->rotary_dims == 0)
+  struct model_config *c = r->config;
+  c->rotary_dims = (size_t)((double)c->head_dim * c->rotary_share);
+  if (c->rotary_dims % 2 || c->rotary_dims == 0)
     return error_set(r->error, EXIT_INPUT,
                      "%s: %zu rotary dimensions a head are not supported; the number must be even "
                      "and not 0",
-                     r->name, config->rotary_dims);
+                     r->settings->name, c->rotary_dims);
+  if (c->top_k > c->experts)
+    return error_set(r->error, EXIT_INPUT,
+                     "%s: num_experts_per_tok %zu is more than num_experts %zu", r->settings->name,
+                     c->top_k, c->experts);
   return 0;
 }
 
-static int read_options(struct reader *r, struct model_config *config)
+static int read_family(const char *name, const json_t *object, const struct family **family,
+                       struct error *error)
 {
-  double eps = 1e-5, clip = 0.0;
-  bool neox = config->family == FAMILY_GPT_NEOX;
-  config->parallel_residual = neox;
-  config->attention_bias = neox;
-  if (optional_number(r, neox ? "layer_norm_eps" : "rms_norm_eps", 1e-30, 1.0, &eps) ||
-      optional_boolean(r, "use_parallel_residual", &config->parallel_residual) ||
-      optional_boolean(r, "attention_bias", &config->attention_bias) ||
-      optional_boolean(r, "tie_word_embeddings", &config->tied) ||
-      optional_number(r, "clip_qkv", 1e-6, 1e9, &clip))
-    return r->error->code;
-  config->norm_eps = (float)eps;
-  config->clip_qkv = (float)clip;
-  if (config->family != FAMILY_OLMOE)
+  const char *type;
+  if (json_get_string(object, name, "model_type", &type, error))
+    return error->code;
+  *family = family_find(type, strlen(type));
+  if (*family)
     return 0;
-  config->experts = 64;
-  config->top_k = 8;
-  if (optional_size(r, "num_experts", 1 << 12, &config->experts) ||
-      optional_size(r, "num_experts_per_tok", 1 << 12, &config->top_k) ||
-      optional_boolean(r, "norm_topk_prob", &config->norm_topk_prob))
-    return r->error->code;
-  if (config->top_k > config->experts)
-    return error_set(r->error, EXIT_INPUT,
-                     "%s: num_experts_per_tok %zu is more than num_experts %zu", r->name,
-                     config->top_k, config->experts);
+  return error_set(error, EXIT_INPUT,
+                   "%s: model_type \"%.80s\" is not supported; supported are " FAMILY_NAMES, name,
+                   type);
+}
+
+static int read_config(const char *name, const json_t *object, struct model_config *config,
+                       struct error *error)
+{
+  const struct family *family;
+  struct settings settings;
+  if (read_family(name, object, &family, error) ||
+      settings_collect(name, object, family, &settings, error) ||
+      config_keys_check(name, object, family, error))
+    return error->code;
+  struct reader reader = {&settings, config, error};
+  *config = family->defaults;
+  if (read_settings(&reader) || check_stated(&reader) || derive_heads(&reader) ||
+      derive_rest(&reader))
+    return error->code;
   return 0;
 }
 
@@ -234,20 +263,10 @@ int model_config_parse(const char *name, const void *data, size_t size, struct m
 {
   json_t *object;
   *config = (struct model_config){0};
+  *error = (struct error){0}; /* the readers above look at it */
   if (json_parse_object(name, data, size, &object, error))
     return error->code;
-  struct reader reader = {object, name, error};
-  int status = read_family(&reader, config);
-  if (!status)
-    status = check_keys(&reader, config->family);
-  if (!status)
-    status = read_shape(&reader, config);
-  if (!status)
-    status = read_activation(&reader, config);
-  if (!status)
-    status = read_rope(&reader, config);
-  if (!status)
-    status = read_options(&reader, config);
+  int status = read_config(name, object, config, error);
   json_decref(object);
   return status;
 }

@@ -1,28 +1,16 @@
 /* Which tensors a model of a config.json has: names, shapes and what they are, in the order in
- * which Hugging Face's transformers keeps them (its state_dict). model.c looks for the same. */
+ * which Hugging Face's transformers keeps them (its state_dict): those of the table of families. */
 #ifndef ATTEST_MODEL_INVENTORY_H
 #define ATTEST_MODEL_INVENTORY_H
 
 #include "base/error.h"
 #include "checkpoint/checkpoint.h"
-#include "model/config.h"
+#include "model/family.h"
 
 #define INVENTORY_NAME 80
 
 /* A checkpoint of more tensors has an index that no reader here takes. */
 #define INVENTORY_MOST 100000
-
-enum inventory_kind {
-  /* Parameters. */
-  INVENTORY_MATRIX,
-  INVENTORY_RESIDUAL, /* a matrix that writes into the residual stream */
-  INVENTORY_NORM,     /* the factors of a norm */
-  INVENTORY_BIAS,
-  /* Buffers, which older gpt_neox checkpoints carry and the forward pass does not read. */
-  INVENTORY_MASK,        /* U8 [1, 1, context, context]: 1 where a query sees a key */
-  INVENTORY_MASKED_BIAS, /* scalar */
-  INVENTORY_FREQUENCIES  /* of the rotation, [rotary_dims / 2] */
-};
 
 struct inventory {
   size_t count;

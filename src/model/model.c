@@ -1,209 +1,201 @@
 #include "model/model.h"
 
+#include "base/memory.h"
 #include "base/text.h"
+#include "model/family.h"
 #include "pack_c.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Finds tensors by name and remembers how many were found, to detect those left over. */
+/* Finds tensors by name and remembers which were found, to detect those left over. */
 struct finder {
+  struct model *model;
   const struct checkpoint *checkpoint;
   unsigned char *used; /* by index in the checkpoint */
   struct error *error;
 };
 
-static const struct tensor *find(struct finder *finder, const char *name, int rank, size_t rows,
-                                 size_t columns)
+#define SHOWN 320 /* bytes of a name or a shape in a message */
+
+/* The name, and the one in the file where that is another. */
+static const char *show_name(const struct tensor *tensor, char text[SHOWN])
 {
-  const struct tensor *tensor = checkpoint_find(finder->checkpoint, name);
-  if (!tensor) {
-    error_set(finder->error, EXIT_INPUT, "%s: tensor %s is missing",
-              checkpoint_path(finder->checkpoint), name);
-    return NULL;
-  }
-  if (tensor->dtype != DTYPE_F32 && tensor->dtype != DTYPE_BF16 && tensor->dtype != DTYPE_F16) {
-    error_set(finder->error, EXIT_INPUT, "%s: tensor %s has dtype %s, must be F32, BF16 or F16",
-              tensor->file, name, dtype_name(tensor->dtype));
-    return NULL;
-  }
-  if (tensor->rank != rank || tensor->shape[0] != (int64_t)rows ||
-      (rank == 2 && tensor->shape[1] != (int64_t)columns)) {
-    char wanted[64];
-    snprintf(wanted, sizeof wanted, rank == 2 ? "[%zu, %zu]" : "[%zu]", rows, columns);
-    error_set(finder->error, EXIT_INPUT,
-              "%s: tensor %s has rank %d and shape [%lld, %lld], config.json says %s", tensor->file,
-              name, tensor->rank, (long long)(tensor->rank > 0 ? tensor->shape[0] : 1),
-              (long long)(tensor->rank > 1 ? tensor->shape[1] : 1), wanted);
-    return NULL;
-  }
-  finder->used[tensor - checkpoint_at(finder->checkpoint, 0)] = 1;
-  return tensor;
+  if (tensor->stored)
+    snprintf(text, SHOWN, "%.120s (stored as %.120s)", tensor->name, tensor->stored);
+  else
+    snprintf(text, SHOWN, "%.250s", tensor->name);
+  return text;
 }
 
-static int find_vector(struct finder *finder, const struct tensor **out, size_t size,
-                       const char *format, size_t layer, const char *leaf)
+static const char *show_shape(int rank, const int64_t *shape, char text[SHOWN])
 {
-  char name[256];
-  snprintf(name, sizeof name, format, layer, leaf);
-  *out = find(finder, name, 1, size, 0);
-  return *out ? 0 : finder->error->code;
+  size_t used = (size_t)snprintf(text, SHOWN, "[");
+  for (int i = 0; i < rank; i++)
+    used += (size_t)snprintf(text + used, SHOWN - used, i ? ", %lld" : "%lld", (long long)shape[i]);
+  snprintf(text + used, SHOWN - used, "]");
+  return text;
 }
 
-static int find_linear(struct finder *finder, struct linear *out, size_t rows, size_t columns,
-                       bool bias, const char *prefix)
+/* What follows the first dot: names under another prefix share it. */
+static const char *below_prefix(const char *name)
 {
-  char name[256];
-  snprintf(name, sizeof name, "%s.weight", prefix);
-  out->weight = find(finder, name, 2, rows, columns);
-  if (!out->weight)
-    return finder->error->code;
-  if (bias) {
-    snprintf(name, sizeof name, "%s.bias", prefix);
-    out->bias = find(finder, name, 1, rows, 0);
+  const char *dot = strchr(name, '.');
+  return dot ? dot + 1 : name;
+}
+
+static bool ends_below(const char *name, const char *end)
+{
+  size_t length = strlen(name), own = strlen(end);
+  return text_ends_with(name, end) && (length == own || name[length - own - 1] == '.');
+}
+
+/* A tensor that nobody asks for by its name, and which may be the one that is missing. */
+static const struct tensor *near_match(const struct finder *f, const char *name)
+{
+  const char *below = below_prefix(name);
+  for (size_t i = 0; i < checkpoint_count(f->checkpoint); i++) {
+    const struct tensor *tensor = checkpoint_at(f->checkpoint, i);
+    if (!f->used[i] && (ends_below(tensor->name, below) || ends_below(name, tensor->name)))
+      return tensor;
   }
-  return bias && !out->bias ? finder->error->code : 0;
+  return NULL;
 }
 
-static int find_layer_linear(struct finder *finder, struct linear *out, size_t rows, size_t columns,
-                             bool bias, const char *format, size_t layer, const char *leaf)
+static int say_missing(const struct finder *f, const char *name)
 {
-  char prefix[224];
-  snprintf(prefix, sizeof prefix, format, layer, leaf);
-  return find_linear(finder, out, rows, columns, bias, prefix);
+  const char *path = checkpoint_path(f->checkpoint), *naming = checkpoint_naming(f->checkpoint);
+  const struct tensor *near = near_match(f, name);
+  char text[SHOWN];
+  if (near)
+    return error_set(f->error, EXIT_INPUT,
+                     "%s: tensor %s is missing; %s has its name under another prefix: save the "
+                     "state dict of the model itself, all under one prefix",
+                     path, name, show_name(near, text));
+  return error_set(f->error, EXIT_INPUT, "%s: tensor %s is missing%s%s%s", path, name,
+                   *naming ? " (" : "", naming, *naming ? ")" : "");
 }
 
-static int load_gpt_neox_layer(struct finder *f, const struct model_config *c, struct layer *layer,
-                               size_t i)
+static int check(const struct finder *f, const struct tensor *tensor, int rank,
+                 const int64_t *shape)
 {
-  static const char path[] = "gpt_neox.layers.%zu.%s";
-  if (find_vector(f, &layer->norm1, c->hidden, path, i, "input_layernorm.weight") ||
-      find_vector(f, &layer->norm1_bias, c->hidden, path, i, "input_layernorm.bias") ||
-      find_vector(f, &layer->norm2, c->hidden, path, i, "post_attention_layernorm.weight") ||
-      find_vector(f, &layer->norm2_bias, c->hidden, path, i, "post_attention_layernorm.bias") ||
-      find_layer_linear(f, &layer->query, 3 * c->hidden, c->hidden, c->attention_bias, path, i,
-                        "attention.query_key_value") ||
-      find_layer_linear(f, &layer->output, c->hidden, c->hidden, c->attention_bias, path, i,
-                        "attention.dense") ||
-      find_layer_linear(f, &layer->up, c->ffn, c->hidden, true, path, i, "mlp.dense_h_to_4h") ||
-      find_layer_linear(f, &layer->down, c->hidden, c->ffn, true, path, i, "mlp.dense_4h_to_h"))
-    return f->error->code;
+  char name[SHOWN], found[SHOWN], wanted[SHOWN];
+  if (tensor->dtype != DTYPE_F32 && tensor->dtype != DTYPE_BF16 && tensor->dtype != DTYPE_F16)
+    return error_set(f->error, EXIT_INPUT, "%s: tensor %s has dtype %s, must be F32, BF16 or F16",
+                     tensor->file, show_name(tensor, name), dtype_name(tensor->dtype));
+  if (tensor->rank != rank || memcmp(tensor->shape, shape, (size_t)rank * sizeof *shape) != 0)
+    return error_set(
+        f->error, EXIT_INPUT, "%s: tensor %s has rank %d and shape %s, config.json says %s",
+        tensor->file, show_name(tensor, name), tensor->rank,
+        show_shape(tensor->rank, tensor->shape, found), show_shape(rank, shape, wanted));
   return 0;
 }
 
-static int load_attention(struct finder *f, const struct model_config *c, struct layer *layer,
-                          size_t i)
+/* The slot of the table's tensor, in the model, a layer or an expert. */
+static const struct tensor **slot_of(struct model *model, const struct family_place *place)
 {
-  static const char path[] = "model.layers.%zu.self_attn.%s";
-  size_t kv = c->kv_heads * c->head_dim;
-  bool bias = c->attention_bias;
-  if (find_layer_linear(f, &layer->query, c->hidden, c->hidden, bias, path, i, "q_proj") ||
-      find_layer_linear(f, &layer->key, kv, c->hidden, bias, path, i, "k_proj") ||
-      find_layer_linear(f, &layer->value, kv, c->hidden, bias, path, i, "v_proj") ||
-      find_layer_linear(f, &layer->output, c->hidden, c->hidden, bias, path, i, "o_proj"))
+  struct layer *layer = &model->layers[place->layer];
+  void *owner = strchr(place->tensor->name, '@')   ? (void *)&layer->experts[place->expert]
+                : strchr(place->tensor->name, '#') ? (void *)layer
+                                                   : (void *)model;
+  return (const struct tensor **)((char *)owner + place->tensor->slot);
+}
+
+static int find(void *context, const struct family_place *place)
+{
+  struct finder *f = context;
+  int64_t shape[FAMILY_RANK];
+  const struct tensor *tensor = checkpoint_find(f->checkpoint, place->name);
+  if (!tensor)
+    return model_does_without(f->checkpoint, &f->model->config, place->name)
+               ? 0
+               : say_missing(f, place->name);
+  for (int i = 0; i < place->rank; i++)
+    shape[i] = (int64_t)place->shape[i];
+  if (check(f, tensor, place->rank, shape))
     return f->error->code;
+  f->used[tensor - checkpoint_at(f->checkpoint, 0)] = 1;
+  *slot_of(f->model, place) = tensor;
   return 0;
 }
 
-static int load_olmo_layer(struct finder *f, const struct model_config *c, struct layer *layer,
-                           size_t i)
+/* Said of the tensor as it is stored, not of the experts that were taken out of it. */
+static int check_fused(const struct finder *f)
 {
-  static const char path[] = "model.layers.%zu.mlp.%s";
-  if (load_attention(f, c, layer, i) ||
-      find_layer_linear(f, &layer->gate, c->ffn, c->hidden, false, path, i, "gate_proj") ||
-      find_layer_linear(f, &layer->up, c->ffn, c->hidden, false, path, i, "up_proj") ||
-      find_layer_linear(f, &layer->down, c->hidden, c->ffn, false, path, i, "down_proj"))
-    return f->error->code;
-  return 0;
-}
-
-static int find_expert_linear(struct finder *finder, struct linear *out, size_t rows,
-                              size_t columns, size_t layer, size_t expert, const char *leaf)
-{
-  char prefix[128];
-  snprintf(prefix, sizeof prefix, "model.layers.%zu.mlp.experts.%zu.%s", layer, expert, leaf);
-  return find_linear(finder, out, rows, columns, false, prefix);
-}
-
-static int load_experts(struct finder *f, const struct model_config *c, struct layer *layer,
-                        size_t i)
-{
-  layer->experts = calloc(c->experts, sizeof *layer->experts);
-  if (!layer->experts)
-    return error_set(f->error, EXIT_RUN, "experts: out of memory");
-  for (size_t e = 0; e < c->experts; e++) {
-    struct expert *expert = &layer->experts[e];
-    if (find_expert_linear(f, &expert->gate, c->ffn, c->hidden, i, e, "gate_proj") ||
-        find_expert_linear(f, &expert->up, c->ffn, c->hidden, i, e, "up_proj") ||
-        find_expert_linear(f, &expert->down, c->hidden, c->ffn, i, e, "down_proj"))
+  const struct model_config *c = &f->model->config;
+  const struct tensor *tensor;
+  for (size_t i = 0; c->experts && (tensor = checkpoint_fused(f->checkpoint, i)); i++) {
+    bool down = text_ends_with(tensor->name, "down_proj");
+    const int64_t shape[] = {(int64_t)c->experts, (int64_t)(down ? c->hidden : 2 * c->ffn),
+                             (int64_t)(down ? c->ffn : c->hidden)};
+    if (check(f, tensor, 3, shape))
       return f->error->code;
   }
   return 0;
 }
 
-static int load_olmoe_layer(struct finder *f, const struct model_config *c, struct layer *layer,
-                            size_t i)
+static bool is_lm_head(const struct model_config *c, const char *name)
 {
-  static const char path[] = "model.layers.%zu.%s";
-  size_t kv = c->kv_heads * c->head_dim;
-  if (load_attention(f, c, layer, i) ||
-      find_vector(f, &layer->norm1, c->hidden, path, i, "input_layernorm.weight") ||
-      find_vector(f, &layer->norm2, c->hidden, path, i, "post_attention_layernorm.weight") ||
-      find_vector(f, &layer->query_norm, c->hidden, path, i, "self_attn.q_norm.weight") ||
-      find_vector(f, &layer->key_norm, kv, path, i, "self_attn.k_norm.weight") ||
-      find_layer_linear(f, &layer->router, c->experts, c->hidden, false, path, i, "mlp.gate"))
-    return f->error->code;
-  return load_experts(f, c, layer, i);
+  for (const struct family_tensor *t = family_of(c)->tensors; t->name; t++)
+    if (t->presence == UNLESS_TIED && strcmp(t->name, name) == 0)
+      return true;
+  return false;
 }
 
-static int load_ends(struct finder *f, struct model *model)
+bool model_does_without(const struct checkpoint *checkpoint, const struct model_config *c,
+                        const char *name)
 {
-  const struct model_config *c = &model->config;
-  bool neox = c->family == FAMILY_GPT_NEOX;
-  model->embedding = find(f, neox ? "gpt_neox.embed_in.weight" : "model.embed_tokens.weight", 2,
-                          c->vocab, c->hidden);
-  if (!model->embedding)
-    return f->error->code;
-  if (neox) {
-    model->final_norm = find(f, "gpt_neox.final_layer_norm.weight", 1, c->hidden, 0);
-    model->final_norm_bias =
-        model->final_norm ? find(f, "gpt_neox.final_layer_norm.bias", 1, c->hidden, 0) : NULL;
-    if (!model->final_norm_bias)
-      return f->error->code;
-  } else if (c->family == FAMILY_OLMOE) {
-    model->final_norm = find(f, "model.norm.weight", 1, c->hidden, 0);
-    if (!model->final_norm)
-      return f->error->code;
-  }
-  if (c->tied) {
-    model->lm_head.weight = model->embedding;
-    return 0;
-  }
-  return find_linear(f, &model->lm_head, c->vocab, c->hidden, false,
-                     neox ? "embed_out" : "lm_head");
+  return checkpoint_headless(checkpoint) && is_lm_head(c, name);
 }
 
 bool model_passes_over(const struct model_config *c, const char *name)
 {
-  if (c->tied && (strcmp(name, "lm_head.weight") == 0 || strcmp(name, "embed_out.weight") == 0))
+  if (c->tied && is_lm_head(c, name))
     return true;
-  if (text_ends_with(name, ".rotary_emb.inv_freq"))
-    return true;
-  return c->family == FAMILY_GPT_NEOX && (text_ends_with(name, ".attention.bias") ||
-                                          text_ends_with(name, ".attention.masked_bias"));
+  for (const char *const *ending = family_of(c)->passed_over; *ending; ending++)
+    if (text_ends_with(name, *ending))
+      return true;
+  return false;
 }
 
-static int check_leftovers(const struct finder *f, const struct model_config *c)
+static int check_leftovers(const struct finder *f)
 {
+  const struct model_config *c = &f->model->config;
+  char name[SHOWN];
   for (size_t i = 0; i < checkpoint_count(f->checkpoint); i++) {
     const struct tensor *tensor = checkpoint_at(f->checkpoint, i);
     if (!f->used[i] && !model_passes_over(c, tensor->name))
       return error_set(f->error, EXIT_INPUT,
                        "%s: tensor %s has no place in a %s model of this config.json", tensor->file,
-                       tensor->name, model_family_name(c->family));
+                       show_name(tensor, name), family_of(c)->name);
   }
   return 0;
+}
+
+static int allocate(struct model *model, const char *name, struct error *error)
+{
+  const struct model_config *c = &model->config;
+  model->layers = memory_zeroed(c->layers, sizeof *model->layers, name, error);
+  if (!model->layers)
+    return error->code;
+  for (size_t i = 0; i < c->layers && c->experts; i++) {
+    model->layers[i].experts =
+        memory_zeroed(c->experts, sizeof *model->layers[i].experts, name, error);
+    if (!model->layers[i].experts)
+      return error->code;
+  }
+  return 0;
+}
+
+static int find_all(struct finder *f)
+{
+  if (checkpoint_check_names(f->checkpoint, f->error) || check_fused(f) ||
+      family_tensors(&f->model->config, false, find, f))
+    return f->error->code;
+  if (f->model->config.tied)
+    f->model->lm_head.weight = f->model->embedding;
+  return check_leftovers(f);
 }
 
 int model_load(const struct checkpoint *checkpoint, struct model *model, struct error *error)
@@ -215,26 +207,12 @@ int model_load(const struct checkpoint *checkpoint, struct model *model, struct 
   snprintf(name, sizeof name, "%s/config.json", checkpoint_path(checkpoint));
   if (model_config_parse(name, config, size, &model->config, error))
     return error->code;
-  struct finder finder = {checkpoint, calloc(checkpoint_count(checkpoint) + 1, 1), error};
-  model->layers = calloc(model->config.layers, sizeof *model->layers);
-  int status = finder.used && model->layers ? load_ends(&finder, model)
-                                            : error_set(error, EXIT_RUN, "%s: out of memory", name);
-  for (size_t i = 0; i < model->config.layers && !status; i++) {
-    struct layer *layer = &model->layers[i];
-    switch (model->config.family) {
-    case FAMILY_GPT_NEOX:
-      status = load_gpt_neox_layer(&finder, &model->config, layer, i);
-      break;
-    case FAMILY_OLMO:
-      status = load_olmo_layer(&finder, &model->config, layer, i);
-      break;
-    case FAMILY_OLMOE:
-      status = load_olmoe_layer(&finder, &model->config, layer, i);
-      break;
-    }
+  struct finder finder = {model, checkpoint, NULL, error};
+  int status = allocate(model, name, error);
+  if (!status) {
+    finder.used = memory_zeroed(checkpoint_count(checkpoint) + 1, 1, name, error);
+    status = finder.used ? find_all(&finder) : error->code;
   }
-  if (!status)
-    status = check_leftovers(&finder, &model->config);
   free(finder.used);
   if (status)
     model_free(model);
@@ -258,11 +236,12 @@ int model_widen(const struct tensor *tensor, size_t first, size_t count, float *
                 struct error *error)
 {
   const char *from = (const char *)tensor->data + first * dtype_size(tensor->dtype);
+  char name[SHOWN];
   if (!widen_c(model_weight_type(tensor), from, count, to))
     return error_set(error, EXIT_INPUT,
                      "%s: tensor %s holds a NaN or an infinity in elements %zu to %zu; the "
                      "checkpoint is damaged",
-                     tensor->file, tensor->name, first, first + count - 1);
+                     tensor->file, show_name(tensor, name), first, first + count - 1);
   return 0;
 }
 

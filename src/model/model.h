@@ -17,7 +17,7 @@ struct expert {
   struct linear gate, up, down;
 };
 
-/* NULL members are absent in the family. */
+/* Which tensor goes where says the table of families. NULL members are absent in the family. */
 struct layer {
   const struct tensor *norm1, *norm1_bias, *norm2, *norm2_bias; /* before attention, before MLP */
   struct linear query, key, value, output;
@@ -32,20 +32,24 @@ struct model {
   const struct checkpoint *checkpoint; /* borrowed; must outlive the model */
   const struct tensor *embedding;      /* [vocab][hidden] */
   const struct tensor *final_norm, *final_norm_bias;
-  struct linear lm_head;
+  struct linear lm_head; /* weight NULL: a base model, stored without one */
   struct layer *layers;
 };
 
 /* Reads the config, finds every tensor and checks shape and dtype (F32, BF16, F16). Tensors that no
  * known model has are refused by name; the buffers of older checkpoints (attention.bias,
- * attention.masked_bias, rotary_emb.inv_freq) are passed over. Owner: the caller, model_free.
- * Errors: EXIT_INPUT. */
+ * attention.masked_bias, rotary_emb.inv_freq) are passed over; of a base model (names.h) the LM
+ * head may be missing. Owner: the caller, model_free. Errors: EXIT_INPUT, EXIT_RUN. */
 int model_load(const struct checkpoint *checkpoint, struct model *model, struct error *error);
 void model_free(struct model *model);
 
 /* Whether a tensor of this name belongs to a checkpoint but not to the forward pass: a buffer of an
  * older one, or the copy of a tied embedding. */
 bool model_passes_over(const struct model_config *config, const char *name);
+
+/* Whether a tensor of this name may be missing: the LM head of a base model. */
+bool model_does_without(const struct checkpoint *checkpoint, const struct model_config *config,
+                        const char *name);
 
 /* The storage type of a weight, which model_load has checked to be one of the three. */
 enum gemm_type model_weight_type(const struct tensor *tensor);

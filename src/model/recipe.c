@@ -8,68 +8,77 @@
 /* transformers starts a new file when the next tensor would take it past 5 GB. */
 #define SHARD_BYTES 5000000000u
 
-#define FAMILY_COUNT 3
-
-/* The smallest that the published protocol (ids up to 10000, 256 tokens) runs on; kv_heads and ffn
- * follow from what is given. */
-static const struct recipe defaults[FAMILY_COUNT] = {
-    [FAMILY_GPT_NEOX] = {FAMILY_GPT_NEOX, DTYPE_F16, .layers = 4, .hidden = 256, .heads = 4,
-                         .vocab = 10240, .context = 512, .parallel = 1, .buffers = 1, .shards = 1},
-    [FAMILY_OLMO] = {FAMILY_OLMO, DTYPE_F32, .layers = 4, .hidden = 256, .heads = 4, .vocab = 10240,
-                     .context = 512, .shards = 1},
-    [FAMILY_OLMOE] = {FAMILY_OLMOE, DTYPE_BF16, .layers = 4, .hidden = 256, .heads = 4,
-                      .vocab = 10240, .context = 512, .experts = 8, .top_k = 2, .shards = 1},
-};
-
 static const struct {
-  const char *name;
-  struct recipe recipe;
+  const char *name, *family;
+  struct recipe recipe; /* its family and dtype come from the family's row */
 } published[] = {
     {"pythia-1b",
-     {FAMILY_GPT_NEOX, DTYPE_F16, .layers = 16, .hidden = 2048, .heads = 8, .kv_heads = 8,
-      .ffn = 8192, .vocab = 50304, .context = 2048, .parallel = 1, .buffers = 1,
+     "gpt_neox",
+     {.layers = 16,
+      .hidden = 2048,
+      .heads = 8,
+      .kv_heads = 8,
+      .ffn = 8192,
+      .vocab = 50304,
+      .context = 2048,
+      .parallel = 1,
+      .buffers = 1,
       .shard_bytes = SHARD_BYTES}},
     {"olmo-1b",
-     {FAMILY_OLMO, DTYPE_F32, .layers = 16, .hidden = 2048, .heads = 16, .kv_heads = 16,
-      .ffn = 8192, .vocab = 50304, .context = 4096, .clip = 8.0, .shard_bytes = SHARD_BYTES}},
+     "olmo",
+     {.layers = 16,
+      .hidden = 2048,
+      .heads = 16,
+      .kv_heads = 16,
+      .ffn = 8192,
+      .vocab = 50304,
+      .context = 4096,
+      .clip = 8.0,
+      .shard_bytes = SHARD_BYTES}},
     {"olmoe-1b-7b",
-     {FAMILY_OLMOE, DTYPE_BF16, .layers = 16, .hidden = 2048, .heads = 16, .kv_heads = 16,
-      .ffn = 1024, .vocab = 50304, .context = 4096, .experts = 64, .top_k = 8,
+     "olmoe",
+     {.layers = 16,
+      .hidden = 2048,
+      .heads = 16,
+      .kv_heads = 16,
+      .ffn = 1024,
+      .vocab = 50304,
+      .context = 4096,
+      .experts = 64,
+      .top_k = 8,
       .shard_bytes = SHARD_BYTES}},
 };
 
 #define PUBLISHED (sizeof published / sizeof *published)
 
-#define NEOX 1u
-#define OLMO 2u
-#define OLMOE 4u
-#define ALL 7u
-
 enum key_kind { KEY_NUMBER, KEY_CLIP, KEY_DTYPE };
 
-/* Ranges are those of model_config_parse, or narrower. */
+/* Keys that are no setting of config.json. */
+enum { EVERY = SETTINGS, WITH_BUFFERS };
+
+/* Ranges are those of model_config_parse, or narrower. A family has the keys of its settings. */
 static const struct key {
   const char *name;
-  unsigned families;
+  int setting;
   enum key_kind kind;
   size_t offset;
   uint64_t low, high;
 } keys[] = {
-    {"layers", ALL, KEY_NUMBER, offsetof(struct recipe, layers), 1, 1 << 10},
-    {"hidden", ALL, KEY_NUMBER, offsetof(struct recipe, hidden), 1, 1 << 16},
-    {"heads", ALL, KEY_NUMBER, offsetof(struct recipe, heads), 1, 1 << 10},
-    {"kv_heads", OLMO | OLMOE, KEY_NUMBER, offsetof(struct recipe, kv_heads), 1, 1 << 10},
-    {"ffn", ALL, KEY_NUMBER, offsetof(struct recipe, ffn), 1, 1 << 20},
-    {"vocab", ALL, KEY_NUMBER, offsetof(struct recipe, vocab), 1, 1 << 24},
-    {"context", ALL, KEY_NUMBER, offsetof(struct recipe, context), 1, 1 << 20},
-    {"dtype", ALL, KEY_DTYPE, offsetof(struct recipe, dtype), 0, 0},
-    {"shards", ALL, KEY_NUMBER, offsetof(struct recipe, shards), 1, 1000},
-    {"tied", ALL, KEY_NUMBER, offsetof(struct recipe, tied), 0, 1},
-    {"parallel", NEOX, KEY_NUMBER, offsetof(struct recipe, parallel), 0, 1},
-    {"buffers", NEOX, KEY_NUMBER, offsetof(struct recipe, buffers), 0, 1},
-    {"clip", OLMO | OLMOE, KEY_CLIP, offsetof(struct recipe, clip), 0, 0},
-    {"experts", OLMOE, KEY_NUMBER, offsetof(struct recipe, experts), 1, 1 << 12},
-    {"top_k", OLMOE, KEY_NUMBER, offsetof(struct recipe, top_k), 1, 1 << 12},
+    {"layers", SETTING_LAYERS, KEY_NUMBER, offsetof(struct recipe, layers), 1, 1 << 10},
+    {"hidden", SETTING_HIDDEN, KEY_NUMBER, offsetof(struct recipe, hidden), 1, 1 << 16},
+    {"heads", SETTING_HEADS, KEY_NUMBER, offsetof(struct recipe, heads), 1, 1 << 10},
+    {"kv_heads", SETTING_KV_HEADS, KEY_NUMBER, offsetof(struct recipe, kv_heads), 1, 1 << 10},
+    {"ffn", SETTING_FFN, KEY_NUMBER, offsetof(struct recipe, ffn), 1, 1 << 20},
+    {"vocab", SETTING_VOCAB, KEY_NUMBER, offsetof(struct recipe, vocab), 1, 1 << 24},
+    {"context", SETTING_CONTEXT, KEY_NUMBER, offsetof(struct recipe, context), 1, 1 << 20},
+    {"dtype", EVERY, KEY_DTYPE, offsetof(struct recipe, dtype), 0, 0},
+    {"shards", EVERY, KEY_NUMBER, offsetof(struct recipe, shards), 1, 1000},
+    {"tied", SETTING_TIED, KEY_NUMBER, offsetof(struct recipe, tied), 0, 1},
+    {"parallel", SETTING_PARALLEL_RESIDUAL, KEY_NUMBER, offsetof(struct recipe, parallel), 0, 1},
+    {"buffers", WITH_BUFFERS, KEY_NUMBER, offsetof(struct recipe, buffers), 0, 1},
+    {"clip", SETTING_CLIP, KEY_CLIP, offsetof(struct recipe, clip), 0, 0},
+    {"experts", SETTING_EXPERTS, KEY_NUMBER, offsetof(struct recipe, experts), 1, 1 << 12},
+    {"top_k", SETTING_TOP_K, KEY_NUMBER, offsetof(struct recipe, top_k), 1, 1 << 12},
 };
 
 #define KEYS (sizeof keys / sizeof *keys)
@@ -132,6 +141,21 @@ static int parse_value(const char *text, const struct key *key, const char *valu
   return 0;
 }
 
+static bool has_buffers(const struct family *family)
+{
+  for (const struct family_tensor *t = family->tensors; t->name; t++)
+    if (t->presence == AS_BUFFER)
+      return true;
+  return false;
+}
+
+static bool has_key(const struct family *family, const struct key *key)
+{
+  if (key->setting == WITH_BUFFERS)
+    return has_buffers(family);
+  return key->setting == EVERY || family_has(family, (enum setting)key->setting);
+}
+
 /* One KEY=VALUE of `length` bytes. */
 static int parse_pair(const char *text, const char *pair, size_t length, bool seen[KEYS],
                       struct recipe *recipe, struct error *error)
@@ -140,7 +164,7 @@ static int parse_pair(const char *text, const char *pair, size_t length, bool se
   size_t name = equals ? (size_t)(equals - pair) : length;
   for (size_t i = 0; i < KEYS; i++) {
     const struct key *key = &keys[i];
-    if (!(key->families >> recipe->family & 1u) || strlen(key->name) != name ||
+    if (!has_key(recipe->family, key) || strlen(key->name) != name ||
         strncmp(key->name, pair, name) != 0)
       continue;
     if (!equals || seen[i])
@@ -150,7 +174,7 @@ static int parse_pair(const char *text, const char *pair, size_t length, bool se
     return parse_value(text, key, equals + 1, length - name - 1, recipe, error);
   }
   return error_set(error, EXIT_INPUT, "--like %s: \"%.*s\" is no key of family %s; see --help",
-                   text, (int)name, pair, model_family_name(recipe->family));
+                   text, (int)name, pair, recipe->family->name);
 }
 
 static void derive(struct recipe *recipe)
@@ -158,28 +182,53 @@ static void derive(struct recipe *recipe)
   if (!recipe->kv_heads)
     recipe->kv_heads = recipe->heads;
   if (!recipe->ffn)
-    recipe->ffn = recipe->family == FAMILY_OLMOE ? (recipe->hidden + 1) / 2 : 4 * recipe->hidden;
+    recipe->ffn = recipe->experts ? (recipe->hidden + 1) / 2 : 4 * recipe->hidden;
+}
+
+/* The smallest that the published protocol (ids up to 10000, 256 tokens) runs on; kv_heads and ffn
+ * follow from what is given. */
+static struct recipe smallest(const struct family *family)
+{
+  bool experts = family->defaults.experts > 0;
+  return (struct recipe){.family = family,
+                         .dtype = family->dtype,
+                         .layers = 4,
+                         .hidden = 256,
+                         .heads = 4,
+                         .vocab = 10240,
+                         .context = 512,
+                         .experts = experts ? 8 : 0,
+                         .top_k = experts ? 2 : 0,
+                         .parallel = family->defaults.parallel_residual,
+                         .buffers = has_buffers(family),
+                         .shards = 1};
+}
+
+static bool find_published(const char *name, struct recipe *recipe)
+{
+  for (size_t i = 0; i < PUBLISHED; i++)
+    if (strcmp(name, published[i].name) == 0) {
+      *recipe = published[i].recipe;
+      recipe->family = family_find(published[i].family, strlen(published[i].family));
+      recipe->dtype = recipe->family->dtype;
+      return true;
+    }
+  return false;
 }
 
 int recipe_parse(const char *text, struct recipe *recipe, struct error *error)
 {
   bool seen[KEYS] = {false};
-  for (size_t i = 0; i < PUBLISHED; i++)
-    if (strcmp(text, published[i].name) == 0) {
-      *recipe = published[i].recipe;
-      return 0;
-    }
-  size_t length = strcspn(text, ":"), family = 0;
-  while (family < FAMILY_COUNT &&
-         (strlen(model_family_name((enum model_family)family)) != length ||
-          strncmp(text, model_family_name((enum model_family)family), length) != 0))
-    family++;
-  if (family == FAMILY_COUNT)
+  size_t length = strcspn(text, ":");
+  const struct family *family = family_find(text, length);
+  if (find_published(text, recipe))
+    return 0;
+  if (!family)
     return error_set(error, EXIT_INPUT,
-                     "--like %s: must be pythia-1b, olmo-1b, olmoe-1b-7b, or gpt_neox, olmo or "
-                     "olmoe with :KEY=VALUE,...; see --help",
+                     "--like %s: must be pythia-1b, olmo-1b, olmoe-1b-7b, or one of " FAMILY_NAMES
+                     " with :KEY=VALUE,...; see --help",
                      text);
-  *recipe = defaults[family];
+  *recipe = smallest(family);
   for (const char *pair = text + length; *pair;) {
     size_t size = strcspn(++pair, ",");
     if (parse_pair(text, pair, size, seen, recipe, error))
@@ -190,61 +239,103 @@ int recipe_parse(const char *text, struct recipe *recipe, struct error *error)
   return 0;
 }
 
-static void add(struct text *text, const char *key, uint64_t value)
+static void add_number(struct text *text, const char *key, uint64_t value)
 {
   text_add(text, ",\n  \"%s\": %llu", key, (unsigned long long)value);
 }
 
-static void add_gpt_neox(struct text *text, const struct recipe *recipe)
+static void add_boolean(struct text *text, const char *key, bool value)
 {
-  text_add(text, ",\n  \"hidden_act\": \"gelu\"");
-  text_add(text, ",\n  \"layer_norm_eps\": 1e-05");
-  text_add(text, ",\n  \"rotary_emb_base\": 10000");
-  text_add(text, ",\n  \"rotary_pct\": 0.25");
-  text_add(text, ",\n  \"use_parallel_residual\": %s", recipe->parallel ? "true" : "false");
+  text_add(text, ",\n  \"%s\": %s", key, value ? "true" : "false");
 }
 
-static void add_olmo(struct text *text, const struct recipe *recipe)
+static void add_real(struct text *text, const char *key, double value)
 {
-  text_add(text, ",\n  \"attention_bias\": false,\n  \"clip_qkv\": ");
-  if (recipe->clip > 0)
-    text_add_double(text, recipe->clip);
+  text_add(text, ",\n  \"%s\": %g", key, value);
+}
+
+static void add_clip(struct text *text, const char *key, double clip)
+{
+  text_add(text, ",\n  \"%s\": ", key);
+  if (clip > 0)
+    text_add_double(text, clip);
   else
     text_add(text, "null");
-  text_add(text, ",\n  \"hidden_act\": \"silu\"");
-  add(text, "num_key_value_heads", recipe->kv_heads);
-  text_add(text, ",\n  \"rope_theta\": 10000.0");
-  if (recipe->family == FAMILY_OLMO)
+}
+
+/* Numbers of the recipe, and what it leaves to the family. */
+static void add_setting(struct text *text, const char *key, enum setting setting,
+                        const struct recipe *r)
+{
+  static const char *const activations[] = {"gelu", "gelu_new", "silu"};
+  const struct model_config *defaults = &r->family->defaults;
+  switch (setting) {
+  case SETTING_HIDDEN:
+    return add_number(text, key, r->hidden);
+  case SETTING_LAYERS:
+    return add_number(text, key, r->layers);
+  case SETTING_HEADS:
+    return add_number(text, key, r->heads);
+  case SETTING_FFN:
+    return add_number(text, key, r->ffn);
+  case SETTING_VOCAB:
+    return add_number(text, key, r->vocab);
+  case SETTING_CONTEXT:
+    return add_number(text, key, r->context);
+  case SETTING_KV_HEADS:
+    return add_number(text, key, r->kv_heads);
+  case SETTING_EXPERTS:
+    return add_number(text, key, r->experts);
+  case SETTING_TOP_K:
+    return add_number(text, key, r->top_k);
+  case SETTING_ACTIVATION:
+    text_add(text, ",\n  \"%s\": \"%s\"", key, activations[defaults->activation]);
     return;
-  text_add(text, ",\n  \"norm_topk_prob\": false");
-  add(text, "num_experts", recipe->experts);
-  add(text, "num_experts_per_tok", recipe->top_k);
-  text_add(text, ",\n  \"rms_norm_eps\": 1e-05");
+  case SETTING_TIED:
+    return add_boolean(text, key, r->tied);
+  case SETTING_PARALLEL_RESIDUAL:
+    return add_boolean(text, key, r->parallel);
+  case SETTING_ATTENTION_BIAS:
+    return add_boolean(text, key, defaults->attention_bias);
+  case SETTING_NORM_TOP_K:
+    return add_boolean(text, key, defaults->norm_topk_prob);
+  case SETTING_CLIP:
+    return add_clip(text, key, r->clip);
+  case SETTING_NORM_EPS:
+    return add_real(text, key, (double)defaults->norm_eps);
+  case SETTING_ROPE_BASE:
+    return add_real(text, key, defaults->rope_base);
+  case SETTING_ROTARY_SHARE:
+    return add_real(text, key, defaults->rotary_share);
+  case SETTING_HEAD_DIM: /* follow from others */
+  case SETTING_ROPE_TYPE:
+  case SETTINGS:
+    return;
+  }
+}
+
+/* The first key of each setting, in the family's own spelling. */
+static void add_settings(struct text *text, const struct recipe *recipe)
+{
+  uint32_t done = recipe->family->fixed;
+  for (const struct spelling *s = recipe->family->spellings; s->key; s++) {
+    if (!(done >> s->setting & 1u))
+      add_setting(text, s->key, s->setting, recipe);
+    done |= 1u << s->setting;
+  }
 }
 
 char *recipe_config(const struct recipe *recipe, const char *origin, struct error *error)
 {
-  static const char *const classes[] = {"GPTNeoXForCausalLM", "OlmoForCausalLM",
-                                        "OlmoeForCausalLM"};
   struct text text = {0};
   text_add(&text, "{\n  \"_name_or_path\": \"%s\"", origin);
-  text_add(&text, ",\n  \"architectures\": [\n    \"%s\"\n  ]", classes[recipe->family]);
-  text_add(&text, ",\n  \"model_type\": \"%s\"", model_family_name(recipe->family));
+  text_add(&text, ",\n  \"architectures\": [\n    \"%s\"\n  ]", recipe->family->class);
+  text_add(&text, ",\n  \"model_type\": \"%s\"", recipe->family->name);
   text_add(&text, ",\n  \"torch_dtype\": \"%s\"",
            recipe->dtype == DTYPE_F32    ? "float32"
            : recipe->dtype == DTYPE_BF16 ? "bfloat16"
                                          : "float16");
-  add(&text, "hidden_size", recipe->hidden);
-  add(&text, "intermediate_size", recipe->ffn);
-  add(&text, "max_position_embeddings", recipe->context);
-  add(&text, "num_attention_heads", recipe->heads);
-  add(&text, "num_hidden_layers", recipe->layers);
-  add(&text, "vocab_size", recipe->vocab);
-  text_add(&text, ",\n  \"tie_word_embeddings\": %s", recipe->tied ? "true" : "false");
-  if (recipe->family == FAMILY_GPT_NEOX)
-    add_gpt_neox(&text, recipe);
-  else
-    add_olmo(&text, recipe);
+  add_settings(&text, recipe);
   text_add(&text, "\n}\n");
   if (!text.failed)
     return text.data;

@@ -4,10 +4,10 @@
 #define ATTEST_MODEL_RECIPE_H
 
 #include "checkpoint/checkpoint.h"
-#include "model/config.h"
+#include "model/family.h"
 
 struct recipe {
-  enum model_family family;
+  const struct family *family;
   enum dtype dtype; /* of the weights: F32, BF16 or F16 */
   uint64_t layers, hidden, heads, kv_heads, ffn, vocab, context;
   uint64_t experts, top_k; /* 0 for dense families */
