@@ -2,8 +2,8 @@
 #ifndef ATTEST_COMMAND_BENCH_SHAPES_H
 #define ATTEST_COMMAND_BENCH_SHAPES_H
 
-#include "model/forward.h"
 #include "model/inventory.h"
+#include "pass/forward.h"
 
 struct shape {
   const char *name;

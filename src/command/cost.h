@@ -4,7 +4,7 @@
 
 #include "base/protocol.h"
 #include "command/runtime.h"
-#include "model/forward.h"
+#include "pass/forward.h"
 
 #include <jansson.h>
 

@@ -7,8 +7,8 @@
 #include "checkpoint/contents.h"
 #include "checkpoint/digest.h"
 #include "command/runtime.h"
-#include "model/forward.h"
 #include "model/inventory.h"
+#include "pass/forward.h"
 
 #include <jansson.h>
 

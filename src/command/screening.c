@@ -9,9 +9,9 @@
 #include "checkpoint/digest.h"
 #include "checkpoint/pages.h"
 #include "command/cost.h"
-#include "command/dump.h"
-#include "model/forward.h"
+#include "pass/forward.h"
 #include "probe/batch.h"
+#include "probe/dump.h"
 #include "probe/observe.h"
 
 #include <stdio.h>

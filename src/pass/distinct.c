@@ -1,7 +1,7 @@
 /* What depends on the token id alone at layer 0 - queries, keys and values before rotation, and
  * with a parallel residual the MLP - is computed once per distinct id of the chunk and then looked
  * up. */
-#include "model/engine.h"
+#include "pass/engine.h"
 
 #include "base/memory.h"
 

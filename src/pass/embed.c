@@ -3,7 +3,7 @@
  * bring the whole embedding. */
 #include "base/memory.h"
 #include "checkpoint/pages.h"
-#include "model/engine.h"
+#include "pass/engine.h"
 
 #include <stdlib.h>
 

@@ -1,4 +1,4 @@
-#include "model/engine.h"
+#include "pass/engine.h"
 
 #include "checkpoint/pages.h"
 

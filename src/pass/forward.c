@@ -1,9 +1,9 @@
-#include "model/forward.h"
+#include "pass/forward.h"
 
 #include "base/memory.h"
 #include "base/text.h"
 #include "checkpoint/pages.h"
-#include "model/engine.h"
+#include "pass/engine.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* The arrays of the first sequences of a screen, for comparison with other implementations. */
-#ifndef ATTEST_COMMAND_DUMP_H
-#define ATTEST_COMMAND_DUMP_H
+#ifndef ATTEST_PROBE_DUMP_H
+#define ATTEST_PROBE_DUMP_H
 
-#include "model/forward.h"
+#include "pass/forward.h"
 
 #define DUMP_SEQUENCES 8
 

@@ -1,4 +1,4 @@
-#include "command/dump.h"
+#include "probe/dump.h"
 
 #include "base/file.h"
 #include "base/memory.h"

@@ -1,10 +1,10 @@
 /* Internal to the forward pass: buffers and the steps of a layer. */
-#ifndef ATTEST_MODEL_ENGINE_H
-#define ATTEST_MODEL_ENGINE_H
+#ifndef ATTEST_PASS_ENGINE_H
+#define ATTEST_PASS_ENGINE_H
 
-#include "model/forward.h"
-#include "model/packed.h"
-#include "model/rope.h"
+#include "pass/forward.h"
+#include "pass/packed.h"
+#include "pass/rope.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>

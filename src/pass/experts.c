@@ -2,7 +2,7 @@
  * tokens of the chunk that chose it. A token's experts are added in ascending index: mixed =
  * fma(weight, output, mixed), from +0. */
 #include "checkpoint/pages.h"
-#include "model/engine.h"
+#include "pass/engine.h"
 
 #include <string.h>
 

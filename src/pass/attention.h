@@ -1,6 +1,6 @@
 /* Causal self-attention of a batch of sequences, from projected queries, keys and values. */
-#ifndef ATTEST_MODEL_ATTENTION_H
-#define ATTEST_MODEL_ATTENTION_H
+#ifndef ATTEST_PASS_ATTENTION_H
+#define ATTEST_PASS_ATTENTION_H
 
 #include "base/threads.h"
 #include "gemm.h"

@@ -3,14 +3,14 @@
  * The residual stream of a whole chunk stays in memory; each layer's weights are widened and packed
  * once per chunk. Neither the chunk, the threads nor the memory budget change a bit of any figure.
  */
-#ifndef ATTEST_MODEL_FORWARD_H
-#define ATTEST_MODEL_FORWARD_H
+#ifndef ATTEST_PASS_FORWARD_H
+#define ATTEST_PASS_FORWARD_H
 
 #include "base/error.h"
 #include "base/threads.h"
 #include "kernels.h"
-#include "model/attention.h"
 #include "model/model.h"
+#include "pass/attention.h"
 
 #include <stdbool.h>
 #include <stddef.h>

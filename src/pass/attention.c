@@ -1,4 +1,4 @@
-#include "model/attention.h"
+#include "pass/attention.h"
 
 #include <math.h>
 #include <string.h>
