@@ -42,7 +42,9 @@ static int parse(int argc, char **argv, struct screen_options *o, const char **p
        "allow sequences longer than the model's context"},
       {"out", OPTION_STRING, &o->out, 0, 0, "FILE.csv", "write one row a head"},
       {"dump", OPTION_STRING, &o->screening.dump, 0, 0, "DIR",
-       "write arrays of the first 8 sequences as .npy"},
+       "write arrays of the first sequences as .npy"},
+      {"dump-n", OPTION_NUMBER, &o->screening.dump_n, 1, BATCH_MAX_N, "N",
+       "sequences that --dump writes; default 8"},
       COMMON_OPTIONS(&o->common),
   };
   const struct option_list list = {
@@ -143,7 +145,8 @@ static int name_partial(struct screen_options *o, struct text *partial, struct e
 int command_screen(int argc, char **argv, struct error *error)
 {
   const struct protocol p = PROTOCOL_PUBLISHED;
-  struct screen_options o = {.n = (uint64_t)p.n,
+  struct screen_options o = {.screening.dump_n = 8,
+                             .n = (uint64_t)p.n,
                              .seq_len = (uint64_t)p.seq_len,
                              .vocab = {(uint64_t)p.vocab_lo, (uint64_t)p.vocab_hi},
                              .seed = (uint64_t)p.seed,

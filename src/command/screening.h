@@ -16,7 +16,8 @@ struct screening {
   bool (*go_on)(void *context); /* asked while it computes; false stops it after the chunk of
                                    sequences at hand. NULL = to the end */
   void *context;                /* of may_save and go_on */
-  const char *dump; /* directory for the .npy arrays of the first 8 sequences; NULL = none */
+  const char *dump; /* directory for the .npy arrays of the first dump_n sequences; NULL = none */
+  uint64_t dump_n;
 };
 
 /* Screens the checkpoint at `path` (checkpoint_open). `revision` gets shape and heads; its name is

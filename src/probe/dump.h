@@ -2,13 +2,12 @@
 #ifndef ATTEST_PROBE_DUMP_H
 #define ATTEST_PROBE_DUMP_H
 
-#include "pass/forward.h"
+#include "pass/hook.h"
 
-#define DUMP_SEQUENCES 8
-
-/* n = min(8, sequences); all fp32. */
+/* All fp32. */
 struct dump {
-  size_t n, layers, heads, head_dim, seq_len, hidden, vocab;
+  size_t n, /* sequences */
+      layers, heads, head_dim, seq_len, hidden, vocab;
   float *attention; /* [n][layers][heads][seq_len]: weights of the last query */
   float *head_out;  /* [n][layers][heads][head_dim] */
   float *residual;  /* [n][layers + 2][hidden]: embedding, after each layer, after the final norm */
@@ -16,17 +15,18 @@ struct dump {
 };
 
 /* Bytes that dump_create takes. */
-uint64_t dump_bytes(const struct model_config *config, size_t sequences, size_t seq_len);
+uint64_t dump_bytes(const struct model_config *config, size_t n, size_t seq_len);
 
-int dump_create(const struct model_config *config, size_t sequences, size_t seq_len,
-                struct dump *dump, struct error *error);
+/* Owner: the caller, dump_free. Errors: EXIT_RUN. */
+int dump_create(const struct model_config *config, size_t n, size_t seq_len, struct dump *dump,
+                struct error *error);
 void dump_free(struct dump *dump);
 
-/* Receivers; indexes as in struct forward_observer, sequences past the first n are ignored. */
-void dump_head(struct dump *dump, size_t layer, size_t sequence, size_t head,
-               const float *attention_row, const float *head_output);
-void dump_residual(struct dump *dump, size_t index, size_t sequence, const float *row);
-void dump_logits(struct dump *dump, size_t sequence, size_t first, size_t count, const float *part);
+#define DUMP_HOOKS 6
+
+/* The hooks that fill it from a pass over at least n sequences. `dump` must stay where it is until
+ * the pass is done; it may still be empty where the pass is planned and not run. */
+void dump_hooks(struct dump *dump, size_t n, struct hook hooks[DUMP_HOOKS]);
 
 /* Writes attn_last.npy, headout_last.npy, hidden_last.npy and logits_last.npy into `directory`,
  * which is made if missing. Errors: EXIT_RUN. */
