@@ -64,6 +64,9 @@ $(BUILD)/%.o: %.c
 $(addprefix $(BUILD)/tests/,$(filter fetch%,$(TESTS)) stream beside): \
   $(addprefix $(BUILD)/tests/,server.o server_faults.o)
 
+# The tests of hooks share a model in memory.
+$(addprefix $(BUILD)/tests/,hook need zero_head): $(BUILD)/tests/passing.o
+
 $(BUILD)/tests/%: $(BUILD)/tests/test_%.o $(BUILD)/tests/support.o $(LIB)
 	@echo "  link $@"
 	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(LDLIBS) -lcmocka

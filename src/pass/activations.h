@@ -29,9 +29,9 @@ struct activations {
   float *scratch;   /* [threads][attention_scratch_floats] */
   float *logits;    /* [batch][LOGIT_STRIP]; NULL unless needed */
   /* Models with experts: */
-  float *router;  /* [batch][experts] logits, then probabilities */
-  float *mixed;   /* [chunk][hidden] weighted sum over a token's experts */
-  float *routing; /* [chunk][top_k] weights of a token's experts */
+  float *router;   /* [batch][experts] logits, then probabilities */
+  float *mixed;    /* [chunk][hidden] weighted sum over a token's experts */
+  float *routing;  /* [chunk][top_k] weights of a token's experts */
   int32_t *routed; /* [chunk][top_k] its experts, ascending */
   size_t *order;   /* [chunk * top_k] the choices (row * top_k + slot) sorted by expert */
   size_t *starts;  /* [experts + 1] first choice of each expert in `order` */

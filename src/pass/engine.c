@@ -133,15 +133,16 @@ static void show_sequence(void *context, size_t index, int worker)
   size_t seq_len = job->engine->seq_len;
   bool last = shown->rows->last;
   (void)worker;
-  hook_set_show(&job->engine->chunk.hooks,
-                &(struct hook_rows){.site = shown->site,
-                                    .sequence = job->engine->chunk.first + shown->rows->first + index,
-                                    .position = last ? seq_len - 1 : 0,
-                                    .rows = last ? 1 : seq_len,
-                                    .first = shown->first,
-                                    .count = shown->count,
-                                    .data = shown->data + index * shown->step,
-                                    .stride = shown->stride});
+  hook_set_show(
+      &job->engine->chunk.hooks,
+      &(struct hook_rows){.site = shown->site,
+                          .sequence = job->engine->chunk.first + shown->rows->first + index,
+                          .position = last ? seq_len - 1 : 0,
+                          .rows = last ? 1 : seq_len,
+                          .first = shown->first,
+                          .count = shown->count,
+                          .data = shown->data + index * shown->step,
+                          .stride = shown->stride});
 }
 
 void engine_show(struct engine *e, const struct shown *shown)

@@ -10,8 +10,8 @@ static int check_index(const struct site *site, size_t index, size_t count, cons
   char name[SITE_NAME_SIZE];
   if (index == SITE_ALL || index < count)
     return 0;
-  return error_set(error, EXIT_INPUT, "%s: the model has %zu %s, 0 to %zu",
-                   site_format(site, name), count, what, count - 1);
+  return error_set(error, EXIT_INPUT, "%s: the model has %zu %s, 0 to %zu", site_format(site, name),
+                   count, what, count - 1);
 }
 
 static int check_positions(const struct hook *hook, size_t seq_len, struct error *error)
@@ -36,9 +36,8 @@ int hooks_check(const struct hooks *hooks, const struct model_config *c, size_t 
     bool shared = site->kind == SITE_KEY || site->kind == SITE_VALUE;
     if ((site_has_layer(site->kind) &&
          check_index(site, site->layer, c->layers, "layers", error)) ||
-        (site_has_head(site->kind) &&
-         check_index(site, site->head, shared ? c->kv_heads : c->heads,
-                     shared ? "key-value heads" : "heads", error)) ||
+        (site_has_head(site->kind) && check_index(site, site->head, shared ? c->kv_heads : c->heads,
+                                                  shared ? "key-value heads" : "heads", error)) ||
         check_positions(hook, seq_len, error))
       return error->code;
   }

@@ -115,7 +115,8 @@ static int pack_mlp(const struct packing *p, const struct layer *layer, struct l
                     struct error *error)
 {
   const struct model_config *c = &p->model->config;
-  const struct segment router = {&layer->router, 0, c->experts}, down = {&layer->down, 0, c->hidden};
+  const struct segment router = {&layer->router, 0, c->experts},
+                       down = {&layer->down, 0, c->hidden};
   const struct segment gate_up[] = {{&layer->gate, 0, c->ffn}, {&layer->up, 0, c->ffn}};
   if (c->experts)
     layer_weights_fetch_expert(&layer->experts[0]);

@@ -11,11 +11,11 @@ struct norm {
 };
 
 struct layer_weights {
-  struct packed qkv;      /* queries, keys and values of all tokens; or keys and values alone, */
-  struct packed query;    /* with the queries of last tokens here */
-  struct packed output;   /* the output projection */
-  struct packed router;   /* [experts] */
-  struct packed up;       /* gated: gate and up together; of one expert at a time */
+  struct packed qkv;    /* queries, keys and values of all tokens; or keys and values alone, */
+  struct packed query;  /* with the queries of last tokens here */
+  struct packed output; /* the output projection */
+  struct packed router; /* [experts] */
+  struct packed up;     /* gated: gate and up together; of one expert at a time */
   struct packed down;
   struct norm norm1, norm2; /* before attention, before the MLP */
   float *query_norm, *key_norm;

@@ -26,7 +26,8 @@ static int run_strips(struct engine *e, const struct head_rows *b, struct packed
   const struct rows *rows = &b->logits;
   size_t hidden = e->config->hidden, vocab = e->config->vocab;
   size_t row = rows_index(&b->norm, rows_token(rows, 0, e->seq_len), e->seq_len);
-  size_t stride = rows->last && !b->norm.last ? e->seq_len : 1, count = rows_count(rows, e->seq_len);
+  size_t stride = rows->last && !b->norm.last ? e->seq_len : 1,
+         count = rows_count(rows, e->seq_len);
   for (size_t at = 0; at < vocab; at += LOGIT_STRIP) {
     size_t width = vocab - at < LOGIT_STRIP ? vocab - at : LOGIT_STRIP;
     const struct segment segment = {&e->model->lm_head, at, width};

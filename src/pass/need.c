@@ -29,7 +29,8 @@ static enum step step_of(enum site_kind kind)
   }
 }
 
-/* Adds the sequences of the range that a hook sees, its rows counted from the start of the range. */
+/* Adds the sequences of the range that a hook sees, its rows counted from the start of the range.
+ */
 static void add(struct rows *rows, const struct hook *hook, bool last, size_t first, size_t end)
 {
   size_t from = hook->first > first ? hook->first : first;
@@ -83,8 +84,8 @@ struct rows need_head(const struct hooks *hooks, bool logits, size_t first, size
   struct rows rows = {0};
   for (size_t i = 0; i < hooks->count; i++) {
     const struct hook *hook = &hooks->list[i];
-    if (hook->read && (hook->site.kind == SITE_LOGITS ||
-                       (hook->site.kind == SITE_FINAL_NORM && !logits)))
+    if (hook->read &&
+        (hook->site.kind == SITE_LOGITS || (hook->site.kind == SITE_FINAL_NORM && !logits)))
       add(&rows, hook, hook->positions.kind == POSITIONS_LAST, first, end);
   }
   return rows;

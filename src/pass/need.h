@@ -1,4 +1,5 @@
-/* What of a pass somebody reads, or needs for what somebody reads: it follows from the hooks alone. */
+/* What of a pass somebody reads, or needs for what somebody reads: it follows from the hooks alone.
+ */
 #ifndef ATTEST_PASS_NEED_H
 #define ATTEST_PASS_NEED_H
 
