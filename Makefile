@@ -36,7 +36,7 @@ endif
 isa_flags = $(if $(findstring _avx512,$1),$(flags_avx512),$(if $(findstring _avx2,$1),$(flags_avx2),\
             $(if $(findstring _neon,$1),$(flags_neon),$(flags_c))))
 
-ROOMS   := base checkpoint fetch model probe trajectory claims
+ROOMS   := base checkpoint fetch model pass probe trajectory claims
 LIB_SRC := $(SIMD_SRC) $(foreach room,$(ROOMS),$(wildcard src/$(room)/*.c src/$(room)/*/*.c))
 CMD_SRC := src/main.c $(wildcard src/command/*.c)
 TESTS   := $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
@@ -66,6 +66,9 @@ $(addprefix $(BUILD)/tests/,$(filter fetch%,$(TESTS)) stream beside): \
 
 # One of them speaks TLS.
 $(BUILD)/tests/fetch_tls: LDLIBS += -lssl
+
+# The tests of hooks share a model in memory.
+$(addprefix $(BUILD)/tests/,hook need zero_head): $(BUILD)/tests/passing.o
 
 $(BUILD)/tests/%: $(BUILD)/tests/test_%.o $(BUILD)/tests/support.o $(LIB)
 	@echo "  link $@"

@@ -103,9 +103,10 @@ static void test_help(void **state)
   }
   free(all);
   char *screen = workshop_run(EXIT_HELD, "screen --help");
-  static const char *const options[] = {
-      "--n N",          "--seq-len T",    "--vocab LO:HI",    "--seed S", "--pr-n N",
-      "--baseline-n N", "--out FILE.csv", "--beyond-context", "--bos ID", "--dump DIR"};
+  static const char *const options[] = {"--n N",          "--seq-len T",      "--vocab LO:HI",
+                                        "--seed S",       "--pr-n N",         "--baseline-n N",
+                                        "--out FILE.csv", "--beyond-context", "--bos ID",
+                                        "--dump DIR",     "--dump-n N"};
   for (size_t i = 0; i < sizeof options / sizeof *options; i++)
     workshop_contains(screen, options[i]);
   free(screen);

@@ -89,8 +89,10 @@ static void test_dump_is_counted(void **state)
   char dump[600];
   (void)state;
   snprintf(dump, sizeof dump, "--n 8 --dump %s", workshop_path("dump"));
-  /* Eight attention rows of every head. */
+  /* Eight attention rows of every head, or twenty. */
   assert_true(least(dump) > least("--n 8") + 0.9 * 8 * 3 * 4 * 4096 * 4);
+  snprintf(dump, sizeof dump, "--n 20 --dump-n 20 --dump %s", workshop_path("dump"));
+  assert_true(least(dump) > least("--n 20") + 0.9 * 20 * 3 * 4 * 4096 * 4);
 }
 
 /* A model whose embedding of one token is not finite once it is normalized. */

@@ -125,9 +125,9 @@ static struct observations *create(const struct run *run)
 
 static void add(struct observations *o, const struct run *run, int64_t sequence, size_t index)
 {
-  observations_add(o, (int)(index / (size_t)run->n_heads), sequence,
-                   (int)(index % (size_t)run->n_heads), attention_of(run, sequence, index),
-                   output_of(run, sequence, index));
+  int layer = (int)(index / (size_t)run->n_heads), head = (int)(index % (size_t)run->n_heads);
+  observations_add_pattern(o, layer, sequence, head, attention_of(run, sequence, index));
+  observations_add_output(o, layer, sequence, head, output_of(run, sequence, index));
 }
 
 static int finish(const struct observations *o, int threads, struct head_row *rows)

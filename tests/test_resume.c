@@ -32,7 +32,8 @@ static void show(struct observations *observations, int64_t first, int64_t last)
           row[i] = (float)((s * 31 + layer * 7 + head * 3 + i * i) % 97) / 97.0f;
         for (int i = 0; i < HEAD_DIM; i++)
           output[i] = row[(i * 5 + head) % 64] - 0.5f;
-        observations_add(observations, layer, s, head, row, output);
+        observations_add_pattern(observations, layer, s, head, row);
+        observations_add_output(observations, layer, s, head, output);
       }
 }
 

@@ -107,10 +107,10 @@ static void test_same_bytes_from_shards_and_archives(void **state)
 static const char *const arrays[] = {"attn_last.npy", "headout_last.npy", "hidden_last.npy",
                                      "logits_last.npy"};
 
-static void check_shapes(const char *directory)
+/* n sequences, 3 layers of 4 heads of dimension 20, 64 tokens, vocabulary of 512. */
+static void check_shapes(const char *directory, size_t n)
 {
-  /* 8 sequences, 3 layers of 4 heads of dimension 20, 64 tokens, vocabulary of 512. */
-  static const size_t shapes[4][4] = {{8, 3, 4, 64}, {8, 3, 4, 20}, {8, 5, 80}, {8, 512}};
+  const size_t shapes[4][4] = {{n, 3, 4, 64}, {n, 3, 4, 20}, {n, 5, 80}, {n, 512}};
   static const int ranks[] = {4, 4, 3, 2};
   for (size_t i = 0; i < 4; i++) {
     char path[600];
@@ -140,7 +140,37 @@ static void test_dump(void **state)
     snprintf(b, sizeof b, "%s/%s", two, arrays[i]);
     workshop_same_files(a, b);
   }
-  check_shapes(one);
+  check_shapes(one, 8);
+}
+
+/* Of any number of sequences: the first are those of a shorter dump, the last those of a chunk of
+ * its own, and no more than there are. */
+static void test_dump_of_more_sequences(void **state)
+{
+  const char *few = workshop_path("dump-few"), *all = workshop_path("dump-all");
+  (void)state;
+  char *plain = csv_of(WORKSHOP_MODEL " " WORKSHOP_PROTOCOL);
+  assert_same(plain, csv_of(WORKSHOP_MODEL " " WORKSHOP_PROTOCOL " --dump %s --dump-n 3", few));
+  assert_same(
+      plain,
+      csv_of(WORKSHOP_MODEL " " WORKSHOP_PROTOCOL " --dump %s --dump-n 100 --memory 4M", all));
+  free(plain);
+  check_shapes(few, 3);
+  check_shapes(all, 64);
+  for (size_t i = 0; i < 4; i++) {
+    char a[600], b[600];
+    snprintf(a, sizeof a, "%s/%s", few, arrays[i]);
+    snprintf(b, sizeof b, "%s/%s", all, arrays[i]);
+    struct npy some = npy_read(a), every = npy_read(b);
+    assert_memory_equal(some.data, every.data, some.count * sizeof *some.data);
+    assert_true(every.count * 3 == some.count * 64);
+    for (size_t k = 1; i == 2 && k < every.count / 400; k++) /* each sequence has its own */
+      assert_memory_not_equal(every.data + k * 400, every.data + (k - 1) * 400,
+                              400 * sizeof *every.data);
+    free(some.data);
+    free(every.data);
+  }
+  free(workshop_refuse(EXIT_INPUT, "--dump-n", "screen " WORKSHOP_MODEL " --dump-n 0"));
 }
 
 /* Every option of the protocol reaches the screen: no two of these give the same figures. */
@@ -272,6 +302,7 @@ int main(void)
       cmocka_unit_test(test_same_bytes_in_any_memory),
       cmocka_unit_test(test_same_bytes_from_shards_and_archives),
       cmocka_unit_test(test_dump),
+      cmocka_unit_test(test_dump_of_more_sequences),
       cmocka_unit_test(test_protocol_options),
       cmocka_unit_test(test_many_sequences),
       cmocka_unit_test(test_json),

@@ -3,6 +3,7 @@
 #include "command/bench.h"
 #include "command/bench_measure.h"
 #include "command/bench_shapes.h"
+#include "pass/attention.h"
 
 #include <stdio.h>
 #include <stdlib.h>

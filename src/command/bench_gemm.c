@@ -3,7 +3,7 @@
 #include "base/memory.h"
 #include "command/bench.h"
 #include "command/bench_measure.h"
-#include "model/packed.h"
+#include "pass/packed.h"
 
 #include <stdio.h>
 #include <stdlib.h>

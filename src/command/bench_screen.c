@@ -187,7 +187,7 @@ double bench_screen_seconds(const struct bench *b)
   for (size_t i = 0; i < SHAPES; i++)
     if (!shape_config(&shapes_published[i], b->shrink, &config, &error))
       for (size_t setting = 0; setting < b->settings; setting++)
-        seconds += forward_gflop(&config, SEQUENCES, SEQ_LEN) / (PASS_SHARE * b->speed[setting]);
+        seconds += screen_gflop(&config, SEQUENCES, SEQ_LEN) / (PASS_SHARE * b->speed[setting]);
   return seconds;
 }
 

@@ -4,7 +4,6 @@
 #include "base/protocol.h"
 #include "checkpoint/memory.h"
 #include "command/bench_measure.h"
-#include "command/cost.h"
 #include "probe/batch.h"
 #include "probe/observe.h"
 
@@ -106,12 +105,6 @@ static struct model first_layers(const struct synthetic *s, size_t layers)
   return model;
 }
 
-static void see_head(void *context, size_t layer, size_t sequence, size_t head,
-                     const float *attention_row, const float *head_output)
-{
-  observations_add(context, (int)layer, (int64_t)sequence, (int)head, attention_row, head_output);
-}
-
 static struct protocol protocol_of(const struct trial *t)
 {
   struct protocol p = PROTOCOL_PUBLISHED;
@@ -134,15 +127,20 @@ static int measure(struct trial *t, const struct model *model, const struct prot
                    struct observations *seen, const int32_t *tokens, struct error *error)
 {
   const struct model_config *c = &model->config;
-  struct forward_observer observer = {.context = seen, .head = see_head};
+  struct hook hooks[OBSERVATION_HOOKS];
+  struct forward_options options = t->options;
+  uint64_t operations;
   struct head_row *rows = memory_alloc(c->layers * c->heads, sizeof *rows, "bench", error);
   if (!rows)
     return error->code;
+  observations_hooks(seen, hooks);
+  options.hooks = (struct hooks){hooks, OBSERVATION_HOOKS};
+  options.operations = &operations;
   double start = bench_clock(t->options.threads) - paused(t);
-  int status =
-      forward_run(model, tokens, (size_t)p->n, (size_t)p->seq_len, &t->options, &observer, error);
+  int status = forward_run(model, tokens, (size_t)p->n, (size_t)p->seq_len, &options, error);
   if (!status)
     status = observations_finish(seen, t->options.threads, rows, error);
+  t->gflop = 1e-9 * (double)operations;
   t->seconds = bench_clock(t->options.threads) - paused(t) - start;
   free(rows);
   return status;
@@ -155,26 +153,31 @@ int trial_run(struct trial *t, struct error *error)
   struct protocol p = protocol_of(t);
   struct batch batch = {0};
   struct observations *seen = NULL;
-  struct forward_plan plan;
   t->options.reserved = t->synthetic->bytes + t->sequences * t->seq_len * sizeof(int32_t) +
                         observations_bytes(&p, (int)c->layers, (int)c->heads, (int)c->head_dim);
-  if (forward_plan(&model, t->sequences, t->seq_len, &t->options, &plan, error))
-    return error_prefix(error, "bench");
   int status = batch_create(&p, &batch, error);
-  if (!status)
-    status = cost_gflop(&model, batch.tokens, &p, &plan, 0, &t->gflop, error);
   if (!status)
     status = observations_create(&p, &batch, (int)c->layers, (int)c->heads, (int)c->head_dim, &seen,
                                  error);
   if (!status)
     status = measure(t, &model, &p, seen, batch.tokens, error);
+  if (status)
+    error_prefix(error, "bench");
   observations_free(seen);
   batch_free(&batch);
   return status;
 }
 
+double screen_gflop(const struct model_config *config, size_t sequences, size_t seq_len)
+{
+  struct hook hooks[OBSERVATION_HOOKS];
+  observations_hooks(NULL, hooks);
+  return forward_gflop(config, &(struct hooks){hooks, OBSERVATION_HOOKS}, sequences, seq_len,
+                       sequences);
+}
+
 double trial_gflop(const struct trial *t, size_t layers)
 {
   struct model model = first_layers(t->synthetic, layers);
-  return forward_gflop(&model.config, 1, t->seq_len);
+  return screen_gflop(&model.config, 1, t->seq_len);
 }

@@ -2,8 +2,8 @@
 #ifndef ATTEST_COMMAND_BENCH_SHAPES_H
 #define ATTEST_COMMAND_BENCH_SHAPES_H
 
-#include "model/forward.h"
 #include "model/inventory.h"
+#include "pass/forward.h"
 
 struct shape {
   const char *name;
@@ -47,7 +47,10 @@ struct trial {
  * EXIT_INPUT (--memory), EXIT_RUN. */
 int trial_run(struct trial *trial, struct error *error);
 
-/* GFLOP of the forward pass over one sequence, layers as given. */
+/* GFLOP of a screen's forward pass, all tokens computed. */
+double screen_gflop(const struct model_config *config, size_t sequences, size_t seq_len);
+
+/* The same over one sequence, layers as given. */
 double trial_gflop(const struct trial *trial, size_t layers);
 
 #endif

@@ -32,19 +32,12 @@ int cost_plan(const struct model *model, const struct protocol *protocol,
   options->reserved +=
       tokens + observations_bytes(protocol, (int)c->layers, (int)c->heads, (int)c->head_dim) +
       resident_bytes(model->checkpoint);
-  return forward_plan(model, (size_t)protocol->n, (size_t)protocol->seq_len, options, plan, error);
-}
-
-int cost_gflop(const struct model *model, const int32_t *tokens, const struct protocol *protocol,
-               const struct forward_plan *plan, size_t start, double *gflop, struct error *error)
-{
-  size_t n = (size_t)protocol->n, seq_len = (size_t)protocol->seq_len;
-  double spared;
-  if (forward_spared_gflop(model, tokens + start * seq_len, n - start, seq_len, plan, &spared,
-                           error))
-    return error->code;
-  *gflop = plan->gflop * (double)(n - start) / (double)n - spared;
-  return 0;
+  struct hook screen[OBSERVATION_HOOKS];
+  struct forward_options planned = *options;
+  observations_hooks(NULL, screen);
+  if (!planned.hooks.count)
+    planned.hooks = (struct hooks){screen, OBSERVATION_HOOKS};
+  return forward_plan(model, (size_t)protocol->n, (size_t)protocol->seq_len, &planned, plan, error);
 }
 
 double cost_seconds(const struct runtime *runtime, double gflop)

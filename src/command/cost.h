@@ -4,21 +4,17 @@
 
 #include "base/protocol.h"
 #include "command/runtime.h"
-#include "model/forward.h"
+#include "pass/forward.h"
 
 #include <jansson.h>
 
 /* Plans the pass of a screen. Of `options` it sets kernels, threads and memory, and adds to
- * `reserved` what the observations take and what of the checkpoint is not mapped but in memory.
- * Errors: EXIT_INPUT (--memory is too small). */
+ * `reserved` what the observations take and what of the checkpoint is not mapped but in memory;
+ * without hooks there, it plans with those of the observations. Errors: EXIT_INPUT (--memory is too
+ * small). */
 int cost_plan(const struct model *model, const struct protocol *protocol,
               const struct runtime *runtime, struct forward_options *options,
               struct forward_plan *plan, struct error *error);
-
-/* Of the plan's operations, what is left to do from sequence `start` on, tokens [n][seq_len] being
- * looked up where that pays. Errors: EXIT_RUN (memory). */
-int cost_gflop(const struct model *model, const int32_t *tokens, const struct protocol *protocol,
-               const struct forward_plan *plan, size_t start, double *gflop, struct error *error);
 
 /* Seconds that so many GFLOP will take, by a calibration of 0.25 s, or 2 s for hours of work. 0
  * when memory is short. */

@@ -8,8 +8,8 @@
 #include "checkpoint/digest.h"
 #include "command/outputs.h"
 #include "command/runtime.h"
-#include "model/forward.h"
 #include "model/inventory.h"
+#include "pass/forward.h"
 
 #include <jansson.h>
 

@@ -6,10 +6,10 @@
 #include "checkpoint/digest.h"
 #include "command/command.h"
 #include "command/cost.h"
-#include "command/dump.h"
 #include "command/outputs.h"
 #include "command/screening.h"
 #include "probe/batch.h"
+#include "probe/dump.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,7 +61,9 @@ static int parse(int argc, char **argv, struct screen_options *o, const char **p
        "allow sequences longer than the model's context"},
       {"out", OPTION_STRING, &o->out, 0, 0, "FILE.csv", "write one row a head"},
       {"dump", OPTION_STRING, &o->screening.dump, 0, 0, "DIR",
-       "write arrays of the first 8 sequences as .npy"},
+       "write arrays of the first sequences as .npy"},
+      {"dump-n", OPTION_NUMBER, &o->screening.dump_n, 1, BATCH_MAX_N, "N",
+       "sequences that --dump writes; default 8"},
       COMMON_OPTIONS(&o->common),
   };
   const struct option_list list = {
@@ -181,7 +183,8 @@ static void free_outputs(struct screen_options *o)
 int command_screen(int argc, char **argv, struct error *error)
 {
   const struct protocol p = PROTOCOL_PUBLISHED;
-  struct screen_options o = {.n = (uint64_t)p.n,
+  struct screen_options o = {.screening.dump_n = 8,
+                             .n = (uint64_t)p.n,
                              .seq_len = (uint64_t)p.seq_len,
                              .vocab = {(uint64_t)p.vocab_lo, (uint64_t)p.vocab_hi},
                              .seed = (uint64_t)p.seed,

@@ -10,9 +10,9 @@
 #include "checkpoint/digest.h"
 #include "checkpoint/pages.h"
 #include "command/cost.h"
-#include "command/dump.h"
-#include "model/forward.h"
+#include "pass/forward.h"
 #include "probe/batch.h"
+#include "probe/dump.h"
 #include "probe/observe.h"
 
 #include <stdio.h>
@@ -34,6 +34,7 @@ struct screen {
   struct batch batch;
   struct observations *observations;
   struct dump dump;
+  struct hook hooks[OBSERVATION_HOOKS + DUMP_HOOKS];
   struct progress progress;
   char identity[33];   /* of this screen of this checkpoint, for `partial`; empty until needed */
   bool keeps;          /* chunks go to `partial` */
@@ -46,27 +47,23 @@ struct screen {
   struct forward_plan plan;
 };
 
-static void see_head(void *context, size_t layer, size_t sequence, size_t head,
-                     const float *attention_row, const float *head_output)
+/* Sequences of the dump. */
+static size_t dumped(const struct screen *s)
 {
-  struct screen *s = context;
-  observations_add(s->observations, (int)layer, (int64_t)sequence, (int)head, attention_row,
-                   head_output);
-  if (s->screening->dump)
-    dump_head(&s->dump, layer, sequence, head, attention_row, head_output);
+  int64_t n = s->screening->protocol.n, wanted = (int64_t)s->screening->dump_n;
+  return (size_t)(n < wanted ? n : wanted);
 }
 
-static void see_residual(void *context, size_t index, size_t sequence, const float *row)
+/* To plan with at first, then to run with. */
+static void set_hooks(struct screen *s)
 {
-  struct screen *s = context;
-  dump_residual(&s->dump, index, sequence, row);
-}
-
-static void see_logits(void *context, size_t sequence, size_t first, size_t count,
-                       const float *part)
-{
-  struct screen *s = context;
-  dump_logits(&s->dump, sequence, first, count, part);
+  size_t count = OBSERVATION_HOOKS;
+  observations_hooks(s->observations, s->hooks);
+  if (s->screening->dump) {
+    dump_hooks(&s->dump, dumped(s), s->hooks + count);
+    count += DUMP_HOOKS;
+  }
+  s->options.hooks = (struct hooks){s->hooks, count};
 }
 
 static bool refused(struct screen *s)
@@ -177,8 +174,9 @@ static int plan(struct screen *s, const char *path, struct error *error)
 {
   const struct protocol *p = &s->screening->protocol;
   s->options = (struct forward_options){.progress = see_progress, .context = s};
+  set_hooks(s);
   if (s->screening->dump)
-    s->options.reserved = dump_bytes(&s->model.config, (size_t)p->n, (size_t)p->seq_len);
+    s->options.reserved = dump_bytes(&s->model.config, dumped(s), (size_t)p->seq_len);
   if (cost_plan(&s->model, p, s->runtime, &s->options, &s->plan, error))
     return error_prefix(error, "%s", path);
   return 0;
@@ -195,7 +193,8 @@ static int prepare(struct screen *s, const char *path, struct error *error)
       observations_create(p, &s->batch, (int)c->layers, (int)c->heads, (int)c->head_dim,
                           &s->observations, error))
     return error->code;
-  return s->screening->dump ? dump_create(c, (size_t)p->n, (size_t)p->seq_len, &s->dump, error) : 0;
+  set_hooks(s);
+  return s->screening->dump ? dump_create(c, dumped(s), (size_t)p->seq_len, &s->dump, error) : 0;
 }
 
 /* Said before the start: what will be computed, in how much memory and disk and about how long. */
@@ -207,7 +206,8 @@ static int announce(const struct screen *s, const char *path, struct error *erro
   double gflop;
   if (s->runtime->quiet || s->plan.gflop < LONG_GFLOP)
     return 0;
-  if (cost_gflop(&s->model, s->batch.tokens, p, &s->plan, s->options.start, &gflop, error))
+  if (forward_left_gflop(&s->model, s->batch.tokens, (size_t)p->n, (size_t)p->seq_len, &s->options,
+                         &s->plan, &gflop, error))
     return error->code;
   fprintf(stderr,
           "%s: %s, %zu layers x %zu heads, %.1f M parameters; %lld sequences x %lld tokens, %.0f "
@@ -258,19 +258,14 @@ static int resume(struct screen *s, const char *path, struct error *error)
 static int run(struct screen *s, const char *path, struct error *error)
 {
   const struct protocol *p = &s->screening->protocol;
-  struct forward_observer observer = {.context = s,
-                                      .head = see_head,
-                                      .full_sequences = s->screening->dump ? s->dump.n : 0,
-                                      .residual = see_residual,
-                                      .logits = see_logits};
   if (resume(s, path, error) || announce(s, path, error))
     return error->code;
   if (interrupt_requested())
     return error_set(error, EXIT_RUN, "%s: interrupted before the first sequence", path);
   progress_start(&s->progress, path, 1.0, s->runtime->quiet);
   progress_go_on(&s->progress, (double)s->options.start / (double)p->n);
-  int status = forward_run(&s->model, s->batch.tokens, (size_t)p->n, (size_t)p->seq_len,
-                           &s->options, &observer, error);
+  int status =
+      forward_run(&s->model, s->batch.tokens, (size_t)p->n, (size_t)p->seq_len, &s->options, error);
   progress_end(&s->progress);
   if (file_use_check(&s->changed)) { /* explains whatever else went wrong */
     *error = s->changed;

@@ -19,7 +19,8 @@ struct screening {
   void *context;                /* of may_save and go_on */
   const struct output *outputs; /* must not be files of the checkpoint */
   size_t output_count;
-  const char *dump; /* directory for the .npy arrays of the first 8 sequences; NULL = none */
+  const char *dump; /* directory for the .npy arrays of the first dump_n sequences; NULL = none */
+  uint64_t dump_n;
 };
 
 /* Screens the checkpoint at `path` (checkpoint_open). `revision` gets shape and heads; its name is

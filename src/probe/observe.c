@@ -21,7 +21,7 @@ struct observations {
   int64_t head_dim, pr_rows, baseline_n;
   int32_t *baseline;          /* [baseline_n] */
   double (*figures)[FIGURES]; /* [n_layers * n_heads][n]; NAN until added */
-  float *outputs;             /* [n_layers * n_heads][pr_rows][head_dim] */
+  float *outputs; /* [n_layers * n_heads][pr_rows][head_dim]; a row starts with NAN until added */
 };
 
 static int64_t pr_rows(const struct protocol *protocol)
@@ -63,6 +63,8 @@ static int allocate(struct observations *o, const struct protocol *protocol, str
   for (size_t i = 0; i < heads * n; i++)
     for (int k = 0; k < FIGURES; k++)
       o->figures[i][k] = NAN;
+  for (size_t i = 0; i < heads * (size_t)o->pr_rows; i++)
+    o->outputs[i * (size_t)o->head_dim] = NAN;
   return batch_baseline_positions(protocol->seq_len, o->baseline_n, o->baseline, error);
 }
 
@@ -96,11 +98,11 @@ int observations_create(const struct protocol *protocol, const struct batch *bat
   return code;
 }
 
-void observations_add(struct observations *o, int layer, int64_t sequence, int head,
-                      const float *attention_row, const float *head_output)
+void observations_add_pattern(struct observations *o, int layer, int64_t sequence, int head,
+                              const float *pattern)
 {
   const struct batch *batch = o->batch;
-  const float *end = attention_row + batch->seq_len;
+  const float *end = pattern + batch->seq_len;
   size_t index = (size_t)layer * (size_t)o->n_heads + (size_t)head;
   double *figures = o->figures[index * (size_t)batch->n + (size_t)sequence];
   int32_t b_position = batch->b_position[sequence];
@@ -108,18 +110,47 @@ void observations_add(struct observations *o, int layer, int64_t sequence, int h
   for (int back = 3; back <= 6; back++)
     local += (double)end[-back];
   for (int64_t i = 0; i < o->baseline_n; i++)
-    baseline += (double)attention_row[o->baseline[i]];
+    baseline += (double)pattern[o->baseline[i]];
   /* An invalid sequence has no b's position; its induction figure is not used. */
-  figures[CLASS_INDUCTION] = b_position < 0 ? 0 : (double)attention_row[b_position];
+  figures[CLASS_INDUCTION] = b_position < 0 ? 0 : (double)pattern[b_position];
   figures[CLASS_PREVIOUS_TOKEN] = (double)end[-2];
-  figures[CLASS_DUPLICATE_TOKEN] = (double)attention_row[batch->ab[sequence]];
-  figures[CLASS_FIRST_TOKEN] = (double)attention_row[0];
+  figures[CLASS_DUPLICATE_TOKEN] = (double)pattern[batch->ab[sequence]];
+  figures[CLASS_FIRST_TOKEN] = (double)pattern[0];
   figures[CLASS_SELF] = (double)end[-1];
   figures[CLASS_LOCAL] = local / 4;
   figures[BASELINE] = baseline / (double)o->baseline_n;
+}
+
+void observations_add_output(struct observations *o, int layer, int64_t sequence, int head,
+                             const float *head_output)
+{
+  size_t index = (size_t)layer * (size_t)o->n_heads + (size_t)head;
   if (sequence < o->pr_rows)
     memcpy(o->outputs + (index * (size_t)o->pr_rows + (size_t)sequence) * (size_t)o->head_dim,
            head_output, (size_t)o->head_dim * sizeof(float));
+}
+
+static void read_pattern(void *context, const struct hook_value *value, const float *pattern)
+{
+  observations_add_pattern(context, (int)value->site.layer, (int64_t)value->sequence,
+                           (int)value->site.head, pattern);
+}
+
+static void read_output(void *context, const struct hook_value *value, const float *output)
+{
+  observations_add_output(context, (int)value->site.layer, (int64_t)value->sequence,
+                          (int)value->site.head, output);
+}
+
+void observations_hooks(struct observations *observations, struct hook hooks[OBSERVATION_HOOKS])
+{
+  const struct hook hook = {.site = {SITE_PATTERN, SITE_ALL, SITE_ALL},
+                            .positions = {.kind = POSITIONS_LAST},
+                            .read = read_pattern,
+                            .context = observations};
+  hooks[0] = hooks[1] = hook;
+  hooks[1].site.kind = SITE_HEAD_OUTPUT;
+  hooks[1].read = read_output;
 }
 
 static bool of_valid_only(int figure)

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/protocol.h"
 #include "base/threads.h"
+#include "pass/hook.h"
 #include "probe/batch.h"
 #include "probe/head.h"
 
@@ -25,15 +26,25 @@ int observations_create(const struct protocol *protocol, const struct batch *bat
                         int n_heads, int head_dim, struct observations **observations,
                         struct error *error);
 
-/* Adds what one head does at the last position of one sequence: attention_row[seq_len], the
- * softmax weights of that query, and head_output[head_dim], the head's part of the input of the
- * output projection (kept for the first min(pr_n, n) sequences). Each (layer, sequence, head) is
- * added once; distinct ones may be added concurrently and in any order.
+#define OBSERVATION_HOOKS 2
+
+/* The hooks that add what a pass shows of every layer, sequence and head: pattern and output at the
+ * last position. `observations` may be NULL where the pass is planned and not run. */
+void observations_hooks(struct observations *observations, struct hook hooks[OBSERVATION_HOOKS]);
+
+/* Adds what one head does at the last position of one sequence: pattern[seq_len], the softmax
+ * weights of that query. Each (layer, sequence, head) is added once; distinct ones may be added
+ * concurrently and in any order.
  * Kept per sequence, in double: the weight at b's position, T-2, ab, 0 and T-1; the sum of those at
  * T-3, T-4, T-5, T-6 in this order / 4; the sum over the baseline positions as drawn / their
  * number. */
-void observations_add(struct observations *observations, int layer, int64_t sequence, int head,
-                      const float *attention_row, const float *head_output);
+void observations_add_pattern(struct observations *observations, int layer, int64_t sequence,
+                              int head, const float *pattern);
+
+/* The same of head_output[head_dim], the head's part of the input of the output projection there;
+ * kept for the first min(pr_n, n) sequences. */
+void observations_add_output(struct observations *observations, int layer, int64_t sequence,
+                             int head, const float *head_output);
 
 /* The rows of all heads to rows[n_layers * n_heads], layer by layer. Means are sums in sequence
  * order from +0 / their number: of the induction and duplicate-token figures over the valid

@@ -1,9 +1,7 @@
-/* What depends on the token id alone at layer 0 - queries, keys and values before rotation, and
- * with a parallel residual the MLP - is computed once per distinct id of the chunk and then looked
- * up. */
-#include "model/engine.h"
+#include "pass/distinct.h"
 
 #include "base/memory.h"
+#include "pass/engine.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -59,71 +57,63 @@ void distinct_free(struct distinct *distinct)
   *distinct = (struct distinct){0};
 }
 
-/* Looking up pays when a good part of the tokens repeats; it never changes a bit. */
 bool distinct_pays(const struct distinct *distinct, size_t tokens)
 {
   return distinct->count < tokens - tokens / 8;
 }
 
-int forward_spared_gflop(const struct model *model, const int32_t *tokens, size_t n, size_t seq_len,
-                         const struct forward_plan *plan, double *gflop, struct error *error)
-{
-  const struct model_config *c = &model->config;
-  double each = (double)c->hidden * (double)attention_row_floats(c);
-  if (c->parallel_residual)
-    each += 2.0 * (double)c->hidden * (double)c->ffn;
-  *gflop = 0;
-  for (size_t first = 0; plan->look_up && c->layers > 1 && first < n; first += plan->chunk) {
-    size_t count = (n - first < plan->chunk ? n - first : plan->chunk) * seq_len;
-    struct distinct distinct;
-    if (distinct_find(c, tokens + first * seq_len, count, &distinct, error))
-      return error->code;
-    if (distinct_pays(&distinct, count))
-      *gflop += 2e-9 * (double)(count - distinct.count) * each;
-    distinct_free(&distinct);
-  }
-  return 0;
-}
-
 /* A damaged row stands for the first token of the chunk that has its id: ids are numbered in the
  * order in which they come, so that this is what computing every token would find first. */
-static void name_token(struct engine *e, size_t row0)
+static void name_token(struct engine *e)
 {
-  size_t row = atomic_load(&e->damaged), token = 0;
-  if (row == SIZE_MAX)
+  size_t slot = atomic_load(&e->damaged), token = 0;
+  if (slot == SIZE_MAX)
     return;
-  while ((size_t)e->distinct.slots[token] != row0 + row)
+  while ((size_t)e->chunk.distinct.slots[token] != slot)
     token++;
   atomic_store(&e->damaged, token);
 }
 
+/* Of ids [row0, row0 + rows), whose embeddings stand in the residual stream. */
 static int compute(struct engine *e, size_t row0, size_t rows, struct error *error)
 {
-  struct distinct *d = &e->distinct;
+  struct distinct *d = &e->chunk.distinct;
   size_t hidden = e->config->hidden, width = attention_row_floats(e->config);
-  layer_project_tokens(e, row0, rows);
-  name_token(e, row0);
-  if (engine_check(e, 0, "query, key or value", 0, error))
+  const struct span span = {row0, 1, rows};
+  layer_project(e, &span);
+  name_token(e);
+  if (engine_check(e, 0, "query, key or value", error))
     return error->code;
-  memcpy(d->qkv + row0 * width, e->qkv, rows * width * sizeof *d->qkv);
+  memcpy(d->qkv + row0 * width, e->act.qkv, rows * width * sizeof *d->qkv);
   if (d->mlp) {
-    layer_mlp(e, row0, rows);
-    memcpy(d->mlp + row0 * hidden, e->normed, rows * hidden * sizeof *d->mlp);
+    layer_mlp(e, &span);
+    memcpy(d->mlp + row0 * hidden, e->act.mlp, rows * hidden * sizeof *d->mlp);
   }
   return 0;
 }
 
-int distinct_compute(struct engine *e, struct error *error)
+/* Takes the memory of the tables. */
+static int allocate(const struct engine *e, struct distinct *d, struct error *error)
 {
-  struct distinct *d = &e->distinct;
   size_t hidden = e->config->hidden, width = attention_row_floats(e->config);
-  size_t most = e->batch * e->seq_len;
   if (!(d->qkv = memory_alloc(d->count * width, sizeof *d->qkv, "distinct tokens", error)) ||
-      (e->config->parallel_residual &&
+      (need_mlp_table(e->config, &e->chunk.need) &&
        !(d->mlp = memory_alloc(d->count * hidden, sizeof *d->mlp, "distinct tokens", error))))
     return error->code;
+  return 0;
+}
+
+int distinct_compute(struct engine *e, const int32_t *tokens, size_t count, struct error *error)
+{
+  struct distinct *d = &e->chunk.distinct;
+  size_t most = e->plan.batch * e->seq_len;
+  if (distinct_find(e->config, tokens, count, d, error))
+    return error->code;
+  e->chunk.token_tables = distinct_pays(d, count);
+  if (!e->chunk.token_tables)
+    return 0;
   /* The residual stream is not in use yet: it has a row for every token of the chunk. */
-  if (engine_embed(e, d->ids, d->count, error))
+  if (allocate(e, d, error) || engine_embed(e, d->ids, d->count, error))
     return error->code;
   for (size_t row0 = 0; row0 < d->count; row0 += most) {
     size_t rows = d->count - row0 < most ? d->count - row0 : most;

@@ -1,6 +1,6 @@
 /* Weights widened and packed for the matrix product. */
-#ifndef ATTEST_MODEL_PACKED_H
-#define ATTEST_MODEL_PACKED_H
+#ifndef ATTEST_PASS_PACKED_H
+#define ATTEST_PASS_PACKED_H
 
 #include "base/threads.h"
 #include "gemm.h"

@@ -1,4 +1,4 @@
-#include "model/attention.h"
+#include "pass/attention.h"
 
 #include <math.h>
 #include <string.h>
@@ -52,21 +52,70 @@ size_t attention_scratch_floats(const struct model_config *config, size_t seq_le
   return gemm_round_up(total + 5 * 16, 1024);
 }
 
-/* Attention of queries [q0, q1) of one head; keys and values are packed in the scratch. */
+uint64_t attention_operations(const struct model_config *config, size_t seq_len, size_t sequences,
+                              bool last_query_alone)
+{
+  uint64_t keys = last_query_alone ? seq_len : (uint64_t)seq_len * (seq_len + 1) / 2;
+  return 2 * 2 * sequences * keys * config->heads * config->head_dim;
+}
+
+/* Queries [q0, q1) of one head of one sequence. */
+struct group {
+  size_t sequence, head, q0, q1;
+};
+
+/* Shows the group's rows to the hooks; count 0 = position + 1. */
+static void show(const struct attention *at, const struct group *g, enum site_kind kind,
+                 float *data, size_t stride, size_t count)
+{
+  hook_set_show(at->hooks, &(struct hook_rows){.site = {kind, at->layer, g->head},
+                                               .sequence = at->first_sequence + g->sequence,
+                                               .position = g->q0,
+                                               .rows = g->q1 - g->q0,
+                                               .count = count,
+                                               .data = data,
+                                               .stride = stride});
+}
+
+static bool shows(const struct attention *at, enum site_kind kind)
+{
+  return at->hooks && hook_set_has(at->hooks, kind);
+}
+
+/* Scores -> weights, in place: one row of `wide` floats a query, zeros past its own position. */
+static void weigh(const struct attention *at, const struct group *g, float *scores, size_t wide)
+{
+  float scale = (float)(1.0 / sqrt((double)at->config->head_dim));
+  if (shows(at, SITE_SCORES)) {
+    for (size_t i = g->q0; i < g->q1; i++)
+      for (size_t j = 0; j <= i; j++)
+        scores[(i - g->q0) * wide + j] *= scale; /* the softmax's own first step */
+    scale = 1;
+    show(at, g, SITE_SCORES, scores, wide, 0);
+  }
+  for (size_t i = g->q0; i < g->q1; i++) {
+    float *weights = scores + (i - g->q0) * wide;
+    at->kernels->softmax(weights, i + 1, scale);
+    memset(weights + i + 1, 0, (g->q1 - i - 1) * sizeof *weights);
+  }
+  if (shows(at, SITE_PATTERN))
+    show(at, g, SITE_PATTERN, scores, wide, 0);
+}
+
+/* Keys and values of the head are packed in the scratch. */
 static void query_group(const struct attention *at, const struct layout *l, float *base,
-                        size_t sequence, size_t head, size_t q0, size_t q1)
+                        const struct group *g)
 {
   const struct model_config *c = at->config;
-  size_t row = attention_row_floats(c), d = c->head_dim, first = sequence * at->seq_len;
-  size_t wide = gemm_round_up(at->seq_len, (size_t)at->kernels->nr);
-  struct head_offsets offset = attention_offsets(c, head);
-  float scale = (float)(1.0 / sqrt((double)d));
-  float *out = at->out + (first + q0) * c->hidden + head * d;
-  gemm_pack_rows(at->kernels, at->qkv + (first + q0) * row + offset.query, row, q1 - q0, d,
-                 at->kernels->mr, base + l->queries);
+  size_t row = attention_row_floats(c), d = c->head_dim, token = g->sequence * at->seq_len + g->q0;
+  size_t wide = gemm_round_up(at->seq_len, (size_t)at->kernels->nr), rows = g->q1 - g->q0;
+  struct head_offsets offset = attention_offsets(c, g->head);
+  float *out = at->out + token * c->hidden + g->head * d;
+  gemm_pack_rows(at->kernels, at->qkv + token * row + offset.query, row, rows, d, at->kernels->mr,
+                 base + l->queries);
   gemm_run_here(&(struct gemm){.kernels = at->kernels,
-                               .m = q1 - q0,
-                               .n = q1, /* keys past the last query of the group are masked */
+                               .m = rows,
+                               .n = g->q1, /* keys past the group's last query are masked */
                                .b_n = at->seq_len,
                                .k = d,
                                .a = base + l->queries,
@@ -74,26 +123,21 @@ static void query_group(const struct attention *at, const struct layout *l, floa
                                .b_k = d,
                                .c = base + l->scores,
                                .ldc = wide});
-  for (size_t i = q0; i < q1; i++) {
-    float *weights = base + l->scores + (i - q0) * wide;
-    at->kernels->softmax(weights, i + 1, scale);
-    memset(weights + i + 1, 0, (q1 - i - 1) * sizeof *weights);
-  }
-  gemm_pack_rows(at->kernels, base + l->scores, wide, q1 - q0, q1, at->kernels->mr,
+  weigh(at, g, base + l->scores, wide);
+  gemm_pack_rows(at->kernels, base + l->scores, wide, rows, g->q1, at->kernels->mr,
                  base + l->weights);
   gemm_run_here(&(struct gemm){.kernels = at->kernels,
-                               .m = q1 - q0,
+                               .m = rows,
                                .n = d,
                                .b_n = d,
-                               .k = q1,
+                               .k = g->q1,
                                .a = base + l->weights,
                                .b = base + l->values,
                                .b_k = at->seq_len,
                                .c = out,
                                .ldc = c->hidden});
-  if (q1 == at->seq_len && at->observer)
-    at->observer(at->context, at->layer, at->first_sequence + sequence, head,
-                 base + l->scores + (q1 - 1 - q0) * wide, out + (q1 - 1 - q0) * c->hidden);
+  if (shows(at, SITE_HEAD_OUTPUT))
+    show(at, g, SITE_HEAD_OUTPUT, out, c->hidden, d);
 }
 
 /* One task: one sequence and one key-value head with all query heads that share it. */
@@ -115,7 +159,7 @@ static void attention_task(void *context, size_t index, int worker)
   for (size_t head = head0; head < head0 + group; head++)
     for (size_t q0 = at->first_query; q0 < at->seq_len; q0 += step) {
       size_t q1 = q0 + step < at->seq_len ? q0 + step : at->seq_len;
-      query_group(at, &l, base, sequence, head, q0, q1);
+      query_group(at, &l, base, &(struct group){sequence, head, q0, q1});
     }
 }
 

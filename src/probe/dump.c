@@ -1,4 +1,4 @@
-#include "command/dump.h"
+#include "probe/dump.h"
 
 #include "base/file.h"
 #include "base/memory.h"
@@ -10,17 +10,16 @@
 const char *const dump_files[DUMP_FILES] = {"attn_last.npy", "headout_last.npy", "hidden_last.npy",
                                             "logits_last.npy"};
 
-uint64_t dump_bytes(const struct model_config *c, size_t sequences, size_t seq_len)
+uint64_t dump_bytes(const struct model_config *c, size_t n, size_t seq_len)
 {
   uint64_t heads = (uint64_t)c->layers * c->heads * (seq_len + c->head_dim);
-  uint64_t n = sequences < DUMP_SEQUENCES ? sequences : DUMP_SEQUENCES;
   return n * (heads + (c->layers + 2) * c->hidden + c->vocab) * sizeof(float);
 }
 
-int dump_create(const struct model_config *c, size_t sequences, size_t seq_len, struct dump *dump,
+int dump_create(const struct model_config *c, size_t n, size_t seq_len, struct dump *dump,
                 struct error *error)
 {
-  *dump = (struct dump){.n = sequences < DUMP_SEQUENCES ? sequences : DUMP_SEQUENCES,
+  *dump = (struct dump){.n = n,
                         .layers = c->layers,
                         .heads = c->heads,
                         .head_dim = c->head_dim,
@@ -48,27 +47,53 @@ void dump_free(struct dump *dump)
   *dump = (struct dump){0};
 }
 
-void dump_head(struct dump *dump, size_t layer, size_t sequence, size_t head,
-               const float *attention_row, const float *head_output)
+static void read_pattern(void *context, const struct hook_value *v, const float *data)
 {
-  if (sequence >= dump->n)
-    return;
-  size_t at = (sequence * dump->layers + layer) * dump->heads + head;
-  memcpy(dump->attention + at * dump->seq_len, attention_row, dump->seq_len * sizeof(float));
-  memcpy(dump->head_out + at * dump->head_dim, head_output, dump->head_dim * sizeof(float));
+  struct dump *d = context;
+  size_t at = (v->sequence * d->layers + v->site.layer) * d->heads + v->site.head;
+  memcpy(d->attention + at * d->seq_len, data, v->count * sizeof *data);
 }
 
-void dump_residual(struct dump *dump, size_t index, size_t sequence, const float *row)
+static void read_output(void *context, const struct hook_value *v, const float *data)
 {
-  size_t at = sequence * (dump->layers + 2) + index;
-  if (sequence < dump->n)
-    memcpy(dump->residual + at * dump->hidden, row, dump->hidden * sizeof(float));
+  struct dump *d = context;
+  size_t at = (v->sequence * d->layers + v->site.layer) * d->heads + v->site.head;
+  memcpy(d->head_out + at * d->head_dim, data, v->count * sizeof *data);
 }
 
-void dump_logits(struct dump *dump, size_t sequence, size_t first, size_t count, const float *part)
+/* Embedding, residual stream after each layer, final norm: one after another. */
+static void read_stream(void *context, const struct hook_value *v, const float *data)
 {
-  if (sequence < dump->n)
-    memcpy(dump->logits + sequence * dump->vocab + first, part, count * sizeof(float));
+  struct dump *d = context;
+  size_t index = v->site.kind == SITE_EMBEDDING  ? 0
+                 : v->site.kind == SITE_RESIDUAL ? v->site.layer + 1
+                                                 : d->layers + 1;
+  memcpy(d->residual + (v->sequence * (d->layers + 2) + index) * d->hidden, data,
+         v->count * sizeof *data);
+}
+
+static void read_logits(void *context, const struct hook_value *v, const float *data)
+{
+  struct dump *d = context;
+  memcpy(d->logits + v->sequence * d->vocab + v->first, data, v->count * sizeof *data);
+}
+
+void dump_hooks(struct dump *dump, size_t n, struct hook hooks[DUMP_HOOKS])
+{
+  static const struct hook all[DUMP_HOOKS] = {
+      {.site = {SITE_PATTERN, SITE_ALL, SITE_ALL}, .read = read_pattern},
+      {.site = {SITE_HEAD_OUTPUT, SITE_ALL, SITE_ALL}, .read = read_output},
+      {.site = {SITE_EMBEDDING, 0, 0}, .read = read_stream},
+      {.site = {SITE_RESIDUAL, SITE_ALL, 0}, .read = read_stream},
+      {.site = {SITE_FINAL_NORM, 0, 0}, .read = read_stream},
+      {.site = {SITE_LOGITS, 0, 0}, .read = read_logits},
+  };
+  for (size_t i = 0; i < DUMP_HOOKS; i++) {
+    hooks[i] = all[i];
+    hooks[i].positions.kind = POSITIONS_LAST;
+    hooks[i].end = n;
+    hooks[i].context = dump;
+  }
 }
 
 static int write_array(const char *directory, const char *name, const size_t *shape, int rank,

@@ -1,18 +1,13 @@
 /* Causal self-attention of a batch of sequences, from projected queries, keys and values. */
-#ifndef ATTEST_MODEL_ATTENTION_H
-#define ATTEST_MODEL_ATTENTION_H
+#ifndef ATTEST_PASS_ATTENTION_H
+#define ATTEST_PASS_ATTENTION_H
 
 #include "base/threads.h"
 #include "gemm.h"
 #include "model/config.h"
+#include "pass/hook.h"
 
 #include <stdint.h>
-
-/* Receives what the last query of a sequence sees, once for every layer, sequence and head:
- * attention_row: [seq_len] post-softmax weights; head_output: [head_dim], the input of the output
- * projection. Called from several threads, each (layer, sequence, head) once. */
-typedef void attention_observer(void *context, size_t layer, size_t sequence, size_t head,
-                                const float *attention_row, const float *head_output);
 
 /* Where head h of a token finds its figures in a row of `qkv`: the queries of all heads, then the
  * keys, then the values of all key-value heads. */
@@ -32,12 +27,15 @@ struct attention {
   const float *qkv;             /* [sequences * seq_len][attention_row_floats], rotated */
   float *out;                   /* [sequences * seq_len][hidden] head outputs side by side */
   float *scratch;               /* attention_scratch_floats a thread */
-  attention_observer *observer; /* NULL = none */
-  void *context;
-  size_t layer, first_sequence; /* handed to the observer; sequence = first_sequence + index */
+  const struct hook_set *hooks; /* shown scores, patterns and head outputs; NULL = none */
+  size_t layer, first_sequence; /* for the hooks; sequence = first_sequence + index */
 };
 
 size_t attention_scratch_floats(const struct model_config *config, size_t seq_len);
+
+/* Floating-point operations of scores and values, keys past a query left out. */
+uint64_t attention_operations(const struct model_config *config, size_t seq_len, size_t sequences,
+                              bool last_query_alone);
 
 /* For every query i and head: scores q_i k_j (a matrix product over head_dim), softmax of
  * score / sqrt(head_dim) over j <= i, output = weights x values (a matrix product over j <= i). */

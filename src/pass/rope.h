@@ -1,6 +1,6 @@
 /* Rotary position embedding: tables of cos and sin. */
-#ifndef ATTEST_MODEL_ROPE_H
-#define ATTEST_MODEL_ROPE_H
+#ifndef ATTEST_PASS_ROPE_H
+#define ATTEST_PASS_ROPE_H
 
 #include "base/error.h"
 

@@ -1,4 +1,4 @@
-#include "model/rope.h"
+#include "pass/rope.h"
 
 #include "base/memory.h"
 #include "sleef_scalar.h"

@@ -1,4 +1,4 @@
-#include "model/packed.h"
+#include "pass/packed.h"
 
 #include "base/memory.h"
 #include "checkpoint/pages.h"

@@ -3,7 +3,7 @@
  * bring the whole embedding. */
 #include "base/memory.h"
 #include "checkpoint/pages.h"
-#include "model/engine.h"
+#include "pass/engine.h"
 
 #include <stdlib.h>
 
@@ -31,7 +31,7 @@ int engine_embed(struct engine *e, const int32_t *ids, size_t count, struct erro
       tensor_drop_part(embedding, dropped * hidden, (id - dropped) * hidden);
       dropped = id;
     }
-    if (model_widen(embedding, id * hidden, hidden, e->residual + order[i].row * hidden, error))
+    if (model_widen(embedding, id * hidden, hidden, e->act.residual + order[i].row * hidden, error))
       break;
   }
   tensor_drop(embedding);

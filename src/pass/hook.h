@@ -1,0 +1,85 @@
+/* One way to read or replace a value of a forward pass.
+ *
+ * A pass computes what its hooks read, and what that depends on, and nothing else: the last layer's
+ * MLP, queries other than the last, the LM head, whole layers and sequences are left out when no
+ * hook reads anything that follows from them. A hook that only writes asks for nothing: it is
+ * called where the value is computed because somebody reads it or what follows from it.
+ *
+ * Hooks of one value are called in the order of their list, before anything else reads it: one that
+ * reads in front of one that writes sees what the pass computed, one behind it what was written.
+ * Every value comes once, some of them at the same time on several threads. Nobody writes: the bits
+ * are those of a pass without hooks.
+ *
+ * Several conditions in one pass: repeat the tokens for each and give every condition's hooks its
+ * own range of sequences. A sequence's figures depend on its own tokens and hooks alone. */
+#ifndef ATTEST_PASS_HOOK_H
+#define ATTEST_PASS_HOOK_H
+
+#include "model/config.h"
+#include "pass/site.h"
+
+/* Which positions of a sequence. */
+struct positions {
+  enum { POSITIONS_ALL, POSITIONS_LAST, POSITIONS_LIST } kind;
+  const size_t *list; /* [count], from 0, ascending; borrowed */
+  size_t count;
+};
+
+/* What a hook is shown: a value at one position of one sequence. */
+struct hook_value {
+  struct site site; /* with numbers, never SITE_ALL */
+  size_t sequence;  /* of the pass */
+  size_t position;
+  size_t first, count; /* elements [first, first + count); all but logits come whole */
+};
+
+/* Exactly one of `read` and `write` is set. What is written must be finite. */
+struct hook {
+  struct site site;
+  struct positions positions;
+  size_t first, end; /* sequences [first, end) of the pass; end 0 = to the last */
+  void (*read)(void *context, const struct hook_value *value, const float *data);
+  void (*write)(void *context, const struct hook_value *value, float *data);
+  void *context;
+};
+
+struct hooks {
+  const struct hook *list; /* borrowed */
+  size_t count;
+};
+
+/* Whether the model and its sequences have the sites and positions. Errors: EXIT_INPUT, naming the
+ * site. */
+int hooks_check(const struct hooks *hooks, const struct model_config *config, size_t seq_len,
+                struct error *error);
+
+/* The hooks of one layer, or those outside the layers, that see some of a range of sequences. */
+struct hook_set {
+  const struct hook **list; /* owned: hook_set_free */
+  size_t count, seq_len;
+};
+
+/* Room for `hooks`. Errors: EXIT_RUN. */
+int hook_set_create(const struct hooks *hooks, size_t seq_len, struct hook_set *set,
+                    struct error *error);
+void hook_set_free(struct hook_set *set);
+
+#define HOOKS_OUTSIDE SIZE_MAX /* for `layer`: embedding, final norm, logits */
+
+void hook_set_choose(struct hook_set *set, const struct hooks *hooks, size_t layer, size_t first,
+                     size_t end);
+bool hook_set_has(const struct hook_set *set, enum site_kind kind);
+
+/* Values of one site and sequence at positions [position, position + rows). */
+struct hook_rows {
+  struct site site;
+  size_t sequence, position, rows;
+  size_t first, count; /* as in struct hook_value; count 0 = position + 1 */
+  float *data;         /* [rows], `stride` floats apart */
+  size_t stride;
+};
+
+/* Calls the hooks of the set that want some of them. */
+void hook_set_show(const struct hook_set *set, const struct hook_rows *rows);
+
+#endif

@@ -1,0 +1,169 @@
+#include "pass/layer_weights.h"
+
+#include "base/memory.h"
+#include "checkpoint/pages.h"
+#include "pass/attention.h"
+
+#include <stdlib.h>
+
+#define VECTORS 6
+
+static bool gated(const struct model_config *c)
+{
+  return c->gated_mlp;
+}
+
+int layer_weights_create(const struct model_config *c, struct layer_weights *w, struct error *error)
+{
+  *w = (struct layer_weights){0};
+  if (!(w->segments = memory_alloc(3 * c->heads, sizeof *w->segments, "forward pass", error)) ||
+      !(w->vectors = memory_alloc(VECTORS * c->hidden, sizeof *w->vectors, "forward pass", error)))
+    return error->code;
+  return 0;
+}
+
+void layer_weights_free(struct layer_weights *w)
+{
+  packed_free(&w->qkv);
+  packed_free(&w->query);
+  packed_free(&w->output);
+  packed_free(&w->router);
+  packed_free(&w->up);
+  packed_free(&w->down);
+  free(w->vectors);
+  free(w->segments);
+  *w = (struct layer_weights){0};
+}
+
+uint64_t layer_weights_bytes(const struct model_config *c)
+{
+  return packed_bytes(attention_row_floats(c), c->hidden) + packed_bytes(c->hidden, c->hidden) +
+         packed_bytes(c->hidden, c->hidden) + packed_bytes(c->experts, c->hidden) +
+         packed_bytes(gated(c) ? 2 * c->ffn : c->ffn, c->hidden) + packed_bytes(c->hidden, c->ffn) +
+         VECTORS * c->hidden * sizeof(float);
+}
+
+/* To the vector of this number. */
+static int widen(const struct tensor *tensor, float *vectors, size_t hidden, size_t number,
+                 float **out, struct error *error)
+{
+  *out = tensor ? vectors + number * hidden : NULL;
+  return tensor ? model_widen(tensor, 0, (size_t)tensor->elements, *out, error) : 0;
+}
+
+static int widen_norms(const struct layer *layer, size_t hidden, struct layer_weights *w,
+                       struct error *error)
+{
+  if (widen(layer->norm1, w->vectors, hidden, 0, &w->norm1.weight, error) ||
+      widen(layer->norm1_bias, w->vectors, hidden, 1, &w->norm1.bias, error) ||
+      widen(layer->norm2, w->vectors, hidden, 2, &w->norm2.weight, error) ||
+      widen(layer->norm2_bias, w->vectors, hidden, 3, &w->norm2.bias, error) ||
+      widen(layer->query_norm, w->vectors, hidden, 4, &w->query_norm, error) ||
+      widen(layer->key_norm, w->vectors, hidden, 5, &w->key_norm, error))
+    return error->code;
+  return 0;
+}
+
+int layer_weights_final_norm(const struct model *model, struct layer_weights *w,
+                             struct error *error)
+{
+  size_t hidden = model->config.hidden;
+  if (widen(model->final_norm, w->vectors, hidden, 0, &w->norm1.weight, error) ||
+      widen(model->final_norm_bias, w->vectors, hidden, 1, &w->norm1.bias, error))
+    return error->code;
+  return 0;
+}
+
+/* Rows of part 0 (queries), 1 (keys) or 2 (values) to `out`; returns how many segments. */
+static size_t part_segments(const struct model_config *c, const struct layer *layer, int part,
+                            struct segment *out)
+{
+  const struct linear *const linears[] = {&layer->query, &layer->key, &layer->value};
+  size_t d = c->head_dim;
+  if (!c->fused_qkv) {
+    out[0] = (struct segment){linears[part], 0, (part ? c->kv_heads : c->heads) * d};
+    return 1;
+  }
+  for (size_t head = 0; head < c->heads; head++) /* one matrix, grouped per head */
+    out[head] = (struct segment){&layer->query, (3 * head + (size_t)part) * d, d};
+  return c->heads;
+}
+
+static int pack(const struct packing *p, struct packed *packed, const struct segment *segments,
+                size_t count, struct error *error)
+{
+  return packed_fill(packed, p->kernels, p->threads, segments, count, error);
+}
+
+static int pack_attention(const struct packing *p, const struct layer *layer,
+                          const struct rows *queries, struct layer_weights *w, struct error *error)
+{
+  const struct model_config *c = &p->model->config;
+  struct segment *segments = w->segments;
+  bool apart = !rows_any(queries) || queries->last;
+  size_t count = part_segments(c, layer, 0, segments);
+  if (rows_any(queries) && apart && pack(p, &w->query, segments, count, error))
+    return error->code;
+  count = apart ? 0 : count;
+  count += part_segments(c, layer, 1, segments + count);
+  count += part_segments(c, layer, 2, segments + count);
+  return pack(p, &w->qkv, segments, count, error);
+}
+
+/* Of a layer with experts the router. */
+static int pack_mlp(const struct packing *p, const struct layer *layer, struct layer_weights *w,
+                    struct error *error)
+{
+  const struct model_config *c = &p->model->config;
+  const struct segment router = {&layer->router, 0, c->experts},
+                       down = {&layer->down, 0, c->hidden};
+  const struct segment gate_up[] = {{&layer->gate, 0, c->ffn}, {&layer->up, 0, c->ffn}};
+  if (c->experts)
+    layer_weights_fetch_expert(&layer->experts[0]);
+  if (c->experts)
+    return pack(p, &w->router, &router, 1, error);
+  if (pack(p, &w->up, gated(c) ? gate_up : gate_up + 1, gated(c) ? 2 : 1, error))
+    return error->code;
+  return pack(p, &w->down, &down, 1, error);
+}
+
+int layer_weights_pack(const struct packing *p, size_t index, const struct need *need,
+                       struct layer_weights *w, struct error *error)
+{
+  const struct layer *layer = &p->model->layers[index];
+  const struct segment output = {&layer->output, 0, p->model->config.hidden};
+  if (widen_norms(layer, p->model->config.hidden, w, error) ||
+      pack_attention(p, layer, &need->step[STEP_QUERIES], w, error) ||
+      (rows_any(&need->step[STEP_ATTENTION]) && pack(p, &w->output, &output, 1, error)) ||
+      (rows_any(&need->step[STEP_MLP]) && pack_mlp(p, layer, w, error)))
+    return error->code;
+  return 0;
+}
+
+static void fetch(const struct linear *linear)
+{
+  tensor_fetch(linear->weight);
+}
+
+void layer_weights_fetch(const struct layer *layer, const struct need *need)
+{
+  if (rows_any(&need->step[STEP_KEYS])) {
+    fetch(&layer->query); /* gpt_neox keeps keys and values there */
+    fetch(&layer->key);
+    fetch(&layer->value);
+  }
+  if (rows_any(&need->step[STEP_ATTENTION]))
+    fetch(&layer->output);
+  if (rows_any(&need->step[STEP_MLP])) {
+    fetch(&layer->gate);
+    fetch(&layer->up);
+    fetch(&layer->down);
+  }
+}
+
+void layer_weights_fetch_expert(const struct expert *expert)
+{
+  fetch(&expert->gate);
+  fetch(&expert->up);
+  fetch(&expert->down);
+}

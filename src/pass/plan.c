@@ -1,0 +1,162 @@
+/* How a pass is cut to fit the memory, and how many operations it takes. */
+#include "base/text.h"
+#include "pass/engine.h"
+
+/* Enough rows for the matrix product, few enough to stay near the cache. */
+#define BATCH_TOKENS 2048
+
+/* Few enough to stop and save within minutes at full size. */
+#define CHUNK_TOKENS 65536
+
+static bool any_logits(const struct hooks *hooks)
+{
+  struct rows rows = need_head(hooks, true, 0, SIZE_MAX);
+  return rows_any(&rows);
+}
+
+struct activation_shape activation_shape(const struct model_config *config,
+                                         const struct forward_options *options, size_t seq_len,
+                                         size_t chunk, size_t batch)
+{
+  return (struct activation_shape){.config = config,
+                                   .seq_len = seq_len,
+                                   .chunk = chunk,
+                                   .batch = batch,
+                                   .threads = (size_t)threads_count(options->threads),
+                                   .logits = any_logits(&options->hooks)};
+}
+
+/* Bytes of a pass in batches of `batch` sequences, but for the tables of distinct tokens; and what
+ * the order of the embedding takes, by sequence. */
+static uint64_t bytes_of(const struct model_config *c, const struct forward_options *options,
+                         size_t seq_len, size_t chunk, size_t batch)
+{
+  const struct activation_shape shape = activation_shape(c, options, seq_len, chunk, batch);
+  uint64_t bytes = options->reserved + activations_bytes(&shape) + layer_weights_bytes(c) +
+                   (uint64_t)chunk * seq_len * sizeof(struct embedded) +
+                   (uint64_t)seq_len * c->rotary_dims * sizeof(float);
+  if (shape.logits)
+    bytes += packed_bytes(LOGIT_STRIP < c->vocab ? LOGIT_STRIP : c->vocab, c->hidden);
+  return bytes;
+}
+
+/* Multiply-adds of the steps of one layer, in the order of enum step. */
+static double layer_work(const struct model_config *c, const struct need *need, size_t seq_len)
+{
+  double hidden = (double)c->hidden, rows[STEPS];
+  double gates = c->gated_mlp ? 3.0 : 2.0;
+  double active = c->experts ? (double)c->top_k : 1.0;
+  const struct rows *heads = &need->step[STEP_HEADS];
+  for (int step = 0; step < STEPS; step++)
+    rows[step] = (double)rows_count(&need->step[step], seq_len);
+  return rows[STEP_KEYS] * 2.0 * hidden * (double)(c->kv_heads * c->head_dim) +
+         rows[STEP_QUERIES] * hidden * hidden +
+         (double)attention_operations(c, seq_len, heads->end - heads->first, heads->last) / 2.0 +
+         rows[STEP_ATTENTION] * hidden * hidden +
+         rows[STEP_MLP] * hidden * ((double)c->experts + gates * active * (double)c->ffn);
+}
+
+/* Multiply-adds of sequences [first, end) of the pass. */
+static double pass_work(const struct model_config *c, const struct hooks *hooks, size_t first,
+                        size_t end, size_t seq_len)
+{
+  struct rows logits = need_head(hooks, true, first, end);
+  double work = (double)rows_count(&logits, seq_len) * (double)c->hidden * (double)c->vocab;
+  for (size_t layer = 0; layer < c->layers; layer++) {
+    struct need need;
+    need_layer(hooks, c, layer, first, end, &need);
+    work += layer_work(c, &need, seq_len);
+  }
+  return work;
+}
+
+double forward_gflop(const struct model_config *c, const struct hooks *hooks, size_t n,
+                     size_t seq_len, size_t chunk)
+{
+  double work = 0;
+  for (size_t first = 0; first < n; first += chunk)
+    work += pass_work(c, hooks, first, n - first < chunk ? n : first + chunk, seq_len);
+  return 2e-9 * work;
+}
+
+/* Multiply-adds that a token takes which is looked up. */
+static double spared_work(const struct model_config *c, const struct need *need)
+{
+  double each = (double)c->hidden * (double)attention_row_floats(c);
+  if (need_mlp_table(c, need))
+    each += 2.0 * (double)c->hidden * (double)c->ffn;
+  return each;
+}
+
+/* Adds what looking up spares for sequences [first, end) of the pass. */
+static int add_spared(const struct model_config *c, const int32_t *tokens, size_t seq_len,
+                      const struct hooks *hooks, size_t first, size_t end, double *spared,
+                      struct error *error)
+{
+  struct rows rows = need_embedding(hooks, first, end);
+  size_t count = rows_count(&rows, seq_len);
+  struct distinct distinct;
+  struct need need;
+  need_layer(hooks, c, 0, first, end, &need);
+  if (!need_token_tables(hooks, &need))
+    return 0;
+  if (distinct_find(c, tokens + (first + rows.first) * seq_len, count, &distinct, error))
+    return error->code;
+  if (distinct_pays(&distinct, count))
+    *spared += (double)(count - distinct.count) * spared_work(c, &need);
+  distinct_free(&distinct);
+  return 0;
+}
+
+int forward_left_gflop(const struct model *model, const int32_t *tokens, size_t n, size_t seq_len,
+                       const struct forward_options *options, const struct forward_plan *plan,
+                       double *gflop, struct error *error)
+{
+  const struct model_config *c = &model->config;
+  double work = 0, spared = 0;
+  for (size_t first = options->start; first < n; first += plan->chunk) {
+    size_t end = n - first < plan->chunk ? n : first + plan->chunk;
+    work += pass_work(c, &options->hooks, first, end, seq_len);
+    if (plan->look_up &&
+        add_spared(c, tokens, seq_len, &options->hooks, first, end, &spared, error))
+      return error->code;
+  }
+  *gflop = 2e-9 * (work - spared);
+  return 0;
+}
+
+int forward_plan(const struct model *model, size_t n, size_t seq_len,
+                 const struct forward_options *options, struct forward_plan *plan,
+                 struct error *error)
+{
+  const struct model_config *c = &model->config;
+  size_t batch = (BATCH_TOKENS + seq_len - 1) / seq_len;
+  if (hooks_check(&options->hooks, c, seq_len, error))
+    return error_prefix(error, "%s", checkpoint_path(model->checkpoint));
+  if (batch > n)
+    batch = n;
+  while (batch > 1 && bytes_of(c, options, seq_len, batch, batch) > options->memory)
+    batch /= 2;
+  uint64_t fixed = bytes_of(c, options, seq_len, 0, batch);
+  uint64_t each = bytes_of(c, options, seq_len, 1, batch) - fixed;
+  if (fixed + each > options->memory) {
+    char need[32], have[32];
+    return error_set(error, EXIT_INPUT,
+                     "--memory: %s are too few; this model needs at least %s at %zu tokens a "
+                     "sequence: --memory %lluK",
+                     text_bytes(have, sizeof have, options->memory),
+                     text_bytes(need, sizeof need, fixed + each), seq_len,
+                     (unsigned long long)((fixed + each + 1023) / 1024));
+  }
+  uint64_t fit = (options->memory - fixed) / each, most = (CHUNK_TOKENS + seq_len - 1) / seq_len;
+  size_t chunk = (size_t)(fit < most ? fit : most);
+  if (chunk > n)
+    chunk = n;
+  if (batch > chunk)
+    batch = chunk;
+  uint64_t bytes = fixed + chunk * each, tables = distinct_bytes(c, chunk * seq_len);
+  bool look_up = bytes + tables <= options->memory;
+  *plan = (struct forward_plan){chunk, batch, look_up, look_up ? bytes + tables : bytes,
+                                forward_gflop(c, &options->hooks, n, seq_len, chunk)};
+  return 0;
+}
