@@ -4,7 +4,12 @@
  * of GEMM_BLOCK (256), the last may be short; a block gives each output one chain of fused
  * multiply-adds over k ascending from +0; the block sums are added in order; the bias, or +0 where
  * there is none, comes last, so that terms that are exact zeros (padding, masked positions) never
- * show in the bits.
+ * show in the bits. A product that accumulates is added to what C holds when all of that is done:
+ * c = c + product, the same bits as a product into a buffer of its own and one plain add.
+ *
+ * Error against double, u = 2^-24: by theory (min(k, 256) + k / 256 + 2) u (sum |a b| + |bias| +
+ * |c before|), as any order of adding has one; asserted by the check: 16 u of the same, on random
+ * numbers of which some are 2^40 times the others (8 is seen).
  *
  * Layouts: A is [block][panel of mr rows][k in block][mr], B is [block][panel of nr columns][k in
  * block][nr]; rows and columns past the end are zero. */
@@ -31,8 +36,16 @@ void gemm_pack_rows(const struct kernels *kernels, const float *x, size_t stride
 void gemm_pack_rows_threaded(const struct kernels *kernels, struct threads *threads, const float *x,
                              size_t stride, size_t rows, size_t k, int multiple, float *out);
 
-/* Packs a [k][columns] matrix of fp32 (row stride `stride`) as operand B: all blocks. */
-void gemm_pack_values(const float *x, size_t stride, size_t k, size_t columns, int nr, float *out);
+/* Packs a matrix that is stored the other way round, [k][rows] of any type (row stride `stride`
+ * elements), as operand A or B: all blocks. Returns whether all elements were finite. With it
+ * dX = dY W packs W [k][n] and dW = dY^T X packs both of its operands. */
+bool gemm_pack_transposed(const struct kernels *kernels, enum gemm_type type, const void *x,
+                          size_t stride, size_t rows, size_t k, int multiple, float *out);
+
+/* The same on several threads. */
+bool gemm_pack_transposed_threaded(const struct kernels *kernels, struct threads *threads,
+                                   enum gemm_type type, const void *x, size_t stride, size_t rows,
+                                   size_t k, int multiple, float *out);
 
 struct gemm {
   const struct kernels *kernels;
@@ -42,6 +55,7 @@ struct gemm {
   const float *bias;  /* n values padded with zeros to a multiple of nr; NULL = none */
   float *c;           /* [m] rows of n, stride ldc */
   size_t ldc;
+  bool accumulate; /* c = c + product, instead of c = product */
 };
 
 /* The whole product, threads over M x N (never k). */

@@ -108,8 +108,8 @@ static bool pack_avx512(const enum gemm_type *types, const void *const *rows, in
                           : pack_avx(types, rows, count, k0, kc, TILE_NR, out, false);
 }
 
-static bool pack_far_avx512(const enum gemm_type *types, const void *const *rows, int count,
-                            size_t k0, size_t kc, int width, float *out)
+static bool pack_streaming_avx512(const enum gemm_type *types, const void *const *rows, int count,
+                                  size_t k0, size_t kc, int width, float *out)
 {
   return width == TILE_MR ? pack_avx(types, rows, count, k0, kc, TILE_MR, out, true)
                           : pack_avx(types, rows, count, k0, kc, TILE_NR, out, true);
@@ -122,7 +122,8 @@ const struct kernels kernels_avx512 = {
     .nr = TILE_NR,
     .tile = tile_avx512_8x48,
     .pack = pack_avx512,
-    .pack_far = pack_far_avx512,
-    .pack_settle = settle_avx,
+    .pack_streaming = pack_streaming_avx512,
+    .pack_fence = fence_avx,
+    .pack_transposed = pack_transposed8_avx,
     ROWS_TABLE(_avx512),
 };

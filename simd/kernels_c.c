@@ -34,7 +34,8 @@ const struct kernels kernels_scalar = {
     .nr = NR,
     .tile = tile_c,
     .pack = pack_c,
-    .pack_far = pack_c,
-    .pack_settle = pack_settle_c,
+    .pack_streaming = pack_c,
+    .pack_fence = pack_fence_c,
+    .pack_transposed = pack_transposed_c,
     ROWS_TABLE(_c),
 };

@@ -144,6 +144,15 @@ static inline void transpose4(float32x4_t x[4])
 #define PACK_NAME pack_neon_4
 #include "pack_body.h"
 
+#define ROW_W 4
+#define ROW_VECTOR float32x4_t
+#define ROW_ZERO() vdupq_n_f32(0.0f)
+#define ROW_LOAD(type, p) load4(type, p)
+#define ROW_STORE(p, x) vst1q_f32(p, x)
+#define ROW_FMA(a, b, c) vfmaq_f32(c, a, b)
+#define ROW_NAME pack_transposed_neon
+#include "pack_transposed_body.h"
+
 const struct kernels kernels_neon = {
     .name = "neon",
     .isa = ISA_NEON,
@@ -151,7 +160,8 @@ const struct kernels kernels_neon = {
     .nr = TILE_NR,
     .tile = tile_neon_8x12,
     .pack = pack_neon_4,
-    .pack_far = pack_neon_4,
-    .pack_settle = pack_settle_c,
+    .pack_streaming = pack_neon_4,
+    .pack_fence = pack_fence_c,
+    .pack_transposed = pack_transposed_neon,
     ROWS_TABLE(_neon),
 };

@@ -110,8 +110,8 @@ static void attention_task(void *context, size_t index, int worker)
   float *base = at->scratch + (size_t)worker * attention_scratch_floats(c, at->seq_len);
   gemm_pack_rows(at->kernels, first + offset.key, row, at->seq_len, c->head_dim, at->kernels->nr,
                  base + l.keys);
-  gemm_pack_values(first + offset.value, row, at->seq_len, c->head_dim, at->kernels->nr,
-                   base + l.values);
+  gemm_pack_transposed(at->kernels, GEMM_F32, first + offset.value, row, c->head_dim, at->seq_len,
+                       at->kernels->nr, base + l.values);
   for (size_t head = head0; head < head0 + group; head++)
     for (size_t q0 = at->first_query; q0 < at->seq_len; q0 += step) {
       size_t q1 = q0 + step < at->seq_len ? q0 + step : at->seq_len;

@@ -65,10 +65,10 @@ static void fill_panel(void *context, size_t panel, int worker)
   for (size_t k0 = 0; k0 < packed->k; k0 += GEMM_BLOCK) {
     size_t kc = packed->k - k0 < GEMM_BLOCK ? packed->k - k0 : GEMM_BLOCK;
     float *out = packed->data + k0 * padded + panel * nr * kc;
-    if (!fill->kernels->pack_far(types, rows, count, k0, kc, fill->kernels->nr, out))
+    if (!fill->kernels->pack_streaming(types, rows, count, k0, kc, fill->kernels->nr, out))
       atomic_store(&fill->damaged, true);
   }
-  fill->kernels->pack_settle();
+  fill->kernels->pack_fence();
   if ((panel + 1) % fill->together == 0)
     drop_rows(fill, (panel + 1 - fill->together) * nr,
               (panel + 1) * nr < packed->n ? (panel + 1) * nr : packed->n);
