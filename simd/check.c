@@ -64,7 +64,7 @@ bool check_error(struct check *check, float result, double want, double size)
   return error <= check->outcome.bound;
 }
 
-/* Panels of mr and of nr, all element types mixed, unaligned rows, odd depths, missing rows. */
+/* Panels of every width, all element types mixed, unaligned rows, odd depths, missing rows. */
 struct panel {
   float source[GEMM_MAX_NR * 2 * GEMM_BLOCK + 4];
   float got[GEMM_BLOCK * GEMM_MAX_NR + 1], want[GEMM_BLOCK * GEMM_MAX_NR + 1];
@@ -81,9 +81,16 @@ static void compare_panels(struct check *check, struct panel *p, size_t floats, 
   check_count(check, finite == reference);
 }
 
+/* Of operand A, or of operand B for one of the tiles. */
+static int panel_width(const struct kernels *k, int i)
+{
+  int nr = k->tiles[i / 2 % MOST_TILES].nr;
+  return i % 2 ? k->mr : nr ? nr : k->tiles[0].nr;
+}
+
 static void check_pack(struct check *check, struct panel *p, int i)
 {
-  int width = i % 2 ? check->k->mr : check->k->nr;
+  int width = panel_width(check->k, i);
   int count = i % 3 ? width : (int)check_size(check, 1, (size_t)width);
   size_t k0 = check_random(check) % 40, kc = check_size(check, 1, GEMM_BLOCK);
   const void *rows[GEMM_MAX_NR];
@@ -103,7 +110,7 @@ static void check_pack(struct check *check, struct panel *p, int i)
 
 static void check_pack_transposed(struct check *check, struct panel *p, int i)
 {
-  int width = i % 2 ? check->k->mr : check->k->nr;
+  int width = panel_width(check->k, i);
   int count = i % 3 ? width : (int)check_size(check, 1, (size_t)width);
   size_t kc = check_size(check, 1, GEMM_BLOCK), stride = check_size(check, (size_t)count, 90);
   enum gemm_type type = (enum gemm_type)(i / 2 % 3);

@@ -97,10 +97,10 @@ static void pack_operands(struct check *check, const struct product_case *p,
   else
     gemm_pack_rows(kernels, o->a, o->k, o->m, o->k, kernels->mr, o->packed_a);
   if (p->transposed_b)
-    check_count(check, gemm_pack_transposed(kernels, p->type, o->b, o->n, o->n, o->k, kernels->nr,
-                                            o->packed_b));
+    check_count(check, gemm_pack_transposed(kernels, p->type, o->b, o->n, o->n, o->k,
+                                            gemm_nr(kernels, o->n), o->packed_b));
   else
-    gemm_pack_rows(kernels, o->wide, o->k, o->n, o->k, kernels->nr, o->packed_b);
+    gemm_pack_rows(kernels, o->wide, o->k, o->n, o->k, gemm_nr(kernels, o->n), o->packed_b);
 }
 
 static void compare(struct check *check, const struct operands *o)
@@ -153,8 +153,8 @@ bool check_product(struct check *check, const struct product_case *p)
                        .n = whole ? p->n : least(p->n, MOST_COLUMNS),
                        .k = whole ? p->k : least(p->k, MOST_DEPTH)};
   size_t packed_a = gemm_packed_floats(o.m, o.k, check->k->mr);
-  size_t packed_b = gemm_packed_floats(o.n, o.k, check->k->nr);
-  size_t bias = gemm_round_up(o.n, (size_t)check->k->nr);
+  size_t packed_b = gemm_packed_floats(o.n, o.k, gemm_nr(check->k, o.n));
+  size_t bias = gemm_round_up(o.n, (size_t)gemm_nr(check->k, o.n));
   /* Panels need an alignment that all sizes before them keep. */
   size_t sizes[] = {packed_a,  packed_b,  o.m * o.k, o.n * o.k, o.n * o.k,
                     o.m * o.n, o.m * o.n, o.m * o.n, bias};

@@ -18,6 +18,25 @@ size_t gemm_packed_floats(size_t rows, size_t k, int multiple)
   return gemm_round_up(rows, (size_t)multiple) * k;
 }
 
+static size_t tile_cost(const struct tile *tile, size_t columns)
+{
+  return gemm_round_up(columns, (size_t)tile->nr) * (size_t)tile->cost;
+}
+
+const struct tile *gemm_tile(const struct kernels *kernels, size_t columns)
+{
+  const struct tile *best = &kernels->tiles[0];
+  for (const struct tile *tile = best + 1; tile < kernels->tiles + MOST_TILES && tile->nr; tile++)
+    if (tile_cost(tile, columns) < tile_cost(best, columns))
+      best = tile;
+  return best;
+}
+
+int gemm_nr(const struct kernels *kernels, size_t columns)
+{
+  return gemm_tile(kernels, columns)->nr;
+}
+
 struct pack_job {
   const struct kernels *kernels;
   bool streaming;
@@ -115,8 +134,9 @@ static void edge_tile(const struct gemm *g, size_t kc, const float *a, const flo
                       const void *ahead)
 {
   _Alignas(64) float whole[GEMM_MAX_MR * GEMM_MAX_NR];
-  size_t nr = (size_t)g->kernels->nr;
-  g->kernels->tile(kc, a, b, sum, whole, nr, bias, ahead);
+  const struct tile *tile = gemm_tile(g->kernels, g->b_n);
+  size_t nr = (size_t)tile->nr;
+  tile->run(kc, a, b, sum, whole, nr, bias, ahead);
   for (size_t i = 0; i < rows; i++) {
     if (g->accumulate)
       g->kernels->add(whole + i * nr, c + i * g->ldc, columns);
@@ -148,7 +168,8 @@ static void region_block(const struct gemm *g, const struct region *r, size_t k0
                          size_t b_panel, const struct fetch *fetch, float *sums)
 {
   static const float zeros[GEMM_MAX_NR];
-  size_t mr = (size_t)g->kernels->mr, nr = (size_t)g->kernels->nr;
+  const struct tile *tile = gemm_tile(g->kernels, g->b_n);
+  size_t mr = (size_t)g->kernels->mr, nr = (size_t)tile->nr;
   size_t kc = min_size(GEMM_BLOCK, g->k - k0);
   bool last = k0 + kc == g->k;
   const char *ahead = fetch->ahead;
@@ -163,9 +184,9 @@ static void region_block(const struct gemm *g, const struct region *r, size_t k0
       float *c = g->c + p * mr * g->ldc + q * nr;
       size_t rows = min_size(mr, g->m - p * mr);
       if (!last)
-        g->kernels->tile(kc, a, b, before, sums, nr, NULL, ahead);
+        tile->run(kc, a, b, before, sums, nr, NULL, ahead);
       else if (rows == mr && columns == nr && !g->accumulate)
-        g->kernels->tile(kc, a, b, before, c, g->ldc, bias, ahead);
+        tile->run(kc, a, b, before, c, g->ldc, bias, ahead);
       else
         edge_tile(g, kc, a, b, before, c, rows, columns, bias, ahead);
     }
@@ -176,7 +197,7 @@ static void region_block(const struct gemm *g, const struct region *r, size_t k0
 static const float *first_panel(const struct gemm *g, const struct region *r, size_t k0,
                                 size_t *floats)
 {
-  size_t nr = (size_t)g->kernels->nr;
+  size_t nr = (size_t)gemm_nr(g->kernels, g->b_n);
   *floats = nr * min_size(GEMM_BLOCK, g->b_k - k0);
   return g->b + k0 * gemm_round_up(g->b_n, nr) + r->q0 * *floats;
 }
@@ -203,7 +224,7 @@ struct run {
 
 static struct run plan(const struct gemm *g)
 {
-  size_t mr = (size_t)g->kernels->mr, nr = (size_t)g->kernels->nr;
+  size_t mr = (size_t)g->kernels->mr, nr = (size_t)gemm_nr(g->kernels, g->b_n);
   struct run run = {.gemm = g,
                     .p_panels = gemm_round_up(g->m, mr) / mr,
                     .q_panels = gemm_round_up(g->n, nr) / nr,
@@ -265,7 +286,8 @@ static void direct_task(void *context, size_t index, int worker)
   struct direct *d = context;
   const struct gemm *g = d->gemm;
   _Alignas(64) float sums[TASK_ROWS * TASK_COLUMNS], packed[GEMM_BLOCK * DIRECT_COLUMNS];
-  size_t mr = (size_t)g->kernels->mr, nr = (size_t)g->kernels->nr, first = index * DIRECT_COLUMNS;
+  size_t mr = (size_t)g->kernels->mr, nr = (size_t)gemm_nr(g->kernels, g->b_n),
+         first = index * DIRECT_COLUMNS;
   size_t columns = min_size(DIRECT_COLUMNS, g->n - first), panels = gemm_round_up(columns, nr) / nr;
   struct region r = {0, gemm_round_up(g->m, mr) / mr, first / nr, first / nr + panels};
   struct stored stored;
@@ -297,7 +319,9 @@ static void direct_task(void *context, size_t index, int worker)
 bool gemm_run_direct(const struct gemm *gemm, const struct gemm_source *source,
                      struct threads *threads)
 {
-  struct direct direct = {gemm, source, (size_t)threads_count(threads), false};
+  struct gemm narrow = *gemm;
+  narrow.b_n = gemm->n;
+  struct direct direct = {&narrow, source, (size_t)threads_count(threads), false};
   threads_run(threads, gemm_round_up(gemm->n, DIRECT_COLUMNS) / DIRECT_COLUMNS, direct_task,
               &direct);
   return !atomic_load(&direct.damaged);

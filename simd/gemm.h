@@ -24,7 +24,13 @@ static inline size_t gemm_round_up(size_t x, size_t multiple)
   return (x + multiple - 1) / multiple * multiple;
 }
 
-/* Floats of the packed operands (A: rows = m, multiple = mr; B: rows = n, multiple = nr). */
+/* The tile for a product whose operand B is packed with so many columns, padding and speed weighed
+ * against each other, and its width. */
+const struct tile *gemm_tile(const struct kernels *kernels, size_t columns);
+int gemm_nr(const struct kernels *kernels, size_t columns);
+
+/* Floats of the packed operands (A: rows = m, multiple = mr; B: rows = n, multiple = nr, that is
+ * gemm_nr of n). */
 size_t gemm_packed_floats(size_t rows, size_t k, int multiple);
 
 /* Packs a [rows][k] matrix of fp32 (row stride `stride`) as operand A (multiple = mr) or, a matrix
@@ -52,7 +58,7 @@ struct gemm {
   size_t m, n, k;
   const float *a, *b; /* packed; A with m rows and depth k */
   size_t b_n, b_k;    /* columns and depth that B was packed with, >= n and >= k */
-  const float *bias;  /* n values padded with zeros to a multiple of nr; NULL = none */
+  const float *bias;  /* n values padded with zeros to a multiple of nr (of b_n); NULL = none */
   float *c;           /* [m] rows of n, stride ldc */
   size_t ldc;
   bool accumulate; /* c = c + product, instead of c = product */

@@ -36,22 +36,33 @@ static inline size_t gemm_type_size(enum gemm_type type)
   return type == GEMM_F32 ? 4 : 2;
 }
 
-struct kernels {
-  const char *name; /* "scalar", "avx2", "avx512", "neon" */
-  enum isa isa;
-  int mr, nr; /* tile of the matrix product: rows of A, columns of B */
+/* A tile of the matrix product: mr rows of A, nr columns of B. */
+struct tile {
+  int nr;
+  int cost; /* time that a column takes, the widest tile's being 100 */
 
   /* One tile over one block of k: S[i][j] = fma chain over k ascending from +0 of a[k][i] *
    * b[k][j]. a: [kc][mr] packed; b: [kc][nr] packed, 64-byte aligned; sum: [mr][nr], the blocks
    * before, or NULL for the first; c: [mr] rows of nr, stride ldc floats; c may be sum with ldc =
    * nr. c = S, or c = sum + S; then, if bias is not NULL, c = c + bias[j] (nr values). The memory
    * from `ahead` on is fetched into the cache meanwhile, for a later tile; any address will do. */
-  void (*tile)(size_t kc, const float *a, const float *b, const float *sum, float *c, size_t ldc,
-               const float *bias, const void *ahead);
+  void (*run)(size_t kc, const float *a, const float *b, const float *sum, float *c, size_t ldc,
+              const float *bias, const void *ahead);
+};
+#define MOST_TILES 3
+
+struct kernels {
+  const char *name; /* "scalar", "avx2", "avx512", "neon" */
+  enum isa isa;
+  int mr;
+
+  /* The first is the widest; narrower ones are for products of few columns, which would be padding
+   * for the most part (gemm_tile); nr is 0 past the last. Every width gives the same bits. */
+  struct tile tiles[MOST_TILES];
 
   /* One panel of an operand for one block of k: out[k][j] = rows[j][k0 + k], widened exactly, for
-   * j < count, and 0 for count <= j < width; width is mr or nr. rows[j]: elements of types[j], may
-   * be unaligned; out: [kc][width]. Returns whether all elements were finite. */
+   * j < count, and 0 for count <= j < width; width is mr or a nr. rows[j]: elements of types[j],
+   * may be unaligned; out: [kc][width]. Returns whether all elements were finite. */
   bool (*pack)(const enum gemm_type *types, const void *const *rows, int count, size_t k0,
                size_t kc, int width, float *out);
 
@@ -64,7 +75,7 @@ struct kernels {
 
   /* A panel of an operand that is stored the other way round, for kc <= GEMM_BLOCK: out[k][j] =
    * element j of row k, widened exactly, for j < count, and 0 for count <= j < width; width is mr
-   * or nr. x: rows `stride` elements apart, may be unaligned. Returns whether all were finite. */
+   * or a nr. x: rows `stride` elements apart, may be unaligned. Returns whether all were finite. */
   bool (*pack_transposed)(enum gemm_type type, const void *x, size_t stride, int count, size_t kc,
                           int width, float *out);
 

@@ -1,5 +1,5 @@
-/* AVX2 + FMA: sixteen lanes are two registers. Tile 4 x 24: seven loads for twelve fused
- * multiply-adds, where 6 x 16 takes eight. */
+/* AVX2 + FMA: sixteen lanes are two registers. Tiles 4 x 24 and 4 x 16; of the first: seven loads
+ * for twelve fused multiply-adds, where 6 x 16 takes eight. */
 #include "kernels.h"
 
 #include <immintrin.h>
@@ -95,7 +95,6 @@ static inline float v16_fold_max(v16 x)
 #include "rows_body.h"
 
 #define TILE_MR 4
-#define TILE_VECTORS 3
 #define TILE_LANES 8
 #define TILE_STEP 16                     /* of k, a line fetched ahead each */
 #define TILE_FETCH_PANEL (256 * TILE_MR) /* the next panel of A may be in memory */
@@ -106,7 +105,11 @@ static inline float v16_fold_max(v16 x)
 #define TILE_BROADCAST(p) _mm256_broadcast_ss(p)
 #define TILE_FMA(a, b, c) _mm256_fmadd_ps(a, b, c)
 #define TILE_ADD(a, b) _mm256_add_ps(a, b)
+#define TILE_VECTORS 3
 #define TILE_NAME tile_avx2_4x24
+#include "tile_body.h"
+#define TILE_VECTORS 2
+#define TILE_NAME tile_avx2_4x16
 #include "tile_body.h"
 
 #include "pack_avx.h"
@@ -164,14 +167,16 @@ static bool pack_avx2(const enum gemm_type *types, const void *const *rows, int 
                       size_t kc, int width, float *out)
 {
   return width == TILE_MR ? pack_rows4(types, rows, count, k0, kc, out, false)
-                          : pack_avx(types, rows, count, k0, kc, TILE_NR, out, false);
+         : width == 24    ? pack_avx(types, rows, count, k0, kc, 24, out, false)
+                          : pack_avx(types, rows, count, k0, kc, 16, out, false);
 }
 
 static bool pack_streaming_avx2(const enum gemm_type *types, const void *const *rows, int count,
                                 size_t k0, size_t kc, int width, float *out)
 {
   return width == TILE_MR ? pack_rows4(types, rows, count, k0, kc, out, true)
-                          : pack_avx(types, rows, count, k0, kc, TILE_NR, out, true);
+         : width == 24    ? pack_avx(types, rows, count, k0, kc, 24, out, true)
+                          : pack_avx(types, rows, count, k0, kc, 16, out, true);
 }
 
 /* Panels of operand A are half a register wide. */
@@ -186,8 +191,7 @@ const struct kernels kernels_avx2 = {
     .name = "avx2",
     .isa = ISA_AVX2,
     .mr = TILE_MR,
-    .nr = TILE_NR,
-    .tile = tile_avx2_4x24,
+    .tiles = {{24, 100, tile_avx2_4x24}, {16, 111, tile_avx2_4x16}},
     .pack = pack_avx2,
     .pack_streaming = pack_streaming_avx2,
     .pack_fence = fence_avx,

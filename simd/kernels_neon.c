@@ -1,4 +1,4 @@
-/* NEON (AArch64): sixteen lanes are four registers. Tile 8 x 12. */
+/* NEON (AArch64): sixteen lanes are four registers. Tiles 8 x 12 and 8 x 8. */
 #include "kernels.h"
 #include "pack_c.h"
 
@@ -102,7 +102,6 @@ static inline float v16_fold_max(v16 x)
 #include "rows_body.h"
 
 #define TILE_MR 8
-#define TILE_VECTORS 3
 #define TILE_LANES 4
 #define TILE_STEP 16 /* of k, a line fetched ahead each */
 #define TILE_VECTOR float32x4_t
@@ -112,7 +111,11 @@ static inline float v16_fold_max(v16 x)
 #define TILE_BROADCAST(p) vld1q_dup_f32(p)
 #define TILE_FMA(a, b, c) vfmaq_f32(c, a, b)
 #define TILE_ADD(a, b) vaddq_f32(a, b)
+#define TILE_VECTORS 3
 #define TILE_NAME tile_neon_8x12
+#include "tile_body.h"
+#define TILE_VECTORS 2
+#define TILE_NAME tile_neon_8x8
 #include "tile_body.h"
 
 static inline float32x4_t load4(enum gemm_type type, const char *p)
@@ -157,8 +160,7 @@ const struct kernels kernels_neon = {
     .name = "neon",
     .isa = ISA_NEON,
     .mr = TILE_MR,
-    .nr = TILE_NR,
-    .tile = tile_neon_8x12,
+    .tiles = {{12, 100, tile_neon_8x12}, {8, 106, tile_neon_8x8}},
     .pack = pack_neon_4,
     .pack_streaming = pack_neon_4,
     .pack_fence = pack_fence_c,

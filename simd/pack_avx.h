@@ -95,9 +95,10 @@ INLINE void four_of_eight_avx(enum gemm_type type, const char *const *rows, size
   }
 }
 
-/* Whole panels of rows of one type, kc a multiple of 32. Rows are often a power of two apart and so
- * share a set of the first cache: a line is read whole before the next eight rows evict it. What
- * goes past the caches is put together nearby first, because it must leave line by line. */
+/* Whole panels of rows of one type, kc a multiple of what a line holds. Rows are often a power of
+ * two apart and so share a set of the first cache: a line is read whole before the next eight rows
+ * evict it. What goes past the caches is put together nearby first, because it must leave line by
+ * line. */
 INLINE bool pack_panel_avx(enum gemm_type type, const char *const *rows, size_t k0, size_t kc,
                            int width, float *out, bool streaming)
 {
@@ -130,7 +131,7 @@ INLINE bool pack_avx(const enum gemm_type *types, const void *const *rows, int c
                      size_t kc, int width, float *out, bool streaming)
 {
   const char *bytes[GEMM_MAX_NR];
-  bool whole = count == width && kc % 32 == 0;
+  bool whole = count == width && kc % (64 / gemm_type_size(types[0])) == 0;
   for (int j = 0; j < count; j++) {
     whole &= types[j] == types[0];
     bytes[j] = rows[j];

@@ -155,7 +155,7 @@ static void gradient_once(struct bench_gemm *g, struct gemm *gemm, const struct 
   const void *stored = weights_of(g, p, next_slice(g, p)).data;
   double start = bench_clock(g->threads);
   gemm_pack_transposed_threaded(gemm->kernels, g->threads, p->type, stored, p->n, p->n, p->k,
-                                gemm->kernels->nr, g->gradient);
+                                gemm_nr(gemm->kernels, p->n), g->gradient);
   pack_rows(g, gemm->kernels, p);
   double packed = bench_clock(g->threads);
   gemm->n = gemm->b_n = p->n;
