@@ -5,7 +5,10 @@
 
 const struct row_case *row_case_at(size_t index)
 {
-  return index < cases_rows_count ? &cases_rows[index] : NULL;
+  if (index < cases_rows_count)
+    return &cases_rows[index];
+  index -= cases_rows_count;
+  return index < cases_adjoint_count ? &cases_adjoint[index] : NULL;
 }
 
 float *case_array(const struct case_data *data, char name)

@@ -5,11 +5,11 @@
 
 static void softmax(const struct kernels *k, const struct case_data *d)
 {
-  k->softmax(d->x, d->n, 0.0883883476f);
+  k->softmax(d->x, d->n, CASE_SOFTMAX_SCALE);
 }
 static void softmax_exact(const struct case_data *d, char result, struct case_exact *e)
 {
-  double top = -INFINITY, most = 0, sum = 0, scale = (double)0.0883883476f;
+  double top = -INFINITY, most = 0, sum = 0, scale = (double)CASE_SOFTMAX_SCALE;
   (void)result;
   for (size_t i = 0; i < d->n; i++) {
     double t = scale * (double)d->x[i];

@@ -64,6 +64,20 @@ static inline v16 v16_clip(v16 x, v16 low, v16 high)
 {
   return v16_max(low, v16_min(high, x)); /* a NaN in x passes through both */
 }
+static inline v16 v16_sqrt(v16 x)
+{
+  return EACH1(_mm256_sqrt_ps, x);
+}
+static inline __m256 within(__m256 x, __m256 low, __m256 high, __m256 y)
+{
+  __m256 inside =
+      _mm256_and_ps(_mm256_cmp_ps(x, low, _CMP_GE_OQ), _mm256_cmp_ps(x, high, _CMP_LE_OQ));
+  return _mm256_and_ps(inside, y);
+}
+static inline v16 v16_within(v16 x, v16 low, v16 high, v16 y)
+{
+  return (v16){within(x.a, low.a, high.a, y.a), within(x.b, low.b, high.b, y.b)};
+}
 static inline v16 v16_exp(v16 x)
 {
   return EACH1(Sleef_finz_expf8_u10avx2, x);
@@ -93,6 +107,8 @@ static inline float v16_fold_max(v16 x)
 
 #define ROWS(name) name##_avx2
 #include "rows_body.h"
+
+#include "adjoint_body.h"
 
 #define TILE_MR 4
 #define TILE_LANES 8
@@ -197,4 +213,5 @@ const struct kernels kernels_avx2 = {
     .pack_fence = fence_avx,
     .pack_transposed = pack_transposed_avx2,
     ROWS_TABLE(_avx2),
+    ADJOINT_TABLE(_avx2),
 };

@@ -58,6 +58,15 @@ static inline v16 v16_clip(v16 x, v16 low, v16 high)
 {
   return _mm512_max_ps(low, _mm512_min_ps(high, x)); /* a NaN in x passes through both */
 }
+static inline v16 v16_sqrt(v16 x)
+{
+  return _mm512_sqrt_ps(x);
+}
+static inline v16 v16_within(v16 x, v16 low, v16 high, v16 y)
+{
+  __mmask16 inside = _mm512_cmp_ps_mask(x, low, _CMP_GE_OQ);
+  return _mm512_maskz_mov_ps(_mm512_mask_cmp_ps_mask(inside, x, high, _CMP_LE_OQ), y);
+}
 static inline v16 v16_exp(v16 x)
 {
   return Sleef_finz_expf16_u10avx512f(x);
@@ -84,6 +93,8 @@ static inline float v16_fold_max(v16 x)
 
 #define ROWS(name) name##_avx512
 #include "rows_body.h"
+
+#include "adjoint_body.h"
 
 #define TILE_MR 8
 #define TILE_LANES 16
@@ -137,4 +148,5 @@ const struct kernels kernels_avx512 = {
     .pack_fence = fence_avx,
     .pack_transposed = pack_transposed8_avx,
     ROWS_TABLE(_avx512),
+    ADJOINT_TABLE(_avx512),
 };

@@ -2,6 +2,7 @@
  */
 #include "kernels.h"
 
+#include "adjoint_c.h"
 #include "pack_c.h"
 #include "rows_c.h"
 
@@ -37,4 +38,5 @@ const struct kernels kernels_scalar = {
     .pack_fence = pack_fence_c,
     .pack_transposed = pack_transposed_c,
     ROWS_TABLE(_c),
+    ADJOINT_TABLE(_c),
 };

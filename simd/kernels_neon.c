@@ -68,6 +68,20 @@ static inline v16 v16_clip(v16 x, v16 low, v16 high)
     capped.val[i] = vbslq_f32(vcltq_f32(high.val[i], x.val[i]), high.val[i], x.val[i]);
   return v16_max(low, capped);
 }
+static inline v16 v16_sqrt(v16 x)
+{
+  EACH(vsqrtq_f32(x.val[i]));
+}
+static inline v16 v16_within(v16 x, v16 low, v16 high, v16 y)
+{
+  v16 out;
+  for (int i = 0; i < 4; i++) {
+    uint32x4_t inside =
+        vandq_u32(vcgeq_f32(x.val[i], low.val[i]), vcleq_f32(x.val[i], high.val[i]));
+    out.val[i] = vreinterpretq_f32_u32(vandq_u32(inside, vreinterpretq_u32_f32(y.val[i])));
+  }
+  return out;
+}
 static inline v16 v16_exp(v16 x)
 {
   EACH(Sleef_finz_expf4_u10advsimd(x.val[i]));
@@ -100,6 +114,8 @@ static inline float v16_fold_max(v16 x)
 
 #define ROWS(name) name##_neon
 #include "rows_body.h"
+
+#include "adjoint_body.h"
 
 #define TILE_MR 8
 #define TILE_LANES 4
@@ -166,4 +182,5 @@ const struct kernels kernels_neon = {
     .pack_fence = pack_fence_c,
     .pack_transposed = pack_transposed_neon,
     ROWS_TABLE(_neon),
+    ADJOINT_TABLE(_neon),
 };

@@ -14,7 +14,7 @@
 
 static void print_kernel(void *context, const struct kernels_outcome *o)
 {
-  print_message("  %-8s %-26s %4zu cases, %zu failures, error %.3f of %g\n", (const char *)context,
+  print_message("  %-8s %-28s %4zu cases, %zu failures, error %.3f of %g\n", (const char *)context,
                 o->kernel, o->cases, o->failures, o->error, o->bound);
   assert_true(o->cases > 0);
   assert_true(o->error <= o->bound);
@@ -122,6 +122,57 @@ static void test_direct_product(void **state)
   free(want);
 }
 
+/* dW += dY^T X on two threads: the bits of one, and an operand that is not finite is told. */
+static void test_gradient_on_threads(void **state)
+{
+  enum { ROWS = 300, OUT = 230, IN = 200 };
+  static float dy[ROWS * OUT], x[ROWS * IN], c[2][OUT * IN];
+  static float packed_a[2][ROWS * (OUT + GEMM_MAX_MR)];
+  static _Alignas(64) float packed_b[ROWS * (IN + GEMM_MAX_NR)];
+  const struct kernels *list[4];
+  struct error error = {0};
+  struct threads *threads;
+  size_t count = kernels_available(list);
+  (void)state;
+  assert_int_equal(threads_start(2, &threads, &error), 0);
+  for (size_t i = 0; i < ROWS * OUT; i++)
+    dy[i] = (float)(i * 104729 % 1009) / 512.0f - 1.0f;
+  for (size_t i = 0; i < ROWS * IN; i++)
+    x[i] = (float)(i * 7919 % 1013) / 512.0f - 1.0f;
+  for (size_t i = 0; i < count; i++) {
+    const struct kernels *k = list[i];
+    int nr = gemm_nr(k, IN);
+    struct gemm gemm = {.kernels = k,
+                        .m = OUT,
+                        .n = IN,
+                        .k = ROWS,
+                        .b = packed_b,
+                        .b_n = IN,
+                        .b_k = ROWS,
+                        .ldc = IN,
+                        .accumulate = true};
+    for (size_t j = 0; j < OUT * IN; j++)
+      c[0][j] = c[1][j] = dy[j % 97];
+    assert_true(gemm_pack_transposed(k, GEMM_F32, dy, OUT, OUT, ROWS, k->mr, packed_a[0]));
+    assert_true(gemm_pack_transposed_threaded(k, threads, GEMM_F32, dy, OUT, OUT, ROWS, k->mr,
+                                              packed_a[1]));
+    assert_memory_equal(packed_a[0], packed_a[1],
+                        gemm_packed_floats(OUT, ROWS, k->mr) * sizeof(float));
+    assert_true(gemm_pack_transposed(k, GEMM_F32, x, IN, IN, ROWS, nr, packed_b));
+    gemm.a = packed_a[0];
+    gemm.c = c[0];
+    gemm_run_here(&gemm);
+    gemm.c = c[1];
+    gemm_run(&gemm, threads);
+    assert_memory_equal(c[0], c[1], sizeof c[0]);
+    dy[ROWS * OUT - 1] = NAN;
+    assert_false(gemm_pack_transposed_threaded(k, threads, GEMM_F32, dy, OUT, OUT, ROWS, k->mr,
+                                               packed_a[1]));
+    dy[ROWS * OUT - 1] = 0.5f;
+  }
+  threads_stop(threads);
+}
+
 /* All 65536 halves and brain floats, against the definition of the formats. */
 static void test_widening_is_exact(void **state)
 {
@@ -176,6 +227,7 @@ int main(void)
       cmocka_unit_test(test_one_bit_is_found),
       cmocka_unit_test(test_wrong_formula_is_found),
       cmocka_unit_test(test_direct_product),
+      cmocka_unit_test(test_gradient_on_threads),
       cmocka_unit_test(test_widening_is_exact),
       cmocka_unit_test(test_selection),
   };

@@ -61,7 +61,7 @@ static void report(struct bench *b, const struct kernels *isa, const struct row_
   struct spread s = samples_spread(samples);
   char range[32];
   if (b->text)
-    printf("  %-22s %-8s %7zu %9.3f %16s %9.1f\n", c->name, isa->name, c->width, s.median,
+    printf("  %-24s %-8s %7zu %9.3f %16s %9.1f\n", c->name, isa->name, c->width, s.median,
            spread_range(&s, 3, range), c->bytes / s.median);
   json_array_append_new(b->rows, json_pack("{s:s, s:s, s:I, s:f, s:o, s:f}", "kernel", c->name,
                                            "isa", isa->name, "n", (json_int_t)c->width,
@@ -107,7 +107,7 @@ int bench_rows(struct bench *b, struct error *error)
   int status = allocate(&r, error);
   const struct row_case *c;
   if (!status && b->text)
-    printf("\nRow kernels, one thread, rows in the cache\n  %-22s %-8s %7s %9s %16s %9s\n",
+    printf("\nRow kernels, one thread, rows in the cache\n  %-24s %-8s %7s %9s %16s %9s\n",
            "kernel", "isa", "width", "ns/elem.", "min..max", "GB/s");
   for (size_t i = 0; !status && (c = row_case_at(i)); i++)
     if (c->width)

@@ -14,7 +14,7 @@ struct selftest {
 /* Errors are in units of 2^-24 of the size that kernels.h names. */
 static void report_line(const char *isa, const struct kernels_outcome *o)
 {
-  printf("%-8s %-24s %4zu cases: %s", isa, o->kernel, o->cases,
+  printf("%-8s %-26s %4zu cases: %s", isa, o->kernel, o->cases,
          o->error > o->bound ? "ERROR ABOVE ITS BOUND"
          : o->failures       ? "DIFFERENT BITS"
                              : "same bits as the C reference");
