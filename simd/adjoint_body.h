@@ -1,5 +1,5 @@
 /* Adjoints and optimizers over sixteen lanes, written once; included after rows_body.h. */
-#include "sleef_scalar.h"
+#include "adjoint_c.h"
 
 /* h = (x - mean) * r */
 static inline v16 rows_normed(const float *x, size_t n, size_t at, v16 mean, v16 r)
@@ -146,7 +146,7 @@ static double ROWS(cross_entropy)(float *x, size_t n, size_t target)
   float total = v16_fold_sum(sum);
   for (size_t i = 0; i < n; i += 16)
     rows_put(x, n, i, v16_div(rows_tail(x, n, i, 0.0f), v16_set1(total)));
-  return (Sleef_finz_logd1_u10purecfma((double)total) + (double)most) - (double)logit;
+  return loss_c(total, most, logit);
 }
 
 static void ROWS(cross_entropy_backward)(float *p, size_t n, size_t target, float scale)

@@ -94,6 +94,11 @@ void clip_backward_c(const float *x, float *dy, size_t n, float limit)
     dy[i] = -limit <= x[i] && x[i] <= limit ? dy[i] : 0.0f;
 }
 
+double loss_c(float sum, float top, float logit)
+{
+  return (Sleef_finz_logd1_u10purecfma((double)sum) + (double)top) - (double)logit;
+}
+
 double cross_entropy_c(float *x, size_t n, size_t target)
 {
   float lanes[16] = {0}, top = x[0], logit = x[target];
@@ -106,7 +111,7 @@ double cross_entropy_c(float *x, size_t n, size_t target)
   float sum = fold_sum_c(lanes);
   for (size_t i = 0; i < n; i++)
     x[i] = x[i] / sum;
-  return (Sleef_finz_logd1_u10purecfma((double)sum) + (double)top) - (double)logit;
+  return loss_c(sum, top, logit);
 }
 
 void cross_entropy_backward_c(float *p, size_t n, size_t target, float scale)

@@ -25,4 +25,8 @@ double square_sum_c(const float *x, size_t n);
 void adam_c(const struct update *update, const float *g, float *p, float *m, float *v, size_t n);
 void sgd_c(const struct update *update, const float *g, float *p, size_t n);
 
+/* The last step of cross_entropy, the same for all: with clang a file cannot include both sleef.h
+ * and sleef_scalar.h. */
+double loss_c(float sum, float top, float logit);
+
 #endif
