@@ -1,37 +1,30 @@
-#include "check.h"
+#include "check_part.h"
 
 #include "base/memory.h"
-#include "gemm.h"
 #include "pack_c.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define LONGEST 1100 /* of a row */
-#define MOST_ROWS 70 /* of a matrix product, and its other sizes */
-#define MOST_COLUMNS 210
-#define MOST_DEPTH 600
+#define LONGEST 1100        /* of a row */
+#define LONGEST_OF_ROWS 300 /* of a row among many */
+#define FLOATS (CASE_MOST_ROWS * LONGEST_OF_ROWS + 16)
+#define ARRAYS 4 /* x, y, z, w */
 
-struct check {
-  const struct kernels *k;
-  uint64_t state;
-  float *a, *b, *got, *want;
-  size_t cases, failures;
-};
-
-static uint32_t next(struct check *check)
+uint32_t check_random(struct check *check)
 {
   check->state = check->state * 6364136223846793005u + 1442695040888963407u;
   return (uint32_t)(check->state >> 32);
 }
 
-/* Mostly near 1, now and then tiny, large, zero or minus zero; never so large that a sum overflows.
- */
-static float value(struct check *check)
+size_t check_size(struct check *check, size_t least, size_t most)
 {
-  uint32_t bits = next(check), kind = next(check) % 64;
-  float unit = (float)(int32_t)bits * 0x1p-31f;
+  return least + check_random(check) % (most - least + 1);
+}
+
+static float wild(uint32_t kind, float unit)
+{
   switch (kind) {
   case 0:
     return 0.0f;
@@ -48,278 +41,233 @@ static float value(struct check *check)
   }
 }
 
-static void fill(struct check *check, float *x, size_t n)
+void check_fill(struct check *check, bool tame, float *x, size_t n)
 {
-  for (size_t i = 0; i < n; i++)
-    x[i] = value(check);
+  for (size_t i = 0; i < n; i++) {
+    uint32_t bits = check_random(check), kind = check_random(check) % 64;
+    x[i] = wild(tame ? 64 : kind, (float)(int32_t)bits * 0x1p-31f);
+  }
 }
 
-static void compare(struct check *check, size_t n)
+void check_count(struct check *check, bool good)
 {
-  check->cases++;
-  check->failures += memcmp(check->got, check->want, n * sizeof(float)) != 0;
+  check->outcome.cases++;
+  check->outcome.failures += !good;
 }
 
-/* The contract, written down: blocks of 256, one chain a block, plain adds, bias or +0 last. */
-static void product_reference(const float *a, const float *b, const float *bias, float *c, size_t m,
-                              size_t n, size_t k)
+bool check_error(struct check *check, float result, double want, double size)
 {
-  for (size_t i = 0; i < m; i++)
-    for (size_t j = 0; j < n; j++) {
-      float total = 0;
-      for (size_t k0 = 0; k0 < k; k0 += GEMM_BLOCK) {
-        float sum = 0;
-        for (size_t l = k0; l < k && l < k0 + GEMM_BLOCK; l++)
-          sum = fmaf(a[i * k + l], b[j * k + l], sum);
-        total = k0 == 0 ? sum : total + sum;
-      }
-      c[i * n + j] = total + (bias ? bias[j] : 0.0f);
-    }
+  /* Far below the smallest normal number, what is lost is not relative. */
+  double error = fabs((double)result - want) / (0x1p-24 * size + 0x1p-146);
+  if (!(error <= check->outcome.error)) /* or not a number */
+    check->outcome.error = error;
+  return error <= check->outcome.bound;
 }
 
-struct matrix {
-  const float *data;
-  size_t width;
+/* Panels of every width, all element types mixed, unaligned rows, odd depths, missing rows. */
+struct panel {
+  float source[GEMM_MAX_NR * 2 * GEMM_BLOCK + 4];
+  float got[GEMM_BLOCK * GEMM_MAX_NR + 1], want[GEMM_BLOCK * GEMM_MAX_NR + 1];
 };
 
-static const void *matrix_row(void *context, size_t index, enum gemm_type *type)
+/* `floats` of a panel and one past the end, which must stay as it is. */
+static void compare_panels(struct check *check, struct panel *p, size_t floats, bool finite,
+                           bool reference)
 {
-  const struct matrix *matrix = context;
-  *type = GEMM_F32;
-  return matrix->data + index * matrix->width;
+  for (size_t j = 0; j < floats; j++) /* the payload of a NaN is nobody's business */
+    if (!isfinite(p->want[j]) && !isfinite(p->got[j]))
+      p->got[j] = p->want[j] = 0;
+  check_count(check, memcmp(p->got, p->want, (floats + 1) * sizeof(float)) == 0);
+  check_count(check, finite == reference);
 }
 
-/* B packed beforehand, and packed by the product. */
-static bool check_product(struct check *check, struct threads *alone, size_t m, size_t n, size_t k,
-                          bool with_bias)
+/* Of operand A, or of operand B for one of the tiles. */
+static int panel_width(const struct kernels *k, int i)
 {
-  struct error error;
-  const struct kernels *kernels = check->k;
-  size_t nr = (size_t)kernels->nr;
-  float *a = memory_alloc(gemm_packed_floats(m, k, kernels->mr), sizeof *a, "check", &error);
-  float *b = memory_alloc(gemm_packed_floats(n, k, kernels->nr), sizeof *b, "check", &error);
-  float bias[MOST_COLUMNS + GEMM_MAX_NR] = {0};
-  struct gemm gemm = {.kernels = kernels,
-                      .m = m,
-                      .n = n,
-                      .k = k,
-                      .a = a,
-                      .b = b,
-                      .b_n = n,
-                      .b_k = k,
-                      .bias = with_bias ? bias : NULL,
-                      .c = check->got,
-                      .ldc = n};
-  bool good = a && b;
-  if (good) {
-    fill(check, check->a, m * k);
-    fill(check, check->b, n * k);
-    fill(check, bias, n);
-    gemm_pack_rows(kernels, check->a, k, m, k, kernels->mr, a);
-    gemm_pack_rows(kernels, check->b, k, n, k, kernels->nr, b);
-    memset(bias + n, 0, nr * sizeof *bias);
-    product_reference(check->a, check->b, with_bias ? bias : NULL, check->want, m, n, k);
-    gemm_run_here(&gemm);
-    compare(check, m * n);
-    memset(check->got, 0x55, m * n * sizeof(float));
-    struct matrix matrix = {check->b, k};
-    bool finite = gemm_run_direct(&gemm, &(struct gemm_source){&matrix, matrix_row}, alone);
-    compare(check, m * n);
-    check->failures += !finite;
+  int nr = k->tiles[i / 2 % MOST_TILES].nr;
+  return i % 2 ? k->mr : nr ? nr : k->tiles[0].nr;
+}
+
+static void check_pack(struct check *check, struct panel *p, int i)
+{
+  int width = panel_width(check->k, i);
+  int count = i % 3 ? width : (int)check_size(check, 1, (size_t)width);
+  size_t k0 = check_random(check) % 40, kc = check_size(check, 1, GEMM_BLOCK);
+  const void *rows[GEMM_MAX_NR];
+  enum gemm_type types[GEMM_MAX_NR];
+  check_fill(check, false, p->source, sizeof p->source / sizeof *p->source);
+  for (int j = 0; j < count; j++) {
+    types[j] = (enum gemm_type)(i < 30 ? i % 3 : (int)(check_random(check) % 3));
+    rows[j] = (const char *)(p->source + (size_t)j * 2 * GEMM_BLOCK) + (i % 4);
   }
-  free(a);
-  free(b);
-  return good;
+  memset(p->got, 0x55, sizeof p->got);
+  memset(p->want, 0x55, sizeof p->want);
+  bool finite = (i % 4 < 2 ? check->k->pack_streaming : check->k->pack)(types, rows, count, k0, kc,
+                                                                        width, p->got);
+  bool reference = pack_c(types, rows, count, k0, kc, width, p->want);
+  compare_panels(check, p, kc * (size_t)width, finite, reference);
 }
 
-static bool check_products(struct check *check)
+static void check_pack_transposed(struct check *check, struct panel *p, int i)
 {
-  struct error error;
-  struct threads *alone;
-  if (threads_start(1, &alone, &error))
-    return false;
-  bool good = check_product(check, alone, MOST_ROWS, MOST_COLUMNS, MOST_DEPTH, true) &&
-              check_product(check, alone, 1, 1, 1, false) &&
-              check_product(check, alone, 1, 200, 257, true) &&
-              check_product(check, alone, 48, 96, 512, false) &&
-              check_product(check, alone, 9, 29, 4200, false);
-  for (int i = 0; good && i < 12; i++)
-    good = check_product(check, alone, 1 + next(check) % MOST_ROWS, 1 + next(check) % MOST_COLUMNS,
-                         1 + next(check) % MOST_DEPTH, i % 2 == 0);
-  threads_stop(alone);
-  return good;
+  int width = panel_width(check->k, i);
+  int count = i % 3 ? width : (int)check_size(check, 1, (size_t)width);
+  size_t kc = check_size(check, 1, GEMM_BLOCK), stride = check_size(check, (size_t)count, 90);
+  enum gemm_type type = (enum gemm_type)(i / 2 % 3);
+  const char *source = (const char *)p->source + i % 4;
+  check_fill(check, i % 5 == 0, p->source, sizeof p->source / sizeof *p->source);
+  memset(p->got, 0x55, sizeof p->got);
+  memset(p->want, 0x55, sizeof p->want);
+  bool finite = check->k->pack_transposed(type, source, stride, count, kc, width, p->got);
+  bool reference = pack_transposed_c(type, source, stride, count, kc, width, p->want);
+  compare_panels(check, p, kc * (size_t)width, finite, reference);
 }
 
-/* Panels of mr and of nr, all element types mixed, unaligned rows, odd depths, missing rows. */
-static void check_pack(struct check *check)
+/* One call's data; before it, after the reference, and after the candidate. */
+struct rows {
+  struct case_data before, want, got;
+  struct case_exact exact;
+};
+
+static void copy_arrays(struct case_data *to, const struct case_data *from)
 {
-  for (int i = 0; i < 60; i++) {
-    int width = i % 2 ? check->k->mr : check->k->nr;
-    int count = i % 3 ? width : 1 + (int)(next(check) % (uint32_t)width);
-    size_t k0 = next(check) % 40, kc = 1 + next(check) % GEMM_BLOCK, stride = 2 * GEMM_BLOCK;
-    const void *rows[GEMM_MAX_NR];
-    enum gemm_type types[GEMM_MAX_NR];
-    fill(check, check->a, (size_t)count * stride);
-    for (int j = 0; j < count; j++) {
-      types[j] = i < 30 ? (enum gemm_type)(i % 3) : (enum gemm_type)(next(check) % 3);
-      rows[j] = (const char *)(check->a + (size_t)j * stride) + (i % 4);
-    }
-    memset(check->got, 0x55, (kc * (size_t)width + 1) * sizeof(float));
-    memset(check->want, 0x55, (kc * (size_t)width + 1) * sizeof(float));
-    bool far = i % 4 < 2;
-    bool finite =
-        (far ? check->k->pack_far : check->k->pack)(types, rows, count, k0, kc, width, check->got);
-    bool reference = pack_c(types, rows, count, k0, kc, width, check->want);
-    for (size_t j = 0; j < kc * (size_t)width; j++) /* payloads of NaN are nobody's business */
-      if (!isfinite(check->want[j]) && !isfinite(check->got[j]))
-        check->got[j] = check->want[j] = 0;
-    compare(check, kc * (size_t)width + 1);
-    check->cases++;
-    check->failures += finite != reference;
+  size_t bytes = (from->rows * from->n + 1) * sizeof(float);
+  to->rows = from->rows;
+  to->n = from->n;
+  for (const char *name = "xyzw"; *name; name++)
+    memcpy(case_array(to, *name), case_array(from, *name), bytes);
+}
+
+static void check_precision(struct check *check, const struct row_case *c, struct rows *r)
+{
+  size_t n = r->before.rows * r->before.n;
+  for (const char *result = c->results; result && *result; result++) {
+    for (size_t i = 0; i < n; i++)
+      r->exact.size[i] = -1;
+    bool good = true;
+    c->exact(&r->before, *result, &r->exact);
+    for (size_t i = 0; i < n; i++)
+      if (r->exact.size[i] >= 0)
+        good &=
+            check_error(check, case_array(&r->got, *result)[i], r->exact.want[i], r->exact.size[i]);
+    check_count(check, good);
   }
 }
 
-/* One kernel as reference and as candidate: works on got (candidate) or want (reference). */
-typedef void row_case(struct check *check, const struct kernels *k, float *x, size_t n);
-
-static void case_softmax(struct check *check, const struct kernels *k, float *x, size_t n)
+static void check_row(struct check *check, const struct row_case *c, struct rows *r, bool tame)
 {
-  (void)check;
-  k->softmax(x, n, 0.125f);
-}
-static void case_layer_norm(struct check *check, const struct kernels *k, float *x, size_t n)
-{
-  k->layer_norm(x, check->a, check->b, x, n, 1e-5f);
-}
-static void case_layer_norm_plain(struct check *check, const struct kernels *k, float *x, size_t n)
-{
-  (void)check;
-  k->layer_norm(x, NULL, NULL, x, n, 1e-5f);
-}
-static void case_layer_norm_weight(struct check *check, const struct kernels *k, float *x, size_t n)
-{
-  k->layer_norm(x, check->a, NULL, x, n, 1e-5f);
-}
-static void case_rms_norm(struct check *check, const struct kernels *k, float *x, size_t n)
-{
-  k->rms_norm(x, check->a, x, n, 1e-5f);
-}
-static void case_gelu(struct check *check, const struct kernels *k, float *x, size_t n)
-{
-  (void)check;
-  k->gelu(x, n);
-}
-static void case_gelu_tanh(struct check *check, const struct kernels *k, float *x, size_t n)
-{
-  (void)check;
-  k->gelu_tanh(x, n);
-}
-static void case_silu_mul(struct check *check, const struct kernels *k, float *x, size_t n)
-{
-  k->silu_mul(x, check->a, x, n);
-}
-static void case_rope(struct check *check, const struct kernels *k, float *x, size_t n)
-{
-  k->rope(x, check->a, check->b, n / 2);
-}
-static void case_add(struct check *check, const struct kernels *k, float *x, size_t n)
-{
-  k->add(check->a, x, n);
-}
-static void case_add3(struct check *check, const struct kernels *k, float *x, size_t n)
-{
-  k->add3(check->a, check->b, x, n);
-}
-static void case_scale_add(struct check *check, const struct kernels *k, float *x, size_t n)
-{
-  k->scale_add(0.3f, check->a, x, n);
-}
-static void case_clip(struct check *check, const struct kernels *k, float *x, size_t n)
-{
-  (void)check;
-  k->clip(x, n, 1.5f);
-}
-/* The answer becomes the row, for clean rows and for one bad value at any place. */
-static void case_all_finite(struct check *check, const struct kernels *k, float *x, size_t n)
-{
-  float saved = x[n / 3];
-  (void)check;
-  bool clean = k->all_finite(x, n);
-  x[n / 3] = INFINITY;
-  bool infinite = k->all_finite(x, n);
-  x[n / 3] = NAN;
-  bool nan = k->all_finite(x, n);
-  x[n / 3] = saved;
-  x[0] = (float)(4 * clean + 2 * infinite + nan);
+  size_t n = r->before.rows * r->before.n;
+  for (const char *name = "xyzw"; *name; name++) {
+    float *x = case_array(&r->before, *name);
+    check_fill(check, tame, x, n);
+    for (size_t i = 0; i < n && *name == c->positive; i++)
+      x[i] = fabsf(x[i]);
+    x[n] = 12345.0f; /* one past the end: must stay as it is */
+  }
+  check_fill(check, tame, (float *)(uintptr_t)r->before.a, r->before.n);
+  check_fill(check, tame, (float *)(uintptr_t)r->before.b, r->before.n);
+  copy_arrays(&r->want, &r->before);
+  copy_arrays(&r->got, &r->before);
+  c->run(&kernels_scalar, &r->want);
+  c->run(check->k, &r->got);
+  bool same = true;
+  for (const char *name = "xyzw"; *name; name++)
+    same &= memcmp(case_array(&r->want, *name), case_array(&r->got, *name),
+                   (n + 1) * sizeof(float)) == 0;
+  check_count(check, same);
+  if (tame)
+    check_precision(check, c, r);
 }
 
-static void check_rows(struct check *check, row_case *run)
+static void check_rows(struct check *check, const struct row_case *c, struct rows *r)
 {
-  static const size_t longer[] = {100, 255, 256, 511, 1024, LONGEST};
+  static const size_t longer[] = {100, 255, 256, 300, 511, 1024, LONGEST};
+  size_t longest = c->rows > 1 ? LONGEST_OF_ROWS : LONGEST;
+  check->outcome.bound = c->bound;
   for (size_t i = 1; i <= 67 + sizeof longer / sizeof *longer; i++) {
-    size_t n = i <= 67 ? i : longer[i - 68];
-    fill(check, check->a, n);
-    fill(check, check->b, n);
-    fill(check, check->want, n);
-    check->want[n] = 12345.0f; /* one past the end: must stay as it is */
-    memcpy(check->got, check->want, (n + 1) * sizeof(float));
-    run(check, &kernels_scalar, check->want, n);
-    run(check, check->k, check->got, n);
-    compare(check, n + 1);
+    r->before.n = i <= 67 ? i : longer[i - 68];
+    if (r->before.n > longest)
+      break;
+    r->before.rows = i % 8 ? check_size(check, 1, c->rows) : c->rows;
+    check_row(check, c, r, false);
+    check_row(check, c, r, true);
   }
 }
-
-static const struct {
-  const char *name;
-  row_case *run;
-} row_cases[] = {
-    {"softmax", case_softmax},
-    {"layer_norm", case_layer_norm},
-    {"layer_norm, no weight", case_layer_norm_plain},
-    {"layer_norm, no bias", case_layer_norm_weight},
-    {"rms_norm", case_rms_norm},
-    {"gelu", case_gelu},
-    {"gelu_tanh", case_gelu_tanh},
-    {"silu_mul", case_silu_mul},
-    {"rope", case_rope},
-    {"add", case_add},
-    {"add3", case_add3},
-    {"scale_add", case_scale_add},
-    {"clip", case_clip},
-    {"all_finite", case_all_finite},
-};
 
 static size_t finish(struct check *check, const char *name, kernels_check_report *report,
                      void *context)
 {
-  size_t failures = check->failures;
-  report(context, name, check->cases, failures);
-  check->cases = check->failures = 0;
+  size_t failures = check->outcome.failures;
+  check->outcome.kernel = name;
+  report(context, &check->outcome);
+  check->outcome = (struct kernels_outcome){0};
+  return failures;
+}
+
+static bool check_products(struct check *check)
+{
+  bool good = true;
+  check->outcome.bound = PRODUCT_BOUND;
+  for (size_t i = 0; good && i < product_case_count; i++)
+    good = check_product(check, &product_cases[i]);
+  for (unsigned i = 0; good && i < 24; i++)
+    good = check_product(check, &(struct product_case){
+                                    "random", (enum gemm_type)(i / 2 % 3), check_size(check, 1, 70),
+                                    check_size(check, 1, 210), check_size(check, 1, 600),
+                                    CASE_CHECK_ONLY, i & 4, i & 2, i & 1, i & 8});
+  return good;
+}
+
+static void lay_out(struct case_data *data, float **memory, const float *a, const float *b)
+{
+  data->a = a;
+  data->b = b;
+  data->x = *memory;
+  data->y = data->x + FLOATS;
+  data->z = data->y + FLOATS;
+  data->w = data->z + FLOATS;
+  *memory += ARRAYS * FLOATS;
+}
+
+static size_t check_all_rows(struct check *check, float *memory, double *exact,
+                             kernels_check_report *report, void *context)
+{
+  struct rows r = {.exact = {exact, exact + FLOATS}};
+  const struct row_case *c;
+  const float *a = memory, *b = memory + FLOATS;
+  size_t failures = 0;
+  memory += 2 * FLOATS;
+  lay_out(&r.before, &memory, a, b);
+  lay_out(&r.want, &memory, a, b);
+  lay_out(&r.got, &memory, a, b);
+  for (size_t i = 0; (c = row_case_at(i)); i++) {
+    check_rows(check, c, &r);
+    failures += finish(check, c->name, report, context);
+  }
   return failures;
 }
 
 size_t kernels_check(const struct kernels *kernels, kernels_check_report *report, void *context)
 {
   struct error error;
-  size_t depth = MOST_DEPTH > LONGEST ? MOST_DEPTH : LONGEST, failures = 0;
-  size_t floats = ((MOST_COLUMNS > MOST_ROWS ? MOST_COLUMNS : MOST_ROWS) * depth + 15) / 16 * 16;
-  float *memory = memory_zeroed(4 * floats, sizeof *memory, "check", &error);
-  if (!memory)
-    return SIZE_MAX;
-  struct check check = {.k = kernels,
-                        .state = 20260609,
-                        .a = memory,
-                        .b = memory + floats,
-                        .got = memory + 2 * floats,
-                        .want = memory + 3 * floats};
-  bool good = check_products(&check);
-  failures += finish(&check, "matrix product", report, context);
-  check_pack(&check);
-  failures += finish(&check, "pack", report, context);
-  for (size_t i = 0; good && i < sizeof row_cases / sizeof *row_cases; i++) {
-    check_rows(&check, row_cases[i].run);
-    failures += finish(&check, row_cases[i].name, report, context);
+  struct check check = {.k = kernels, .state = 20260609};
+  size_t failures = 0;
+  struct panel *panel = memory_alloc(1, sizeof *panel, "check", &error);
+  float *memory = memory_zeroed((2 + 3 * ARRAYS) * FLOATS, sizeof *memory, "check", &error);
+  double *exact = memory_alloc(2 * FLOATS, sizeof *exact, "check", &error);
+  bool good = panel && memory && exact && check_products(&check);
+  if (good) {
+    failures += finish(&check, "matrix product", report, context);
+    for (int i = 0; i < 60; i++)
+      check_pack(&check, panel, i);
+    failures += finish(&check, "pack", report, context);
+    for (int i = 0; i < 60; i++)
+      check_pack_transposed(&check, panel, i);
+    failures += finish(&check, "pack, transposed", report, context);
+    failures += check_all_rows(&check, memory, exact, report, context);
   }
+  free(panel);
   free(memory);
+  free(exact);
   return good ? failures : SIZE_MAX;
 }

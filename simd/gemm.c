@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* Operands of 4 MiB and more are written past the caches. */
-#define FAR_FLOATS ((size_t)1 << 20)
+#define STREAMING_FLOATS ((size_t)1 << 20)
 
 static size_t min_size(size_t a, size_t b)
 {
@@ -18,41 +18,64 @@ size_t gemm_packed_floats(size_t rows, size_t k, int multiple)
   return gemm_round_up(rows, (size_t)multiple) * k;
 }
 
+static size_t tile_cost(const struct tile *tile, size_t columns)
+{
+  return gemm_round_up(columns, (size_t)tile->nr) * (size_t)tile->cost;
+}
+
+const struct tile *gemm_tile(const struct kernels *kernels, size_t columns)
+{
+  const struct tile *best = &kernels->tiles[0];
+  for (const struct tile *tile = best + 1; tile < kernels->tiles + MOST_TILES && tile->nr; tile++)
+    if (tile_cost(tile, columns) < tile_cost(best, columns))
+      best = tile;
+  return best;
+}
+
+int gemm_nr(const struct kernels *kernels, size_t columns)
+{
+  return gemm_tile(kernels, columns)->nr;
+}
+
 struct pack_job {
   const struct kernels *kernels;
-  bool far;
-  const float *x;
+  bool streaming;
+  enum gemm_type type;
+  const void *x;
   size_t stride, rows, k, multiple;
   float *out;
+  atomic_bool damaged;
 };
 
 /* One panel, all blocks of k. */
 static void pack_task(void *context, size_t panel, int worker)
 {
-  const struct pack_job *job = context;
+  struct pack_job *job = context;
   size_t first = panel * job->multiple, padded = gemm_round_up(job->rows, job->multiple);
   size_t count = min_size(job->multiple, job->rows - first);
   const void *rows[GEMM_MAX_NR];
   enum gemm_type types[GEMM_MAX_NR];
   (void)worker;
   for (size_t i = 0; i < count; i++) {
-    rows[i] = job->x + (first + i) * job->stride;
+    rows[i] = (const float *)job->x + (first + i) * job->stride;
     types[i] = GEMM_F32;
   }
   for (size_t k0 = 0; k0 < job->k; k0 += GEMM_BLOCK) {
     size_t kc = min_size(GEMM_BLOCK, job->k - k0);
     float *out = job->out + k0 * padded + first * kc;
-    bool far = job->far && kc == GEMM_BLOCK; /* after a shorter block panels may be unaligned */
-    (far ? job->kernels->pack_far : job->kernels->pack)(types, rows, (int)count, k0, kc,
-                                                        (int)job->multiple, out);
+    bool streaming =
+        job->streaming && kc == GEMM_BLOCK; /* after a shorter block panels may be unaligned */
+    (streaming ? job->kernels->pack_streaming : job->kernels->pack)(types, rows, (int)count, k0, kc,
+                                                                    (int)job->multiple, out);
   }
-  job->kernels->pack_settle();
+  job->kernels->pack_fence();
 }
 
 void gemm_pack_rows(const struct kernels *kernels, const float *x, size_t stride, size_t rows,
                     size_t k, int multiple, float *out)
 {
-  struct pack_job job = {kernels, false, x, stride, rows, k, (size_t)multiple, out};
+  struct pack_job job = {kernels, false, GEMM_F32,         x,   stride,
+                         rows,    k,     (size_t)multiple, out, false};
   for (size_t panel = 0; panel * job.multiple < rows; panel++)
     pack_task(&job, panel, 0);
 }
@@ -60,37 +83,66 @@ void gemm_pack_rows(const struct kernels *kernels, const float *x, size_t stride
 void gemm_pack_rows_threaded(const struct kernels *kernels, struct threads *threads, const float *x,
                              size_t stride, size_t rows, size_t k, int multiple, float *out)
 {
-  bool far = gemm_packed_floats(rows, k, multiple) >= FAR_FLOATS;
-  struct pack_job job = {kernels, far, x, stride, rows, k, (size_t)multiple, out};
+  bool streaming = gemm_packed_floats(rows, k, multiple) >= STREAMING_FLOATS;
+  struct pack_job job = {kernels, streaming, GEMM_F32,         x,   stride,
+                         rows,    k,         (size_t)multiple, out, false};
   threads_run(threads, gemm_round_up(rows, job.multiple) / job.multiple, pack_task, &job);
 }
 
-void gemm_pack_values(const float *x, size_t stride, size_t k, size_t columns, int nr, float *out)
+/* The same of a matrix that is stored the other way round. */
+static void pack_transposed_task(void *context, size_t panel, int worker)
 {
-  size_t width = (size_t)nr, padded = gemm_round_up(columns, width);
-  for (size_t kb = 0; kb * GEMM_BLOCK < k; kb++) {
-    size_t k0 = kb * GEMM_BLOCK, kc = min_size(GEMM_BLOCK, k - k0);
-    for (size_t j0 = 0; j0 < padded; j0 += width) {
-      size_t count = min_size(width, columns - j0);
-      float *panel = out + k0 * padded + j0 * kc;
-      for (size_t kk = 0; kk < kc; kk++) {
-        memcpy(panel + kk * width, x + (k0 + kk) * stride + j0, count * sizeof *x);
-        memset(panel + kk * width + count, 0, (width - count) * sizeof *x);
-      }
-    }
+  struct pack_job *job = context;
+  size_t first = panel * job->multiple, padded = gemm_round_up(job->rows, job->multiple);
+  size_t count = min_size(job->multiple, job->rows - first), size = gemm_type_size(job->type);
+  bool finite = true;
+  (void)worker;
+  for (size_t k0 = 0; k0 < job->k; k0 += GEMM_BLOCK) {
+    size_t kc = min_size(GEMM_BLOCK, job->k - k0);
+    const char *from = (const char *)job->x + (k0 * job->stride + first) * size;
+    finite &=
+        job->kernels->pack_transposed(job->type, from, job->stride, (int)count, kc,
+                                      (int)job->multiple, job->out + k0 * padded + first * kc);
   }
+  if (!finite)
+    atomic_store(&job->damaged, true);
 }
 
-/* A tile that reaches past the last row or column is computed beside and its valid part copied. */
+bool gemm_pack_transposed(const struct kernels *kernels, enum gemm_type type, const void *x,
+                          size_t stride, size_t rows, size_t k, int multiple, float *out)
+{
+  struct pack_job job = {kernels, false, type, x, stride, rows, k, (size_t)multiple, out, false};
+  for (size_t panel = 0; panel * job.multiple < rows; panel++)
+    pack_transposed_task(&job, panel, 0);
+  return !atomic_load(&job.damaged);
+}
+
+bool gemm_pack_transposed_threaded(const struct kernels *kernels, struct threads *threads,
+                                   enum gemm_type type, const void *x, size_t stride, size_t rows,
+                                   size_t k, int multiple, float *out)
+{
+  struct pack_job job = {kernels, false, type, x, stride, rows, k, (size_t)multiple, out, false};
+  threads_run(threads, gemm_round_up(rows, job.multiple) / job.multiple, pack_transposed_task,
+              &job);
+  return !atomic_load(&job.damaged);
+}
+
+/* A tile that reaches past the last row or column, or whose result is added to C, is computed
+ * beside and its valid part copied or added. */
 static void edge_tile(const struct gemm *g, size_t kc, const float *a, const float *b,
                       const float *sum, float *c, size_t rows, size_t columns, const float *bias,
                       const void *ahead)
 {
   _Alignas(64) float whole[GEMM_MAX_MR * GEMM_MAX_NR];
-  size_t nr = (size_t)g->kernels->nr;
-  g->kernels->tile(kc, a, b, sum, whole, nr, bias, ahead);
-  for (size_t i = 0; i < rows; i++)
-    memcpy(c + i * g->ldc, whole + i * nr, columns * sizeof *c);
+  const struct tile *tile = gemm_tile(g->kernels, g->b_n);
+  size_t nr = (size_t)tile->nr;
+  tile->run(kc, a, b, sum, whole, nr, bias, ahead);
+  for (size_t i = 0; i < rows; i++) {
+    if (g->accumulate)
+      g->kernels->add(whole + i * nr, c + i * g->ldc, columns);
+    else
+      memcpy(c + i * g->ldc, whole + i * nr, columns * sizeof *c);
+  }
 }
 
 /* A task's operands for one block fit the second-level cache: 128 rows and 384 columns of 256. */
@@ -116,7 +168,8 @@ static void region_block(const struct gemm *g, const struct region *r, size_t k0
                          size_t b_panel, const struct fetch *fetch, float *sums)
 {
   static const float zeros[GEMM_MAX_NR];
-  size_t mr = (size_t)g->kernels->mr, nr = (size_t)g->kernels->nr;
+  const struct tile *tile = gemm_tile(g->kernels, g->b_n);
+  size_t mr = (size_t)g->kernels->mr, nr = (size_t)tile->nr;
   size_t kc = min_size(GEMM_BLOCK, g->k - k0);
   bool last = k0 + kc == g->k;
   const char *ahead = fetch->ahead;
@@ -131,9 +184,9 @@ static void region_block(const struct gemm *g, const struct region *r, size_t k0
       float *c = g->c + p * mr * g->ldc + q * nr;
       size_t rows = min_size(mr, g->m - p * mr);
       if (!last)
-        g->kernels->tile(kc, a, b, before, sums, nr, NULL, ahead);
-      else if (rows == mr && columns == nr)
-        g->kernels->tile(kc, a, b, before, c, g->ldc, bias, ahead);
+        tile->run(kc, a, b, before, sums, nr, NULL, ahead);
+      else if (rows == mr && columns == nr && !g->accumulate)
+        tile->run(kc, a, b, before, c, g->ldc, bias, ahead);
       else
         edge_tile(g, kc, a, b, before, c, rows, columns, bias, ahead);
     }
@@ -144,7 +197,7 @@ static void region_block(const struct gemm *g, const struct region *r, size_t k0
 static const float *first_panel(const struct gemm *g, const struct region *r, size_t k0,
                                 size_t *floats)
 {
-  size_t nr = (size_t)g->kernels->nr;
+  size_t nr = (size_t)gemm_nr(g->kernels, g->b_n);
   *floats = nr * min_size(GEMM_BLOCK, g->b_k - k0);
   return g->b + k0 * gemm_round_up(g->b_n, nr) + r->q0 * *floats;
 }
@@ -171,7 +224,7 @@ struct run {
 
 static struct run plan(const struct gemm *g)
 {
-  size_t mr = (size_t)g->kernels->mr, nr = (size_t)g->kernels->nr;
+  size_t mr = (size_t)g->kernels->mr, nr = (size_t)gemm_nr(g->kernels, g->b_n);
   struct run run = {.gemm = g,
                     .p_panels = gemm_round_up(g->m, mr) / mr,
                     .q_panels = gemm_round_up(g->n, nr) / nr,
@@ -233,7 +286,8 @@ static void direct_task(void *context, size_t index, int worker)
   struct direct *d = context;
   const struct gemm *g = d->gemm;
   _Alignas(64) float sums[TASK_ROWS * TASK_COLUMNS], packed[GEMM_BLOCK * DIRECT_COLUMNS];
-  size_t mr = (size_t)g->kernels->mr, nr = (size_t)g->kernels->nr, first = index * DIRECT_COLUMNS;
+  size_t mr = (size_t)g->kernels->mr, nr = (size_t)gemm_nr(g->kernels, g->b_n),
+         first = index * DIRECT_COLUMNS;
   size_t columns = min_size(DIRECT_COLUMNS, g->n - first), panels = gemm_round_up(columns, nr) / nr;
   struct region r = {0, gemm_round_up(g->m, mr) / mr, first / nr, first / nr + panels};
   struct stored stored;
@@ -265,7 +319,9 @@ static void direct_task(void *context, size_t index, int worker)
 bool gemm_run_direct(const struct gemm *gemm, const struct gemm_source *source,
                      struct threads *threads)
 {
-  struct direct direct = {gemm, source, (size_t)threads_count(threads), false};
+  struct gemm narrow = *gemm;
+  narrow.b_n = gemm->n;
+  struct direct direct = {&narrow, source, (size_t)threads_count(threads), false};
   threads_run(threads, gemm_round_up(gemm->n, DIRECT_COLUMNS) / DIRECT_COLUMNS, direct_task,
               &direct);
   return !atomic_load(&direct.damaged);

@@ -1,5 +1,5 @@
-/* AVX2 + FMA: sixteen lanes are two registers. Tile 4 x 24: seven loads for twelve fused
- * multiply-adds, where 6 x 16 takes eight. */
+/* AVX2 + FMA: sixteen lanes are two registers. Tiles 4 x 24 and 4 x 16; of the first: seven loads
+ * for twelve fused multiply-adds, where 6 x 16 takes eight. */
 #include "kernels.h"
 
 #include <immintrin.h>
@@ -64,6 +64,20 @@ static inline v16 v16_clip(v16 x, v16 low, v16 high)
 {
   return v16_max(low, v16_min(high, x)); /* a NaN in x passes through both */
 }
+static inline v16 v16_sqrt(v16 x)
+{
+  return EACH1(_mm256_sqrt_ps, x);
+}
+static inline __m256 within(__m256 x, __m256 low, __m256 high, __m256 y)
+{
+  __m256 inside =
+      _mm256_and_ps(_mm256_cmp_ps(x, low, _CMP_GE_OQ), _mm256_cmp_ps(x, high, _CMP_LE_OQ));
+  return _mm256_and_ps(inside, y);
+}
+static inline v16 v16_within(v16 x, v16 low, v16 high, v16 y)
+{
+  return (v16){within(x.a, low.a, high.a, y.a), within(x.b, low.b, high.b, y.b)};
+}
 static inline v16 v16_exp(v16 x)
 {
   return EACH1(Sleef_finz_expf8_u10avx2, x);
@@ -94,8 +108,9 @@ static inline float v16_fold_max(v16 x)
 #define ROWS(name) name##_avx2
 #include "rows_body.h"
 
+#include "adjoint_body.h"
+
 #define TILE_MR 4
-#define TILE_VECTORS 3
 #define TILE_LANES 8
 #define TILE_STEP 16                     /* of k, a line fetched ahead each */
 #define TILE_FETCH_PANEL (256 * TILE_MR) /* the next panel of A may be in memory */
@@ -106,13 +121,36 @@ static inline float v16_fold_max(v16 x)
 #define TILE_BROADCAST(p) _mm256_broadcast_ss(p)
 #define TILE_FMA(a, b, c) _mm256_fmadd_ps(a, b, c)
 #define TILE_ADD(a, b) _mm256_add_ps(a, b)
+#define TILE_VECTORS 3
 #define TILE_NAME tile_avx2_4x24
+#include "tile_body.h"
+#define TILE_VECTORS 2
+#define TILE_NAME tile_avx2_4x16
 #include "tile_body.h"
 
 #include "pack_avx.h"
 
+static inline __m128 load4_avx(enum gemm_type type, const char *p)
+{
+  if (type == GEMM_F32)
+    return _mm_loadu_ps((const float *)(const void *)p);
+  __m128i half = _mm_loadl_epi64((const __m128i *)(const void *)p);
+  if (type == GEMM_F16)
+    return _mm_cvtph_ps(half);
+  return _mm_castsi128_ps(_mm_slli_epi32(_mm_cvtepu16_epi32(half), 16));
+}
+
+#define ROW_W 4
+#define ROW_VECTOR __m128
+#define ROW_ZERO() _mm_setzero_ps()
+#define ROW_LOAD(type, p) load4_avx(type, p)
+#define ROW_STORE(p, x) _mm_storeu_ps(p, x)
+#define ROW_FMA(a, b, c) _mm_fmadd_ps(a, b, c)
+#define ROW_NAME pack_transposed4_avx
+#include "pack_transposed_body.h"
+
 /* Panels of four fp32 rows: eight elements of each become eight rows of four, two to a register. */
-INLINE bool pack4(const void *const *rows, size_t k0, size_t kc, float *out, bool far)
+INLINE bool pack4(const void *const *rows, size_t k0, size_t kc, float *out, bool streaming)
 {
   __m256 check[4] = {_mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps(),
                      _mm256_setzero_ps()};
@@ -122,46 +160,58 @@ INLINE bool pack4(const void *const *rows, size_t k0, size_t kc, float *out, boo
       x[j] = load8_avx(GEMM_F32, (const char *)rows[j] + k * sizeof(float));
     check4_avx(x, check);
     transpose4_avx(x); /* elements 0 and 4, 1 and 5, 2 and 6, 3 and 7 */
-    put8_avx(out, _mm256_permute2f128_ps(x[0], x[1], 0x20), far);
-    put8_avx(out + 8, _mm256_permute2f128_ps(x[2], x[3], 0x20), far);
-    put8_avx(out + 16, _mm256_permute2f128_ps(x[0], x[1], 0x31), far);
-    put8_avx(out + 24, _mm256_permute2f128_ps(x[2], x[3], 0x31), far);
+    put8_avx(out, _mm256_permute2f128_ps(x[0], x[1], 0x20), streaming);
+    put8_avx(out + 8, _mm256_permute2f128_ps(x[2], x[3], 0x20), streaming);
+    put8_avx(out + 16, _mm256_permute2f128_ps(x[0], x[1], 0x31), streaming);
+    put8_avx(out + 24, _mm256_permute2f128_ps(x[2], x[3], 0x31), streaming);
   }
   return checked_avx(check);
 }
 
 /* Rows of operand A are fp32. */
 INLINE bool pack_rows4(const enum gemm_type *types, const void *const *rows, int count, size_t k0,
-                       size_t kc, float *out, bool far)
+                       size_t kc, float *out, bool streaming)
 {
   bool whole = count == 4 && kc % 8 == 0;
   for (int j = 0; j < count; j++)
     whole &= types[j] == GEMM_F32;
-  return whole ? pack4(rows, k0, kc, out, far) : pack_any_avx(types, rows, count, k0, kc, 4, out);
+  return whole ? pack4(rows, k0, kc, out, streaming)
+               : pack_any_avx(types, rows, count, k0, kc, 4, out);
 }
 
 static bool pack_avx2(const enum gemm_type *types, const void *const *rows, int count, size_t k0,
                       size_t kc, int width, float *out)
 {
   return width == TILE_MR ? pack_rows4(types, rows, count, k0, kc, out, false)
-                          : pack_avx(types, rows, count, k0, kc, TILE_NR, out, false);
+         : width == 24    ? pack_avx(types, rows, count, k0, kc, 24, out, false)
+                          : pack_avx(types, rows, count, k0, kc, 16, out, false);
 }
 
-static bool pack_far_avx2(const enum gemm_type *types, const void *const *rows, int count,
-                          size_t k0, size_t kc, int width, float *out)
+static bool pack_streaming_avx2(const enum gemm_type *types, const void *const *rows, int count,
+                                size_t k0, size_t kc, int width, float *out)
 {
   return width == TILE_MR ? pack_rows4(types, rows, count, k0, kc, out, true)
-                          : pack_avx(types, rows, count, k0, kc, TILE_NR, out, true);
+         : width == 24    ? pack_avx(types, rows, count, k0, kc, 24, out, true)
+                          : pack_avx(types, rows, count, k0, kc, 16, out, true);
+}
+
+/* Panels of operand A are half a register wide. */
+static bool pack_transposed_avx2(enum gemm_type type, const void *x, size_t stride, int count,
+                                 size_t kc, int width, float *out)
+{
+  return width % 8 ? pack_transposed4_avx(type, x, stride, count, kc, width, out)
+                   : pack_transposed8_avx(type, x, stride, count, kc, width, out);
 }
 
 const struct kernels kernels_avx2 = {
     .name = "avx2",
     .isa = ISA_AVX2,
     .mr = TILE_MR,
-    .nr = TILE_NR,
-    .tile = tile_avx2_4x24,
+    .tiles = {{24, 100, tile_avx2_4x24}, {16, 111, tile_avx2_4x16}},
     .pack = pack_avx2,
-    .pack_far = pack_far_avx2,
-    .pack_settle = settle_avx,
+    .pack_streaming = pack_streaming_avx2,
+    .pack_fence = fence_avx,
+    .pack_transposed = pack_transposed_avx2,
     ROWS_TABLE(_avx2),
+    ADJOINT_TABLE(_avx2),
 };

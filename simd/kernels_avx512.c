@@ -1,4 +1,4 @@
-/* AVX-512F: sixteen lanes are one register. Tile 8 x 48. */
+/* AVX-512F: sixteen lanes are one register. Tiles 8 x 48, 8 x 32 and 8 x 16. */
 #include "kernels.h"
 
 #include <immintrin.h>
@@ -58,6 +58,15 @@ static inline v16 v16_clip(v16 x, v16 low, v16 high)
 {
   return _mm512_max_ps(low, _mm512_min_ps(high, x)); /* a NaN in x passes through both */
 }
+static inline v16 v16_sqrt(v16 x)
+{
+  return _mm512_sqrt_ps(x);
+}
+static inline v16 v16_within(v16 x, v16 low, v16 high, v16 y)
+{
+  __mmask16 inside = _mm512_cmp_ps_mask(x, low, _CMP_GE_OQ);
+  return _mm512_maskz_mov_ps(_mm512_mask_cmp_ps_mask(inside, x, high, _CMP_LE_OQ), y);
+}
 static inline v16 v16_exp(v16 x)
 {
   return Sleef_finz_expf16_u10avx512f(x);
@@ -85,8 +94,9 @@ static inline float v16_fold_max(v16 x)
 #define ROWS(name) name##_avx512
 #include "rows_body.h"
 
+#include "adjoint_body.h"
+
 #define TILE_MR 8
-#define TILE_VECTORS 3
 #define TILE_LANES 16
 #define TILE_STEP 4 /* of k, a line fetched ahead each */
 #define TILE_VECTOR __m512
@@ -96,7 +106,14 @@ static inline float v16_fold_max(v16 x)
 #define TILE_BROADCAST(p) _mm512_set1_ps(*(p))
 #define TILE_FMA(a, b, c) _mm512_fmadd_ps(a, b, c)
 #define TILE_ADD(a, b) _mm512_add_ps(a, b)
+#define TILE_VECTORS 3
 #define TILE_NAME tile_avx512_8x48
+#include "tile_body.h"
+#define TILE_VECTORS 2
+#define TILE_NAME tile_avx512_8x32
+#include "tile_body.h"
+#define TILE_VECTORS 1
+#define TILE_NAME tile_avx512_8x16
 #include "tile_body.h"
 
 #include "pack_avx.h"
@@ -105,24 +122,31 @@ static bool pack_avx512(const enum gemm_type *types, const void *const *rows, in
                         size_t kc, int width, float *out)
 {
   return width == TILE_MR ? pack_avx(types, rows, count, k0, kc, TILE_MR, out, false)
-                          : pack_avx(types, rows, count, k0, kc, TILE_NR, out, false);
+         : width == 48    ? pack_avx(types, rows, count, k0, kc, 48, out, false)
+         : width == 32    ? pack_avx(types, rows, count, k0, kc, 32, out, false)
+                          : pack_avx(types, rows, count, k0, kc, 16, out, false);
 }
 
-static bool pack_far_avx512(const enum gemm_type *types, const void *const *rows, int count,
-                            size_t k0, size_t kc, int width, float *out)
+static bool pack_streaming_avx512(const enum gemm_type *types, const void *const *rows, int count,
+                                  size_t k0, size_t kc, int width, float *out)
 {
   return width == TILE_MR ? pack_avx(types, rows, count, k0, kc, TILE_MR, out, true)
-                          : pack_avx(types, rows, count, k0, kc, TILE_NR, out, true);
+         : width == 48    ? pack_avx(types, rows, count, k0, kc, 48, out, true)
+         : width == 32    ? pack_avx(types, rows, count, k0, kc, 32, out, true)
+                          : pack_avx(types, rows, count, k0, kc, 16, out, true);
 }
 
 const struct kernels kernels_avx512 = {
     .name = "avx512",
     .isa = ISA_AVX512,
     .mr = TILE_MR,
-    .nr = TILE_NR,
-    .tile = tile_avx512_8x48,
+    .tiles = {{48, 100, tile_avx512_8x48},
+              {32, 102, tile_avx512_8x32},
+              {16, 103, tile_avx512_8x16}},
     .pack = pack_avx512,
-    .pack_far = pack_far_avx512,
-    .pack_settle = settle_avx,
+    .pack_streaming = pack_streaming_avx512,
+    .pack_fence = fence_avx,
+    .pack_transposed = pack_transposed8_avx,
     ROWS_TABLE(_avx512),
+    ADJOINT_TABLE(_avx512),
 };

@@ -2,6 +2,7 @@
  */
 #include "kernels.h"
 
+#include "adjoint_c.h"
 #include "pack_c.h"
 #include "rows_c.h"
 
@@ -31,10 +32,11 @@ const struct kernels kernels_scalar = {
     .name = "scalar",
     .isa = ISA_SCALAR,
     .mr = MR,
-    .nr = NR,
-    .tile = tile_c,
+    .tiles = {{NR, 100, tile_c}},
     .pack = pack_c,
-    .pack_far = pack_c,
-    .pack_settle = pack_settle_c,
+    .pack_streaming = pack_c,
+    .pack_fence = pack_fence_c,
+    .pack_transposed = pack_transposed_c,
     ROWS_TABLE(_c),
+    ADJOINT_TABLE(_c),
 };

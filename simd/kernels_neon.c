@@ -1,4 +1,4 @@
-/* NEON (AArch64): sixteen lanes are four registers. Tile 8 x 12. */
+/* NEON (AArch64): sixteen lanes are four registers. Tiles 8 x 12 and 8 x 8. */
 #include "kernels.h"
 #include "pack_c.h"
 
@@ -68,6 +68,20 @@ static inline v16 v16_clip(v16 x, v16 low, v16 high)
     capped.val[i] = vbslq_f32(vcltq_f32(high.val[i], x.val[i]), high.val[i], x.val[i]);
   return v16_max(low, capped);
 }
+static inline v16 v16_sqrt(v16 x)
+{
+  EACH(vsqrtq_f32(x.val[i]));
+}
+static inline v16 v16_within(v16 x, v16 low, v16 high, v16 y)
+{
+  v16 out;
+  for (int i = 0; i < 4; i++) {
+    uint32x4_t inside =
+        vandq_u32(vcgeq_f32(x.val[i], low.val[i]), vcleq_f32(x.val[i], high.val[i]));
+    out.val[i] = vreinterpretq_f32_u32(vandq_u32(inside, vreinterpretq_u32_f32(y.val[i])));
+  }
+  return out;
+}
 static inline v16 v16_exp(v16 x)
 {
   EACH(Sleef_finz_expf4_u10advsimd(x.val[i]));
@@ -101,8 +115,9 @@ static inline float v16_fold_max(v16 x)
 #define ROWS(name) name##_neon
 #include "rows_body.h"
 
+#include "adjoint_body.h"
+
 #define TILE_MR 8
-#define TILE_VECTORS 3
 #define TILE_LANES 4
 #define TILE_STEP 16 /* of k, a line fetched ahead each */
 #define TILE_VECTOR float32x4_t
@@ -112,7 +127,11 @@ static inline float v16_fold_max(v16 x)
 #define TILE_BROADCAST(p) vld1q_dup_f32(p)
 #define TILE_FMA(a, b, c) vfmaq_f32(c, a, b)
 #define TILE_ADD(a, b) vaddq_f32(a, b)
+#define TILE_VECTORS 3
 #define TILE_NAME tile_neon_8x12
+#include "tile_body.h"
+#define TILE_VECTORS 2
+#define TILE_NAME tile_neon_8x8
 #include "tile_body.h"
 
 static inline float32x4_t load4(enum gemm_type type, const char *p)
@@ -144,14 +163,24 @@ static inline void transpose4(float32x4_t x[4])
 #define PACK_NAME pack_neon_4
 #include "pack_body.h"
 
+#define ROW_W 4
+#define ROW_VECTOR float32x4_t
+#define ROW_ZERO() vdupq_n_f32(0.0f)
+#define ROW_LOAD(type, p) load4(type, p)
+#define ROW_STORE(p, x) vst1q_f32(p, x)
+#define ROW_FMA(a, b, c) vfmaq_f32(c, a, b)
+#define ROW_NAME pack_transposed_neon
+#include "pack_transposed_body.h"
+
 const struct kernels kernels_neon = {
     .name = "neon",
     .isa = ISA_NEON,
     .mr = TILE_MR,
-    .nr = TILE_NR,
-    .tile = tile_neon_8x12,
+    .tiles = {{12, 100, tile_neon_8x12}, {8, 106, tile_neon_8x8}},
     .pack = pack_neon_4,
-    .pack_far = pack_neon_4,
-    .pack_settle = pack_settle_c,
+    .pack_streaming = pack_neon_4,
+    .pack_fence = pack_fence_c,
+    .pack_transposed = pack_transposed_neon,
     ROWS_TABLE(_neon),
+    ADJOINT_TABLE(_neon),
 };

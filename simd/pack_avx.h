@@ -52,6 +52,15 @@ INLINE void transpose8_avx(__m256 x[8])
 #define PACK_NAME pack_any_avx
 #include "pack_body.h"
 
+#define ROW_W 8
+#define ROW_VECTOR __m256
+#define ROW_ZERO() _mm256_setzero_ps()
+#define ROW_LOAD(type, p) load8_avx(type, p)
+#define ROW_STORE(p, x) _mm256_storeu_ps(p, x)
+#define ROW_FMA(a, b, c) _mm256_fmadd_ps(a, b, c)
+#define ROW_NAME pack_transposed8_avx
+#include "pack_transposed_body.h"
+
 /* x * 0 is NaN for an x that is not finite, and stays. Four chains: one would be the bound. */
 INLINE void check4_avx(const __m256 x[4], __m256 check[4])
 {
@@ -65,9 +74,9 @@ INLINE bool checked_avx(const __m256 check[4])
   return _mm256_movemask_ps(_mm256_cmp_ps(sum, _mm256_setzero_ps(), _CMP_EQ_OQ)) == 0xFF;
 }
 
-INLINE void put8_avx(float *p, __m256 x, bool far)
+INLINE void put8_avx(float *p, __m256 x, bool streaming)
 {
-  if (far)
+  if (streaming)
     _mm256_stream_ps(p, x);
   else
     _mm256_storeu_ps(p, x);
@@ -86,18 +95,19 @@ INLINE void four_of_eight_avx(enum gemm_type type, const char *const *rows, size
   }
 }
 
-/* Whole panels of rows of one type, kc a multiple of 32. Rows are often a power of two apart and so
- * share a set of the first cache: a line is read whole before the next eight rows evict it. What
- * goes past the caches is put together nearby first, because it must leave line by line. */
+/* Whole panels of rows of one type, kc a multiple of what a line holds. Rows are often a power of
+ * two apart and so share a set of the first cache: a line is read whole before the next eight rows
+ * evict it. What goes past the caches is put together nearby first, because it must leave line by
+ * line. */
 INLINE bool pack_panel_avx(enum gemm_type type, const char *const *rows, size_t k0, size_t kc,
-                           int width, float *out, bool far)
+                           int width, float *out, bool streaming)
 {
   _Alignas(64) float nearby[32 * GEMM_MAX_NR];
   size_t size = gemm_type_size(type), step = 64 / size, columns = (size_t)width;
   __m256 check[4] = {_mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps(),
                      _mm256_setzero_ps()};
   for (size_t k = k0; k < k0 + kc; k += step, out += step * columns) {
-    float *to = far && width > 8 ? nearby : out;
+    float *to = streaming && width > 8 ? nearby : out;
     for (size_t j = 0; j < columns; j += 8) {
       for (int i = 0; i < 8; i++)
         __builtin_prefetch(rows[j + (size_t)i] + k * size + PACK_FETCH, 0, 2);
@@ -107,7 +117,7 @@ INLINE bool pack_panel_avx(enum gemm_type type, const char *const *rows, size_t 
         check4_avx(x, check);
         transpose4_avx(x);
         for (size_t i = 0; i < 4; i++)
-          put8_avx(to + (s + i) * columns + j, x[i], far && width == 8);
+          put8_avx(to + (s + i) * columns + j, x[i], streaming && width == 8);
       }
     }
     for (size_t i = 0; to == nearby && i < step * columns; i += 8)
@@ -118,10 +128,10 @@ INLINE bool pack_panel_avx(enum gemm_type type, const char *const *rows, size_t 
 
 /* Panels of `width` rows, a constant that is a multiple of eight. */
 INLINE bool pack_avx(const enum gemm_type *types, const void *const *rows, int count, size_t k0,
-                     size_t kc, int width, float *out, bool far)
+                     size_t kc, int width, float *out, bool streaming)
 {
   const char *bytes[GEMM_MAX_NR];
-  bool whole = count == width && kc % 32 == 0;
+  bool whole = count == width && kc % (64 / gemm_type_size(types[0])) == 0;
   for (int j = 0; j < count; j++) {
     whole &= types[j] == types[0];
     bytes[j] = rows[j];
@@ -129,13 +139,13 @@ INLINE bool pack_avx(const enum gemm_type *types, const void *const *rows, int c
   if (!whole)
     return pack_any_avx(types, rows, count, k0, kc, width, out);
   if (types[0] == GEMM_F32)
-    return pack_panel_avx(GEMM_F32, bytes, k0, kc, width, out, far);
+    return pack_panel_avx(GEMM_F32, bytes, k0, kc, width, out, streaming);
   if (types[0] == GEMM_BF16)
-    return pack_panel_avx(GEMM_BF16, bytes, k0, kc, width, out, far);
-  return pack_panel_avx(GEMM_F16, bytes, k0, kc, width, out, far);
+    return pack_panel_avx(GEMM_BF16, bytes, k0, kc, width, out, streaming);
+  return pack_panel_avx(GEMM_F16, bytes, k0, kc, width, out, streaming);
 }
 
-static void settle_avx(void)
+static void fence_avx(void)
 {
   _mm_sfence();
 }

@@ -52,6 +52,18 @@ bool pack_c(const enum gemm_type *types, const void *const *rows, int count, siz
   return finite;
 }
 
-void pack_settle_c(void)
+bool pack_transposed_c(enum gemm_type type, const void *x, size_t stride, int count, size_t kc,
+                       int width, float *out)
+{
+  bool finite = true;
+  memset(out, 0, kc * (size_t)width * sizeof *out);
+  for (size_t k = 0; k < kc; k++) {
+    const char *row = (const char *)x + k * stride * gemm_type_size(type);
+    finite &= widen_c(type, row, (size_t)count, out + k * (size_t)width);
+  }
+  return finite;
+}
+
+void pack_fence_c(void)
 {
 }

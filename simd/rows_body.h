@@ -40,19 +40,37 @@ static void ROWS(softmax)(float *x, size_t n, float scale)
     rows_put(x, n, i, v16_div(rows_tail(x, n, i, 0.0f), total));
 }
 
-static void ROWS(layer_norm)(const float *x, const float *weight, const float *bias, float *y,
-                             size_t n, float eps)
+/* A row's mean and 1 / sqrt(variance + eps). */
+static inline float ROWS(moments)(const float *x, size_t n, float eps, float *mean)
 {
   v16 sum = v16_set1(0.0f), squares = v16_set1(0.0f);
   for (size_t i = 0; i < n; i += 16)
     sum = v16_add(sum, rows_tail(x, n, i, 0.0f));
-  float mean = v16_fold_sum(sum) / (float)n;
-  v16 center = v16_set1(mean);
+  *mean = v16_fold_sum(sum) / (float)n;
+  v16 center = v16_set1(*mean);
   for (size_t i = 0; i < n; i += 16) {
-    v16 d = v16_sub(rows_tail(x, n, i, mean), center);
+    v16 d = v16_sub(rows_tail(x, n, i, *mean), center);
     squares = v16_fma(d, d, squares);
   }
-  v16 r = v16_set1(1.0f / sqrtf(v16_fold_sum(squares) / (float)n + eps));
+  return 1.0f / sqrtf(v16_fold_sum(squares) / (float)n + eps);
+}
+
+/* 1 / sqrt(mean square + eps) */
+static inline float ROWS(mean_square)(const float *x, size_t n, float eps)
+{
+  v16 squares = v16_set1(0.0f);
+  for (size_t i = 0; i < n; i += 16) {
+    v16 v = rows_tail(x, n, i, 0.0f);
+    squares = v16_fma(v, v, squares);
+  }
+  return 1.0f / sqrtf(v16_fold_sum(squares) / (float)n + eps);
+}
+
+static void ROWS(layer_norm)(const float *x, const float *weight, const float *bias, float *y,
+                             size_t n, float eps)
+{
+  float mean;
+  v16 r = v16_set1(ROWS(moments)(x, n, eps, &mean)), center = v16_set1(mean);
   for (size_t i = 0; i < n; i += 16) {
     v16 normed = v16_mul(v16_sub(rows_tail(x, n, i, 0.0f), center), r);
     if (weight && bias)
@@ -65,12 +83,7 @@ static void ROWS(layer_norm)(const float *x, const float *weight, const float *b
 
 static void ROWS(rms_norm)(const float *x, const float *weight, float *y, size_t n, float eps)
 {
-  v16 squares = v16_set1(0.0f);
-  for (size_t i = 0; i < n; i += 16) {
-    v16 v = rows_tail(x, n, i, 0.0f);
-    squares = v16_fma(v, v, squares);
-  }
-  v16 r = v16_set1(1.0f / sqrtf(v16_fold_sum(squares) / (float)n + eps));
+  v16 r = v16_set1(ROWS(mean_square)(x, n, eps));
   for (size_t i = 0; i < n; i += 16)
     rows_put(y, n, i, v16_mul(v16_mul(rows_tail(x, n, i, 0.0f), r), rows_tail(weight, n, i, 0.0f)));
 }

@@ -7,7 +7,7 @@
 #include <math.h>
 
 /* Lanes fold 16 -> 8 -> 4 -> 2 -> 1, lane i with lane i + half. */
-static float fold_sum(float lanes[16])
+float fold_sum_c(float lanes[16])
 {
   for (int half = 8; half >= 1; half /= 2)
     for (int i = 0; i < half; i++)
@@ -27,23 +27,36 @@ void softmax_c(float *x, size_t n, float scale)
     x[i] = Sleef_finz_expf1_u10purecfma(x[i] - top);
     lanes[i % 16] = lanes[i % 16] + x[i];
   }
-  float sum = fold_sum(lanes);
+  float sum = fold_sum_c(lanes);
   for (size_t i = 0; i < n; i++)
     x[i] = x[i] / sum;
+}
+
+float moments_c(const float *x, size_t n, float eps, float *mean)
+{
+  float lanes[16] = {0}, squares[16] = {0};
+  for (size_t i = 0; i < n; i++)
+    lanes[i % 16] = lanes[i % 16] + x[i];
+  *mean = fold_sum_c(lanes) / (float)n;
+  for (size_t i = 0; i < n; i++) {
+    float d = x[i] - *mean;
+    squares[i % 16] = fmaf(d, d, squares[i % 16]);
+  }
+  return 1.0f / sqrtf(fold_sum_c(squares) / (float)n + eps);
+}
+
+float mean_square_c(const float *x, size_t n, float eps)
+{
+  float squares[16] = {0};
+  for (size_t i = 0; i < n; i++)
+    squares[i % 16] = fmaf(x[i], x[i], squares[i % 16]);
+  return 1.0f / sqrtf(fold_sum_c(squares) / (float)n + eps);
 }
 
 void layer_norm_c(const float *x, const float *weight, const float *bias, float *y, size_t n,
                   float eps)
 {
-  float lanes[16] = {0}, squares[16] = {0};
-  for (size_t i = 0; i < n; i++)
-    lanes[i % 16] = lanes[i % 16] + x[i];
-  float mean = fold_sum(lanes) / (float)n;
-  for (size_t i = 0; i < n; i++) {
-    float d = x[i] - mean;
-    squares[i % 16] = fmaf(d, d, squares[i % 16]);
-  }
-  float r = 1.0f / sqrtf(fold_sum(squares) / (float)n + eps);
+  float mean, r = moments_c(x, n, eps, &mean);
   for (size_t i = 0; i < n; i++) {
     float normed = (x[i] - mean) * r;
     if (weight && bias)
@@ -55,10 +68,7 @@ void layer_norm_c(const float *x, const float *weight, const float *bias, float 
 
 void rms_norm_c(const float *x, const float *weight, float *y, size_t n, float eps)
 {
-  float squares[16] = {0};
-  for (size_t i = 0; i < n; i++)
-    squares[i % 16] = fmaf(x[i], x[i], squares[i % 16]);
-  float r = 1.0f / sqrtf(fold_sum(squares) / (float)n + eps);
+  float r = mean_square_c(x, n, eps);
   for (size_t i = 0; i < n; i++)
     y[i] = (x[i] * r) * weight[i];
 }

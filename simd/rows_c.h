@@ -19,4 +19,10 @@ void scale_add_c(float scale, const float *x, float *y, size_t n);
 void clip_c(float *x, size_t n, float limit);
 bool all_finite_c(const float *x, size_t n);
 
+/* What several of them and their adjoints share: the fold of 16 lanes; a row's mean and
+ * 1 / sqrt(variance + eps); 1 / sqrt(mean square + eps). */
+float fold_sum_c(float lanes[16]);
+float moments_c(const float *x, size_t n, float eps, float *mean);
+float mean_square_c(const float *x, size_t n, float eps);
+
 #endif

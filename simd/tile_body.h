@@ -1,12 +1,12 @@
-/* The register tile of the matrix product, written once; a file that includes this has defined the
- * tile's size and vector operations. Accumulation: each output is one chain of fused multiply-adds
- * over k ascending from +0; then c = S or c = before + S; then c + bias. Lanes run only across
- * columns.
+/* The register tile of the matrix product, written once; a file that includes this, once for each
+ * width, has defined the tile's size and vector operations. Accumulation: each output is one chain
+ * of fused multiply-adds over k ascending from +0; then c = S or c = before + S; then c + bias.
+ * Lanes run only across columns.
  */
 #include <stdbool.h>
 #include <stddef.h>
 
-#define TILE_NR (TILE_VECTORS * TILE_LANES)
+#ifndef TILE_FETCH_A
 #define TILE_FETCH_A 256 /* floats of A fetched ahead: they come from the second-level cache */
 
 /* One step of k: a row of B times a column of A. */
@@ -22,8 +22,9 @@
           TILE_FMA(row, column[v], sum[i][v]);                                                     \
     }                                                                                              \
     a += TILE_MR;                                                                                  \
-    b += TILE_NR;                                                                                  \
+    b += TILE_VECTORS * TILE_LANES;                                                                \
   } while (0)
+#endif
 
 /* gcc keeps the accumulators in registers only if every loop over them is unrolled. */
 static void TILE_NAME(size_t kc, const float *a, const float *b, const float *before, float *c,
@@ -69,3 +70,6 @@ static void TILE_NAME(size_t kc, const float *a, const float *b, const float *be
       TILE_STORE(out, value);
     }
 }
+
+#undef TILE_VECTORS
+#undef TILE_NAME

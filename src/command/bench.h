@@ -2,8 +2,8 @@
  * of JSON.
  *
  * Single-thread figures are thread CPU time, others wall time. What is compared takes turns, round
- * by round in one process, the peak among it, so that a ratio holds on a busy machine too; given
- * are medians, and the spread as min..max. */
+ * by round in one process, the peak among it, so that a ratio holds on a busy machine too; figures
+ * are medians with the spread as min..max. */
 #ifndef ATTEST_COMMAND_BENCH_H
 #define ATTEST_COMMAND_BENCH_H
 

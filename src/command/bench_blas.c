@@ -107,12 +107,14 @@ int blas_load(const char *path, enum isa isa, struct blas blas[BLAS_MOST], size_
                    reason ? reason : "it lacks its functions");
 }
 
-void blas_product(const struct blas *blas, int threads, size_t m, size_t n, size_t k,
+void blas_product(const struct blas *blas, int threads, const struct product_case *p,
                   const float *a, const float *b, float *c)
 {
+  int m = (int)p->m, n = (int)p->n, k = (int)p->k;
   blas->set_threads(threads);
-  blas->sgemm(ROW_MAJOR, PLAIN, TRANSPOSED, (int)m, (int)n, (int)k, 1.0f, a, (int)k, b, (int)k,
-              0.0f, c, (int)n);
+  blas->sgemm(ROW_MAJOR, p->transposed_a ? TRANSPOSED : PLAIN, p->transposed_b ? PLAIN : TRANSPOSED,
+              m, n, k, 1.0f, a, p->transposed_a ? m : k, b, p->transposed_b ? n : k,
+              p->accumulate ? 1.0f : 0.0f, c, n);
 }
 
 void blas_settle(int threads)

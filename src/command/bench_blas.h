@@ -3,7 +3,7 @@
 #define ATTEST_COMMAND_BENCH_BLAS_H
 
 #include "base/error.h"
-#include "kernels.h"
+#include "cases.h"
 
 #define BLAS_MOST 2
 
@@ -22,8 +22,8 @@ struct blas {
 int blas_load(const char *path, enum isa isa, struct blas blas[BLAS_MOST], size_t *count,
               struct error *error);
 
-/* C[m][n] = A[m][k] B[n][k]^T on `threads` threads. */
-void blas_product(const struct blas *blas, int threads, size_t m, size_t n, size_t k,
+/* The product of a case, its operands stored as there (all fp32), on `threads` threads. */
+void blas_product(const struct blas *blas, int threads, const struct product_case *product,
                   const float *a, const float *b, float *c);
 
 /* Its threads spin for a while after work; to be called before others are measured. */

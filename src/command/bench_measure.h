@@ -1,4 +1,4 @@
-/* Clocks, samples and the contender of all others, the peak. */
+/* Clocks, samples and the yardstick for all, the peak. */
 #ifndef ATTEST_COMMAND_BENCH_MEASURE_H
 #define ATTEST_COMMAND_BENCH_MEASURE_H
 

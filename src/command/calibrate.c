@@ -14,8 +14,8 @@ double calibrate_gflops(const struct runtime *runtime, double seconds)
   const struct kernels *k = runtime->kernels;
   float *a =
       memory_zeroed(gemm_packed_floats(SIDE, SIDE, k->mr), sizeof *a, "calibration", &ignored);
-  float *b =
-      memory_zeroed(gemm_packed_floats(SIDE, SIDE, k->nr), sizeof *b, "calibration", &ignored);
+  float *b = memory_zeroed(gemm_packed_floats(SIDE, SIDE, gemm_nr(k, SIDE)), sizeof *b,
+                           "calibration", &ignored);
   float *c = memory_zeroed(SIDE * SIDE, sizeof *c, "calibration", &ignored);
   double work = 0, start = progress_clock(), elapsed = 0;
   while (a && b && c && elapsed < seconds) {

@@ -11,17 +11,29 @@ struct selftest {
   json_t *rows; /* NULL = no JSON wanted */
 };
 
-static void report(void *context, const char *kernel, size_t cases, size_t failures)
+/* Errors are in units of 2^-24 of the size that kernels.h names. */
+static void report_line(const char *isa, const struct kernels_outcome *o)
+{
+  printf("%-8s %-26s %4zu cases: %s", isa, o->kernel, o->cases,
+         o->error > o->bound ? "ERROR ABOVE ITS BOUND"
+         : o->failures       ? "DIFFERENT BITS"
+                             : "same bits as the C reference");
+  if (o->bound > 0)
+    printf("; error %.2f, at most %.0f", o->error, o->bound);
+  printf("\n");
+}
+
+static void report(void *context, const struct kernels_outcome *o)
 {
   struct selftest *test = context;
   const char *isa = test->kernels->name;
   if (test->runtime->text)
-    printf("%-8s %-24s %4zu cases: %s\n", isa, kernel, cases,
-           failures ? "DIFFERENT BITS" : "same bits as the C reference");
+    report_line(isa, o);
   if (test->rows)
     json_array_append_new(test->rows,
-                          json_pack("{s:s, s:s, s:I, s:I}", "isa", isa, "kernel", kernel, "cases",
-                                    (json_int_t)cases, "failures", (json_int_t)failures));
+                          json_pack("{s:s, s:s, s:I, s:I, s:f, s:f}", "isa", isa, "kernel",
+                                    o->kernel, "cases", (json_int_t)o->cases, "failures",
+                                    (json_int_t)o->failures, "error", o->error, "bound", o->bound));
 }
 
 static int check_all(struct selftest *test, const char *only, size_t *failures, struct error *error)

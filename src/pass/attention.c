@@ -32,12 +32,14 @@ static size_t take(size_t *used, size_t floats)
   return at;
 }
 
-static struct layout lay_out(size_t head_dim, size_t seq_len, size_t mr, size_t nr)
+static struct layout lay_out(const struct kernels *kernels, size_t head_dim, size_t seq_len)
 {
+  size_t mr = (size_t)kernels->mr, nr = (size_t)gemm_nr(kernels, seq_len);
+  size_t columns = gemm_round_up(head_dim, (size_t)gemm_nr(kernels, head_dim));
   struct layout l = {0};
   size_t rows = QUERY_ROWS / mr * mr;
   l.keys = take(&l.total, gemm_round_up(seq_len, nr) * head_dim);
-  l.values = take(&l.total, seq_len * gemm_round_up(head_dim, nr));
+  l.values = take(&l.total, seq_len * columns);
   l.queries = take(&l.total, rows * head_dim);
   l.scores = take(&l.total, rows * gemm_round_up(seq_len, nr));
   l.weights = take(&l.total, rows * seq_len);
@@ -108,7 +110,8 @@ static void query_group(const struct attention *at, const struct layout *l, floa
 {
   const struct model_config *c = at->config;
   size_t row = attention_row_floats(c), d = c->head_dim, token = g->sequence * at->seq_len + g->q0;
-  size_t wide = gemm_round_up(at->seq_len, (size_t)at->kernels->nr), rows = g->q1 - g->q0;
+  size_t wide = gemm_round_up(at->seq_len, (size_t)gemm_nr(at->kernels, at->seq_len)),
+         rows = g->q1 - g->q0;
   struct head_offsets offset = attention_offsets(c, g->head);
   float *out = at->out + token * c->hidden + g->head * d;
   gemm_pack_rows(at->kernels, at->qkv + token * row + offset.query, row, rows, d, at->kernels->mr,
@@ -150,12 +153,12 @@ static void attention_task(void *context, size_t index, int worker)
   size_t mr = (size_t)at->kernels->mr, step = QUERY_ROWS / mr * mr;
   const float *first = at->qkv + sequence * at->seq_len * row;
   struct head_offsets offset = attention_offsets(c, head0);
-  struct layout l = lay_out(c->head_dim, at->seq_len, mr, (size_t)at->kernels->nr);
+  struct layout l = lay_out(at->kernels, c->head_dim, at->seq_len);
   float *base = at->scratch + (size_t)worker * attention_scratch_floats(c, at->seq_len);
-  gemm_pack_rows(at->kernels, first + offset.key, row, at->seq_len, c->head_dim, at->kernels->nr,
-                 base + l.keys);
-  gemm_pack_values(first + offset.value, row, at->seq_len, c->head_dim, at->kernels->nr,
-                   base + l.values);
+  gemm_pack_rows(at->kernels, first + offset.key, row, at->seq_len, c->head_dim,
+                 gemm_nr(at->kernels, at->seq_len), base + l.keys);
+  gemm_pack_transposed(at->kernels, GEMM_F32, first + offset.value, row, c->head_dim, at->seq_len,
+                       gemm_nr(at->kernels, c->head_dim), base + l.values);
   for (size_t head = head0; head < head0 + group; head++)
     for (size_t q0 = at->first_query; q0 < at->seq_len; q0 += step) {
       size_t q1 = q0 + step < at->seq_len ? q0 + step : at->seq_len;

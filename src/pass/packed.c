@@ -55,20 +55,20 @@ static void fill_panel(void *context, size_t panel, int worker)
 {
   struct fill *fill = context;
   const struct packed *packed = fill->packed;
-  size_t nr = (size_t)fill->kernels->nr, padded = gemm_round_up(packed->n, nr);
+  size_t nr = (size_t)gemm_nr(fill->kernels, packed->n), padded = gemm_round_up(packed->n, nr);
   const void *rows[GEMM_MAX_NR];
   enum gemm_type types[GEMM_MAX_NR];
   int count = 0;
   (void)worker;
-  for (size_t j = panel * nr; j < packed->n && count < fill->kernels->nr; j++, count++)
+  for (size_t j = panel * nr; j < packed->n && count < (int)nr; j++, count++)
     rows[count] = stored_row(fill, j, &types[count]);
   for (size_t k0 = 0; k0 < packed->k; k0 += GEMM_BLOCK) {
     size_t kc = packed->k - k0 < GEMM_BLOCK ? packed->k - k0 : GEMM_BLOCK;
     float *out = packed->data + k0 * padded + panel * nr * kc;
-    if (!fill->kernels->pack_far(types, rows, count, k0, kc, fill->kernels->nr, out))
+    if (!fill->kernels->pack_streaming(types, rows, count, k0, kc, (int)nr, out))
       atomic_store(&fill->damaged, true);
   }
-  fill->kernels->pack_settle();
+  fill->kernels->pack_fence();
   if ((panel + 1) % fill->together == 0)
     drop_rows(fill, (panel + 1 - fill->together) * nr,
               (panel + 1) * nr < packed->n ? (panel + 1) * nr : packed->n);
@@ -89,7 +89,7 @@ static int grow(float **data, size_t *capacity, size_t floats, struct error *err
 
 static int fill_bias(struct packed *packed, const struct fill *fill, struct error *error)
 {
-  size_t nr = (size_t)fill->kernels->nr, padded = gemm_round_up(packed->n, nr);
+  size_t nr = (size_t)gemm_nr(fill->kernels, packed->n), padded = gemm_round_up(packed->n, nr);
   if (grow(&packed->bias, &packed->bias_capacity, padded, error))
     return error->code;
   memset(packed->bias, 0, padded * sizeof *packed->bias);
@@ -124,7 +124,7 @@ static struct fill describe(struct packed *packed, const struct kernels *kernels
   packed->k = (size_t)segments[0].linear->weight->shape[1];
   for (size_t i = 0; i < count; i++)
     packed->n += segments[i].count;
-  size_t panel = (size_t)kernels->nr * packed->k * sizeof(float);
+  size_t panel = (size_t)gemm_nr(kernels, packed->n) * packed->k * sizeof(float);
   return (struct fill){packed, segments, kernels, 1 + DROP_BYTES / panel, false};
 }
 
@@ -132,7 +132,8 @@ int packed_fill(struct packed *packed, const struct kernels *kernels, struct thr
                 const struct segment *segments, size_t count, struct error *error)
 {
   struct fill fill = describe(packed, kernels, segments, count);
-  size_t nr = (size_t)kernels->nr, floats = gemm_packed_floats(packed->n, packed->k, kernels->nr);
+  size_t nr = (size_t)gemm_nr(kernels, packed->n);
+  size_t floats = gemm_packed_floats(packed->n, packed->k, (int)nr);
   if (grow(&packed->data, &packed->data_capacity, floats, error) || fill_bias(packed, &fill, error))
     return error->code;
   threads_run(threads, (packed->n + nr - 1) / nr, fill_panel, &fill);

@@ -1,0 +1,27 @@
+/* What the files of the list of cases share. */
+#ifndef ATTEST_SIMD_CASES_LIST_H
+#define ATTEST_SIMD_CASES_LIST_H
+
+#include "cases.h"
+
+extern const struct row_case cases_rows[], cases_adjoint[];
+extern const size_t cases_rows_count, cases_adjoint_count;
+
+#define CASE_SOFTMAX_SCALE 0.0883883476f /* heads of 128 */
+#define CASE_SQRT_2_OVER_PI 0.79788456080286535588
+
+static inline void put(struct case_exact *exact, size_t i, double want, double size)
+{
+  exact->want[i] = want;
+  exact->size[i] = size;
+}
+
+/* Of a row: means of x and |x|, and the norms' factors, 1 / sqrt(variance + eps) and 1 / sqrt(mean
+ * square + eps). */
+struct case_moments {
+  double mean, mean_abs, r, r_rms;
+};
+
+struct case_moments case_moments(const float *x, size_t n, float eps);
+
+#endif

@@ -1,0 +1,58 @@
+/* Packing of an operand that is stored the other way round, written once; a file that includes this
+ * has defined, for registers of ROW_W floats (a divisor of every panel's width): ROW_VECTOR,
+ * ROW_ZERO(), ROW_LOAD(type, p) (ROW_W elements, widened), ROW_STORE(p, x), ROW_FMA and ROW_NAME.
+ * Nothing is transposed here: a row of the panel is a piece of a row as stored. */
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+/* Elements [0, count) of a row; the rest of the panel is zero. */
+static inline __attribute__((always_inline)) ROW_VECTOR
+PACK_JOIN(ROW_NAME, _load)(enum gemm_type type, const char *p, int count)
+{
+  if (count >= ROW_W)
+    return ROW_LOAD(type, p);
+  float elements[ROW_W] = {0}; /* zero bits are zero in every type */
+  if (count > 0)
+    memcpy(elements, p, (size_t)count * gemm_type_size(type));
+  return ROW_LOAD(type, (const char *)elements);
+}
+
+static inline __attribute__((always_inline)) bool
+PACK_JOIN(ROW_NAME, _panel)(enum gemm_type type, const char *x, size_t stride, int count, size_t kc,
+                            int width, float *out)
+{
+  size_t size = gemm_type_size(type);
+  ROW_VECTOR check = ROW_ZERO(); /* x * 0 is NaN for an x that is not finite, and stays */
+  for (size_t k = 0; k < kc; k++, x += stride * size, out += width)
+    for (int j = 0; j < width; j += ROW_W) {
+      ROW_VECTOR row = PACK_JOIN(ROW_NAME, _load)(type, x + (size_t)j * size, count - j);
+      check = ROW_FMA(row, ROW_ZERO(), check);
+      ROW_STORE(out + j, row);
+    }
+  float lanes[ROW_W];
+  bool finite = true;
+  ROW_STORE(lanes, check);
+  for (int i = 0; i < ROW_W; i++)
+    finite &= lanes[i] == 0.0f;
+  return finite;
+}
+
+/* A loop of its own for each type. */
+static bool ROW_NAME(enum gemm_type type, const void *x, size_t stride, int count, size_t kc,
+                     int width, float *out)
+{
+  if (type == GEMM_F32)
+    return PACK_JOIN(ROW_NAME, _panel)(GEMM_F32, x, stride, count, kc, width, out);
+  if (type == GEMM_BF16)
+    return PACK_JOIN(ROW_NAME, _panel)(GEMM_BF16, x, stride, count, kc, width, out);
+  return PACK_JOIN(ROW_NAME, _panel)(GEMM_F16, x, stride, count, kc, width, out);
+}
+
+#undef ROW_W
+#undef ROW_VECTOR
+#undef ROW_ZERO
+#undef ROW_LOAD
+#undef ROW_STORE
+#undef ROW_FMA
+#undef ROW_NAME
