@@ -390,7 +390,7 @@ static void test_positions_and_sequences(void **state)
         struct hook hook = capture_start(&all, &p.model.config, (enum site_kind)kind, PASSING_N);
         passing_run(&p, &hook, 1, PASSING_N);
         hook = capture_start(&part, &p.model.config, (enum site_kind)kind, PASSING_N);
-        hook.positions = (struct positions){which, list, 4};
+        hook.positions = (struct positions){(enum positions_kind)which, list, 4};
         hook.first = 3;
         hook.end = 5;
         passing_run(&p, &hook, 1, PASSING_N);

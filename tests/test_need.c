@@ -53,7 +53,7 @@ static uint64_t run(const struct passing *p, const struct hook *hooks, size_t co
   struct forward_options options = {
       .threads = p->threads, .hooks = {hooks, count}, .memory = p->memory};
   struct forward_plan plan;
-  double left;
+  double left = -1;
   uint64_t operations = passing_run(p, hooks, count, PASSING_N);
   if (forward_plan(&p->model, PASSING_N, PASSING_T, &options, &plan, &error) ||
       forward_left_gflop(&p->model, p->tokens, PASSING_N, PASSING_T, &options, &plan, &left,

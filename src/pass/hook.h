@@ -18,9 +18,11 @@
 #include "model/config.h"
 #include "pass/site.h"
 
+enum positions_kind { POSITIONS_ALL, POSITIONS_LAST, POSITIONS_LIST };
+
 /* Which positions of a sequence. */
 struct positions {
-  enum { POSITIONS_ALL, POSITIONS_LAST, POSITIONS_LIST } kind;
+  enum positions_kind kind;
   const size_t *list; /* [count], from 0, ascending; borrowed */
   size_t count;
 };
