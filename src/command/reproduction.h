@@ -2,6 +2,7 @@
 #ifndef ATTEST_COMMAND_REPRODUCTION_H
 #define ATTEST_COMMAND_REPRODUCTION_H
 
+#include "base/text.h"
 #include "command/runtime.h"
 #include "fetch/fetch.h"
 
@@ -12,10 +13,12 @@ struct reproduction {
   const char *checkpoints; /* given on the command line; NULL = where the manifest says */
   const char *work;        /* for finished revisions */
   const struct fetch_options *stream; /* fetch each revision, screen it, delete it; NULL = no */
-  bool update_golden, allow_unpinned;
+  bool update_golden, allow_unpinned, allow_uncompared;
   json_t *manifests, *claims; /* arrays that grow, manifest by manifest */
   size_t failures;            /* checks that failed so far */
   size_t unpinned;            /* files without a pin so far */
+  size_t uncompared;          /* manifests that nothing was compared with so far */
+  struct text summary;        /* what was compared, and what was not; owned by the caller */
 };
 
 /* Errors: EXIT_INPUT, EXIT_RUN. Failed checks are counted, not errors. */
