@@ -23,7 +23,6 @@ static void copy_place(const char *rest, char path[600])
   snprintf(path, 600, "%s/%s", copy, rest);
 }
 
-
 /* Sets a key of a manifest of the copy. */
 static void set(const char *manifest, const char *key, json_t *value)
 {
@@ -191,7 +190,8 @@ static void test_incomplete(void **state)
     json_array_remove(json_object_get(root, "revisions"), 9);
     workshop_json_write(more ? index : path, root);
     json_decref(root);
-    run(EXIT_CHECK, path, "", "FAILED", WORDS(more ? "9 revisions against 10" : "10 revisions against 9"));
+    run(EXIT_CHECK, path, "", "FAILED",
+        WORDS(more ? "9 revisions against 10" : "10 revisions against 9"));
   }
 }
 

@@ -49,6 +49,10 @@ struct pinned_file {
 /* Whether size and both digests are known. */
 bool pinned_file_complete(const struct pinned_file *file);
 
+/* Whether SHA-256 is known, which alone tells a file from every other: without it a file is
+ * UNPINNED, whatever else is known of it. */
+bool pinned_file_pinned(const struct pinned_file *file);
+
 struct manifest_revision {
   char *name; /* plain name, unique */
   uint64_t step;
@@ -91,8 +95,9 @@ void manifest_free(struct manifest *manifest);
 int manifest_find(const struct manifest *manifest, const char *name,
                   const struct manifest_revision **found, struct error *error);
 
-/* How many files of a revision have no complete pin. */
+/* How many files of a revision are unpinned, and how many are pinned but not completely. */
 size_t manifest_unpinned(const struct manifest_revision *revision);
+size_t manifest_by_sha256(const struct manifest_revision *revision);
 
 /* The checkpoint_open path of a revision: checkpoints (or `override` when not NULL: a directory or
  * archive given on the command line) + the revision's directory. New string, free(). */

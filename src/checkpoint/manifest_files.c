@@ -68,7 +68,8 @@ int verifier_container(struct verifier *verifier, struct error *error)
 {
   const struct pinned_file *pin = &verifier->check->manifest->container;
   struct blob blob;
-  if (!pinned_file_complete(pin)) {
+  verifier->result->by_sha256 += pinned_file_pinned(pin) && !pinned_file_complete(pin);
+  if (!pinned_file_pinned(pin)) {
     verifier->result->unpinned++;
     verifier->unpinned += !verifier->check->allow_unpinned;
     if (verifier->check->allow_unpinned)
@@ -179,25 +180,32 @@ static int check_nothing_else_runs(struct verifier *verifier, struct fileset *fi
   return 0;
 }
 
-static int check_tensors(struct verifier *verifier, const char *path, struct error *error)
+/* The set of files ends with it. */
+static int check_tensors(struct verifier *verifier, struct fileset **files, size_t index,
+                         struct error *error)
 {
+  struct fileset *taken = *files;
   struct checkpoint *checkpoint;
-  size_t deviations;
-  if (!verifier->tensors.count)
+  size_t deviations = 0;
+  if (!verifier->tensors.count && verifier->check->only)
     return 0;
-  if (checkpoint_open(path, &checkpoint, error))
+  *files = NULL;
+  if (checkpoint_of_files(taken, &checkpoint, error))
     return verifier_finding_or_error(verifier, error);
-  tensor_list_check(&verifier->tensors, checkpoint, verifier->check->finding,
-                    verifier->check->context, &deviations);
+  if (verifier->tensors.count)
+    tensor_list_check(&verifier->tensors, checkpoint, verifier->check->finding,
+                      verifier->check->context, &deviations);
   verifier->result->findings += deviations;
+  int status = verifier_values(verifier, index, checkpoint, error);
   checkpoint_close(checkpoint);
-  return 0;
+  return status;
 }
 
-static int check_files(struct verifier *verifier, struct fileset *files, size_t index,
+static int check_files(struct verifier *verifier, struct fileset **set, size_t index,
                        struct error *error)
 {
   const struct manifest_revision *revision = &verifier->check->manifest->revisions[index];
+  struct fileset *files = *set;
   size_t before = verifier->result->findings;
   for (size_t i = 0; i < revision->file_count; i++) {
     const struct pinned_file *pin = &revision->files[i];
@@ -216,13 +224,14 @@ static int check_files(struct verifier *verifier, struct fileset *files, size_t 
     return 0;
   if (check_nothing_else_runs(verifier, files, revision, error))
     return error->code;
-  return verifier->result->findings > before ? 0 : check_tensors(verifier, files->path, error);
+  return verifier->result->findings > before ? 0 : check_tensors(verifier, set, index, error);
 }
 
 static void count_unpinned(struct verifier *verifier, const char *path,
                            const struct manifest_revision *revision)
 {
   size_t unpinned = manifest_unpinned(revision);
+  verifier->result->by_sha256 += manifest_by_sha256(revision);
   verifier->result->unpinned += unpinned;
   verifier->unpinned += unpinned && !verifier->check->allow_unpinned;
   if (unpinned && verifier->check->allow_unpinned)
@@ -249,7 +258,7 @@ int verifier_revision(struct verifier *verifier, size_t index, struct error *err
   if (status) {
     status = verifier_finding_or_error(verifier, error);
   } else {
-    status = check_files(verifier, files, index, error);
+    status = check_files(verifier, &files, index, error);
     fileset_close(files);
   }
   verifier->result->pointers_missing += verifier->without;

@@ -8,6 +8,7 @@
 #include "command/obtain.h"
 #include "command/pass.h"
 #include "command/prerequisites.h"
+#include "command/verified.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +36,7 @@ static void add_findings(struct pass *pass, size_t findings, size_t unpinned)
 static int verify(struct pass *pass, struct error *error)
 {
   struct manifest_result result;
+  struct text tensors = {0};
   const struct manifest_check check = {.manifest = &pass->manifest,
                                        .checkpoints = pass->all->checkpoints,
                                        .allow_unpinned = true,
@@ -44,6 +46,10 @@ static int verify(struct pass *pass, struct error *error)
                                        .context = pass};
   int status = manifest_verify(&check, &result, error);
   add_findings(pass, result.findings, result.unpinned);
+  verified_add_tensors(&tensors, &check, &result);
+  if (tensors.length) /* "; " stands between it and what it follows elsewhere */
+    pass_say(pass, "  %s\n", tensors.data + 2);
+  text_free(&tensors);
   manifest_result_free(&result);
   return status;
 }
@@ -191,7 +197,7 @@ static bool refuse_unpinned(struct pass *pass)
   bool refused = false;
   if (pass->all->allow_unpinned)
     return false;
-  if (m->has_container && !pinned_file_complete(&m->container)) {
+  if (m->has_container && !pinned_file_pinned(&m->container)) {
     pass_fail(pass, "the archive is UNPINNED; pin it with attest pin, or use --allow-unpinned");
     add_findings(pass, 0, 1);
     refused = true;
@@ -214,8 +220,17 @@ static bool refuse_unpinned(struct pass *pass)
 
 static void say_verified(struct pass *pass)
 {
+  const struct manifest *m = &pass->manifest;
+  size_t by_sha256 =
+      m->has_container && pinned_file_pinned(&m->container) && !pinned_file_complete(&m->container);
+  for (size_t i = 0; i < m->revision_count; i++)
+    by_sha256 += manifest_by_sha256(&m->revisions[i]);
   if (pass->unpinned)
     pass_say(pass, "  UNPINNED: %zu files; nobody vouches for what was read\n", pass->unpinned);
+  else if (!pass->contradicted && by_sha256)
+    pass_say(pass,
+             "  all files have their pinned SHA-256; %zu are not pinned by size or XXH3-128\n",
+             by_sha256);
   else if (!pass->contradicted)
     pass_say(pass, "  all files have their pinned size, SHA-256 and XXH3-128\n");
 }

@@ -62,8 +62,7 @@ static int compare_golden(struct pass *pass, struct error *error)
 
 static int write_golden(struct pass *pass, struct error *error)
 {
-  pass_not_compared(pass, "figures and verdicts: the golden %s was written",
-                    pass->manifest.golden);
+  pass_not_compared(pass, "figures and verdicts: the golden %s was written", pass->manifest.golden);
   return trajectory_save(pass->manifest.golden, pass->trajectories, error);
 }
 
@@ -86,7 +85,8 @@ static int compare_first(struct pass *pass, struct error *error)
     return status;
   bool differs = pass->all->failures > before;
   if (is_first)
-    pass_say(pass, "  first complete run: kept in %s for the next one to equal\n", pass->work.first);
+    pass_say(pass, "  first complete run: kept in %s for the next one to equal\n",
+             pass->work.first);
   else if (!differs)
     pass_say(pass, "  equal to our own first run (%s) to the bit\n", pass->work.first);
   if (is_first)
