@@ -148,6 +148,23 @@ static void test_provenance(void **state)
   run(EXIT_CHECK, path, "", "FAILED", WORDS("the manifest has no caveat", "(no caveat is stated)"));
 }
 
+/* A table that nobody pinned is not read as if it were. */
+static void test_unpinned_table(void **state)
+{
+  char path[600];
+  (void)state;
+  if (!place)
+    skip();
+  copy_place(TABLES, path);
+  json_t *root = workshop_json(path);
+  const json_t *model = json_array_get(json_object_get(root, "revisions"), 0);
+  json_array_remove(json_object_get(model, "files"), 3); /* step16.csv */
+  workshop_json_write(path, root);
+  json_decref(root);
+  run(EXIT_CHECK, path, "", "FAILED: 1 manifests, 1 failed checks",
+      WORDS("step16.csv would be read but is not in the manifest"));
+}
+
 /* More revisions, fewer, none, or no golden where one is named. */
 static void test_incomplete(void **state)
 {
@@ -257,10 +274,11 @@ static void test_update(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_undisturbed), cmocka_unit_test(test_none),
-      cmocka_unit_test(test_bands),       cmocka_unit_test(test_provenance),
-      cmocka_unit_test(test_incomplete),  cmocka_unit_test(test_bytes),
-      cmocka_unit_test(test_key_order),   cmocka_unit_test(test_update),
+      cmocka_unit_test(test_undisturbed),    cmocka_unit_test(test_none),
+      cmocka_unit_test(test_bands),          cmocka_unit_test(test_provenance),
+      cmocka_unit_test(test_incomplete),     cmocka_unit_test(test_bytes),
+      cmocka_unit_test(test_key_order),      cmocka_unit_test(test_update),
+      cmocka_unit_test(test_unpinned_table),
   };
   return cmocka_run_group_tests_name("golden", tests, setup, NULL);
 }

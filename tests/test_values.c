@@ -108,10 +108,10 @@ static void test_types(void **state)
 /* To nearest, ties to even, from every wider type; not to another neighbour. */
 static void test_rounding(void **state)
 {
-  static const float wide[] = {0x1.002p0F,    0x1.006p0F,   0x1.0021p0F, -0x1.8p-25F,
-                               0x1.000002p-15F, 65519.0F, 0x1p-26F, -1};
-  static const double wider[] = {0x1.002p0,    0x1.006p0,   0x1.0021p0, -0x1.8p-25,
-                                 0x1.000002p-15, 65519.0, 0x1p-26, -1};
+  static const float wide[] = {0x1.002p0F,      0x1.006p0F, 0x1.0021p0F, -0x1.8p-25F,
+                               0x1.000002p-15F, 65519.0F,   0x1p-26F,    -1};
+  static const double wider[] = {0x1.002p0,      0x1.006p0, 0x1.0021p0, -0x1.8p-25,
+                                 0x1.000002p-15, 65519.0,   0x1p-26,    -1};
   static const uint16_t f16[] = {0x3c00, 0x3c02, 0x3c01, 0x8001, 0x0200, 0x7bff, 0, 0xbc00};
   static const float fine[] = {0x1.01p0F, 0x1.03p0F, 0x1.010002p0F, -1};
   static const uint16_t bf16[] = {0x3f80, 0x3f82, 0x3f81, 0xbf80};
@@ -250,9 +250,9 @@ static void write_revision(const char *place, size_t i, enum dtype dtype, const 
 {
   char name[8];
   snprintf(name, sizeof name, "r%zu", i);
-  const struct tensor tensors[] = {tensor_of("a", dtype, 4, data),
-                                   tensor_of("b", dtype, 4, (const char *)data +
-                                                                4 * dtype_size(dtype))};
+  const struct tensor tensors[] = {
+      tensor_of("a", dtype, 4, data),
+      tensor_of("b", dtype, 4, (const char *)data + 4 * dtype_size(dtype))};
   workshop_shell("mkdir -p %s/c/%s", place, name);
   support_write(revision_path(place, name, "config.json"), "{}", 2);
   revision_write_tensors(revision_path(place, name, WEIGHTS), tensors, 2);
@@ -268,8 +268,7 @@ static const char *four(const char *name)
     write_revision(place, i, DTYPE_F32, weights[i]);
     if (i < 2)
       continue;
-    json_t *copy =
-        json_deep_copy(json_array_get(json_object_get(manifest, "revisions"), 0));
+    json_t *copy = json_deep_copy(json_array_get(json_object_get(manifest, "revisions"), 0));
     char label[8];
     snprintf(label, sizeof label, "r%zu", i);
     json_object_set_new(copy, "name", json_string(label));
@@ -286,8 +285,8 @@ static const char *four(const char *name)
 static void expect_said(const char *place, const char *words)
 {
   for (int pin = 0; pin < 2; pin++) {
-    char *text = workshop_run(EXIT_CHECK, pin ? "pin %s/m.json" : "verify %s/m.json --allow-unpinned",
-                              place);
+    char *text = workshop_run(EXIT_CHECK,
+                              pin ? "pin %s/m.json" : "verify %s/m.json --allow-unpinned", place);
     workshop_contains(text, words);
     workshop_contains(text, pin ? "1 failures: nothing is pinned; 8 tensors of 4 revisions compared"
                                 : "1 failures; UNPINNED: 8 files; 8 tensors of 4 revisions");
@@ -386,11 +385,16 @@ static void test_by_sha256(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_types),           cmocka_unit_test(test_rounding),
-      cmocka_unit_test(test_no_evidence),     cmocka_unit_test(test_ranks_and_names),
-      cmocka_unit_test(test_all_pairs),       cmocka_unit_test(test_not_finite),
-      cmocka_unit_test(test_another_revision), cmocka_unit_test(test_another_type),
-      cmocka_unit_test(test_last_line),       cmocka_unit_test(test_by_sha256),
+      cmocka_unit_test(test_types),
+      cmocka_unit_test(test_rounding),
+      cmocka_unit_test(test_no_evidence),
+      cmocka_unit_test(test_ranks_and_names),
+      cmocka_unit_test(test_all_pairs),
+      cmocka_unit_test(test_not_finite),
+      cmocka_unit_test(test_another_revision),
+      cmocka_unit_test(test_another_type),
+      cmocka_unit_test(test_last_line),
+      cmocka_unit_test(test_by_sha256),
   };
   return cmocka_run_group_tests_name("values", tests, NULL, NULL);
 }

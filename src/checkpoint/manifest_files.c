@@ -1,5 +1,6 @@
 /* The files of one revision, and the archive they come in: pins, git-lfs pointers, inventory. */
 #include "base/file.h"
+#include "base/json.h"
 #include "checkpoint/fileset.h"
 #include "checkpoint/lfs.h"
 #include "checkpoint/manifest_verifier.h"
@@ -180,6 +181,28 @@ static int check_nothing_else_runs(struct verifier *verifier, struct fileset *fi
   return 0;
 }
 
+/* Tables are what the index of a trajectory names. */
+static int check_tables(struct verifier *verifier, struct fileset *files,
+                        const struct manifest_revision *revision, struct error *error)
+{
+  static const char name[] = "trajectory.json";
+  const struct fileset_file *index;
+  json_t *root, *entry;
+  size_t i;
+  if (fileset_get(files, name, &index, error) ||
+      json_parse_object(index->label, index->blob.data, index->blob.size, &root, error))
+    return verifier_finding_or_error(verifier, error);
+  check_is_pinned(verifier, files, revision, name);
+  json_array_foreach(json_object_get(root, "revisions"), i, entry)
+  {
+    const char *file = json_string_value(json_object_get(entry, "file"));
+    if (file)
+      check_is_pinned(verifier, files, revision, file);
+  }
+  json_decref(root);
+  return 0;
+}
+
 /* The set of files ends with it. */
 static int check_tensors(struct verifier *verifier, struct fileset **files, size_t index,
                          struct error *error)
@@ -219,9 +242,10 @@ static int check_files(struct verifier *verifier, struct fileset **set, size_t i
       return error->code;
     }
   }
-  if (verifier->result->findings > before ||
-      strcmp(verifier->check->manifest->kind, "published") == 0)
+  if (verifier->result->findings > before)
     return 0;
+  if (strcmp(verifier->check->manifest->kind, "published") == 0)
+    return check_tables(verifier, files, revision, error);
   if (check_nothing_else_runs(verifier, files, revision, error))
     return error->code;
   return verifier->result->findings > before ? 0 : check_tensors(verifier, set, index, error);

@@ -282,14 +282,14 @@ static int add_pair(struct pairs *list, const struct entry *a, const struct entr
   }
   bool swap = a->revision > b->revision;
   const struct entry *left = swap ? b : a, *right = swap ? a : b;
-  list->pairs[list->count++] = (struct values_shared){left->revision, right->revision, left->name,
-                                                      right->name,    left->dtype,     right->dtype,
-                                                      a->rounded,     1};
+  list->pairs[list->count++] =
+      (struct values_shared){left->revision, right->revision, left->name, right->name,
+                             left->dtype,    right->dtype,    a->rounded, 1};
   return 0;
 }
 
-/* What a rounded tensor is the same as; NULL where rounding did not change it, which makes it one of
- * the group itself. */
+/* What a rounded tensor is the same as; NULL where rounding did not change it, which makes it one
+ * of the group itself. */
 static const struct entry *rounding_of(const struct entry *rounded, const struct entry *group,
                                        size_t own)
 {

@@ -36,8 +36,8 @@ struct values_count {
 
 /* Tensors that two revisions have in common; the strings belong to the values. */
 struct values_shared {
-  size_t before, after;         /* revisions as they were added, before < after */
-  const char *left, *right;     /* the names of the first such tensor in each */
+  size_t before, after;     /* revisions as they were added, before < after */
+  const char *left, *right; /* the names of the first such tensor in each */
   enum dtype left_dtype, right_dtype;
   bool rounded; /* one is the other at the lower precision of its type */
   size_t count; /* of all */

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-#define PIECE 4096                          /* elements widened at a time */
+#define PIECE 4096                       /* elements widened at a time */
 #define STRETCH ((uint64_t)1024 * PIECE) /* elements after which pages are dropped */
 
 static bool widen(const struct tensor *tensor, uint64_t first, size_t count, float *to)

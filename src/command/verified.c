@@ -30,10 +30,11 @@ void verified_add_tensors(struct text *text, const struct manifest_check *check,
   add_reason(text, values->other, "tensors of types that are not floating", &reasons);
   add_reason(text, values->not_finite, "tensors with elements that are not finite", &reasons);
   if (values->unpaired_neighbours)
-    text_add(text,
-             "; moves not known in %zu pairs of neighbouring revisions: %zu tensors have no partner "
-             "of the same name and shape",
-             values->unpaired_neighbours, values->unpaired);
+    text_add(
+        text,
+        "; moves not known in %zu pairs of neighbouring revisions: %zu tensors have no partner "
+        "of the same name and shape",
+        values->unpaired_neighbours, values->unpaired);
 }
 
 void verified_add_pins(struct text *text, const struct manifest_result *result)
@@ -47,10 +48,9 @@ void verified_add_pins(struct text *text, const struct manifest_result *result)
 json_t *verified_tensors_json(const struct manifest_result *result)
 {
   const struct values_count *values = &result->values;
-  return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "revisions",
-                   (json_int_t)values->revisions, "compared", (json_int_t)values->compared,
-                   "left_out", (json_int_t)values->left_out, "other_types",
-                   (json_int_t)values->other, "not_finite", (json_int_t)values->not_finite,
-                   "unpaired", (json_int_t)values->unpaired, "unpaired_neighbours",
-                   (json_int_t)values->unpaired_neighbours);
+  return json_pack(
+      "{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "revisions", (json_int_t)values->revisions, "compared",
+      (json_int_t)values->compared, "left_out", (json_int_t)values->left_out, "other_types",
+      (json_int_t)values->other, "not_finite", (json_int_t)values->not_finite, "unpaired",
+      (json_int_t)values->unpaired, "unpaired_neighbours", (json_int_t)values->unpaired_neighbours);
 }
