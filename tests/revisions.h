@@ -6,6 +6,7 @@
 
 #include "workshop.h"
 
+#include "checkpoint/checkpoint.h"
 #include "checkpoint/digest.h"
 
 /* "<place>/c/<revision>/<file>" in one of four rotating static buffers. */
@@ -40,6 +41,36 @@ static inline void revision_write(const char *path, const char *note, float firs
   }
   memcpy(data + 48, "mask", 4);
   support_write(path, file, 8 + (size_t)length + 52);
+}
+
+/* Writes any tensors as a safetensors file, in the order given. */
+static inline void revision_write_tensors(const char *path, const struct tensor *tensors,
+                                          size_t count)
+{
+  static char file[1 << 16];
+  char header[8192] = "{";
+  size_t used = 1, at = 0;
+  for (size_t i = 0; i < count; i++) {
+    const struct tensor *t = &tensors[i];
+    used += (size_t)snprintf(header + used, sizeof header - used,
+                             "%s\"%s\":{\"dtype\":\"%s\",\"shape\":[", i ? "," : "", t->name,
+                             dtype_name(t->dtype));
+    for (int k = 0; k < t->rank; k++)
+      used += (size_t)snprintf(header + used, sizeof header - used, "%s%lld", k ? "," : "",
+                               (long long)t->shape[k]);
+    used += (size_t)snprintf(header + used, sizeof header - used, "],\"data_offsets\":[%zu,%zu]}",
+                             at, at + (size_t)t->bytes);
+    at += (size_t)t->bytes;
+  }
+  used += (size_t)snprintf(header + used, sizeof header - used, "}");
+  assert_true(used < sizeof header && 8 + used + at <= sizeof file);
+  for (size_t i = 0; i < 8; i++)
+    file[i] = (char)((uint64_t)used >> 8 * i & 0xff);
+  memcpy(file + 8, header, used);
+  at = 8 + used;
+  for (size_t i = 0; i < count; at += (size_t)tensors[i++].bytes)
+    memcpy(file + at, tensors[i].data, (size_t)tensors[i].bytes);
+  support_write(path, file, at);
 }
 
 /* Changes one bit near the end of a file. */

@@ -170,6 +170,11 @@ static void test_compare_directories(void **state)
   (void)state;
   workshop_shell("cp -r golden/nursery-olmo %s", copy);
   free(workshop_run(EXIT_HELD, "compare golden/nursery-olmo %s", copy));
+  workshop_shell("sed -i 's/\"trained\"/\"real\"/' %s/trajectory.json", copy);
+  char *said = workshop_run(EXIT_HELD, "compare golden/nursery-olmo %s", copy);
+  assert_string_equal(said, "equal to the bit\nthey do not say the same of where they come from: "
+                            "kind: \"trained\" against \"real\"\n");
+  free(said);
   snprintf(path, sizeof path, "%s/step817.csv", copy);
   workshop_nudge(path, 15, CLASS_LOCAL);
   char *text = workshop_run(EXIT_CHECK, "compare golden/nursery-olmo %s", copy);

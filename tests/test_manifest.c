@@ -246,7 +246,7 @@ static void test_unpinned(void **state)
     char *text = replaced(good, cases[i].from, cases[i].to);
     assert_int_equal(manifest_parse("m.json", text, strlen(text), &m, &error), 0);
     const struct pinned_file *file = &m.revisions[0].files[0];
-    assert_int_equal(pinned_file_complete(file), cases[i].has_sha256); /* which is enough */
+    assert_int_equal(pinned_file_pinned(file), cases[i].has_sha256); /* which is enough */
     assert_true(pinned_file_complete(&m.revisions[1].files[0]));
     assert_int_equal(file->has_bytes, cases[i].has_bytes);
     assert_string_equal(file->digest.sha256, cases[i].has_sha256 ? EMPTY_SHA : "");

@@ -240,7 +240,7 @@ static void test_others(void **state)
 static void test_not_comparable(void **state)
 {
   static const float data[] = {1, 2, 3, 4};
-  static const char *const names[] = {"a", "b", "d", "e", "f", "g"};
+  static const char *const names[] = {"a", "b", "e", "f", "g", "h"};
   const struct tensor before[] = {
       tensor_of("a", DTYPE_F32, 1, 2, data), tensor_of("b", DTYPE_F32, 1, 2, data),
       tensor_of("c", DTYPE_F32, 1, 2, data), tensor_of("d", DTYPE_F16, 1, 2, data),
@@ -255,15 +255,34 @@ static void test_not_comparable(void **state)
   };
   (void)state;
   struct move_list moves = compare(before, 7, after, 7);
-  assert_int_equal(moves.count, 7);
-  assert_int_equal(moves.not_comparable, 7);
+  assert_int_equal(moves.count, 8);
+  assert_int_equal(moves.not_comparable, 6);
   assert_string_equal(moves.moves[0].tensor, "c");
   assert_true(moves.moves[0].norm == sqrt(8.0) / sqrt(5.0) && !moves.moves[0].not_comparable);
+  assert_true(strcmp(moves.moves[1].tensor, "d") == 0 && !moves.moves[1].not_comparable);
   for (size_t i = 0; i < 6; i++) {
-    assert_string_equal(moves.moves[i + 1].tensor, names[i]);
-    assert_true(moves.moves[i + 1].not_comparable && !moves.moves[i + 1].identical);
-    assert_true(moves.moves[i + 1].norm == 0);
+    assert_string_equal(moves.moves[i + 2].tensor, names[i]);
+    assert_true(moves.moves[i + 2].not_comparable && !moves.moves[i + 2].identical);
+    assert_true(moves.moves[i + 2].norm == 0);
   }
+  moves_free(&moves);
+}
+
+/* (3, 4) as F16 and F32, then (6, 8) as BF16. */
+static void test_types(void **state)
+{
+  static const uint16_t f16[] = {0x4200, 0x4400}, bf16[] = {0x40c0, 0x4100};
+  static const float f32[] = {3, 4};
+  const struct tensor half = tensor_of("w", DTYPE_F16, 1, 2, f16);
+  const struct tensor single = tensor_of("w", DTYPE_F32, 1, 2, f32);
+  const struct tensor brain = tensor_of("w", DTYPE_BF16, 1, 2, bf16);
+  (void)state;
+  struct move_list moves = compare(&half, 1, &single, 1);
+  assert_true(moves.count == 1 && moves.not_comparable == 0);
+  assert_true(moves.moves[0].identical && moves.moves[0].norm == 0);
+  moves_free(&moves);
+  moves = compare(&single, 1, &brain, 1);
+  assert_true(moves.count == 1 && !moves.moves[0].identical && moves.moves[0].norm == 1);
   moves_free(&moves);
 }
 
@@ -393,12 +412,19 @@ static void test_nursery(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_exact),           cmocka_unit_test(test_range),
-      cmocka_unit_test(test_order),           cmocka_unit_test(test_identical),
-      cmocka_unit_test(test_zeros),           cmocka_unit_test(test_not_finite),
-      cmocka_unit_test(test_choice),          cmocka_unit_test(test_others),
-      cmocka_unit_test(test_not_comparable),  cmocka_unit_test(test_nothing_in_common),
-      cmocka_unit_test(test_large_is_chosen), cmocka_unit_test(test_sample),
+      cmocka_unit_test(test_exact),
+      cmocka_unit_test(test_range),
+      cmocka_unit_test(test_order),
+      cmocka_unit_test(test_identical),
+      cmocka_unit_test(test_zeros),
+      cmocka_unit_test(test_not_finite),
+      cmocka_unit_test(test_choice),
+      cmocka_unit_test(test_others),
+      cmocka_unit_test(test_types),
+      cmocka_unit_test(test_not_comparable),
+      cmocka_unit_test(test_nothing_in_common),
+      cmocka_unit_test(test_large_is_chosen),
+      cmocka_unit_test(test_sample),
       cmocka_unit_test(test_nursery),
   };
   return cmocka_run_group_tests_name("moves", tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* `attest reproduce` from the outside: the project's own manifests, goldens that are tampered with
  * or renewed, and runs that are killed and resumed. */
 #define _GNU_SOURCE
-#include "workshop.h"
+#include "workplace.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -11,33 +11,7 @@
 
 extern char **environ;
 
-#define MODEL "nursery-olmo"
 #define REVISIONS 10
-
-/* A workplace with manifests/ and golden/ as in the project, the archive linked. */
-static const char *workplace(const char *name)
-{
-  const char *place = workshop_path(name);
-  workshop_shell("rm -rf %s && mkdir -p %s/manifests && cp -r golden %s/golden && "
-                 "cp manifests/*.json %s/manifests && "
-                 "ln -s $PWD/manifests/nursery.tar.zst %s/manifests",
-                 place, place, place, place, place);
-  return place;
-}
-
-/* The same with the model's manifest asking for fewer sequences, and a golden made of that. */
-static const char *quick_workplace(const char *name)
-{
-  const char *place = workplace(name);
-  char path[600];
-  snprintf(path, sizeof path, "%s/manifests/" MODEL ".json", place);
-  json_t *manifest = workshop_json(path);
-  json_object_set_new(json_object_get(manifest, "protocol"), "n", json_integer(100));
-  workshop_json_write(path, manifest);
-  json_decref(manifest);
-  free(workshop_run(EXIT_HELD, "reproduce %s --update-golden --work %s/golden-work", path, place));
-  return place;
-}
 
 static int setup(void **state)
 {

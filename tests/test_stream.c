@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define LINE "reproduce %s --stream --base http://127.0.0.1:%d --work %s "
+#define LINE "reproduce %s --stream --base http://127.0.0.1:%d --work %s --allow-uncompared "
 
 /* What the server's processes note for the test. */
 struct seen {

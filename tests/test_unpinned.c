@@ -4,6 +4,7 @@
 
 #define ARCHIVE "manifests/nursery.tar.zst"
 #define FLAG "--allow-unpinned"
+#define UNCOMPARED " --allow-uncompared"
 
 /* The manifest of the first two revisions of a nursery model in a folder, few sequences, without
  * pins; json_decref(). */
@@ -186,7 +187,7 @@ static void test_reproduce_allowed(void **state)
     skip();
   const char *path = place_manifest("allowed", open_manifest()), *work = workshop_path("work-a");
   for (int run = 0; run < 2; run++) {
-    char *text = workshop_run(EXIT_HELD, "reproduce %s --work %s " FLAG, path, work);
+    char *text = workshop_run(EXIT_HELD, "reproduce %s --work %s " FLAG UNCOMPARED, path, work);
     workshop_contains(text, "revision \"step60\": UNPINNED: 2 of 2 files");
     workshop_contains(text, "UNPINNED: 4 files; nobody vouches");
     workshop_contains(text, "not kept as a first run: the checkpoints are UNPINNED");
@@ -195,14 +196,16 @@ static void test_reproduce_allowed(void **state)
     free(text);
   }
   workshop_shell("test -z \"$(find %s -name '*.csv')\"", work);
-  char *text = workshop_run(EXIT_HELD, "reproduce %s --work %s " FLAG " --json -", path, work);
+  char *text =
+      workshop_run(EXIT_HELD, "reproduce %s --work %s " FLAG UNCOMPARED " --json -", path, work);
   check_json(text, 0, 4, 2);
   free(text);
   /* Once pinned, all of that is as ever. */
   free(workshop_run(EXIT_HELD, "pin %s", path));
-  text = workshop_run(EXIT_HELD, "reproduce %s --work %s", path, work);
+  text = workshop_run(EXIT_CHECK, "reproduce %s --work %s", path, work);
   assert_null(strstr(text, "UNPINNED"));
   workshop_contains(text, "first complete run");
+  workshop_contains(text, "FAILED: NOT COMPARED: ");
   free(text);
   text = workshop_run(EXIT_HELD, "reproduce %s --work %s", path, work);
   workshop_contains(text, "equal to our own first run");
@@ -220,7 +223,7 @@ static void test_interrupted(void **state)
     const char *name = changed ? "changed" : "same", *place = workshop_path(name);
     const char *path = place_manifest(name, open_manifest());
     char line[2048], weights[700], *out, *err;
-    snprintf(line, sizeof line, "reproduce %s --work %s/work " FLAG, path, place);
+    snprintf(line, sizeof line, "reproduce %s --work %s/work " FLAG UNCOMPARED, path, place);
     workshop_shell("mv %s/c/nursery-olmo/step60 %s/away", place, place);
     assert_int_equal(workshop_start(line, &out, &err), EXIT_CHECK);
     workshop_contains(out, words[1]);
@@ -247,8 +250,8 @@ static void test_golden(void **state)
   json_object_set_new(manifest, "golden", json_string("golden"));
   const char *path = place_manifest("gilded", manifest), *place = workshop_path("gilded");
   free(workshop_refuse(EXIT_INPUT, "4 files are unpinned",
-                       "reproduce %s --work %s/work " FLAG " --update-golden --quiet", path,
-                       place));
+                       "reproduce %s --work %s/work " FLAG UNCOMPARED " --update-golden --quiet",
+                       path, place));
   workshop_shell("test ! -e %s/golden", place);
   char *text = workshop_run(EXIT_CHECK, "reproduce %s --work %s/work --update-golden", path, place);
   workshop_contains(text, "UNPINNED");
@@ -267,8 +270,8 @@ static void test_partly_pinned(void **state)
   json_object_set_new(json_array_get(json_object_get(revision, "files"), 1), "bytes",
                       json_integer(856071));
   const char *path = place_manifest("partly", manifest);
-  char *text =
-      workshop_run(EXIT_CHECK, "reproduce %s --work %s " FLAG, path, workshop_path("work-p"));
+  char *text = workshop_run(EXIT_CHECK, "reproduce %s --work %s " FLAG UNCOMPARED, path,
+                            workshop_path("work-p"));
   workshop_contains(text, "step60/model.safetensors: 856072 bytes, expected 856071");
   /* Known before the screen, which does not take place. */
   workshop_contains(text, "step60       left out after ");
@@ -296,7 +299,7 @@ static void test_archive(void **state)
   workshop_contains(text, "UNPINNED: 5 files");
   free(text);
   for (int run = 0; run < 2; run++) {
-    text = workshop_run(EXIT_HELD, "reproduce %s --work %s/work " FLAG, path, place);
+    text = workshop_run(EXIT_HELD, "reproduce %s --work %s/work " FLAG UNCOMPARED, path, place);
     workshop_contains(text, "c.tar: UNPINNED");
     workshop_contains(text, "0 failed checks; UNPINNED: 5 files");
     workshop_contains(text, "not kept as a first run: the checkpoints are UNPINNED");
@@ -304,7 +307,7 @@ static void test_archive(void **state)
     free(text);
   }
   free(workshop_run(EXIT_HELD, "pin %s", path));
-  text = workshop_run(EXIT_HELD, "reproduce %s --work %s/work", path, place);
+  text = workshop_run(EXIT_HELD, "reproduce %s --work %s/work" UNCOMPARED, path, place);
   workshop_contains(text, "first complete run");
   free(text);
 }

@@ -109,12 +109,12 @@ static void test_unpinned(void **state)
   json_t *manifest = revisions_manifest(place, true);
   json_object_set_new(revision_file(manifest, 0, 1), "sha256", json_null());
   json_object_set_new(revision_file(manifest, 0, 1), "xxh3_128", json_null());
-  json_object_set_new(revision_file(manifest, 1, 1), "sha256", json_null());
+  json_object_set_new(revision_file(manifest, 1, 1), "xxh3_128", json_null());
   manifest_free(&m);
   load(revisions_save(place, manifest), &m);
   verify((struct manifest_check){.manifest = &m, .allow_unpinned = true}, &result);
-  assert_true(finding_count == 0 && result.unpinned == 2);
-  workshop_contains(notes[1], "revision \"r1\": UNPINNED: 1 of 2 files");
+  assert_true(finding_count == 0 && result.unpinned == 1 && result.by_sha256 == 1);
+  workshop_contains(notes[0], "revision \"r0\": UNPINNED: 1 of 2 files");
   manifest_result_free(&result);
   m.revisions[0].files[1].bytes++;
   expect((struct manifest_check){.manifest = &m, .allow_unpinned = true}, "r0/model.safetensors: ");
@@ -345,8 +345,15 @@ static void test_shared_file_on_disk(void **state)
 {
   static const char index[] =
       "{\"weight_map\": {\"a\": \"1.safetensors\", \"b\": \"2.safetensors\"}}";
+  static const float data[] = {1, 2, 3, 4};
+  const struct tensor own = {
+      .name = "a", .rank = 1, .shape = {2}, .elements = 2, .bytes = 8, .data = data};
+  struct tensor other = own, both = own;
   struct manifest m;
   char name[64];
+  other.data = data + 1;
+  both.name = "b";
+  both.data = data + 2;
   (void)state;
   const char *place = make("stale", false, &m);
   json_t *manifest = revisions_manifest(place, false);
@@ -359,8 +366,8 @@ static void test_shared_file_on_disk(void **state)
     json_array_append_new(files, revision_pin("", "model.safetensors.index.json", false));
     snprintf(name, sizeof name, "r%zu", i);
     support_write(revision_path(place, name, "model.safetensors.index.json"), index, strlen(index));
-    revision_write(revision_path(place, name, "1.safetensors"), "", i ? 3 : 2);
-    revision_write(revision_path(place, name, "2.safetensors"), "", 4);
+    revision_write_tensors(revision_path(place, name, "1.safetensors"), i ? &other : &own, 1);
+    revision_write_tensors(revision_path(place, name, "2.safetensors"), &both, 1);
     workshop_shell("rm %s", revision_path(place, name, WEIGHTS));
   }
   manifest_free(&m);

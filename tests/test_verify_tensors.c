@@ -137,14 +137,10 @@ static void test_moves(void **state)
   check.only = NULL;
   /* The same weights under another header: the digests differ, and nothing moved. */
   revision_write(weights, "another file", 10.0F);
-  verify(check, &result);
-  assert_int_equal(finding_count, 2);
-  workshop_contains(findings[0], "tensor \"a\" is the same in revisions \"r0\" and \"r1\"");
-  workshop_contains(findings[1], "tensor \"b\" is the same in revisions \"r0\" and \"r1\"");
-  assert_true(moved.calls == 2 && moved.a == 0 && moved.b == 0);
-  manifest_result_free(&result);
+  expect(check, "tensor \"a\" is the same in revisions \"r0\" and \"r1\", and so are 1 more "
+                "tensors");
   check.moved = NULL;
-  expect(check, NULL);
+  expect(check, "tensor \"a\" is the same in revisions \"r0\" and \"r1\"");
   check.moved = keep_moves;
   revision_write(weights, "", NAN);
   verify(check, &result);

@@ -253,16 +253,22 @@ static void add_value(struct text *text, const json_t *value, int depth)
     add_scalar(text, value);
 }
 
-int json_write(const char *path, const json_t *value, struct error *error)
+int json_format(const char *path, const json_t *value, struct text *text, struct error *error)
 {
-  struct text text = {0};
   if (!value)
     return error_set(error, EXIT_RUN,
                      "%s: cannot be written: out of memory or a text that is not UTF-8", path);
-  add_value(&text, value, 0);
-  text_add(&text, "\n");
-  int status = text.failed ? error_set(error, EXIT_RUN, "%s: out of memory", path)
-                           : file_write(path, text.data, text.length, error);
+  add_value(text, value, 0);
+  text_add(text, "\n");
+  return text->failed ? error_set(error, EXIT_RUN, "%s: out of memory", path) : 0;
+}
+
+int json_write(const char *path, const json_t *value, struct error *error)
+{
+  struct text text = {0};
+  int status = json_format(path, value, &text, error);
+  if (!status)
+    status = file_write(path, text.data, text.length, error);
   text_free(&text);
   return status;
 }

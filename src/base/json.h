@@ -4,6 +4,7 @@
 #define ATTEST_BASE_JSON_H
 
 #include "base/error.h"
+#include "base/text.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -45,10 +46,13 @@ int json_check_keys(const json_t *object, const char *where, const char *const *
 /* Whether `key` is absent or null. */
 bool json_is_absent(const json_t *object, const char *key);
 
-/* Writes a JSON value to a file, "-" = standard output: indented, keys in insertion order, each
- * real with the fewest of 15, 16 or 17 significant digits that read back to the same bits, newline
- * at the end. Errors: EXIT_RUN, also for NULL, which is what json_pack gives without memory or for
- * a text that is not UTF-8. */
+/* Adds a JSON value to a text: indented, keys in insertion order, each real with the fewest of 15,
+ * 16 or 17 significant digits that read back to the same bits, newline at the end. `path` stands in
+ * messages. Errors: EXIT_RUN, also for NULL, which is what json_pack gives without memory or for a
+ * text that is not UTF-8. */
+int json_format(const char *path, const json_t *value, struct text *text, struct error *error);
+
+/* Writes the same to a file, "-" = standard output. Errors: EXIT_RUN. */
 int json_write(const char *path, const json_t *value, struct error *error);
 
 #endif

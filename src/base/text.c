@@ -212,3 +212,38 @@ const char *text_bytes(char *out, size_t capacity, uint64_t bytes)
   snprintf(out, capacity, unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
   return out;
 }
+
+/* The next bytes of a text in quotes, or that there are none. */
+static void quote_rest(char *out, size_t capacity, const char *text, size_t size)
+{
+  char start[25], shown[4 * sizeof start];
+  size_t length = size < sizeof start - 1 ? size : sizeof start - 1;
+  if (size == 0) {
+    snprintf(out, capacity, "the end");
+    return;
+  }
+  memcpy(start, text, length);
+  start[length] = 0;
+  text_escape(shown, sizeof shown, *start ? start : "\\x00");
+  snprintf(out, capacity, "\"%s\"", shown);
+}
+
+bool text_differs(char *out, size_t capacity, const void *file, size_t file_size,
+                  const void *expected, size_t expected_size)
+{
+  const char *there = file, *wanted = expected;
+  char left[120], right[120];
+  size_t at = 0, line = 1, start = 0;
+  for (; at < file_size && at < expected_size && there[at] == wanted[at]; at++)
+    if (there[at] == '\n') {
+      line++;
+      start = at + 1;
+    }
+  if (at == file_size && at == expected_size)
+    return false;
+  quote_rest(left, sizeof left, there + at, file_size - at);
+  quote_rest(right, sizeof right, wanted + at, expected_size - at);
+  snprintf(out, capacity, "line %zu, column %zu: %s in the file, %s expected", line, at - start + 1,
+           left, right);
+  return true;
+}

@@ -37,6 +37,12 @@ void text_hide_users(char *text);
 /* Columns that a UTF-8 text takes on a terminal: its code points; nothing wide is ever printed. */
 size_t text_columns(const char *text);
 
+/* Where the bytes of a file first differ from those that were to be expected, for a message: "line
+ * 3, column 7: \"1.5,0\" in the file, \"1.50,\" expected". Lines and columns (of bytes) count from
+ * 1. Returns false, and leaves `out` alone, when nothing differs. */
+bool text_differs(char *out, size_t capacity, const void *file, size_t file_size,
+                  const void *expected, size_t expected_size);
+
 bool text_ends_with(const char *text, const char *end);
 
 /* Whether this can be the name of a model or a revision, which stand in file names and in columns

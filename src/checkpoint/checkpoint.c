@@ -112,17 +112,28 @@ static int load(struct checkpoint *checkpoint, struct error *error)
   return 0;
 }
 
-int checkpoint_open(const char *path, struct checkpoint **checkpoint, struct error *error)
+int checkpoint_of_files(struct fileset *files, struct checkpoint **checkpoint, struct error *error)
 {
-  struct checkpoint *made = memory_zeroed(1, sizeof *made, path, error);
-  if (!made)
+  struct checkpoint *made = memory_zeroed(1, sizeof *made, files->path, error);
+  if (!made) {
+    fileset_close(files);
     return error->code;
-  if (fileset_open(path, &made->files, error) || load(made, error)) {
+  }
+  made->files = files;
+  if (load(made, error)) {
     checkpoint_close(made);
     return error->code;
   }
   *checkpoint = made;
   return 0;
+}
+
+int checkpoint_open(const char *path, struct checkpoint **checkpoint, struct error *error)
+{
+  struct fileset *files;
+  if (fileset_open(path, &files, error))
+    return error->code;
+  return checkpoint_of_files(files, checkpoint, error);
 }
 
 void checkpoint_close(struct checkpoint *checkpoint)

@@ -51,6 +51,11 @@ struct checkpoint;
  * disk. Owner: the caller, checkpoint_close. Errors: EXIT_INPUT (missing or damaged, with file,
  * offset or tensor name), EXIT_RUN. */
 int checkpoint_open(const char *path, struct checkpoint **checkpoint, struct error *error);
+
+/* The same of files that are open already, which belong to the checkpoint from now on, also on
+ * failure: an archive is unpacked once. */
+struct fileset;
+int checkpoint_of_files(struct fileset *files, struct checkpoint **checkpoint, struct error *error);
 void checkpoint_close(struct checkpoint *checkpoint); /* NULL is allowed */
 
 const char *checkpoint_path(const struct checkpoint *checkpoint);

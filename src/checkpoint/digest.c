@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #ifdef __x86_64__
 #include <xxh_x86dispatch.h> /* picks the widest vectors of this CPU; the value is the same */
 #else
@@ -125,4 +126,38 @@ int digest_blob(const struct blob *blob, struct progress *progress, double befor
     status = digester_finish(digester, digest, error);
   digester_free(digester);
   return status;
+}
+
+struct digest_stream {
+  XXH3_state_t *xxh3;
+};
+
+int digest_stream_start(struct digest_stream **stream, struct error *error)
+{
+  struct digest_stream *made = memory_zeroed(1, sizeof *made, "digest", error);
+  if (!made)
+    return error->code;
+  made->xxh3 = XXH3_createState();
+  if (!made->xxh3 || XXH3_128bits_reset(made->xxh3) != XXH_OK) {
+    XXH3_freeState(made->xxh3);
+    free(made);
+    return failed(error);
+  }
+  *stream = made;
+  return 0;
+}
+
+int digest_stream_add(struct digest_stream *stream, const void *data, size_t size,
+                      struct error *error)
+{
+  return XXH3_128bits_update(stream->xxh3, data, size) == XXH_OK ? 0 : failed(error);
+}
+
+void digest_stream_finish(struct digest_stream *stream, uint8_t bytes[DIGEST_XXH3_BYTES])
+{
+  XXH128_canonical_t canonical;
+  XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(stream->xxh3));
+  memcpy(bytes, canonical.digest, DIGEST_XXH3_BYTES);
+  XXH3_freeState(stream->xxh3);
+  free(stream);
 }

@@ -7,6 +7,7 @@
 #include "base/progress.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct digest {
   char sha256[65];   /* 64 lower-case hex digits */
@@ -29,6 +30,15 @@ void digester_free(struct digester *digester);
  * be hashed. `progress`, if not NULL, is shown as `before` and the bytes done. Errors: EXIT_RUN. */
 int digest_blob(const struct blob *blob, struct progress *progress, double before,
                 struct digest *digest, struct error *error);
+
+/* XXH3-128 alone, piece by piece, for figures that are compared and not shown: start, add in order,
+ * finish once, which frees it. Errors: EXIT_RUN. */
+#define DIGEST_XXH3_BYTES 16
+struct digest_stream;
+int digest_stream_start(struct digest_stream **stream, struct error *error);
+int digest_stream_add(struct digest_stream *stream, const void *data, size_t size,
+                      struct error *error);
+void digest_stream_finish(struct digest_stream *stream, uint8_t bytes[DIGEST_XXH3_BYTES]);
 
 /* XXH3-128 alone, 32 hex digits and a zero to `hex`. */
 void digest_xxh3(const void *data, size_t size, char hex[33]);

@@ -21,7 +21,12 @@ int manifest_load(const char *path, struct manifest *manifest, struct error *err
 
 bool pinned_file_complete(const struct pinned_file *file)
 {
-  return *file->digest.sha256 != 0;
+  return file->has_bytes && *file->digest.sha256 && *file->digest.xxh3_128;
+}
+
+bool pinned_file_pinned(const struct pinned_file *file)
+{
+  return *file->digest.sha256;
 }
 
 static void revision_free(struct manifest_revision *revision)
@@ -75,8 +80,16 @@ size_t manifest_unpinned(const struct manifest_revision *revision)
 {
   size_t unpinned = 0;
   for (size_t i = 0; i < revision->file_count; i++)
-    unpinned += !pinned_file_complete(&revision->files[i]);
+    unpinned += !pinned_file_pinned(&revision->files[i]);
   return unpinned;
+}
+
+size_t manifest_by_sha256(const struct manifest_revision *revision)
+{
+  size_t count = 0;
+  for (size_t i = 0; i < revision->file_count; i++)
+    count += pinned_file_pinned(&revision->files[i]) && !pinned_file_complete(&revision->files[i]);
+  return count;
 }
 
 char *manifest_revision_path(const struct manifest *manifest,

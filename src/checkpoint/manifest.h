@@ -46,9 +46,12 @@ struct pinned_file {
   struct digest digest; /* a digest that is not pinned is "" */
 };
 
-/* Whether the pin is enough: its SHA-256 vouches for every byte, whatever else is known. A size or
- * an XXH3-128, which is no cryptographic digest, does not. */
+/* Whether size and both digests are known. */
 bool pinned_file_complete(const struct pinned_file *file);
+
+/* Whether SHA-256 is known, which alone tells a file from every other: without it a file is
+ * UNPINNED, whatever else is known of it. */
+bool pinned_file_pinned(const struct pinned_file *file);
 
 struct manifest_revision {
   char *name; /* plain name, unique */
@@ -92,8 +95,9 @@ void manifest_free(struct manifest *manifest);
 int manifest_find(const struct manifest *manifest, const char *name,
                   const struct manifest_revision **found, struct error *error);
 
-/* How many files of a revision are not pinned. */
+/* How many files of a revision are unpinned, and how many are pinned but not completely. */
 size_t manifest_unpinned(const struct manifest_revision *revision);
+size_t manifest_by_sha256(const struct manifest_revision *revision);
 
 /* The checkpoint_open path of a revision: checkpoints (or `override` when not NULL: a directory or
  * archive given on the command line) + the revision's directory. New string, free(). */

@@ -1,6 +1,7 @@
 /* The files of one revision, and the archive they come in: pins, git-lfs pointers, inventory. */
 #include "base/file.h"
 #include "base/file_use.h"
+#include "base/json.h"
 #include "checkpoint/fileset.h"
 #include "checkpoint/lfs.h"
 #include "checkpoint/manifest_verifier.h"
@@ -69,7 +70,8 @@ int verifier_container(struct verifier *verifier, struct error *error)
 {
   const struct pinned_file *pin = &verifier->check->manifest->container;
   struct blob blob;
-  if (!pinned_file_complete(pin)) {
+  verifier->result->by_sha256 += pinned_file_pinned(pin) && !pinned_file_complete(pin);
+  if (!pinned_file_pinned(pin)) {
     verifier->result->unpinned++;
     verifier->unpinned += !verifier->check->allow_unpinned;
     if (verifier->check->allow_unpinned)
@@ -180,30 +182,61 @@ static int check_nothing_else_runs(struct verifier *verifier, struct fileset *fi
   return 0;
 }
 
-static int check_tensors(struct verifier *verifier, const char *path, struct error *error)
+/* Tables are what the index of a trajectory names. */
+static int check_tables(struct verifier *verifier, struct fileset *files,
+                        const struct manifest_revision *revision, struct error *error)
 {
-  struct checkpoint *checkpoint;
-  size_t deviations;
-  if (!verifier->tensors.count)
-    return 0;
-  if (checkpoint_open(path, &checkpoint, error))
+  static const char name[] = "trajectory.json";
+  const struct fileset_file *index;
+  json_t *root, *entry;
+  size_t i;
+  if (fileset_get(files, name, &index, error) ||
+      json_parse_object(index->label, index->blob.data, index->blob.size, &root, error))
     return verifier_finding_or_error(verifier, error);
-  int status = 0;
-  if (checkpoint_check_names(checkpoint, error))
-    status = verifier_finding_or_error(verifier, error);
+  check_is_pinned(verifier, files, revision, name);
+  json_array_foreach(json_object_get(root, "revisions"), i, entry)
+  {
+    const char *file = json_string_value(json_object_get(entry, "file"));
+    if (file)
+      check_is_pinned(verifier, files, revision, file);
+  }
+  json_decref(root);
+  return 0;
+}
+
+/* The set of files ends with it. */
+static int check_tensors(struct verifier *verifier, struct fileset **files, size_t index,
+                         struct error *error)
+{
+  struct fileset *taken = *files;
+  struct checkpoint *checkpoint;
+  size_t deviations = 0;
+  if (!verifier->tensors.count && verifier->check->only)
+    return 0;
+  *files = NULL;
+  if (checkpoint_of_files(taken, &checkpoint, error))
+    return verifier_finding_or_error(verifier, error);
+  if (checkpoint_check_names(checkpoint, error) && verifier_finding_or_error(verifier, error)) {
+    checkpoint_close(checkpoint);
+    return error->code;
+  }
   if (*checkpoint_naming(checkpoint))
-    verifier_note(verifier, "%s: %s", path, checkpoint_naming(checkpoint));
-  tensor_list_check(&verifier->tensors, checkpoint, verifier->check->finding,
-                    verifier->check->context, &deviations);
+    verifier_note(verifier, "%s: %s", verifier->check->manifest->revisions[index].name,
+                  checkpoint_naming(checkpoint));
+  if (verifier->tensors.count)
+    tensor_list_check(&verifier->tensors, checkpoint, verifier->check->finding,
+                      verifier->check->context, &deviations);
   verifier->result->findings += deviations;
+  int status = verifier_values(verifier, index, checkpoint, error);
   checkpoint_close(checkpoint);
   return status;
 }
 
-static int check_files(struct verifier *verifier, struct fileset *files, size_t index,
+static int check_files(struct verifier *verifier, struct fileset **set, size_t index,
                        struct error *error)
 {
   const struct manifest_revision *revision = &verifier->check->manifest->revisions[index];
+  struct fileset *files = *set;
   size_t before = verifier->result->findings;
   for (size_t i = 0; i < revision->file_count; i++) {
     const struct pinned_file *pin = &revision->files[i];
@@ -217,18 +250,20 @@ static int check_files(struct verifier *verifier, struct fileset *files, size_t 
       return error->code;
     }
   }
-  if (verifier->result->findings > before ||
-      strcmp(verifier->check->manifest->kind, "published") == 0)
+  if (verifier->result->findings > before)
     return 0;
+  if (strcmp(verifier->check->manifest->kind, "published") == 0)
+    return check_tables(verifier, files, revision, error);
   if (check_nothing_else_runs(verifier, files, revision, error))
     return error->code;
-  return verifier->result->findings > before ? 0 : check_tensors(verifier, files->path, error);
+  return verifier->result->findings > before ? 0 : check_tensors(verifier, set, index, error);
 }
 
 static void count_unpinned(struct verifier *verifier, const char *path,
                            const struct manifest_revision *revision)
 {
   size_t unpinned = manifest_unpinned(revision);
+  verifier->result->by_sha256 += manifest_by_sha256(revision);
   verifier->result->unpinned += unpinned;
   verifier->unpinned += unpinned && !verifier->check->allow_unpinned;
   if (unpinned && verifier->check->allow_unpinned)
@@ -255,7 +290,7 @@ int verifier_revision(struct verifier *verifier, size_t index, struct error *err
   if (status) {
     status = verifier_finding_or_error(verifier, error);
   } else {
-    status = check_files(verifier, files, index, error);
+    status = check_files(verifier, &files, index, error);
     fileset_close(files);
   }
   verifier->result->pointers_missing += verifier->without;

@@ -101,24 +101,29 @@ static bool equal(const struct payload *left, const struct payload *right)
 }
 
 /* Sorts the payloads. */
-static void report_equal(struct verifier *verifier, struct payload *payloads)
+static int report_equal(struct verifier *verifier, struct payload *payloads, struct error *error)
 {
   const struct manifest *manifest = verifier->check->manifest;
   qsort(payloads, manifest->revision_count, sizeof *payloads, by_payload);
-  for (size_t i = 1; i < manifest->revision_count; i++)
-    if (equal(&payloads[i - 1], &payloads[i]) &&
-        concerns(verifier, payloads[i - 1].index, payloads[i].index))
-      verifier_finding(verifier,
-                       "%s: revisions \"%s\" and \"%s\" have the same tensor files; one of them "
-                       "is not what it is called",
-                       manifest->path, manifest->revisions[payloads[i - 1].index].name,
-                       manifest->revisions[payloads[i].index].name);
+  for (size_t i = 1; i < manifest->revision_count; i++) {
+    size_t before = payloads[i - 1].index, after = payloads[i].index;
+    if (!equal(&payloads[i - 1], &payloads[i]) || !concerns(verifier, before, after))
+      continue;
+    verifier_finding(verifier,
+                     "%s: revisions \"%s\" and \"%s\" have the same tensor files; one of them "
+                     "is not what it is called",
+                     manifest->path, manifest->revisions[before].name,
+                     manifest->revisions[after].name);
+    if (verifier_said(verifier, before, after, error))
+      return error->code;
+  }
+  return 0;
 }
 
 /* `payloads` are those of all revisions in their order: what is the same as a whole is said once.
  */
-static void report_shared(struct verifier *verifier, const struct payload *payloads,
-                          struct weights *weights, size_t count)
+static int report_shared(struct verifier *verifier, const struct payload *payloads,
+                         struct weights *weights, size_t count, struct error *error)
 {
   const struct manifest *manifest = verifier->check->manifest;
   qsort(weights, count, sizeof *weights, by_weights);
@@ -136,7 +141,10 @@ static void report_shared(struct verifier *verifier, const struct payload *paylo
         "one of them is not of the revision it lies in: fetch both again",
         manifest->path, before->files[left->file].path, before->name,
         after->files[right->file].path, after->name);
+    if (verifier_said(verifier, left->revision, right->revision, error))
+      return error->code;
   }
+  return 0;
 }
 
 static int check_shared(struct verifier *verifier, const struct payload *payloads,
@@ -155,9 +163,9 @@ static int check_shared(struct verifier *verifier, const struct payload *payload
       if (*sha256 && is_weights(manifest->revisions[i].files[k].path))
         weights[used++] = (struct weights){sha256, i, k};
     }
-  report_shared(verifier, payloads, weights, used);
+  int status = report_shared(verifier, payloads, weights, used, error);
   free(weights);
-  return 0;
+  return status;
 }
 
 int verifier_duplicates(struct verifier *verifier, struct error *error)
@@ -173,7 +181,7 @@ int verifier_duplicates(struct verifier *verifier, struct error *error)
   if (!status)
     status = check_shared(verifier, payloads, error);
   if (!status)
-    report_equal(verifier, payloads);
+    status = report_equal(verifier, payloads, error);
   free(payloads);
   return status;
 }

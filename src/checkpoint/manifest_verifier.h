@@ -4,6 +4,11 @@
 
 #include "checkpoint/manifest_verify.h"
 #include "checkpoint/tensor_list.h"
+#include "checkpoint/values.h"
+
+struct revision_pair {
+  size_t before, after;
+};
 
 struct verifier {
   const struct manifest_check *check;
@@ -12,6 +17,9 @@ struct verifier {
   size_t unpinned;            /* findings that say only that something is not pinned */
   size_t counterparts;        /* of files of the revision at hand, in `pointers` */
   size_t without;             /* files of it that have none there */
+  struct values *values;      /* of the revisions whose files hold; NULL = none */
+  struct revision_pair *said; /* pairs that are known to have files in common; owned */
+  size_t said_count;
 };
 
 void verifier_finding(struct verifier *verifier, const char *format, ...)
@@ -27,5 +35,13 @@ int verifier_container(struct verifier *verifier, struct error *error);
 int verifier_revision(struct verifier *verifier, size_t index, struct error *error);
 int verifier_duplicates(struct verifier *verifier, struct error *error);
 int verifier_moves(struct verifier *verifier, struct error *error);
+
+/* Takes the digests of a revision's tensors, unless it is looked at alone. */
+int verifier_values(struct verifier *verifier, size_t index, const struct checkpoint *checkpoint,
+                    struct error *error);
+
+/* What revisions have in common, but for pairs of which more was said. */
+int verifier_shared(struct verifier *verifier, struct error *error);
+int verifier_said(struct verifier *verifier, size_t before, size_t after, struct error *error);
 
 #endif

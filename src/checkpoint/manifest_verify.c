@@ -69,9 +69,13 @@ static int check_all(struct verifier *verifier, struct error *error)
   int status = check_revisions(verifier, error);
   if (!status)
     status = verifier_duplicates(verifier, error);
+  if (!status)
+    status = verifier_shared(verifier, error);
   if (!status && check->moved && !check->only && verifier->result->findings == verifier->unpinned)
     status = verifier_moves(verifier, error);
   tensor_list_free(&verifier->tensors);
+  values_free(verifier->values);
+  free(verifier->said);
   return status;
 }
 

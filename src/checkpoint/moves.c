@@ -46,8 +46,7 @@ static void add_single(struct matching *matching, const struct tensor *tensor)
 static void add_pair(struct matching *matching, struct pair pair)
 {
   const struct tensor *before = pair.before, *after = pair.after;
-  if (before->dtype != after->dtype || before->shape[0] != after->shape[0] ||
-      before->shape[1] != after->shape[1])
+  if (before->shape[0] != after->shape[0] || before->shape[1] != after->shape[1])
     add_single(matching, before);
   else
     matching->pairs[matching->count++] = pair;
@@ -100,7 +99,6 @@ static int add_piece(const struct pair *pair, uint64_t first, size_t count, stru
                      struct error *error)
 {
   float before[MOVES_PIECE], after[MOVES_PIECE];
-  size_t size = dtype_size(pair->before->dtype);
   if (widen(pair->before, first, count, before, error) ||
       widen(pair->after, first, count, after, error))
     return error->code;
@@ -109,9 +107,7 @@ static int add_piece(const struct pair *pair, uint64_t first, size_t count, stru
     sums->moved = sums->moved + d * d;
     sums->size = sums->size + from * from;
   }
-  sums->identical = sums->identical &&
-                    memcmp((const uint8_t *)pair->before->data + first * size,
-                           (const uint8_t *)pair->after->data + first * size, count * size) == 0;
+  sums->identical = sums->identical && memcmp(before, after, count * sizeof *before) == 0;
   return 0;
 }
 

@@ -17,10 +17,9 @@
 struct move {
   char *tensor;        /* its name */
   double norm;         /* |after - before| / |before|, the norms of all elements (Frobenius) */
-  bool identical;      /* the same bytes, as far as they were compared */
+  bool identical;      /* the same values, 0 and -0 apart, as far as they were compared */
   bool sampled;        /* too large: norm and identical are those of a sample */
-  bool not_comparable; /* missing on one side, or of another dtype or shape: nothing was read,
-                          norm is 0 */
+  bool not_comparable; /* missing on one side, or of another shape: nothing was read, norm is 0 */
 };
 
 struct move_list {
@@ -33,8 +32,8 @@ struct move_list {
  *
  * Matrices: tensors of rank 2 with F32, BF16 or F16 elements, one or more. (Squares of F64 could
  * leave the range of doubles, and models do not have them.) Of the n that both hold with equal
- * dtype and shape, up to MOVES_MOST are compared: all, or numbers i * (n - 1) / (MOVES_MOST - 1) in
- * name order, so that the first and the last are among them.
+ * shape, whatever their types, up to MOVES_MOST are compared: all, or numbers i * (n - 1) /
+ * (MOVES_MOST - 1) in name order, so that the first and the last are among them.
  *
  * Of one with more than MOVES_MOST_ELEMENTS elements, such as an embedding, that many are compared:
  * pieces of MOVES_PIECE consecutive ones (in row-major order), evenly spread. Piece i of p begins

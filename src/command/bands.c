@@ -117,3 +117,9 @@ int bands_compare(const struct trajectory *fresh, const struct published_bands *
   trajectory_free(&published);
   return status;
 }
+
+bool bands_hold_for_all(const struct published_bands *bands)
+{
+  return bands->class_agreement == 0 && bands->selectivity_share == 0 && bands->pr_share == 0 &&
+         !bands->claims;
+}

@@ -16,4 +16,7 @@
 int bands_compare(const struct trajectory *fresh, const struct published_bands *bands,
                   struct text *text, json_t *json, size_t *failures, struct error *error);
 
+/* Whether the bands are so wide that any figures at all lie within. */
+bool bands_hold_for_all(const struct published_bands *bands);
+
 #endif

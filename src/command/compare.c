@@ -24,7 +24,8 @@ static int compare_files(const char *a, const char *b, struct trajectory_differe
 }
 
 static int compare_directories(const char *a, const char *b,
-                               struct trajectory_difference *difference, struct error *error)
+                               struct trajectory_difference *difference,
+                               struct trajectory_difference *provenance, struct error *error)
 {
   struct trajectory one, two;
   if (trajectory_load(a, &one, error))
@@ -32,6 +33,7 @@ static int compare_directories(const char *a, const char *b,
   int status = trajectory_load(b, &two, error);
   if (!status) {
     trajectory_compare(&one, &two, difference);
+    trajectory_compare_provenance(&one, &two, provenance);
     trajectory_free(&two);
   }
   trajectory_free(&one);
@@ -48,7 +50,7 @@ int command_compare(int argc, char **argv, struct error *error)
       "directories with trajectory.json. Names the first difference and its distance in ULP.",
       specs, sizeof specs / sizeof *specs};
   const char *paths[2];
-  struct trajectory_difference difference = {0};
+  struct trajectory_difference difference = {0}, provenance = {0};
   size_t used;
   bool help;
   if (options_parse(argc, argv, &list, paths, 2, &used, &help, error) || help)
@@ -61,14 +63,15 @@ int command_compare(int argc, char **argv, struct error *error)
   if (file_is_directory(paths[0]) != file_is_directory(paths[1]))
     return error_set(error, EXIT_INPUT, "compare: one is a directory and the other is a file");
   int failed = file_is_directory(paths[0])
-                   ? compare_directories(paths[0], paths[1], &difference, error)
+                   ? compare_directories(paths[0], paths[1], &difference, &provenance, error)
                    : compare_files(paths[0], paths[1], &difference, error);
   if (failed || file_use_check(error) || outputs_spare_read(&json, 1, error))
     return error->code;
   bool to_stdout = common.json && common.json[0] == '-' && !common.json[1];
   if (common.json) {
-    json_t *all = json_pack("{s:s, s:s, s:b, s:s}", "a", paths[0], "b", paths[1], "equal",
-                            !difference.found, "difference", difference.where);
+    json_t *all = json_pack("{s:s, s:s, s:b, s:s, s:s}", "a", paths[0], "b", paths[1], "equal",
+                            !difference.found, "difference", difference.where, "provenance",
+                            provenance.where);
     int status = all ? json_write(common.json, all, error)
                      : error_set(error, EXIT_RUN, "%s: out of memory or a path that is not UTF-8",
                                  common.json);
@@ -78,5 +81,7 @@ int command_compare(int argc, char **argv, struct error *error)
   }
   if (!common.quiet && !to_stdout)
     printf("%s\n", difference.found ? difference.where : "equal to the bit");
+  if (!common.quiet && !to_stdout && provenance.found)
+    printf("they do not say the same of where they come from: %s\n", provenance.where);
   return difference.found ? EXIT_CHECK : EXIT_HELD;
 }

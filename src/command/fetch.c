@@ -100,7 +100,7 @@ static void show_unpinned(const struct fetch_result *results, size_t count)
 {
   for (size_t i = 0; i < count; i++) {
     const struct fetch_result *result = &results[i];
-    if (verified(result) && !pinned_file_complete(result->file))
+    if (verified(result) && !pinned_file_pinned(result->file))
       printf("UNPINNED %s/%s: %s; found bytes %" PRIu64 ", sha256 %s, xxh3_128 %s\n",
              result->revision->name, result->file->path, checked_by(result->file), result->bytes,
              result->digest.sha256, result->digest.xxh3_128);
@@ -110,7 +110,7 @@ static void show_unpinned(const struct fetch_result *results, size_t count)
 static json_t *describe(const struct fetch_result *result)
 {
   json_t *object = json_pack("{s:s, s:s, s:b}", "revision", result->revision->name, "path",
-                             result->file->path, "pinned", (int)pinned_file_complete(result->file));
+                             result->file->path, "pinned", (int)pinned_file_pinned(result->file));
   bool sized = result->has_bytes || verified(result);
   json_object_set_new(object, "state", json_string(states[result->state]));
   json_object_set_new(object, "bytes",

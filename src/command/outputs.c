@@ -3,7 +3,7 @@
 
 #include "base/file.h"
 #include "base/file_use.h"
-#include "command/verdicts.h"
+#include "claims/verdicts.h"
 
 #include <stdlib.h>
 #include <string.h>

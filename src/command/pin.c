@@ -7,6 +7,7 @@
 #include "command/forecast.h"
 #include "command/outputs.h"
 #include "command/runtime.h"
+#include "command/verified.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -50,7 +51,9 @@ static int parse(int argc, char **argv, struct pin_options *o, const char **path
       "pin MANIFEST [OPTIONS]",
       "Fills in size, SHA-256 and XXH3-128 of every file that a manifest names, from the files on\n"
       "disk. Nothing is written unless every file is there, agrees with the pins that there are,\n"
-      "is no git-lfs pointer, has the tensors of the inventory, and no two revisions are the same.",
+      "is no git-lfs pointer, has the tensors of the inventory, and no two revisions have tensors "
+      "in\n"
+      "common.",
       specs, sizeof specs / sizeof *specs};
   size_t used;
   if (options_parse(argc, argv, &list, path, 1, &used, help, error) || *help)
@@ -103,12 +106,6 @@ static void say_finding(void *context, const char *line)
   json_array_append_new(p->findings, json_string(line));
 }
 
-static void ignore_moves(void *context, const struct manifest_revision *before,
-                         const struct manifest_revision *after, const struct move_list *moves)
-{
-  (void)context, (void)before, (void)after, (void)moves;
-}
-
 static int fill(json_t *object, const struct pinned_file *found)
 {
   if (!found->has_bytes)
@@ -152,6 +149,19 @@ static int write_pins(const struct pinning *p, const struct manifest_result *res
   return json_write(p->options->out, p->root, error);
 }
 
+static void say_result(const struct manifest_check *check, const struct manifest_result *result,
+                       size_t pinned, const char *out)
+{
+  struct text tensors = {0};
+  verified_add_tensors(&tensors, check, result);
+  if (result->findings)
+    printf("  %zu failures: nothing is pinned", result->findings);
+  else
+    printf("  %zu files pinned in %s", pinned, out);
+  printf("%s\n", tensors.data ? tensors.data : "");
+  text_free(&tensors);
+}
+
 static int pin(struct pinning *p, size_t *findings, struct error *error)
 {
   struct manifest_result result;
@@ -164,17 +174,14 @@ static int pin(struct pinning *p, size_t *findings, struct error *error)
                                        .allow_unpinned = true,
                                        .quiet = p->options->common.quiet,
                                        .finding = say_finding,
-                                       .moved = ignore_moves,
                                        .context = p};
   forecast_digests(&p->manifest, p->options->checkpoints, p->only, p->options->common.quiet);
   int status = manifest_verify(&check, &result, error);
   *findings = result.findings;
-  if (!status && result.findings && p->text)
-    printf("  %zu failures: nothing is pinned\n", result.findings);
-  else if (!status && !result.findings)
+  if (!status && !result.findings)
     status = write_pins(p, &result, &pinned, error);
-  if (!status && pinned && p->text)
-    printf("  %zu files pinned in %s\n", pinned, p->options->out);
+  if (!status && p->text)
+    say_result(&check, &result, pinned, p->options->out);
   manifest_result_free(&result);
   if (status || !p->options->common.json)
     return status;

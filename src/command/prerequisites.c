@@ -2,8 +2,8 @@
 
 #include "base/file.h"
 #include "checkpoint/tensor_list.h"
+#include "claims/verdicts.h"
 #include "command/outputs.h"
-#include "command/verdicts.h"
 #include "trajectory/trajectory.h"
 
 #include <stdlib.h>
@@ -17,6 +17,13 @@ static int check_tensors(const char *path, struct error *error)
     return error->code;
   tensor_list_free(&list);
   return 0;
+}
+
+/* A golden file that cannot be read is a changed one. */
+static int with_remedy(struct error *error)
+{
+  const struct error found = *error;
+  return error_set(error, found.code, "golden %.700s; " TRAJECTORY_REMEDY, found.text);
 }
 
 static int check_golden(const struct manifest *manifest, struct error *error)
@@ -34,10 +41,10 @@ static int check_golden(const struct manifest *manifest, struct error *error)
   free(verdicts);
   if (status || strcmp(manifest->kind, "published") == 0)
     return status;
-  if (trajectory_load(manifest->golden, &golden, error))
-    return error->code;
-  trajectory_free(&golden);
-  return 0;
+  status = trajectory_load(manifest->golden, &golden, error);
+  if (!status)
+    trajectory_free(&golden);
+  return status == EXIT_INPUT ? with_remedy(error) : status;
 }
 
 static int check_tables(const struct manifest *manifest, struct error *error)

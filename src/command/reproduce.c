@@ -24,7 +24,7 @@ static const char *const embedded[] = {
 struct reproduce_options {
   struct common_options common;
   const char *checkpoints, *work;
-  bool update_golden, allow_unpinned, stream;
+  bool update_golden, allow_unpinned, allow_uncompared, stream;
   const char *base;
 };
 
@@ -40,6 +40,9 @@ static int parse(int argc, char **argv, struct reproduce_options *o, const char 
        "write the golden files instead of comparing; refused when CI is set"},
       {"allow-unpinned", OPTION_FLAG, &o->allow_unpinned, 0, 0, NULL,
        "screen files without a pin, too; everything then says UNPINNED"},
+      {"allow-uncompared", OPTION_FLAG, &o->allow_uncompared, 0, 0, NULL,
+       "a run that nothing is compared with, such as a first one, is no failure; the summary then "
+       "says NOT COMPARED"},
       {"stream", OPTION_FLAG, &o->stream, 0, 0, NULL,
        "fetch one revision at a time into --work, screen it, delete it; uses the network"},
       {"base", OPTION_STRING, &o->base, 0, 0, "URL", "the hub, with --stream; default " FETCH_BASE},
@@ -86,23 +89,39 @@ static int run_all(struct reproduction *r, const char *const *paths, size_t coun
   return 0;
 }
 
-static int deliver(const struct reproduction *r, const char *json, struct error *error)
+/* The last line is what people read. */
+static void summarise(const struct reproduction *r)
 {
-  char unpinned[64] = "";
-  if (file_use_check(error))
-    return error->code;
+  char unpinned[64] = "", uncompared[64] = "";
   if (r->unpinned)
     snprintf(unpinned, sizeof unpinned, "; UNPINNED: %zu files", r->unpinned);
+  if (r->uncompared)
+    snprintf(uncompared, sizeof uncompared, "; NOT COMPARED: %zu manifests", r->uncompared);
+  const char *verdict = r->failures        ? "FAILED"
+                        : r->update_golden ? "GOLDEN WRITTEN, NOTHING COMPARED WITH IT"
+                        : r->uncompared    ? "NO CHECK FAILED"
+                                           : "ALL CHECKS HELD";
+  printf("\n%s\n%s: %zu manifests, %zu failed checks%s%s; instruction set %s, %d threads\n",
+         r->summary.data ? r->summary.data : "", verdict, json_array_size(r->manifests),
+         r->failures, unpinned, uncompared, r->runtime->kernels->name,
+         threads_count(r->runtime->threads));
+}
+
+static int deliver(const struct reproduction *r, const char *json, struct error *error)
+{
+  if (file_use_check(error))
+    return error->code;
+  if (r->summary.failed)
+    return error_set(error, EXIT_RUN, "reproduce: out of memory");
   if (r->runtime->text)
-    printf("\n%s: %zu manifests, %zu failed checks%s; instruction set %s, %d threads\n",
-           r->failures ? "FAILED" : "ALL CHECKS HELD", json_array_size(r->manifests), r->failures,
-           unpinned, r->runtime->kernels->name, threads_count(r->runtime->threads));
+    summarise(r);
   if (!json)
     return 0;
   json_t *all =
-      json_pack("{s:s, s:s, s:I, s:I, s:O, s:O}", "attest", ATTEST_VERSION, "isa",
+      json_pack("{s:s, s:s, s:I, s:I, s:I, s:O, s:O}", "attest", ATTEST_VERSION, "isa",
                 r->runtime->kernels->name, "failures", (json_int_t)r->failures, "unpinned",
-                (json_int_t)r->unpinned, "manifests", r->manifests, "claims", r->claims);
+                (json_int_t)r->unpinned, "uncompared", (json_int_t)r->uncompared, "manifests",
+                r->manifests, "claims", r->claims);
   int status =
       all ? json_write(json, all, error) : error_set(error, EXIT_RUN, "%s: out of memory", json);
   json_decref(all);
@@ -136,6 +155,7 @@ int command_reproduce(int argc, char **argv, struct error *error)
                            .stream = o.stream ? &stream : NULL,
                            .update_golden = o.update_golden,
                            .allow_unpinned = o.allow_unpinned,
+                           .allow_uncompared = o.allow_uncompared,
                            .manifests = json_array(),
                            .claims = json_array()};
   interrupt_install();
@@ -145,6 +165,7 @@ int command_reproduce(int argc, char **argv, struct error *error)
     status = deliver(&r, o.common.json, error);
   json_decref(r.manifests);
   json_decref(r.claims);
+  text_free(&r.summary);
   runtime_stop(&runtime);
   lock_release(&r.lock);
   return status ? status : r.failures ? EXIT_CHECK : EXIT_HELD;

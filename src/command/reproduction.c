@@ -4,66 +4,25 @@
 #include "base/progress.h"
 #include "checkpoint/digest.h"
 #include "checkpoint/manifest_verify.h"
-#include "claims/claims.h"
-#include "command/bands.h"
 #include "command/forecast.h"
 #include "command/obtain.h"
+#include "command/pass.h"
 #include "command/prerequisites.h"
-#include "command/verdicts.h"
-#include "command/workdir.h"
+#include "command/verified.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-/* One manifest on its way through. */
-struct pass {
-  struct reproduction *all;
-  struct manifest manifest;
-  struct workdir work;
-  struct trajectory *trajectories; /* one of a screened model, several of published tables */
-  size_t count;
-  size_t contradicted; /* findings of the verification: what was read is not what was pinned */
-  size_t unpinned;     /* files that have no pin */
-  size_t left_out;     /* revisions without figures, because their files do not hold */
-  json_t *json;        /* this manifest's object */
-};
-
-static void say(const struct pass *pass, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void say(const struct pass *pass, const char *format, ...)
-{
-  va_list arguments;
-  if (!pass->all->runtime->text)
-    return;
-  va_start(arguments, format);
-  vprintf(format, arguments);
-  va_end(arguments);
-  fflush(stdout); /* hours may pass until the next line */
-}
-
-static void fail(struct pass *pass, const char *line)
-{
-  pass->all->failures++;
-  if (pass->all->runtime->quiet)
-    fprintf(stderr, "attest: %s\n", line); /* --quiet is not silence */
-  else if (isatty(STDERR_FILENO))
-    fprintf(stderr, "\r\033[K"); /* a progress bar may stand there */
-  say(pass, "  FAILED: %s\n", line);
-  json_array_append_new(json_object_get(pass->json, "failures"), json_string(line));
-}
 
 static void fail_line(void *context, const char *line)
 {
-  fail(context, line);
+  pass_fail(context, line);
 }
 
 static void note_line(void *context, const char *line)
 {
   struct pass *pass = context;
-  say(pass, "  %s\n", line);
+  pass_say(pass, "  %s\n", line);
   json_array_append_new(json_object_get(pass->json, "notes"), json_string(line));
 }
 
@@ -77,6 +36,7 @@ static void add_findings(struct pass *pass, size_t findings, size_t unpinned)
 static int verify(struct pass *pass, struct error *error)
 {
   struct manifest_result result;
+  struct text tensors = {0};
   const struct manifest_check check = {.manifest = &pass->manifest,
                                        .checkpoints = pass->all->checkpoints,
                                        .allow_unpinned = true,
@@ -86,13 +46,12 @@ static int verify(struct pass *pass, struct error *error)
                                        .context = pass};
   int status = manifest_verify(&check, &result, error);
   add_findings(pass, result.findings, result.unpinned);
+  verified_add_tensors(&tensors, &check, &result);
+  if (tensors.length) /* "; " stands between it and what it follows elsewhere */
+    pass_say(pass, "  %s\n", tensors.data + 2);
+  text_free(&tensors);
   manifest_result_free(&result);
   return status;
-}
-
-static bool is_tables(const struct manifest *manifest)
-{
-  return strcmp(manifest->kind, "published") == 0;
 }
 
 static int load_tables(struct pass *pass, struct error *error)
@@ -108,7 +67,7 @@ static int load_tables(struct pass *pass, struct error *error)
     pass->count++;
     tables += pass->trajectories[i].count;
   }
-  say(pass, "  %zu published tables of %zu models loaded\n", tables, pass->count);
+  pass_say(pass, "  %zu published tables of %zu models loaded\n", tables, pass->count);
   json_object_set_new(pass->json, "tables", json_integer((json_int_t)tables));
   return 0;
 }
@@ -137,8 +96,9 @@ static int obtain(struct pass *pass, const struct manifest_revision *m, struct r
 static void leave_out(struct pass *pass, const struct manifest_revision *m, double seconds)
 {
   pass->left_out++;
-  say(pass, "  %-12s left out after %.1f s: its files do not hold; correct them and run again\n",
-      m->name, seconds);
+  pass_say(pass,
+           "  %-12s left out after %.1f s: its files do not hold; correct them and run again\n",
+           m->name, seconds);
   json_array_append_new(json_object_get(pass->json, "left_out"), json_string(m->name));
 }
 
@@ -186,8 +146,8 @@ static int screen_revision(struct pass *pass, size_t index, struct error *error)
   }
   digest_xxh3(csv, length, hash);
   free(csv);
-  say(pass, "  %-12s %s in %.1f s, trajectory hash %s\n", m->name,
-      obtained.resumed ? "resumed " : "screened", progress_clock() - start, hash);
+  pass_say(pass, "  %-12s %s in %.1f s, trajectory hash %s\n", m->name,
+           obtained.resumed ? "resumed " : "screened", progress_clock() - start, hash);
   json_array_append_new(json_object_get(pass->json, "revisions"),
                         json_pack("{s:s, s:b, s:s}", "revision", m->name, "resumed",
                                   obtained.resumed, "xxh3_128", hash));
@@ -221,131 +181,6 @@ static int screen(struct pass *pass, struct error *error)
   return 0;
 }
 
-static int compare_golden(struct pass *pass, struct error *error)
-{
-  struct trajectory golden;
-  struct trajectory_difference difference = {0};
-  if (trajectory_load(pass->manifest.golden, &golden, error))
-    return error->code;
-  trajectory_compare(&golden, pass->trajectories, &difference);
-  trajectory_free(&golden);
-  if (difference.found)
-    fail(pass, difference.where);
-  else
-    say(pass, "  equal to the golden trajectory %s to the bit\n", pass->manifest.golden);
-  return 0;
-}
-
-static int compare_first(struct pass *pass, struct error *error)
-{
-  struct trajectory_difference difference = {0};
-  bool is_first;
-  if (pass->contradicted || pass->unpinned) {
-    say(pass, "  not kept as a first run: the checkpoints are %s\n",
-        pass->contradicted ? "not what the manifest pins" : "UNPINNED");
-    return 0;
-  }
-  if (workdir_first(&pass->work, pass->trajectories, &is_first, &difference, error))
-    return error->code;
-  if (difference.found)
-    fail(pass, difference.where);
-  else if (is_first)
-    say(pass, "  first complete run: kept in %s for the next one to equal\n", pass->work.first);
-  else
-    say(pass, "  equal to our own first run (%s) to the bit\n", pass->work.first);
-  json_object_set_new(pass->json, "first_run", json_boolean(is_first));
-  return 0;
-}
-
-static int compare_bands(struct pass *pass, struct error *error)
-{
-  struct published_bands bands = pass->manifest.published;
-  struct text text = {0};
-  size_t failures = 0;
-  json_t *json = json_array();
-  bands.claims = bands.claims && !pass->left_out; /* claims are about all revisions */
-  int status = bands_compare(pass->trajectories, &bands, &text, json, &failures, error);
-  say(pass, "%s", text.data ? text.data : "");
-  text_free(&text);
-  json_object_set_new(pass->json, "published", json);
-  if (!status && failures) {
-    char line[128];
-    snprintf(line, sizeof line, "%zu bands against the published tables were left", failures);
-    fail(pass, line);
-  }
-  return status;
-}
-
-static int compare_trajectory(struct pass *pass, struct error *error)
-{
-  const struct manifest *m = &pass->manifest;
-  int status = 0;
-  if (pass->all->update_golden && m->golden)
-    status = trajectory_save(m->golden, pass->trajectories, error);
-  else if (m->golden)
-    status = compare_golden(pass, error);
-  if (!status && m->published.directory)
-    status = compare_bands(pass, error);
-  if (!status && !m->golden)
-    status = compare_first(pass, error);
-  return status ? status : workdir_finish(&pass->work, error);
-}
-
-/* Without all revisions; the finished ones are kept for the next run. */
-static int compare_incomplete(struct pass *pass, struct error *error)
-{
-  say(pass, "  %zu of %zu revisions have no figures: no claims are evaluated%s\n", pass->left_out,
-      pass->manifest.revision_count,
-      pass->manifest.golden ? " and nothing is compared with the golden trajectory" : "");
-  if (pass->manifest.published.directory && pass->trajectories->count && compare_bands(pass, error))
-    return error->code;
-  return pass->manifest.golden ? 0 : compare_first(pass, error);
-}
-
-static int compare_verdicts(struct pass *pass, const struct claim_list *list, struct error *error)
-{
-  const char *golden = pass->manifest.golden;
-  char *difference;
-  if (!golden)
-    return 0;
-  if (pass->all->update_golden) {
-    if (verdicts_write(list, golden, error))
-      return error->code;
-    say(pass, "  golden written: %s\n", golden);
-    return 0;
-  }
-  if (verdicts_compare(list, golden, &difference, error))
-    return error->code;
-  if (difference)
-    fail(pass, difference);
-  else
-    say(pass, "  verdicts equal to the golden ones (%s/" VERDICTS_FILE ")\n", golden);
-  free(difference);
-  return 0;
-}
-
-static int evaluate(struct pass *pass, struct error *error)
-{
-  struct claim_list list;
-  struct text text = {0};
-  if (claims_evaluate(pass->trajectories, pass->count, &list, error))
-    return error->code;
-  claims_text(&list, true, &text);
-  json_t *json = claims_json(&list, error);
-  int status = json ? 0 : error->code;
-  if (!status && text.failed)
-    status = error_set(error, EXIT_RUN, "claims: out of memory");
-  if (!status) {
-    say(pass, "%s", text.data ? text.data : "");
-    json_array_extend(pass->all->claims, json_object_get(json, "claims"));
-    status = compare_verdicts(pass, &list, error);
-  }
-  json_decref(json);
-  text_free(&text);
-  claims_free(&list);
-  return status;
-}
-
 static int check_update(const struct pass *pass, struct error *error)
 {
   if (!pass->all->update_golden || (!pass->contradicted && !pass->unpinned))
@@ -363,8 +198,8 @@ static bool refuse_unpinned(struct pass *pass)
   bool refused = false;
   if (pass->all->allow_unpinned)
     return false;
-  if (m->has_container && !pinned_file_complete(&m->container)) {
-    fail(pass, "the archive is UNPINNED; pin it with attest pin, or use --allow-unpinned");
+  if (m->has_container && !pinned_file_pinned(&m->container)) {
+    pass_fail(pass, "the archive is UNPINNED; pin it with attest pin, or use --allow-unpinned");
     add_findings(pass, 0, 1);
     refused = true;
   }
@@ -377,7 +212,7 @@ static bool refuse_unpinned(struct pass *pass)
               "revision \"%s\" is UNPINNED: %zu of %zu files; pin them with attest pin, or use "
               "--allow-unpinned",
               m->revisions[i].name, unpinned, m->revisions[i].file_count);
-    fail(pass, line.text);
+    pass_fail(pass, line.text);
     add_findings(pass, 0, unpinned);
     refused = true;
   }
@@ -386,36 +221,60 @@ static bool refuse_unpinned(struct pass *pass)
 
 static void say_verified(struct pass *pass)
 {
+  const struct manifest *m = &pass->manifest;
+  size_t by_sha256 =
+      m->has_container && pinned_file_pinned(&m->container) && !pinned_file_complete(&m->container);
+  for (size_t i = 0; i < m->revision_count; i++)
+    by_sha256 += manifest_by_sha256(&m->revisions[i]);
   if (pass->unpinned)
-    say(pass, "  UNPINNED: %zu files; nobody vouches for what was read\n", pass->unpinned);
+    pass_say(pass, "  UNPINNED: %zu files; nobody vouches for what was read\n", pass->unpinned);
+  else if (!pass->contradicted && by_sha256)
+    pass_say(pass,
+             "  all files have their pinned SHA-256; %zu are not pinned by size or XXH3-128\n",
+             by_sha256);
   else if (!pass->contradicted)
-    say(pass, "  all files have their pinned size, SHA-256 and XXH3-128\n");
+    pass_say(pass, "  all files have their pinned size, SHA-256 and XXH3-128\n");
+}
+
+static int start(struct pass *pass, struct error *error)
+{
+  const struct manifest *m = &pass->manifest;
+  pass->trajectories = calloc(m->revision_count, sizeof *pass->trajectories);
+  pass->json = json_pack("{s:s, s:s, s:s, s:s, s:s, s:[], s:[], s:[], s:[], s:[], s:[]}",
+                         "manifest", m->path, "model", m->model, "kind", m->kind, "source",
+                         m->source, "caveat", m->caveat, "revisions", "left_out", "notes",
+                         "failures", "compared", "not_compared");
+  if (!pass->trajectories || !pass->json)
+    return error_set(error, EXIT_RUN, "%s: out of memory", m->path);
+  pass_say(pass, "\n== %s (%s): %s\n   %s\n", m->model, m->kind, m->source,
+           *m->caveat ? m->caveat : "(no caveat is stated)");
+  return 0;
 }
 
 static int run(struct pass *pass, struct error *error)
 {
   const struct manifest *m = &pass->manifest;
-  pass->trajectories = calloc(m->revision_count, sizeof *pass->trajectories);
-  pass->json = json_pack("{s:s, s:s, s:s, s:s, s:s, s:[], s:[], s:[], s:[]}", "manifest", m->path,
-                         "model", m->model, "kind", m->kind, "source", m->source, "caveat",
-                         m->caveat, "revisions", "left_out", "notes", "failures");
-  if (!pass->trajectories || !pass->json)
-    return error_set(error, EXIT_RUN, "%s: out of memory", m->path);
-  say(pass, "\n== %s (%s): %s\n   %s\n", m->model, m->kind, m->source, m->caveat);
+  if (start(pass, error))
+    return error->code;
   if (refuse_unpinned(pass))
     return 0;
   if (prerequisites_check(m, !pass->all->update_golden, pass->all->checkpoints, pass->all->json,
                           error))
     return error->code;
   /* Checkpoints in a directory are verified one revision at a time, beside each screen. */
-  if ((is_tables(m) || m->has_container) && verify(pass, error))
+  if ((pass_is_tables(pass) || m->has_container) && verify(pass, error))
     return error->code;
-  if ((is_tables(m) ? load_tables(pass, error) : screen(pass, error)) || check_update(pass, error))
+  if ((pass_is_tables(pass) ? load_tables(pass, error) : screen(pass, error)) ||
+      check_update(pass, error))
     return error->code;
   say_verified(pass);
-  if (pass->left_out)
-    return compare_incomplete(pass, error);
-  return !is_tables(m) && compare_trajectory(pass, error) ? error->code : evaluate(pass, error);
+  if (!pass_is_tables(pass) && !m->has_container)
+    pass_not_compared(pass, "tensors of different revisions: attest verify does that");
+  if (pass_compare(pass, error) || (!pass->left_out && pass_evaluate(pass, error)))
+    return error->code;
+  if (!pass->left_out)
+    pass_check_compared(pass);
+  return 0;
 }
 
 static int check_options(const struct reproduction *all, const struct manifest *manifest,
@@ -423,7 +282,8 @@ static int check_options(const struct reproduction *all, const struct manifest *
 {
   if (all->update_golden && !manifest->golden)
     return error_set(error, EXIT_INPUT, "--update-golden: %s names no golden", manifest->path);
-  if (all->stream && (!manifest->repository || manifest->has_container || is_tables(manifest)))
+  if (all->stream && (!manifest->repository || manifest->has_container ||
+                      strcmp(manifest->kind, "published") == 0))
     return error_set(error, EXIT_INPUT, "--stream: %s names no repository to fetch from",
                      manifest->path);
   return 0;
@@ -440,9 +300,13 @@ int reproduction_run(struct reproduction *reproduction, const char *manifest_pat
     json_object_set_new(pass.json, "unpinned", json_integer((json_int_t)pass.unpinned));
     json_array_append_new(reproduction->manifests, pass.json);
   }
+  if (!status)
+    pass_summarise(&pass);
   for (size_t i = 0; pass.trajectories && i < pass.manifest.revision_count; i++)
     trajectory_free(&pass.trajectories[i]);
   free(pass.trajectories);
+  text_free(&pass.compared);
+  text_free(&pass.not_compared);
   workdir_close(&pass.work);
   manifest_free(&pass.manifest);
   return status;

@@ -3,6 +3,7 @@
 #define ATTEST_COMMAND_REPRODUCTION_H
 
 #include "base/lock.h"
+#include "base/text.h"
 #include "command/runtime.h"
 #include "fetch/fetch.h"
 
@@ -15,10 +16,12 @@ struct reproduction {
   const char *work;        /* for finished revisions */
   struct lock lock;        /* on it, from the first model on; lock_release */
   const struct fetch_options *stream; /* fetch each revision, screen it, delete it; NULL = no */
-  bool update_golden, allow_unpinned;
+  bool update_golden, allow_unpinned, allow_uncompared;
   json_t *manifests, *claims; /* arrays that grow, manifest by manifest */
   size_t failures;            /* checks that failed so far */
   size_t unpinned;            /* files without a pin so far */
+  size_t uncompared;          /* manifests that nothing was compared with so far */
+  struct text summary;        /* what was compared, and what was not; owned by the caller */
 };
 
 /* Errors: EXIT_INPUT, EXIT_RUN. Failed checks are counted, not errors. */

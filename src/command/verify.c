@@ -6,6 +6,7 @@
 #include "command/forecast.h"
 #include "command/outputs.h"
 #include "command/runtime.h"
+#include "command/verified.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -97,31 +98,34 @@ static size_t count_files(const struct manifest *manifest, const struct manifest
 
 static void summarise(const struct manifest_check *check, const struct manifest_result *result)
 {
+  struct text text = {0};
   printf("  %zu files of ", count_files(check->manifest, check->only));
   if (check->only)
     printf("revision %s alone: %zu failures", check->only->name, result->findings);
   else
     printf("%zu revisions: %zu failures", check->manifest->revision_count, result->findings);
-  if (result->unpinned)
-    printf("; UNPINNED: %zu files", result->unpinned);
+  verified_add_pins(&text, result);
   if (check->pointers)
-    printf("; as in the repository: %zu, no counterpart there: %zu", result->pointers_equal,
-           result->pointers_missing);
-  printf("\n");
+    text_add(&text, "; as in the repository: %zu, no counterpart there: %zu",
+             result->pointers_equal, result->pointers_missing);
+  verified_add_tensors(&text, check, result);
+  printf("%s\n", text.data ? text.data : "");
+  text_free(&text);
 }
 
 static json_t *result_json(const struct manifest_check *check, const struct manifest_result *result)
 {
   const struct manifest *manifest = check->manifest;
   const struct saying *saying = check->context;
-  return json_pack("{s:s, s:s, s:s, s:s?, s:I, s:I, s:I, s:I, s:I, s:O, s:O, s:O}", "manifest",
-                   manifest->path, "model", manifest->model, "kind", manifest->kind, "revision",
-                   check->only ? check->only->name : NULL, "files",
+  return json_pack("{s:s, s:s, s:s, s:s?, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:O, s:O, s:O}",
+                   "manifest", manifest->path, "model", manifest->model, "kind", manifest->kind,
+                   "revision", check->only ? check->only->name : NULL, "files",
                    (json_int_t)count_files(manifest, check->only), "failures",
                    (json_int_t)result->findings, "unpinned", (json_int_t)result->unpinned,
-                   "pointers_equal", (json_int_t)result->pointers_equal, "pointers_missing",
-                   (json_int_t)result->pointers_missing, "findings", saying->findings, "notes",
-                   saying->notes, "moves", saying->moves);
+                   "by_sha256", (json_int_t)result->by_sha256, "pointers_equal",
+                   (json_int_t)result->pointers_equal, "pointers_missing",
+                   (json_int_t)result->pointers_missing, "tensors", verified_tensors_json(result),
+                   "findings", saying->findings, "notes", saying->notes, "moves", saying->moves);
 }
 
 /* Checks, and says what came of it. */
@@ -186,7 +190,7 @@ static int parse(int argc, char **argv, struct verify_options *o, const char **p
        "a git checkout with git-lfs pointers (GIT_LFS_SKIP_SMUDGE=1), laid out as the checkpoints: "
        "size and SHA-256 of every file must be those of the repository"},
       {"revision", OPTION_STRING, &o->revision, 0, 0, "NAME",
-       "check this revision alone; weights are not compared with those of others"},
+       "check this revision alone; its tensors are not compared with those of others"},
       {"allow-unpinned", OPTION_FLAG, &o->allow_unpinned, 0, 0, NULL,
        "files without a pin are said and do not fail"},
       COMMON_OPTIONS(&o->common),
@@ -195,7 +199,7 @@ static int parse(int argc, char **argv, struct verify_options *o, const char **p
       "verify MANIFEST... [OPTIONS]",
       "Checks the size and digests of every file that a manifest pins and the names, types and\n"
       "shapes of the tensors; flags unpinned files, git-lfs pointers in place of files,\n"
-      "revisions with the same payload, and weights that do not move between revisions.",
+      "revisions with the same payload, and tensors that any two revisions have in common.",
       specs, sizeof specs / sizeof *specs};
   if (options_parse(argc, argv, &list, paths, MOST_MANIFESTS, used, help, error) || *help)
     return error->code;

@@ -148,9 +148,8 @@ int workdir_finish(const struct workdir *dir, struct error *error)
 }
 
 int workdir_first(const struct workdir *dir, const struct trajectory *trajectory, bool *is_first,
-                  struct trajectory_difference *difference, struct error *error)
+                  struct trajectory *first, struct error *error)
 {
-  struct trajectory first;
   bool same;
   if (same_identity(dir->first, dir->identity, &same, error))
     return error->code;
@@ -160,9 +159,5 @@ int workdir_first(const struct workdir *dir, const struct trajectory *trajectory
       return error->code;
     return write_identity(dir->first, dir->identity, error); /* last: it makes the copy count */
   }
-  if (trajectory_load(dir->first, &first, error))
-    return error->code;
-  trajectory_compare(&first, trajectory, difference);
-  trajectory_free(&first);
-  return 0;
+  return trajectory_load(dir->first, first, error);
 }

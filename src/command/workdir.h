@@ -36,9 +36,9 @@ char *workdir_partial(const struct workdir *dir, const char *name, struct error 
 /* Removes `current`, after a complete run. */
 int workdir_finish(const struct workdir *dir, struct error *error);
 
-/* Compares a complete run with the first one of the same manifest, or makes it the first one
- * (*is_first). Errors: EXIT_INPUT, EXIT_RUN. */
+/* Loads the first complete run of the same manifest, *first (trajectory_free), or makes this one
+ * the first (*is_first). Errors: EXIT_INPUT, EXIT_RUN. */
 int workdir_first(const struct workdir *dir, const struct trajectory *trajectory, bool *is_first,
-                  struct trajectory_difference *difference, struct error *error);
+                  struct trajectory *first, struct error *error);
 
 #endif

@@ -128,3 +128,18 @@ void trajectory_compare(const struct trajectory *a, const struct trajectory *b,
     if (!compare_labels(&a->revisions[i], &b->revisions[i], i, difference))
       trajectory_compare_revisions(&a->revisions[i], &b->revisions[i], difference);
 }
+
+void trajectory_compare_provenance(const struct trajectory *a, const struct trajectory *b,
+                                   struct trajectory_difference *difference)
+{
+  const char *const names[] = {"kind", "source", "caveat"};
+  const char *const left[] = {trajectory_kind_name(a->kind), a->source, a->caveat};
+  const char *const right[] = {trajectory_kind_name(b->kind), b->source, b->caveat};
+  *difference = (struct trajectory_difference){0};
+  for (size_t i = 0; i < 3 && !difference->found; i++) {
+    difference->found = strcmp(left[i], right[i]) != 0;
+    if (difference->found)
+      snprintf(difference->where, sizeof difference->where, "%s: \"%.150s\" against \"%.150s\"",
+               names[i], left[i], right[i]);
+  }
+}

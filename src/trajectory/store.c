@@ -11,6 +11,7 @@
 
 #define INDEX_NAME "trajectory.json"
 #define INDEX_LIMIT ((size_t)4 << 20)
+#define FILE_LIMIT ((size_t)64 << 20)
 #define REVISION_LIMIT ((size_t)4096)
 #define SENTENCE_LIMIT ((size_t)2000)
 #define TOKENS_LIMIT 1e9 /* in units of 1e9 */
@@ -173,22 +174,34 @@ int trajectory_load(const char *directory, struct trajectory *trajectory, struct
   return 0;
 }
 
-/* A revision's CSV, and its entry to the list. */
-static int save_revision(const char *directory, const struct revision *revision, json_t *list,
+/* The name of a revision's file. */
+static int file_of(const char *directory, const struct revision *revision, char name[256],
+                   struct error *error)
+{
+  if (text_is_label(revision->name) && snprintf(name, 256, "%s.csv", revision->name) < 256)
+    return 0;
+  return error_set(error, EXIT_INPUT, "%s: revision \"%.60s\" cannot be a file name; rename it",
+                   directory, revision->name);
+}
+
+static int save_revision(const char *directory, const struct revision *revision,
                          struct error *error)
 {
   char name[256];
-  if (!text_is_label(revision->name) ||
-      snprintf(name, sizeof name, "%s.csv", revision->name) >= (int)sizeof name)
-    return error_set(error, EXIT_INPUT, "%s: revision \"%.60s\" cannot be a file name; rename it",
-                     directory, revision->name);
-  char *path = file_join(directory, name, error);
-  if (!path)
+  if (file_of(directory, revision, name, error))
     return error->code;
-  int status = trajectory_write_csv(path, revision, error);
+  char *path = file_join(directory, name, error);
+  int status = path ? trajectory_write_csv(path, revision, error) : error->code;
   free(path);
-  if (status)
-    return status;
+  return status;
+}
+
+static int add_entry(const char *directory, const struct revision *revision, json_t *list,
+                     struct error *error)
+{
+  char name[256];
+  if (file_of(directory, revision, name, error))
+    return error->code;
   json_t *entry = json_pack("{s:s, s:I, s:f, s:s}", "name", revision->name, "step",
                             (json_int_t)revision->step, "tokens", revision->tokens, "file", name);
   if (json_array_append_new(list, entry) != 0)
@@ -196,23 +209,36 @@ static int save_revision(const char *directory, const struct revision *revision,
   return 0;
 }
 
-/* Takes over `list`. */
-static int save_index(const char *directory, const struct trajectory *trajectory, json_t *list,
-                      struct error *error)
+/* The text of trajectory.json. */
+static int format_index(const char *directory, const struct trajectory *trajectory,
+                        struct text *text, struct error *error)
 {
+  json_t *list = json_array();
   json_t *index = json_pack("{s:i, s:s, s:s, s:s, s:s}", "format", 1, "model", trajectory->model,
                             "kind", trajectory_kind_name(trajectory->kind), "source",
                             trajectory->source, "caveat", trajectory->caveat);
-  int status;
-  if (json_object_set_new(index, "revisions", list) != 0) {
+  int status = 0;
+  for (size_t i = 0; i < trajectory->count && !status; i++)
+    status = add_entry(directory, &trajectory->revisions[i], list, error);
+  if (json_object_set_new(index, "revisions", list) != 0 && !status)
     status = error_set(error, EXIT_RUN, "%s: %s: text is not UTF-8 or memory is short", directory,
                        INDEX_NAME);
-  } else {
-    char *path = file_join(directory, INDEX_NAME, error);
-    status = path ? json_write(path, index, error) : error->code;
-    free(path);
-  }
+  if (!status)
+    status = json_format(directory, index, text, error);
   json_decref(index);
+  return status;
+}
+
+static int save_index(const char *directory, const struct trajectory *trajectory,
+                      struct error *error)
+{
+  struct text text = {0};
+  int status = format_index(directory, trajectory, &text, error);
+  char *path = status ? NULL : file_join(directory, INDEX_NAME, error);
+  if (!status)
+    status = path ? file_write(path, text.data, text.length, error) : error->code;
+  free(path);
+  text_free(&text);
   return status;
 }
 
@@ -225,11 +251,54 @@ int trajectory_save(const char *directory, const struct trajectory *trajectory, 
                      directory);
   if (file_make_directory(directory, error))
     return error->code;
-  json_t *list = json_array();
   for (size_t i = 0; i < trajectory->count; i++)
-    if (save_revision(directory, &trajectory->revisions[i], list, error)) {
-      json_decref(list);
+    if (save_revision(directory, &trajectory->revisions[i], error))
       return error->code;
-    }
-  return save_index(directory, trajectory, list, error);
+  return save_index(directory, trajectory, error);
+}
+
+static int compare_file(const char *directory, const char *name, const char *text, size_t length,
+                        struct trajectory_difference *difference, struct error *error)
+{
+  struct blob blob;
+  char where[256];
+  char *path = file_join(directory, name, error);
+  int status = path ? file_read(path, FILE_LIMIT, &blob, error) : error->code;
+  if (!status) {
+    difference->found = text_differs(where, sizeof where, blob.data, blob.size, text, length);
+    if (difference->found)
+      snprintf(difference->where, sizeof difference->where,
+               "%.160s: the values are equal but the bytes are not: %.200s; " TRAJECTORY_REMEDY,
+               path, where);
+    blob_free(&blob);
+  }
+  free(path);
+  return status;
+}
+
+static int compare_csv(const char *directory, const struct revision *revision,
+                       struct trajectory_difference *difference, struct error *error)
+{
+  char name[256];
+  size_t length;
+  if (file_of(directory, revision, name, error))
+    return error->code;
+  char *csv = trajectory_format_csv(revision, &length, error);
+  int status = csv ? compare_file(directory, name, csv, length, difference, error) : error->code;
+  free(csv);
+  return status;
+}
+
+int trajectory_compare_files(const char *directory, const struct trajectory *trajectory,
+                             struct trajectory_difference *difference, struct error *error)
+{
+  struct text index = {0};
+  *difference = (struct trajectory_difference){0};
+  int status = format_index(directory, trajectory, &index, error);
+  if (!status)
+    status = compare_file(directory, INDEX_NAME, index.data, index.length, difference, error);
+  text_free(&index);
+  for (size_t i = 0; i < trajectory->count && !status && !difference->found; i++)
+    status = compare_csv(directory, &trajectory->revisions[i], difference, error);
+  return status;
 }

@@ -87,6 +87,21 @@ void trajectory_compare_revisions(const struct revision *a, const struct revisio
 void trajectory_compare(const struct trajectory *a, const struct trajectory *b,
                         struct trajectory_difference *difference);
 
+/* Whether kind, source and caveat are the same; describes the first that is not. */
+void trajectory_compare_provenance(const struct trajectory *a, const struct trajectory *b,
+                                   struct trajectory_difference *difference);
+
+/* Compares the files of a directory, byte by byte, with what trajectory_save would write there: a
+ * digit below the last bit, a blank or the order of keys change no value that is read, and yet
+ * nobody wrote them but by hand. Describes the first difference (trajectory.json, then the
+ * revisions), with line and column. Errors: EXIT_INPUT (a file is missing), EXIT_RUN. */
+int trajectory_compare_files(const char *directory, const struct trajectory *trajectory,
+                             struct trajectory_difference *difference, struct error *error);
+
+/* What to do about golden files that were changed. */
+#define TRAJECTORY_REMEDY                                                                          \
+  "restore the file (git checkout), or write it anew with attest reproduce --update-golden"
+
 /* Distance of two doubles in units in the last place: 0 when the bits are equal, UINT64_MAX when
  * one is NaN. +0 and -0 are 1 apart. */
 uint64_t trajectory_ulp_distance(double a, double b);

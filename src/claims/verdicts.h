@@ -1,0 +1,27 @@
+/* Verdicts as a golden file: what came out of the evaluation, one line a figure and reading. */
+#ifndef ATTEST_CLAIMS_VERDICTS_H
+#define ATTEST_CLAIMS_VERDICTS_H
+
+#include "claims/claims.h"
+
+#define VERDICTS_FILE "verdicts.tsv"
+
+/* The text of the file. text->failed without memory. */
+void verdicts_format(const struct claim_list *list, struct text *text);
+
+/* Compares the bytes of such a file with the verdicts; `path` stands in messages. *difference
+ * (free()) names the first line that says something else or, where all lines say the same, the
+ * first byte that is not as it would be written; NULL when the bytes are equal. Lines say the same
+ * when their columns do, apart from blanks around them and from how a number is spelled.
+ * Errors: EXIT_RUN. */
+int verdicts_compare_text(const struct claim_list *list, const char *path, const void *data,
+                          size_t size, char **difference, struct error *error);
+
+/* The same with DIR/verdicts.tsv. Errors: EXIT_INPUT (no such file), EXIT_RUN. */
+int verdicts_compare(const struct claim_list *list, const char *directory, char **difference,
+                     struct error *error);
+
+/* Writes DIR/verdicts.tsv. Errors: EXIT_RUN. */
+int verdicts_write(const struct claim_list *list, const char *directory, struct error *error);
+
+#endif
