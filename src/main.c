@@ -1,5 +1,6 @@
 /* The table of subcommands. */
 #include "base/file.h"
+#include "base/reserve.h"
 #include "base/version.h"
 #include "command/command.h"
 
@@ -43,7 +44,7 @@ static void help(void)
 static int finish(int code)
 {
   if (fflush(stdout) != 0 || ferror(stdout)) {
-    fprintf(stderr, "attest: standard output cannot be written: %s\n", strerror(errno));
+    fprintf(stderr, "attest: standard output cannot be written: %s\n", error_reason(errno));
     return EXIT_RUN;
   }
   return code;
@@ -55,6 +56,7 @@ int main(int argc, char **argv)
   signal(SIGPIPE, SIG_IGN); /* a closed pipe becomes a write error with a message */
   signal(SIGXFSZ, SIG_IGN); /* and so does a file size limit */
   file_install_bus_handler();
+  reserve_install();
   if (argc < 2) {
     fprintf(stderr, "attest: the command is missing; see attest --help\n");
     return EXIT_INPUT;

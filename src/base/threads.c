@@ -94,7 +94,9 @@ int threads_start(int count, struct threads **out, struct error *error)
     if (!helper || pthread_create(&pool->handles[i - 1], NULL, helper_main, helper) != 0) {
       free(helper);
       threads_stop(pool);
-      return error_set(error, EXIT_RUN, "threads: could not start %d; use a smaller --threads",
+      return error_set(error, EXIT_RUN,
+                       "threads: could not start %d: out of memory or of processes; use a smaller "
+                       "--threads",
                        count);
     }
     pool->started++;

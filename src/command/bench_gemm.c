@@ -1,5 +1,6 @@
 /* Matrix products of the three models as the forward pass does them, against the peak and OpenBLAS.
  */
+#include "base/json.h"
 #include "base/memory.h"
 #include "command/bench.h"
 #include "command/bench_measure.h"
@@ -239,7 +240,7 @@ static void report(const struct bench_gemm *g, const struct kernels *isa, const 
              rival->core);
     printf("\n");
   }
-  json_array_append_new(
+  json_add(
       g->bench->gemm,
       json_pack("{s:s, s:i, s:I, s:I, s:I, s:f, s:f, s:o, s:s, s:s, s:o, s:f, s:f, s:o, s:o, s:s?}",
                 "isa", isa->name, "threads", threads, "m", (json_int_t)p->m, "n", (json_int_t)p->n,

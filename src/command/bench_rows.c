@@ -1,4 +1,5 @@
 /* The kernels that work on rows: nanoseconds an element and bytes that go through them. */
+#include "base/json.h"
 #include "base/memory.h"
 #include "command/bench.h"
 #include "command/bench_measure.h"
@@ -125,10 +126,9 @@ static void report(struct bench *b, const struct kernels *isa, const struct row_
   if (b->text)
     printf("  %-12s %-8s %7zu %9.3f %16s %9.1f\n", k->name, isa->name, k->n, s.median,
            spread_range(&s, 3, range), k->bytes / s.median);
-  json_array_append_new(b->rows, json_pack("{s:s, s:s, s:I, s:f, s:o, s:f}", "kernel", k->name,
-                                           "isa", isa->name, "n", (json_int_t)k->n,
-                                           "ns_per_element", s.median, "ns_range", spread_json(&s),
-                                           "gb_per_second", k->bytes / s.median));
+  json_add(b->rows, json_pack("{s:s, s:s, s:I, s:f, s:o, s:f}", "kernel", k->name, "isa", isa->name,
+                              "n", (json_int_t)k->n, "ns_per_element", s.median, "ns_range",
+                              spread_json(&s), "gb_per_second", k->bytes / s.median));
 }
 
 static void measure(struct bench *b, const struct bench_rows *r, const struct row_kernel *k)

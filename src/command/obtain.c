@@ -172,7 +172,7 @@ static int remove_files(const struct way *way, const char *directory, struct err
       return error->code;
     part_remove(path);
     if (unlink(path) != 0 && errno != ENOENT && errno != ENOTDIR)
-      status = error_set(error, EXIT_RUN, "%s: cannot be removed: %s", path, strerror(errno));
+      status = error_set(error, EXIT_RUN, "%s: cannot be removed: %s", path, error_reason(errno));
     free(path);
   }
   return status;
@@ -186,7 +186,7 @@ static int remove_empty(char *directory, size_t shortest, struct error *error)
       return errno == ENOTEMPTY || errno == EEXIST
                  ? 0
                  : error_set(error, EXIT_RUN, "%s: cannot be removed: %s", directory,
-                             strerror(errno));
+                             error_reason(errno));
     while (length && directory[length - 1] != '/')
       length--;
     directory[length ? length - 1 : 0] = 0;

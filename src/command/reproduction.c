@@ -1,6 +1,7 @@
 #include "command/reproduction.h"
 
 #include "base/interrupt.h"
+#include "base/json.h"
 #include "base/progress.h"
 #include "checkpoint/digest.h"
 #include "checkpoint/manifest_verify.h"
@@ -52,7 +53,7 @@ static void fail(struct pass *pass, const char *line)
   else if (isatty(STDERR_FILENO))
     fprintf(stderr, "\r\033[K"); /* a progress bar may stand there */
   say(pass, "  FAILED: %s\n", line);
-  json_array_append_new(json_object_get(pass->json, "failures"), json_string(line));
+  json_add(json_object_get(pass->json, "failures"), json_string(line));
 }
 
 static void fail_line(void *context, const char *line)
@@ -64,7 +65,7 @@ static void note_line(void *context, const char *line)
 {
   struct pass *pass = context;
   say(pass, "  %s\n", line);
-  json_array_append_new(json_object_get(pass->json, "notes"), json_string(line));
+  json_add(json_object_get(pass->json, "notes"), json_string(line));
 }
 
 static void add_findings(struct pass *pass, size_t findings, size_t unpinned)
@@ -109,7 +110,7 @@ static int load_tables(struct pass *pass, struct error *error)
     tables += pass->trajectories[i].count;
   }
   say(pass, "  %zu published tables of %zu models loaded\n", tables, pass->count);
-  json_object_set_new(pass->json, "tables", json_integer((json_int_t)tables));
+  json_put(pass->json, "tables", json_integer((json_int_t)tables));
   return 0;
 }
 
@@ -139,7 +140,7 @@ static void leave_out(struct pass *pass, const struct manifest_revision *m, doub
   pass->left_out++;
   say(pass, "  %-12s left out after %.1f s: its files do not hold; correct them and run again\n",
       m->name, seconds);
-  json_array_append_new(json_object_get(pass->json, "left_out"), json_string(m->name));
+  json_add(json_object_get(pass->json, "left_out"), json_string(m->name));
 }
 
 /* Claims look at the same head in several revisions. */
@@ -188,9 +189,9 @@ static int screen_revision(struct pass *pass, size_t index, struct error *error)
   free(csv);
   say(pass, "  %-12s %s in %.1f s, trajectory hash %s\n", m->name,
       obtained.resumed ? "resumed " : "screened", progress_clock() - start, hash);
-  json_array_append_new(json_object_get(pass->json, "revisions"),
-                        json_pack("{s:s, s:b, s:s}", "revision", m->name, "resumed",
-                                  obtained.resumed, "xxh3_128", hash));
+  json_add(json_object_get(pass->json, "revisions"),
+           json_pack("{s:s, s:b, s:s}", "revision", m->name, "resumed", obtained.resumed,
+                     "xxh3_128", hash));
   return 0;
 }
 
@@ -252,7 +253,7 @@ static int compare_first(struct pass *pass, struct error *error)
     say(pass, "  first complete run: kept in %s for the next one to equal\n", pass->work.first);
   else
     say(pass, "  equal to our own first run (%s) to the bit\n", pass->work.first);
-  json_object_set_new(pass->json, "first_run", json_boolean(is_first));
+  json_put(pass->json, "first_run", json_boolean(is_first));
   return 0;
 }
 
@@ -266,7 +267,7 @@ static int compare_bands(struct pass *pass, struct error *error)
   int status = bands_compare(pass->trajectories, &bands, &text, json, &failures, error);
   say(pass, "%s", text.data ? text.data : "");
   text_free(&text);
-  json_object_set_new(pass->json, "published", json);
+  json_put(pass->json, "published", json);
   if (!status && failures) {
     char line[128];
     snprintf(line, sizeof line, "%zu bands against the published tables were left", failures);
@@ -398,7 +399,7 @@ static int run(struct pass *pass, struct error *error)
   pass->json = json_pack("{s:s, s:s, s:s, s:s, s:s, s:[], s:[], s:[], s:[]}", "manifest", m->path,
                          "model", m->model, "kind", m->kind, "source", m->source, "caveat",
                          m->caveat, "revisions", "left_out", "notes", "failures");
-  if (!pass->trajectories || !pass->json)
+  if (!pass->trajectories)
     return error_set(error, EXIT_RUN, "%s: out of memory", m->path);
   say(pass, "\n== %s (%s): %s\n   %s\n", m->model, m->kind, m->source, m->caveat);
   if (refuse_unpinned(pass))
@@ -437,8 +438,8 @@ int reproduction_run(struct reproduction *reproduction, const char *manifest_pat
     return error->code;
   int status = check_options(reproduction, &pass.manifest, error) ? error->code : run(&pass, error);
   if (pass.json) {
-    json_object_set_new(pass.json, "unpinned", json_integer((json_int_t)pass.unpinned));
-    json_array_append_new(reproduction->manifests, pass.json);
+    json_put(pass.json, "unpinned", json_integer((json_int_t)pass.unpinned));
+    json_add(reproduction->manifests, pass.json);
   }
   for (size_t i = 0; pass.trajectories && i < pass.manifest.revision_count; i++)
     trajectory_free(&pass.trajectories[i]);

@@ -94,11 +94,10 @@ static int write_json(const char *to, const char *path, const struct screen_opti
     json_t *head = json_pack("{s:i, s:i, s:s}", "layer", row->layer, "head", row->head, "class",
                              head_class_name(row->class));
     for (int k = 0; k < CLASS_COUNT; k++)
-      json_object_set_new(head, head_class_name((enum head_class)k),
-                          json_real(row->selectivity[k]));
-    json_object_set_new(head, "baseline", json_real(row->baseline));
-    json_object_set_new(head, "pr", json_real(row->pr));
-    json_array_append_new(heads, head);
+      json_put(head, head_class_name((enum head_class)k), json_real(row->selectivity[k]));
+    json_put(head, "baseline", json_real(row->baseline));
+    json_put(head, "pr", json_real(row->pr));
+    json_add(heads, head);
   }
   json_t *all = json_pack("{s:s, s:s, s:s, s:o, s:o}", "model", path, "isa", isa, "xxh3_128", hash,
                           "protocol", cost_protocol_json(&o->screening.protocol), "heads", heads);

@@ -19,9 +19,8 @@ static void report(void *context, const char *kernel, size_t cases, size_t failu
     printf("%-8s %-24s %4zu cases: %s\n", isa, kernel, cases,
            failures ? "DIFFERENT BITS" : "same bits as the C reference");
   if (test->rows)
-    json_array_append_new(test->rows,
-                          json_pack("{s:s, s:s, s:I, s:I}", "isa", isa, "kernel", kernel, "cases",
-                                    (json_int_t)cases, "failures", (json_int_t)failures));
+    json_add(test->rows, json_pack("{s:s, s:s, s:I, s:I}", "isa", isa, "kernel", kernel, "cases",
+                                   (json_int_t)cases, "failures", (json_int_t)failures));
 }
 
 static int check_all(struct selftest *test, const char *only, size_t *failures, struct error *error)

@@ -79,7 +79,7 @@ int verification_start(const struct manifest_check *check, struct verification *
   int reason = pthread_create(&v->thread, NULL, work, v);
   if (reason) {
     free(v);
-    return error_set(error, EXIT_RUN, "verification: no thread: %s", strerror(reason));
+    return error_set(error, EXIT_RUN, "verification: no thread: %s", error_reason(reason));
   }
   *verification = v;
   return 0;
