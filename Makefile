@@ -64,6 +64,17 @@ $(BUILD)/%.o: %.c
 $(addprefix $(BUILD)/tests/,$(filter fetch%,$(TESTS)) stream beside): \
   $(addprefix $(BUILD)/tests/,server.o server_faults.o)
 
+# Those of what runs out, too, and libraries that let calls of the program fail.
+FAILING := $(addprefix $(BUILD)/tests/,allocations io_failures)
+$(FAILING): $(addprefix $(BUILD)/tests/,failing.o server.o server_faults.o) \
+  | $(addprefix $(BUILD)/tests/,preload_alloc.so preload_io.so)
+
+# Without CFLAGS: a sanitizer's runtime belongs to the program alone.
+$(BUILD)/tests/preload_%.so: tests/preload_%.c tests/preload.h
+	@mkdir -p $(@D)
+	@echo "  $(CC) $<"
+	@$(CC) -std=gnu11 -O2 $(WARN) -shared -fPIC -o $@ $< -ldl
+
 $(BUILD)/tests/%: $(BUILD)/tests/test_%.o $(BUILD)/tests/support.o $(LIB)
 	@echo "  link $@"
 	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(LDLIBS) -lcmocka
