@@ -18,8 +18,8 @@ const struct failing_job failing_jobs[] = {
     {"screen %/torch " SCREEN " --out @/o.csv --memory 3M", TIMES_IN_TEXT, false, false, 0},
     {"screen %/olmoe " SCREEN " --dump @/d --quiet --json -", NO_TIMES, false, false, 0},
     {"screen %/c.zip:r1 " SCREEN " --quiet --out @/o.csv", NO_TIMES, false, true, 0},
-    {"inspect %/c/r0 --tensors --threads 2 --json @/o.json", TIMES_EVERYWHERE, false, false, 4},
-    {"inspect %/torch --tensors --threads 2 --json @/o.json", TIMES_EVERYWHERE, false, false, 4},
+    {"inspect %/c/r0 --tensors --threads 2 --json @/o.json", TIMES_EVERYWHERE, false, false, 12},
+    {"inspect %/torch --tensors --threads 2 --json @/o.json", TIMES_EVERYWHERE, false, false, 12},
     {"inspect %/c.tar.zst --json @/o.json", TIMES_IN_TEXT, false, true, 0},
     {"verify %/m.json --threads 2 --json @/o.json", TIMES_IN_TEXT, false, false, 0},
     {"pin %/unpinned.json --threads 2 --out @/p.json --json @/o.json", TIMES_IN_TEXT, false, false,
@@ -37,7 +37,7 @@ const struct failing_job failing_jobs[] = {
     {"synth --like gpt_neox:" SYNTH " --pytorch --out @/s", TIMES_IN_TEXT, false, false, 0},
     {"selftest --isa scalar --threads 2 --json @/o.json", NO_TIMES, false, false, 4},
     {"bench --shrink 16 --quick --only digest --quiet --json @/o.json", TIMES_EVERYWHERE, false,
-     false, 20},
+     false, 40},
 };
 const size_t failing_job_count = sizeof failing_jobs / sizeof *failing_jobs;
 
