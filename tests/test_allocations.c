@@ -4,7 +4,7 @@
 
 #include <errno.h>
 
-#define RUNS 24 /* of a job; ATTEST_FAILURES says otherwise, 0 = every allocation */
+#define RUNS 16 /* of a job; ATTEST_FAILURES says otherwise, 0 = every allocation */
 
 static void test_each_allocation(void **state)
 {

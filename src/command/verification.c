@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,7 +80,8 @@ int verification_start(const struct manifest_check *check, struct verification *
   int reason = pthread_create(&v->thread, NULL, work, v);
   if (reason) {
     free(v);
-    return error_set(error, EXIT_RUN, "verification: no thread: %s", error_reason(reason));
+    return error_set(error, EXIT_RUN, "verification: no thread: %s",
+                     reason == EAGAIN ? "out of memory or of processes" : error_reason(reason));
   }
   *verification = v;
   return 0;
