@@ -70,6 +70,17 @@ $(BUILD)/tests/fetch_tls: LDLIBS += -lssl
 # The tests of hooks share a model in memory.
 $(addprefix $(BUILD)/tests/,hook need zero_head): $(BUILD)/tests/passing.o
 
+# Those of what runs out, too, and libraries that let calls of the program fail.
+FAILING := $(addprefix $(BUILD)/tests/,allocations io_failures)
+$(FAILING): $(addprefix $(BUILD)/tests/,failing.o server.o server_faults.o) \
+  | $(addprefix $(BUILD)/tests/,preload_alloc.so preload_io.so)
+
+# Without CFLAGS: a sanitizer's runtime belongs to the program alone.
+$(BUILD)/tests/preload_%.so: tests/preload_%.c tests/preload.h
+	@mkdir -p $(@D)
+	@echo "  $(CC) $<"
+	@$(CC) -std=gnu11 -O2 $(WARN) -shared -fPIC -o $@ $< -ldl
+
 $(BUILD)/tests/%: $(BUILD)/tests/test_%.o $(BUILD)/tests/support.o $(LIB)
 	@echo "  link $@"
 	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(LDLIBS) -lcmocka

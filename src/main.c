@@ -1,15 +1,19 @@
 /* The table of subcommands. */
 #include "base/file_use.h"
+#include "base/reserve.h"
 #include "base/threads.h"
 #include "base/version.h"
 #include "command/command.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct {
   const char *name, *summary;
@@ -86,18 +90,30 @@ static int run(struct job *job)
 /* Results that did not reach standard output are not results. */
 static int finish(int code)
 {
-  if (fflush(stdout) != 0 || ferror(stdout)) {
-    fprintf(stderr, "attest: standard output cannot be written: %s\n", strerror(errno));
-    return EXIT_RUN;
-  }
-  return code;
+  bool failed = ferror(stdout); /* its reason is forgotten by now */
+  const char *reason = fflush(stdout) != 0 ? error_reason(errno) : "a part of it is missing";
+  if (!failed && !ferror(stdout))
+    return code;
+  fprintf(stderr, "attest: standard output cannot be written: %s\n", reason);
+  return EXIT_RUN;
+}
+
+/* No file may get the number of a standard stream that is closed: what is printed would go there.
+ * Opened the wrong way round, so that to use it stays an error. */
+static void hold_standard_streams(void)
+{
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+    if (fcntl(fd, F_GETFD) < 0)
+      (void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
 }
 
 int main(int argc, char **argv)
 {
+  hold_standard_streams();
   signal(SIGPIPE, SIG_IGN); /* a closed pipe becomes a write error with a message */
   signal(SIGXFSZ, SIG_IGN); /* and so does a file size limit */
   file_use_start();
+  reserve_install();
   if (argc < 2) {
     fprintf(stderr, "attest: the command is missing; see attest --help\n");
     return EXIT_INPUT;

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "support.h"
 
+#include "base/file.h"
 #include "base/json.h"
 #include "base/options.h"
 #include "base/progress.h"
@@ -368,9 +369,43 @@ static void test_json_values(void **state)
   assert_true(json_equal(object, back));
   json_decref(back);
   assert_int_equal(json_read_object(path, 10, &back, &error), EXIT_INPUT);
-  assert_int_equal(json_write(path, NULL, &error), EXIT_RUN); /* json_pack of a bad string */
-  support_assert_error(&error, EXIT_RUN, "not UTF-8");
+  assert_int_equal(json_write(path, NULL, &error), EXIT_INPUT); /* json_pack of a bad string */
+  support_assert_error(&error, EXIT_INPUT, "not UTF-8");
   json_decref(object);
+}
+
+/* What cannot be written refuses the whole, wherever it stands, and leaves no file. */
+static void test_json_incomplete(void **state)
+{
+  const char *path = support_path("incomplete.json");
+  struct error error;
+  (void)state;
+  for (int i = 0; i < 3; i++) {
+    struct text text = {0};
+    json_t *inner = json_array(), *object = json_object();
+    json_add(inner, i == 0 ? json_string("\xff") : json_integer(1));
+    json_put(object, "inner", inner);
+    json_put(object, i == 1 ? "\xff" : "more", i == 2 ? NULL : json_real(0.1));
+    assert_int_equal(json_write(path, object, &error), EXIT_INPUT);
+    support_assert_error(&error, EXIT_INPUT, "not UTF-8");
+    assert_int_equal(json_compact("x", object, &text, &error), EXIT_INPUT);
+    assert_false(file_exists(path));
+    json_decref(object);
+    text_free(&text);
+  }
+}
+
+static void test_json_compact(void **state)
+{
+  static const char want[] = "{\"a\":[1,0.1,\"\\n\"],\"b\":{},\"c\":[],\"d\":null}";
+  struct error error;
+  struct text text = {0};
+  json_t *object = json_pack("{s:[i, f, s], s:{}, s:[], s:n}", "a", 1, 0.1, "\n", "b", "c", "d");
+  (void)state;
+  assert_int_equal(json_compact("x", object, &text, &error), 0);
+  assert_string_equal(text.data, want);
+  json_decref(object);
+  text_free(&text);
 }
 
 int main(void)
@@ -388,6 +423,8 @@ int main(void)
       cmocka_unit_test(test_option_refusals),
       cmocka_unit_test(test_json_refusals),
       cmocka_unit_test(test_json_values),
+      cmocka_unit_test(test_json_incomplete),
+      cmocka_unit_test(test_json_compact),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -96,7 +96,8 @@ static void test_full_device(void **state)
   };
   (void)state;
   for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
-    free(workshop_refuse(EXIT_RUN, "/dev/full: cannot be written: No space left", "%s", lines[i]));
+    free(workshop_refuse(EXIT_RUN, "/dev/full: cannot be written: the disk is full", "%s",
+                         lines[i]));
 }
 
 /* Tests may run as root, whom permissions do not stop: paths below a file and below nothing. */

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +18,20 @@ int error_set(struct error *error, int code, const char *format, ...)
   text_escape(error->text, sizeof error->text, raw);
   error->code = code;
   return code;
+}
+
+const char *error_reason(int reason)
+{
+  switch (reason) {
+  case ENOMEM:
+    return "out of memory";
+  case ENOSPC:
+    return "the disk is full";
+  case EDQUOT:
+    return "the disk quota is used up";
+  default:
+    return strerror(reason);
+  }
 }
 
 int error_prefix(struct error *error, const char *format, ...)

@@ -21,6 +21,9 @@ struct error {
 int error_set(struct error *error, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* What an errno means for people: strerror, but plainly where memory or the disk ran out. */
+const char *error_reason(int reason);
+
 /* Puts "prefix: " in front of a recorded error; returns its code. */
 int error_prefix(struct error *error, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -32,11 +32,13 @@ static int open_regular(const char *path, int *fd, struct stat *info, struct err
     if (reason == ENOENT && file_use_gone(path, error))
       return error->code;
     return error_set(error, absent ? EXIT_INPUT : EXIT_RUN, "%s: cannot be opened: %s", path,
-                     strerror(reason));
+                     error_reason(reason));
   }
-  if (fstat(*fd, info) != 0 || !S_ISREG(info->st_mode)) {
+  int reason = fstat(*fd, info) != 0 ? errno : 0;
+  if (reason || !S_ISREG(info->st_mode)) {
     close(*fd);
-    return error_set(error, EXIT_INPUT, "%s: not a regular file", path);
+    return reason ? error_set(error, EXIT_RUN, "%s: cannot be read: %s", path, error_reason(reason))
+                  : error_set(error, EXIT_INPUT, "%s: not a regular file", path);
   }
   return 0;
 }
@@ -54,7 +56,7 @@ int file_map(const char *path, struct blob *blob, struct error *error)
     if (p == MAP_FAILED) {
       int reason = errno;
       close(fd);
-      return error_set(error, EXIT_RUN, "%s: cannot be mapped: %s", path, strerror(reason));
+      return error_set(error, EXIT_RUN, "%s: cannot be mapped: %s", path, error_reason(reason));
     }
     blob->data = p;
   }
@@ -90,7 +92,7 @@ int file_read(const char *path, size_t limit, struct blob *blob, struct error *e
     if (got < 0 && errno == EINTR)
       continue;
     if (got <= 0) {
-      const char *reason = got < 0 ? strerror(errno) : "it shrank meanwhile";
+      const char *reason = got < 0 ? error_reason(errno) : "it shrank meanwhile";
       free(data);
       close(fd);
       return error_set(error, EXIT_RUN, "%s: cannot be read: %s", path, reason);
@@ -187,7 +189,7 @@ static void sync_directory_of(const char *path)
 static int writer_failed(const char *path, int reason, struct error *error)
 {
   return error_set(error, EXIT_RUN, "%s: cannot be written: %s", path,
-                   reason == EINTR ? "interrupted while nobody read it" : strerror(reason));
+                   reason == EINTR ? "interrupted while nobody read it" : error_reason(reason));
 }
 
 int file_writer_open(const char *path, struct file_writer *writer, struct error *error)
@@ -313,7 +315,7 @@ int file_check_writable(const char *path, struct error *error)
   }
   if (reason)
     return error_set(error, EXIT_RUN, "%s: cannot be written: %s", *path ? path : "an empty name",
-                     strerror(reason));
+                     error_reason(reason));
   return 0;
 }
 
@@ -343,7 +345,7 @@ int file_make_directory(const char *path, struct error *error)
   free(copy);
   if (reason)
     return error_set(error, EXIT_RUN, "%s: directory cannot be made: %s",
-                     *path ? path : "an empty name", strerror(reason));
+                     *path ? path : "an empty name", error_reason(reason));
   return 0;
 }
 
@@ -357,7 +359,7 @@ int file_remove_directory(const char *path, struct error *error)
       close(fd);
     if (reason == ENOENT)
       return 0;
-    return error_set(error, EXIT_RUN, "%s: cannot be removed: %s", path, strerror(reason));
+    return error_set(error, EXIT_RUN, "%s: cannot be removed: %s", path, error_reason(reason));
   }
   struct dirent *entry;
   while ((entry = readdir(directory)))
@@ -365,7 +367,7 @@ int file_remove_directory(const char *path, struct error *error)
       (void)unlinkat(fd, entry->d_name, 0); /* rmdir reports what stays */
   closedir(directory);
   if (rmdir(path) != 0)
-    return error_set(error, EXIT_RUN, "%s: cannot be removed: %s", path, strerror(errno));
+    return error_set(error, EXIT_RUN, "%s: cannot be removed: %s", path, error_reason(errno));
   return 0;
 }
 

@@ -112,7 +112,8 @@ static const struct mapping *mapping_of(const struct known *known)
 static void tell_gone(struct known *known, int reason)
 {
   if (!*known->change)
-    snprintf(known->change, sizeof known->change, "it is no longer there (%s)", strerror(reason));
+    snprintf(known->change, sizeof known->change, "it is no longer there (%s)",
+             error_reason(reason));
 }
 
 /* Looks at a file that is mapped. Once it is old enough, its times can be relied on. */

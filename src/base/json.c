@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/json_literal.h"
+#include "base/reserve.h"
 #include "base/text.h"
 
 #include <stdlib.h>
@@ -43,6 +44,24 @@ static int refuse(const char *name, const void *data, size_t size, const json_er
                    reason->column, reason->text);
 }
 
+struct source {
+  const char *data;
+  size_t left;
+};
+
+/* The text ends at once when memory is short, so that the reserve lasts for what is left of it. */
+static size_t give(void *buffer, size_t size, void *context)
+{
+  struct source *source = context;
+  size_t piece = size < source->left ? size : source->left;
+  if (reserve_touched())
+    return (size_t)-1;
+  memcpy(buffer, source->data, piece);
+  source->data += piece;
+  source->left -= piece;
+  return piece;
+}
+
 int json_parse_object(const char *name, const void *data, size_t size, json_t **object,
                       struct error *error)
 {
@@ -50,7 +69,12 @@ int json_parse_object(const char *name, const void *data, size_t size, json_t **
   if (is_bomb(data, size))
     return error_set(error, EXIT_INPUT, "%s: too many objects and arrays for its %zu bytes", name,
                      size);
-  json_t *value = json_loadb(data, size, JSON_REJECT_DUPLICATES, &reason);
+  struct source source = {data, size};
+  json_t *value = json_load_callback(give, &source, JSON_REJECT_DUPLICATES, &reason);
+  if (reserve_touched()) {
+    json_decref(value);
+    return error_set(error, EXIT_RUN, "%s: out of memory for its JSON", name);
+  }
   if (!value)
     return refuse(name, data, size, &reason, error);
   if (!json_is_object(value)) {
@@ -179,96 +203,4 @@ bool json_is_absent(const json_t *object, const char *key)
 {
   const json_t *item = json_object_get(object, key);
   return !item || json_is_null(item);
-}
-
-static void add_value(struct text *text, const json_t *value, int depth);
-
-/* Anything but a real, an object and an array; a real with this many significant digits. */
-static char *dump(const json_t *value, size_t digits)
-{
-  return json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(digits));
-}
-
-/* In as few digits as read back to the same bits: 15 are enough for what people write, 17 always
- * are. jansson itself takes one number of digits for a whole text. */
-static char *dump_real(const json_t *value)
-{
-  double number = json_real_value(value);
-  for (size_t digits = 15;; digits++) {
-    double back;
-    char *text = dump(value, digits);
-    if (!text || digits == 17 || (text_to_double(text, strlen(text), &back) && back == number))
-      return text;
-    free(text);
-  }
-}
-
-static void add_scalar(struct text *text, const json_t *value)
-{
-  char *dumped = json_is_real(value) ? dump_real(value) : dump(value, 0);
-  if (dumped)
-    text_add(text, "%s", dumped);
-  else
-    text->failed = true;
-  free(dumped);
-}
-
-static void add_object(struct text *text, const json_t *value, int depth)
-{
-  json_t *members = (json_t *)(uintptr_t)value; /* jansson's iterator takes no const */
-  const char *key, *between = "";
-  json_t *member;
-  text_add(text, "{");
-  json_object_foreach(members, key, member)
-  {
-    json_t *name = json_string(key);
-    text_add(text, "%s\n%*s", between, depth + 1, "");
-    add_scalar(text, name);
-    text_add(text, ": ");
-    add_value(text, member, depth + 1);
-    json_decref(name);
-    between = ",";
-  }
-  text_add(text, *between ? "\n%*s}" : "%*s}", *between ? depth : 0, "");
-}
-
-static void add_array(struct text *text, const json_t *value, int depth)
-{
-  size_t count = json_array_size(value);
-  text_add(text, "[");
-  for (size_t i = 0; i < count; i++) {
-    text_add(text, "%s\n%*s", i ? "," : "", depth + 1, "");
-    add_value(text, json_array_get(value, i), depth + 1);
-  }
-  text_add(text, count ? "\n%*s]" : "%*s]", count ? depth : 0, "");
-}
-
-static void add_value(struct text *text, const json_t *value, int depth)
-{
-  if (json_is_object(value))
-    add_object(text, value, depth);
-  else if (json_is_array(value))
-    add_array(text, value, depth);
-  else
-    add_scalar(text, value);
-}
-
-int json_format(const char *path, const json_t *value, struct text *text, struct error *error)
-{
-  if (!value)
-    return error_set(error, EXIT_RUN,
-                     "%s: cannot be written: out of memory or a text that is not UTF-8", path);
-  add_value(text, value, 0);
-  text_add(text, "\n");
-  return text->failed ? error_set(error, EXIT_RUN, "%s: out of memory", path) : 0;
-}
-
-int json_write(const char *path, const json_t *value, struct error *error)
-{
-  struct text text = {0};
-  int status = json_format(path, value, &text, error);
-  if (!status)
-    status = file_write(path, text.data, text.length, error);
-  text_free(&text);
-  return status;
 }

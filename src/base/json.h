@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 /* Parses size bytes as one JSON object (nothing after it). `name` stands in messages. The caller
- * owns *object (json_decref). Errors: EXIT_INPUT with line and column. */
+ * owns *object (json_decref). Errors: EXIT_INPUT with line and column, EXIT_RUN (memory). */
 int json_parse_object(const char *name, const void *data, size_t size, json_t **object,
                       struct error *error);
 
@@ -46,13 +46,22 @@ int json_check_keys(const json_t *object, const char *where, const char *const *
 /* Whether `key` is absent or null. */
 bool json_is_absent(const json_t *object, const char *key);
 
+/* Puts a new value, which they take over, into an object or at the end of an array. NULL, which
+ * json_pack and json_string give for a text that is not UTF-8, is remembered: json_write,
+ * json_format and json_compact then refuse the whole. */
+void json_put(json_t *object, const char *key, json_t *value);
+void json_add(json_t *array, json_t *value);
+
 /* Adds a JSON value to a text: indented, keys in insertion order, each real with the fewest of 15,
  * 16 or 17 significant digits that read back to the same bits, newline at the end. `path` stands in
- * messages. Errors: EXIT_RUN, also for NULL, which is what json_pack gives without memory or for a
- * text that is not UTF-8. */
+ * messages. Errors: EXIT_RUN; EXIT_INPUT where there is no value (NULL, json_put). */
 int json_format(const char *path, const json_t *value, struct text *text, struct error *error);
 
-/* Writes the same to a file, "-" = standard output. Errors: EXIT_RUN. */
+/* Writes the same to a file, "-" = standard output. Errors: those of json_format, EXIT_RUN. */
 int json_write(const char *path, const json_t *value, struct error *error);
+
+/* Adds a JSON value to `text` in as few bytes as possible, without a newline. `name` stands in
+ * messages. Errors as json_write. */
+int json_compact(const char *name, const json_t *value, struct text *text, struct error *error);
 
 #endif

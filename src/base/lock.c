@@ -21,7 +21,7 @@ static int open_lock(const char *path, int *fd, struct error *error)
   struct stat info;
   *fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
   if (*fd < 0)
-    return error_set(error, EXIT_RUN, "%s: cannot be created: %s", path, strerror(errno));
+    return error_set(error, EXIT_RUN, "%s: cannot be created: %s", path, error_reason(errno));
   if (fstat(*fd, &info) == 0 && S_ISREG(info.st_mode))
     return 0;
   close(*fd);

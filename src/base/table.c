@@ -1,5 +1,7 @@
 #include "base/table.h"
 
+#include "base/json.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -213,15 +215,11 @@ static json_t *cell_json(const struct table *table, size_t row, size_t column)
 json_t *table_json(const struct table *table)
 {
   json_t *rows = table->failed ? NULL : json_array();
-  bool failed = !rows;
-  for (size_t r = 0; r < table_rows(table) && !failed; r++) {
+  for (size_t r = 0; r < table_rows(table) && rows; r++) {
     json_t *object = json_object();
-    for (size_t c = 0; c < table->column_count && !failed; c++)
-      failed = json_object_set_new(object, table->columns[c].key, cell_json(table, r, c)) != 0;
-    failed = json_array_append_new(rows, object) != 0 || failed;
+    for (size_t c = 0; c < table->column_count; c++)
+      json_put(object, table->columns[c].key, cell_json(table, r, c));
+    json_add(rows, object);
   }
-  if (!failed)
-    return rows;
-  json_decref(rows);
-  return NULL;
+  return rows;
 }

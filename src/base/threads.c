@@ -108,7 +108,9 @@ int threads_start(int count, struct threads **out, struct error *error)
     if (!helper || threads_begin(&pool->handles[i - 1], helper_main, helper) != 0) {
       free(helper);
       threads_stop(pool);
-      return error_set(error, EXIT_RUN, "threads: could not start %d; use a smaller --threads",
+      return error_set(error, EXIT_RUN,
+                       "threads: could not start %d: out of memory or of processes; use a smaller "
+                       "--threads",
                        count);
     }
     pool->started++;

@@ -2,6 +2,8 @@
 
 #include "base/file.h"
 
+#include "checkpoint/archive_guard.h"
+
 #include <archive.h>
 #include <archive_entry.h>
 #include <string.h>
@@ -45,6 +47,8 @@ bool archive_plain_path(const char *in, char out[ARCHIVE_MAX_PATH])
 int archive_walk_damaged(const struct archive_walk *walk, struct error *error)
 {
   const char *reason = archive_error_string(walk->archive);
+  if (archive_guard_short(walk->archive))
+    return archive_guard_failed(walk->name, error);
   if (!reason)
     reason = "damaged";
   return error_set(
@@ -162,24 +166,33 @@ static int walk_entry(struct archive_walk *walk, struct archive_entry *entry, ar
   return archive_walk_skip(walk, error);
 }
 
-static int walk_all(struct archive_walk *walk, archive_visit *visit, void *context,
-                    struct error *error)
+static int open_memory(struct archive_walk *walk, struct archive_guard_memory *memory,
+                       struct error *error)
 {
-  struct archive_entry *entry;
   struct archive *archive = walk->archive;
-  int status;
-  if (!archive || archive_read_support_filter_zstd(archive) != ARCHIVE_OK ||
-      archive_read_support_format_tar(archive) != ARCHIVE_OK ||
-      archive_read_support_format_zip_seekable(archive) != ARCHIVE_OK)
+  if (archive_read_support_filter_zstd(archive) == ARCHIVE_OK &&
+      archive_read_support_format_tar(archive) == ARCHIVE_OK &&
+      archive_read_support_format_zip_seekable(archive) == ARCHIVE_OK) {
+    if (archive_guard_open(archive, memory) == ARCHIVE_OK)
+      return 0;
+    if (!archive_guard_short(archive))
+      return foreign(walk, error);
+  } else if (!archive_guard_short(archive)) {
     return error_set(error, EXIT_RUN, "%s: libarchive cannot read .tar, .tar.zst and .zip here",
                      walk->name);
-  if (archive_read_open_memory(archive, walk->data, walk->size) != ARCHIVE_OK)
-    return foreign(walk, error);
+  }
+  return archive_guard_failed(walk->name, error);
+}
+
+static int walk_all(struct archive_walk *walk, struct archive_entry *entry, archive_visit *visit,
+                    void *context, struct error *error)
+{
+  int status;
   do {
-    status = archive_read_next_header(archive, &entry);
+    status = archive_read_next_header2(walk->archive, entry);
     walk->entries += status != ARCHIVE_EOF;
     /* Long names and extended headers of a .tar are read along, and declared by no entry. */
-    int64_t unpacked = archive_filter_bytes(archive, 0);
+    int64_t unpacked = archive_filter_bytes(walk->archive, 0);
     if (unpacked > 0 && check_bytes(walk, (uint64_t)unpacked, error))
       return error->code;
     if (status != ARCHIVE_OK && status != ARCHIVE_EOF)
@@ -194,9 +207,17 @@ int archive_walk(const char *name, const void *data, size_t size, archive_visit 
                  void *context, struct error *error)
 {
   struct archive_walk walk = {.name = name, .data = data, .size = size};
+  struct archive_guard_memory memory = {data, size, 0};
+  archive_guard_enter(name);
+  struct archive_entry *entry = archive_entry_new();
   walk.archive = archive_read_new();
-  int status = walk_all(&walk, visit, context, error);
+  int status = entry && walk.archive ? open_memory(&walk, &memory, error)
+                                     : archive_guard_failed(name, error);
+  if (!status)
+    status = walk_all(&walk, entry, visit, context, error);
+  archive_entry_free(entry);
   if (walk.archive)
     archive_read_free(walk.archive);
+  archive_guard_leave();
   return status;
 }

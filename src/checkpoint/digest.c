@@ -1,6 +1,7 @@
 #include "checkpoint/digest.h"
 
 #include "base/memory.h"
+#include "base/reserve.h"
 #include "checkpoint/pages.h"
 
 #include <openssl/evp.h>
@@ -43,9 +44,10 @@ void digest_xxh3(const void *data, size_t size, char hex[33])
   xxh3_hex(XXH3_128bits(data, size), hex);
 }
 
+/* libcrypto does not tell its callers why; SHA-256 needs nothing but memory. */
 static int failed(struct error *error)
 {
-  return error_set(error, EXIT_RUN, "digest: libcrypto or xxHash failed");
+  return error_set(error, EXIT_RUN, "out of memory for digests, or libcrypto has no SHA-256");
 }
 
 int digester_start(struct digester **digester, struct error *error)
@@ -55,7 +57,8 @@ int digester_start(struct digester **digester, struct error *error)
     return error->code;
   made->sha = EVP_MD_CTX_new();
   made->xxh3 = XXH3_createState();
-  if (!made->sha || !made->xxh3 || EVP_DigestInit_ex(made->sha, EVP_sha256(), NULL) != 1 ||
+  if (!made->sha || !made->xxh3 || reserve_touched() ||
+      EVP_DigestInit_ex(made->sha, EVP_sha256(), NULL) != 1 ||
       XXH3_128bits_reset(made->xxh3) != XXH_OK) {
     digester_free(made);
     return failed(error);
@@ -79,7 +82,7 @@ int digester_add(struct digester *digester, const void *data, size_t size, struc
 int digester_finish(struct digester *digester, struct digest *digest, struct error *error)
 {
   unsigned char sha[EVP_MAX_MD_SIZE];
-  if (EVP_DigestFinal_ex(digester->sha, sha, NULL) != 1)
+  if (EVP_DigestFinal_ex(digester->sha, sha, NULL) != 1 || reserve_touched())
     return failed(error);
   hex_of(sha, 32, digest->sha256);
   xxh3_hex(XXH3_128bits_digest(digester->xxh3), digest->xxh3_128);

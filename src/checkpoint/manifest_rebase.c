@@ -19,7 +19,7 @@ static char *folder_of(const char *path, struct error *error)
   char *folder = named ? realpath(named, NULL) : NULL;
   if (!folder)
     error_set(error, EXIT_RUN, "%s: its folder cannot be found: %s", path,
-              strerror(named ? errno : ENOMEM));
+              error_reason(named ? errno : ENOMEM));
   free(named);
   return folder;
 }
@@ -77,10 +77,11 @@ static int rebase(json_t *object, const char *key, const char *from, const char 
 static int check(const json_t *root, const char *to, struct error *error)
 {
   struct manifest manifest = {0};
-  char *text = json_dumps(root, JSON_COMPACT);
-  int status = text ? manifest_parse(to, text, strlen(text), &manifest, error)
-                    : error_set(error, EXIT_RUN, "%s: out of memory", to);
-  free(text);
+  struct text text = {0};
+  int status = json_compact(to, root, &text, error);
+  if (!status)
+    status = manifest_parse(to, text.data, text.length, &manifest, error);
+  text_free(&text);
   if (!status)
     manifest_free(&manifest);
   return status;

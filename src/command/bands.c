@@ -1,4 +1,5 @@
 #include "command/bands.h"
+#include "base/json.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -69,9 +70,9 @@ static int compare_revision(const struct revision *fresh, const struct trajector
            100 * bands->selectivity_error, 100 * a.selectivities, 100 * bands->selectivity_share,
            100 * bands->pr_error, 100 * a.prs, 100 * bands->pr_share, good ? "held" : "LEFT");
   *failures += !good;
-  json_array_append_new(json, json_pack("{s:s, s:f, s:f, s:f, s:b}", "revision", fresh->name,
-                                        "class_agreement", a.classes, "selectivity_share",
-                                        a.selectivities, "pr_share", a.prs, "held", good));
+  json_add(json, json_pack("{s:s, s:f, s:f, s:f, s:b}", "revision", fresh->name, "class_agreement",
+                           a.classes, "selectivity_share", a.selectivities, "pr_share", a.prs,
+                           "held", good));
   return 0;
 }
 
@@ -94,8 +95,8 @@ static int compare_claims(const struct trajectory *fresh, const struct trajector
     different += mine.count - theirs.count;
   text_add(text, "  claim verdicts equal to those of the published tables: %zu of %zu\n",
            theirs.count - (different < theirs.count ? different : theirs.count), theirs.count);
-  json_array_append_new(json, json_pack("{s:I, s:I}", "verdicts", (json_int_t)theirs.count,
-                                        "different", (json_int_t)different));
+  json_add(json, json_pack("{s:I, s:I}", "verdicts", (json_int_t)theirs.count, "different",
+                           (json_int_t)different));
   *failures += different;
   claims_free(&mine);
   claims_free(&theirs);

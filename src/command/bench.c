@@ -143,7 +143,7 @@ static int write_json(const struct bench *b, struct error *error)
 {
   json_t *openblas = b->blas_count ? json_pack("{s:o}", "cores", json_array()) : json_null();
   for (size_t i = 0; i < b->blas_count; i++)
-    json_array_append_new(json_object_get(openblas, "cores"), json_string(b->blas[i].core));
+    json_add(json_object_get(openblas, "cores"), json_string(b->blas[i].core));
   json_t *all = json_pack(
       "{s:s, s:b, s:I, s:O, s:O, s:O, s:O, s:O, s:O, s:O, s:o, s:O?}", "version", ATTEST_VERSION,
       "quick", b->quick, "shrink", (json_int_t)b->shrink, "peak", b->peak, "gemm", b->gemm,

@@ -1,4 +1,5 @@
 /* The attention of one sequence, from rotated queries, keys and values. */
+#include "base/json.h"
 #include "base/memory.h"
 #include "command/bench.h"
 #include "command/bench_measure.h"
@@ -60,12 +61,11 @@ static void report(const struct bench_attention *a, const struct samples *speed,
     printf("  %-17s %-8s %7d %6zu %8.2f %9.1f %16s %6.1f %%\n", a->shape->name, a->kernels->name,
            threads, a->seq_len, 1e3 * gflop(a) / s.median, s.median, spread_range(&s, 1, range),
            100 * share.median);
-  json_array_append_new(a->bench->attention,
-                        json_pack("{s:s, s:s, s:i, s:I, s:f, s:f, s:f, s:o}", "shape",
-                                  a->shape->name, "isa", a->kernels->name, "threads", threads,
-                                  "seq_len", (json_int_t)a->seq_len, "milliseconds",
-                                  1e3 * gflop(a) / s.median, "gflops", s.median, "fraction_of_peak",
-                                  share.median, "gflops_range", spread_json(&s)));
+  json_add(a->bench->attention,
+           json_pack("{s:s, s:s, s:i, s:I, s:f, s:f, s:f, s:o}", "shape", a->shape->name, "isa",
+                     a->kernels->name, "threads", threads, "seq_len", (json_int_t)a->seq_len,
+                     "milliseconds", 1e3 * gflop(a) / s.median, "gflops", s.median,
+                     "fraction_of_peak", share.median, "gflops_range", spread_json(&s)));
 }
 
 static void measure(struct bench_attention *a)

@@ -1,5 +1,7 @@
 /* The digests of files: each alone, and both in one pass, which is what verification costs. */
+#include "base/json.h"
 #include "base/memory.h"
+#include "base/reserve.h"
 #include "checkpoint/digest.h"
 #include "command/bench.h"
 #include "command/bench_measure.h"
@@ -30,8 +32,8 @@ static int run(const struct digests *d, enum contender contender, struct error *
   struct digest digest;
   switch (contender) {
   case SHA256:
-    if (EVP_Digest(d->data, d->size, sha, NULL, EVP_sha256(), NULL) != 1)
-      return error_set(error, EXIT_RUN, "bench: libcrypto has no SHA-256");
+    if (EVP_Digest(d->data, d->size, sha, NULL, EVP_sha256(), NULL) != 1 || reserve_touched())
+      return error_set(error, EXIT_RUN, "bench: out of memory, or libcrypto has no SHA-256");
     return 0;
   case XXH3_128:
     digest_xxh3(d->data, d->size, hex);
@@ -68,12 +70,11 @@ static void report(struct bench *b, const struct digests *d, enum contender cont
     printf(" %9.2f %16s", r.median, spread_range(&r, 2, range));
   if (b->text)
     printf("\n");
-  json_array_append_new(b->digest,
-                        json_pack("{s:s, s:I, s:f, s:o, s:o, s:o}", "digest", names[contender],
-                                  "bytes", (json_int_t)d->size, "gb_per_second", s.median,
-                                  "gb_range", spread_json(&s), "ratio_to_slower",
-                                  both ? json_real(r.median) : json_null(), "ratio_range",
-                                  both ? spread_json(&r) : json_null()));
+  json_add(b->digest,
+           json_pack("{s:s, s:I, s:f, s:o, s:o, s:o}", "digest", names[contender], "bytes",
+                     (json_int_t)d->size, "gb_per_second", s.median, "gb_range", spread_json(&s),
+                     "ratio_to_slower", both ? json_real(r.median) : json_null(), "ratio_range",
+                     both ? spread_json(&r) : json_null()));
 }
 
 int bench_digest(struct bench *b, struct error *error)

@@ -1,4 +1,5 @@
 /* Matrix products as the forward pass and its gradients do them, against the peak and OpenBLAS. */
+#include "base/json.h"
 #include "base/memory.h"
 #include "cases.h"
 #include "command/bench.h"
@@ -252,7 +253,7 @@ static void report(const struct bench_gemm *g, const struct kernels *isa,
              rival->core);
     printf("\n");
   }
-  json_array_append_new(
+  json_add(
       g->bench->gemm,
       json_pack("{s:s, s:i, s:I, s:I, s:I, s:f, s:f, s:o, s:s, s:s, s:o, s:f, s:f, s:o, s:o, s:s?}",
                 "isa", isa->name, "threads", threads, "m", (json_int_t)p->m, "n", (json_int_t)p->n,

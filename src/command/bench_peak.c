@@ -1,4 +1,5 @@
 /* The peak of every instruction set. */
+#include "base/json.h"
 #include "command/bench.h"
 #include "command/bench_measure.h"
 
@@ -16,9 +17,8 @@ static void report(struct bench *b, const struct kernels *isa, int threads,
   char range[32];
   if (b->text)
     printf("  %-8s %7d %10.1f %18s\n", isa->name, threads, s.median, spread_range(&s, 1, range));
-  json_array_append_new(b->peak,
-                        json_pack("{s:s, s:i, s:f, s:o}", "isa", isa->name, "threads", threads,
-                                  "gflops", s.median, "gflops_range", spread_json(&s)));
+  json_add(b->peak, json_pack("{s:s, s:i, s:f, s:o}", "isa", isa->name, "threads", threads,
+                              "gflops", s.median, "gflops_range", spread_json(&s)));
 }
 
 /* A sample in `samples`, and in `pace` what it gave a second of wall time. */

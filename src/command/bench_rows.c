@@ -1,4 +1,5 @@
 /* The kernels that work on rows: nanoseconds an element and bytes that go through them. */
+#include "base/json.h"
 #include "base/memory.h"
 #include "cases.h"
 #include "command/bench.h"
@@ -63,10 +64,9 @@ static void report(struct bench *b, const struct kernels *isa, const struct row_
   if (b->text)
     printf("  %-24s %-8s %7zu %9.3f %16s %9.1f\n", c->name, isa->name, c->width, s.median,
            spread_range(&s, 3, range), c->bytes / s.median);
-  json_array_append_new(b->rows, json_pack("{s:s, s:s, s:I, s:f, s:o, s:f}", "kernel", c->name,
-                                           "isa", isa->name, "n", (json_int_t)c->width,
-                                           "ns_per_element", s.median, "ns_range", spread_json(&s),
-                                           "gb_per_second", c->bytes / s.median));
+  json_add(b->rows, json_pack("{s:s, s:s, s:I, s:f, s:o, s:f}", "kernel", c->name, "isa", isa->name,
+                              "n", (json_int_t)c->width, "ns_per_element", s.median, "ns_range",
+                              spread_json(&s), "gb_per_second", c->bytes / s.median));
 }
 
 static void measure(struct bench *b, const struct bench_rows *r, const struct row_case *c)

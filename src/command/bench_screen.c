@@ -1,5 +1,6 @@
 /* The whole screen on models of the published shapes. */
 #define _GNU_SOURCE
+#include "base/json.h"
 #include "base/progress.h"
 #include "command/bench.h"
 #include "command/bench_measure.h"
@@ -169,13 +170,13 @@ static double report(const struct bench *b, const struct shape *shape, size_t se
     printf("  %-17s %-8s %7d %10.3f %12.1f %9.1f %7.1f %% %9.0f   %zu x %zu%s\n", shape->name,
            b->best->name, b->threads[setting], seconds, o->full_gflop, o->gflop / o->seconds,
            100 * fraction, o->rss_mb, o->sequences, o->layers, part ? ", extrapolated" : "");
-  json_array_append_new(
-      b->screen,
-      json_pack("{s:s, s:s, s:i, s:f, s:f, s:f, s:f, s:I, s:I, s:b, s:f}", "shape", shape->name,
-                "isa", b->best->name, "threads", b->threads[setting], "seconds_per_sequence",
-                seconds, "gflop_per_sequence", o->full_gflop, "fraction_of_peak", fraction,
-                "peak_rss_mb", o->rss_mb, "sequences", (json_int_t)o->sequences, "layers",
-                (json_int_t)o->layers, "extrapolated", part, "peak_gflops", o->peak));
+  json_add(b->screen,
+           json_pack("{s:s, s:s, s:i, s:f, s:f, s:f, s:f, s:I, s:I, s:b, s:f}", "shape",
+                     shape->name, "isa", b->best->name, "threads", b->threads[setting],
+                     "seconds_per_sequence", seconds, "gflop_per_sequence", o->full_gflop,
+                     "fraction_of_peak", fraction, "peak_rss_mb", o->rss_mb, "sequences",
+                     (json_int_t)o->sequences, "layers", (json_int_t)o->layers, "extrapolated",
+                     part, "peak_gflops", o->peak));
   return seconds;
 }
 
@@ -208,10 +209,10 @@ int bench_screen(struct bench *b, struct error *error)
     for (size_t setting = 0; setting < b->settings; setting++)
       seconds = report(b, &shapes_published[i], setting, &out.of[setting]);
     double here = REVISIONS * SCREENED * seconds / 3600.0; /* with all threads, the last setting */
-    json_object_set_new(b->hours, shapes_published[i].name, json_real(here));
+    json_put(b->hours, shapes_published[i].name, json_real(here));
     hours += here;
   }
-  json_object_set_new(b->hours, "total", json_real(hours));
+  json_put(b->hours, "total", json_real(hours));
   if (b->text)
     printf("  all 30 revisions, %.0f sequences each, on this machine (threads: %d): %.1f hours%s\n",
            SCREENED, b->threads[b->settings - 1], hours,

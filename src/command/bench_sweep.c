@@ -1,5 +1,6 @@
 /* How the time of a screen grows with layers, sequences and tokens, on small models. */
 #include "command/bench_sweep.h"
+#include "base/json.h"
 
 #include "base/file.h"
 #include "base/text.h"
@@ -72,10 +73,10 @@ static void report(const struct sweep *s)
     if (b->text)
       printf("  %-15s %7zu %8zu %10zu %9.4f %9.3f %8.1f\n", shape, p->layers, p->seq_len,
              p->sequences, p->seconds, p->gflop, p->gflop / p->seconds);
-    json_array_append_new(
-        b->points, json_pack("{s:s, s:I, s:I, s:I, s:f, s:f}", "shape", shape, "layers",
-                             (json_int_t)p->layers, "seq_len", (json_int_t)p->seq_len, "sequences",
-                             (json_int_t)p->sequences, "seconds", p->seconds, "gflop", p->gflop));
+    json_add(b->points,
+             json_pack("{s:s, s:I, s:I, s:I, s:f, s:f}", "shape", shape, "layers",
+                       (json_int_t)p->layers, "seq_len", (json_int_t)p->seq_len, "sequences",
+                       (json_int_t)p->sequences, "seconds", p->seconds, "gflop", p->gflop));
   }
 }
 

@@ -49,7 +49,8 @@ static int load_children(struct loaded *loaded, const char *directory, struct er
   int count = scandir(directory, &entries, NULL, alphasort);
   int status = 0;
   if (count < 0)
-    return error_set(error, EXIT_INPUT, "%s: cannot be read: %s", directory, strerror(errno));
+    return error_set(error, errno == ENOENT || errno == ENOTDIR ? EXIT_INPUT : EXIT_RUN,
+                     "%s: cannot be read: %s", directory, error_reason(errno));
   for (int i = 0; i < count; i++) {
     bool holds = false;
     char *child = NULL;

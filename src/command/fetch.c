@@ -112,15 +112,14 @@ static json_t *describe(const struct fetch_result *result)
   json_t *object = json_pack("{s:s, s:s, s:b}", "revision", result->revision->name, "path",
                              result->file->path, "pinned", (int)pinned_file_pinned(result->file));
   bool sized = result->has_bytes || verified(result);
-  json_object_set_new(object, "state", json_string(states[result->state]));
-  json_object_set_new(object, "bytes",
-                      sized ? json_integer((json_int_t)result->bytes) : json_null());
+  json_put(object, "state", json_string(states[result->state]));
+  json_put(object, "bytes", sized ? json_integer((json_int_t)result->bytes) : json_null());
   if (verified(result)) {
-    json_object_set_new(object, "sha256", json_string(result->digest.sha256));
-    json_object_set_new(object, "xxh3_128", json_string(result->digest.xxh3_128));
+    json_put(object, "sha256", json_string(result->digest.sha256));
+    json_put(object, "xxh3_128", json_string(result->digest.xxh3_128));
   }
   if (result->state == FETCH_FAILED)
-    json_object_set_new(object, "error", json_string(result->error.text));
+    json_put(object, "error", json_string(result->error.text));
   return object;
 }
 
@@ -129,7 +128,7 @@ static int write_results(const char *path, const struct manifest *manifest,
 {
   json_t *files = json_array();
   for (size_t i = 0; i < count; i++)
-    json_array_append_new(files, describe(&results[i]));
+    json_add(files, describe(&results[i]));
   json_t *object = json_pack("{s:s, s:s, s:o}", "manifest", manifest->path, "repository",
                              manifest->repository, "files", files);
   int status = json_write(path, object, error);

@@ -1,3 +1,4 @@
+#include "base/json.h"
 #include "command/cost.h"
 #include "command/inspection.h"
 
@@ -7,10 +8,9 @@ static json_t *files_json(const struct inspection *in)
   for (size_t i = 0; i < in->contents.count; i++) {
     const struct fileset_file *file = in->contents.files[i];
     const struct digest *digest = in->digests ? &in->digests[i] : NULL;
-    json_array_append_new(files, json_pack("{s:s, s:I, s:s?, s:s?}", "name", file->name, "bytes",
-                                           (json_int_t)file->blob.size, "sha256",
-                                           digest ? digest->sha256 : NULL, "xxh3_128",
-                                           digest ? digest->xxh3_128 : NULL));
+    json_add(files, json_pack("{s:s, s:I, s:s?, s:s?}", "name", file->name, "bytes",
+                              (json_int_t)file->blob.size, "sha256", digest ? digest->sha256 : NULL,
+                              "xxh3_128", digest ? digest->xxh3_128 : NULL));
   }
   return files;
 }
@@ -37,7 +37,7 @@ static json_t *names_json(const struct name_list *list)
 {
   json_t *names = json_array();
   for (size_t i = 0; i < list->count; i++)
-    json_array_append_new(names, json_string(list->names[i]));
+    json_add(names, json_string(list->names[i]));
   return names;
 }
 
@@ -51,7 +51,7 @@ static json_t *tensor_json(const struct tensor *tensor)
 {
   json_t *shape = json_array();
   for (int i = 0; i < tensor->rank; i++)
-    json_array_append_new(shape, json_integer(tensor->shape[i]));
+    json_add(shape, json_integer(tensor->shape[i]));
   return json_pack("{s:s, s:s?, s:s, s:o, s:I, s:s}", "name", tensor->name, "stored",
                    tensor->stored, "dtype", dtype_name(tensor->dtype), "shape", shape, "bytes",
                    (json_int_t)tensor->bytes, "file", tensor->file);
@@ -62,9 +62,9 @@ static json_t *tensors_json(const struct inspection *in)
   json_t *dtypes = json_object(), *list = json_array();
   for (int i = 0; i < INSPECTION_DTYPES; i++)
     if (in->dtypes[i].tensors)
-      json_object_set_new(dtypes, dtype_name((enum dtype)i), sum_json(&in->dtypes[i]));
+      json_put(dtypes, dtype_name((enum dtype)i), sum_json(&in->dtypes[i]));
   for (size_t i = 0; i < checkpoint_count(in->checkpoint); i++)
-    json_array_append_new(list, tensor_json(checkpoint_at(in->checkpoint, i)));
+    json_add(list, tensor_json(checkpoint_at(in->checkpoint, i)));
   return json_pack("{s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "naming",
                    checkpoint_naming(in->checkpoint), "count", (json_int_t)in->all.tensors,
                    "parameters", (json_int_t)(in->all.elements - in->passed_over.elements), "bytes",

@@ -178,7 +178,7 @@ static int remove_files(const struct way *way, const char *directory, struct err
     part_remove(path);
     status = file_use_replace(path, error);
     if (!status && unlink(path) != 0 && errno != ENOENT && errno != ENOTDIR)
-      status = error_set(error, EXIT_RUN, "%s: cannot be removed: %s", path, strerror(errno));
+      status = error_set(error, EXIT_RUN, "%s: cannot be removed: %s", path, error_reason(errno));
     free(path);
   }
   return status;
@@ -192,7 +192,7 @@ static int remove_empty(char *directory, size_t shortest, struct error *error)
       return errno == ENOTEMPTY || errno == EEXIST
                  ? 0
                  : error_set(error, EXIT_RUN, "%s: cannot be removed: %s", directory,
-                             strerror(errno));
+                             error_reason(errno));
     while (length && directory[length - 1] != '/')
       length--;
     directory[length ? length - 1 : 0] = 0;

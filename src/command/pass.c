@@ -1,4 +1,5 @@
 #include "command/pass.h"
+#include "base/json.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -28,7 +29,7 @@ void pass_fail(struct pass *pass, const char *line)
   else if (isatty(STDERR_FILENO))
     fprintf(stderr, "\r\033[K"); /* a progress bar may stand there */
   pass_say(pass, "  FAILED: %s\n", line);
-  json_array_append_new(json_object_get(pass->json, "failures"), json_string(line));
+  json_add(json_object_get(pass->json, "failures"), json_string(line));
 }
 
 static void add_item(struct pass *pass, struct text *text, const char *key, const char *format,
@@ -39,7 +40,7 @@ static void add_item(struct pass *pass, struct text *text, const char *key, cons
   vsnprintf(item, sizeof item, format, arguments);
   error_set(&line, EXIT_CHECK, "%s", item);
   text_add(text, "%s%s", text->length ? "; " : "", line.text);
-  json_array_append_new(json_object_get(pass->json, key), json_string(line.text));
+  json_add(json_object_get(pass->json, key), json_string(line.text));
 }
 
 void pass_compared(struct pass *pass, const char *format, ...)

@@ -103,16 +103,16 @@ static void say_finding(void *context, const char *line)
     printf("  FAILED: %s\n", line);
   if (p->options->common.quiet)
     fprintf(stderr, "attest: %s\n", line);
-  json_array_append_new(p->findings, json_string(line));
+  json_add(p->findings, json_string(line));
 }
 
-static int fill(json_t *object, const struct pinned_file *found)
+static void fill(json_t *object, const struct pinned_file *found)
 {
   if (!found->has_bytes)
-    return 0;
-  return json_object_set_new(object, "bytes", json_integer((json_int_t)found->bytes)) ||
-         json_object_set_new(object, "sha256", json_string(found->digest.sha256)) ||
-         json_object_set_new(object, "xxh3_128", json_string(found->digest.xxh3_128));
+    return;
+  json_put(object, "bytes", json_integer((json_int_t)found->bytes));
+  json_put(object, "sha256", json_string(found->digest.sha256));
+  json_put(object, "xxh3_128", json_string(found->digest.xxh3_128));
 }
 
 /* Standard output (by any name) and devices are in no folder: what goes there is for the manifest's
@@ -132,17 +132,15 @@ static bool has_folder(const char *out)
 static int write_pins(const struct pinning *p, const struct manifest_result *result, size_t *pinned,
                       struct error *error)
 {
-  int bad = fill(json_object_get(p->root, "container"), &result->container);
+  fill(json_object_get(p->root, "container"), &result->container);
   for (size_t i = 0; i < p->manifest.revision_count; i++) {
     const json_t *revision = json_array_get(json_object_get(p->root, "revisions"), i);
     for (size_t j = 0; j < p->manifest.revisions[i].file_count; j++) {
       const struct pinned_file *found = &result->found[i][j];
-      bad |= fill(json_array_get(json_object_get(revision, "files"), j), found);
+      fill(json_array_get(json_object_get(revision, "files"), j), found);
       *pinned += found->has_bytes;
     }
   }
-  if (bad)
-    return error_set(error, EXIT_RUN, "%s: out of memory", p->manifest.path);
   if (has_folder(p->options->out) &&
       manifest_rebase(p->root, p->manifest.path, p->options->out, error))
     return error->code;

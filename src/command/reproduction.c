@@ -1,6 +1,7 @@
 #include "command/reproduction.h"
 
 #include "base/interrupt.h"
+#include "base/json.h"
 #include "base/progress.h"
 #include "checkpoint/digest.h"
 #include "checkpoint/manifest_verify.h"
@@ -23,7 +24,7 @@ static void note_line(void *context, const char *line)
 {
   struct pass *pass = context;
   pass_say(pass, "  %s\n", line);
-  json_array_append_new(json_object_get(pass->json, "notes"), json_string(line));
+  json_add(json_object_get(pass->json, "notes"), json_string(line));
 }
 
 static void add_findings(struct pass *pass, size_t findings, size_t unpinned)
@@ -68,7 +69,7 @@ static int load_tables(struct pass *pass, struct error *error)
     tables += pass->trajectories[i].count;
   }
   pass_say(pass, "  %zu published tables of %zu models loaded\n", tables, pass->count);
-  json_object_set_new(pass->json, "tables", json_integer((json_int_t)tables));
+  json_put(pass->json, "tables", json_integer((json_int_t)tables));
   return 0;
 }
 
@@ -99,7 +100,7 @@ static void leave_out(struct pass *pass, const struct manifest_revision *m, doub
   pass_say(pass,
            "  %-12s left out after %.1f s: its files do not hold; correct them and run again\n",
            m->name, seconds);
-  json_array_append_new(json_object_get(pass->json, "left_out"), json_string(m->name));
+  json_add(json_object_get(pass->json, "left_out"), json_string(m->name));
 }
 
 /* Claims look at the same head in several revisions. */
@@ -148,9 +149,9 @@ static int screen_revision(struct pass *pass, size_t index, struct error *error)
   free(csv);
   pass_say(pass, "  %-12s %s in %.1f s, trajectory hash %s\n", m->name,
            obtained.resumed ? "resumed " : "screened", progress_clock() - start, hash);
-  json_array_append_new(json_object_get(pass->json, "revisions"),
-                        json_pack("{s:s, s:b, s:s}", "revision", m->name, "resumed",
-                                  obtained.resumed, "xxh3_128", hash));
+  json_add(json_object_get(pass->json, "revisions"),
+           json_pack("{s:s, s:b, s:s}", "revision", m->name, "resumed", obtained.resumed,
+                     "xxh3_128", hash));
   return 0;
 }
 
@@ -297,8 +298,8 @@ int reproduction_run(struct reproduction *reproduction, const char *manifest_pat
     return error->code;
   int status = check_options(reproduction, &pass.manifest, error) ? error->code : run(&pass, error);
   if (pass.json) {
-    json_object_set_new(pass.json, "unpinned", json_integer((json_int_t)pass.unpinned));
-    json_array_append_new(reproduction->manifests, pass.json);
+    json_put(pass.json, "unpinned", json_integer((json_int_t)pass.unpinned));
+    json_add(reproduction->manifests, pass.json);
   }
   if (!status)
     pass_summarise(&pass);

@@ -1,4 +1,5 @@
 /* What a manifest's figures and verdicts are compared with, and what is said of it. */
+#include "base/json.h"
 #include "claims/claims.h"
 #include "claims/verdicts.h"
 #include "command/bands.h"
@@ -94,7 +95,7 @@ static int compare_first(struct pass *pass, struct error *error)
   else
     pass_compared(pass, "%zu revisions with our own first run (%s), values and bytes%s",
                   pass->trajectories->count, pass->work.first, differs ? ": they differ" : "");
-  json_object_set_new(pass->json, "first_run", json_boolean(is_first));
+  json_put(pass->json, "first_run", json_boolean(is_first));
   return 0;
 }
 
@@ -108,7 +109,7 @@ static int compare_bands(struct pass *pass, struct error *error)
   int status = bands_compare(pass->trajectories, &bands, &text, json, &failures, error);
   pass_say(pass, "%s", text.data ? text.data : "");
   text_free(&text);
-  json_object_set_new(pass->json, "published", json);
+  json_put(pass->json, "published", json);
   if (!status && bands_hold_for_all(&bands))
     pass_not_compared(pass, "the published tables: any figures are within bands of 0");
   else if (!status)

@@ -30,10 +30,9 @@ static void report(void *context, const struct kernels_outcome *o)
   if (test->runtime->text)
     report_line(isa, o);
   if (test->rows)
-    json_array_append_new(test->rows,
-                          json_pack("{s:s, s:s, s:I, s:I, s:f, s:f}", "isa", isa, "kernel",
-                                    o->kernel, "cases", (json_int_t)o->cases, "failures",
-                                    (json_int_t)o->failures, "error", o->error, "bound", o->bound));
+    json_add(test->rows, json_pack("{s:s, s:s, s:I, s:I, s:f, s:f}", "isa", isa, "kernel",
+                                   o->kernel, "cases", (json_int_t)o->cases, "failures",
+                                   (json_int_t)o->failures, "error", o->error, "bound", o->bound));
 }
 
 static int check_all(struct selftest *test, const char *only, size_t *failures, struct error *error)

@@ -69,10 +69,10 @@ static int write_json(const struct synth_options *o, const struct synthesis *s, 
   json_t *files = json_array();
   for (size_t i = 0; i < s->shard_count; i++) {
     const struct synthesis_shard *shard = &s->shards[i];
-    json_array_append_new(files, json_pack("{s:s, s:I, s:I, s:I}", "name", shard->name, "bytes",
-                                           (json_int_t)shard->bytes, "tensor_bytes",
-                                           (json_int_t)shard->tensor_bytes, "tensors",
-                                           (json_int_t)shard->count));
+    json_add(files,
+             json_pack("{s:s, s:I, s:I, s:I}", "name", shard->name, "bytes",
+                       (json_int_t)shard->bytes, "tensor_bytes", (json_int_t)shard->tensor_bytes,
+                       "tensors", (json_int_t)shard->count));
   }
   json_t *all =
       json_pack("{s:s, s:s, s:I, s:s, s:I, s:I, s:I, s:o}", "like", o->like, "family",

@@ -147,7 +147,7 @@ static int check_empty(const char *directory, struct error *error)
 {
   DIR *stream = opendir(directory);
   if (!stream)
-    return error_set(error, EXIT_RUN, "%s: cannot be read: %s", directory, strerror(errno));
+    return error_set(error, EXIT_RUN, "%s: cannot be read: %s", directory, error_reason(errno));
   int status = 0;
   for (struct dirent *entry; !status && (entry = readdir(stream));)
     if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&

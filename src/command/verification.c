@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "base/threads.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,7 +81,8 @@ int verification_start(const struct manifest_check *check, struct verification *
   int reason = threads_begin(&v->thread, work, v);
   if (reason) {
     free(v);
-    return error_set(error, EXIT_RUN, "verification: no thread: %s", strerror(reason));
+    return error_set(error, EXIT_RUN, "verification: no thread: %s",
+                     reason == EAGAIN ? "out of memory or of processes" : error_reason(reason));
   }
   *verification = v;
   return 0;

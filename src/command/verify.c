@@ -34,7 +34,7 @@ static void say_finding(void *context, const char *line)
     printf("  FAILED: %s\n", line);
   if (saying->quiet)
     fprintf(stderr, "attest: %s\n", line);
-  json_array_append_new(saying->findings, json_string(line));
+  json_add(saying->findings, json_string(line));
 }
 
 static void say_note(void *context, const char *line)
@@ -42,7 +42,7 @@ static void say_note(void *context, const char *line)
   struct saying *saying = context;
   if (saying->text)
     printf("  %s\n", line);
-  json_array_append_new(saying->notes, json_string(line));
+  json_add(saying->notes, json_string(line));
 }
 
 /* The tensors stand above their columns' first row, and again when they change. */
@@ -76,14 +76,13 @@ static void say_moved(void *context, const struct manifest_revision *before,
     print_moved(saying, before->name, after->name, moves);
   for (size_t i = 0; i < moves->count; i++) {
     const struct move *move = &moves->moves[i];
-    json_array_append_new(saying->moves,
-                          json_pack("{s:s, s:s, s:s, s:o, s:b, s:b, s:b}", "from", before->name,
-                                    "to", after->name, "tensor", move->tensor, "relative_change",
-                                    isfinite(move->norm) && !move->not_comparable
-                                        ? json_real(move->norm)
-                                        : json_null(),
-                                    "identical", move->identical, "compared", !move->not_comparable,
-                                    "sampled", move->sampled));
+    json_add(saying->moves,
+             json_pack("{s:s, s:s, s:s, s:o, s:b, s:b, s:b}", "from", before->name, "to",
+                       after->name, "tensor", move->tensor, "relative_change",
+                       isfinite(move->norm) && !move->not_comparable ? json_real(move->norm)
+                                                                     : json_null(),
+                       "identical", move->identical, "compared", !move->not_comparable, "sampled",
+                       move->sampled));
   }
 }
 
@@ -138,7 +137,7 @@ static int check_one(const struct manifest_check *check, bool text, json_t *all,
     if (text)
       summarise(check, &result);
     *failures += result.findings;
-    json_array_append_new(all, result_json(check, &result));
+    json_add(all, result_json(check, &result));
   }
   manifest_result_free(&result);
   return error->code;

@@ -29,12 +29,15 @@ static int same_identity(const char *directory, const char *identity, bool *same
   if (!path)
     return error->code;
   *same = false;
-  if (file_exists(path) && file_read(path, 1 << 16, &blob, error) == 0) {
+  int status = file_exists(path) ? file_read(path, 1 << 16, &blob, error) : EXIT_INPUT;
+  if (!status) {
     *same = blob.size == strlen(identity) && memcmp(blob.data, identity, blob.size) == 0;
     blob_free(&blob);
   }
   free(path);
-  *error = (struct error){0}; /* an unreadable one is not the same */
+  if (status == EXIT_RUN) /* what cannot be read now must not be taken for another and removed */
+    return status;
+  *error = (struct error){0};
   return 0;
 }
 

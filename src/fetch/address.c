@@ -1,5 +1,6 @@
 #include "fetch/http.h"
 
+#include "base/reserve.h"
 #include "base/text.h"
 
 #include <curl/curl.h>
@@ -74,13 +75,17 @@ int http_check_base(const char *base, struct error *error)
 {
   CURLU *url = curl_url();
   char *scheme = NULL;
-  bool good = url && curl_url_set(url, CURLUPART_URL, base, 0) == CURLUE_OK &&
-              curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-              (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0) &&
+  CURLUcode code =
+      url && !reserve_touched() ? curl_url_set(url, CURLUPART_URL, base, 0) : CURLUE_OUT_OF_MEMORY;
+  if (!code)
+    code = curl_url_get(url, CURLUPART_SCHEME, &scheme, 0);
+  bool good = !code && (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0) &&
               !has_part(url, CURLUPART_USER) && !has_part(url, CURLUPART_PASSWORD) &&
               !has_part(url, CURLUPART_QUERY) && !has_part(url, CURLUPART_FRAGMENT);
   curl_free(scheme);
   curl_url_cleanup(url);
+  if (code == CURLUE_OUT_OF_MEMORY)
+    return error_set(error, EXIT_RUN, "--base: out of memory");
   if (good)
     return 0;
   char *plain = http_plain(base);

@@ -2,6 +2,7 @@
 
 #include "base/interrupt.h"
 #include "base/memory.h"
+#include "base/reserve.h"
 #include "base/text.h"
 #include "base/version.h"
 #include "fetch/headers.h"
@@ -36,10 +37,20 @@ struct http {
   struct secrets secrets; /* that were sent on this connection, whatever the request */
 };
 
+static const char *why(CURLcode code)
+{
+  return code == CURLE_OUT_OF_MEMORY ? "out of memory" : curl_easy_strerror(code);
+}
+
 int http_initialise(struct error *error)
 {
-  CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
-  return code ? error_set(error, EXIT_RUN, "libcurl: %s", curl_easy_strerror(code)) : 0;
+  CURLcode code = curl_global_init_mem(CURL_GLOBAL_DEFAULT, reserve_malloc, reserve_free,
+                                       reserve_realloc, reserve_strdup, reserve_calloc);
+  if (!code && reserve_touched())
+    code = CURLE_OUT_OF_MEMORY;
+  return code
+             ? error_set(error, EXIT_RUN, "libcurl: %s, or out of memory", curl_easy_strerror(code))
+             : 0;
 }
 
 int http_open(uint64_t stall_seconds, struct http **http, struct error *error)
@@ -227,20 +238,22 @@ static const char *remedy_of(CURLcode code)
 /* How one hop ended. */
 static enum http_end judge(struct http *http, const char *url, CURLcode code, struct error *error)
 {
-  if (http->stopped || interrupt_requested())
+  if (reserve_touched())
+    code = CURLE_OUT_OF_MEMORY;
+  else if (http->stopped || interrupt_requested())
     return HTTP_STOPPED;
   if (http->flood) {
     error_set(error, EXIT_RUN, "%.*s: the server sends %s without end", http_shown(url), url,
               http->flood);
     return HTTP_BROKEN;
   }
-  if (code == CURLE_OK || says_enough(http))
+  if (code == CURLE_OK || (code != CURLE_OUT_OF_MEMORY && says_enough(http)))
     return HTTP_ANSWERED;
-  error_set(error, EXIT_RUN, "%.*s: %s%s", http_shown(url), url, reason_of(http, code),
-            remedy_of(code));
+  error_set(error, EXIT_RUN, "%.*s: %s%s", http_shown(url), url,
+            code == CURLE_OUT_OF_MEMORY ? why(code) : reason_of(http, code), remedy_of(code));
   bool lasting = code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_URL_MALFORMAT ||
                  code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE ||
-                 code == CURLE_LOGIN_DENIED;
+                 code == CURLE_LOGIN_DENIED || code == CURLE_OUT_OF_MEMORY;
   return lasting ? HTTP_REFUSED : HTTP_BROKEN;
 }
 

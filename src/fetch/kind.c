@@ -70,7 +70,7 @@ int kind_check(const char *where, const char *name, const char *path, struct err
   int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   ssize_t size = fd >= 0 ? read(fd, head, sizeof head) : -1;
   if (size < 0)
-    error_set(error, EXIT_RUN, "%s: cannot be read: %s", path, strerror(errno));
+    error_set(error, EXIT_RUN, "%s: cannot be read: %s", path, error_reason(errno));
   if (fd >= 0)
     close(fd);
   if (size < 0)

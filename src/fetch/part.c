@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,12 +27,11 @@ bool part_is_reserved(const char *path)
 
 uint64_t part_size(const char *final)
 {
-  char *path;
+  char path[PATH_MAX]; /* what is longer does not exist */
   struct stat info;
-  if (asprintf(&path, "%s.part", final) < 0)
-    return 0;
-  bool there = lstat(path, &info) == 0 && S_ISREG(info.st_mode);
-  free(path);
+  int length = snprintf(path, sizeof path, "%s.part", final);
+  bool there = length > 0 && (size_t)length < sizeof path && lstat(path, &info) == 0 &&
+               S_ISREG(info.st_mode);
   return there ? (uint64_t)info.st_size : 0;
 }
 
@@ -39,17 +39,16 @@ void part_remove(const char *final)
 {
   static const char *const ends[] = {".part", ".part.json"};
   for (size_t i = 0; i < 2; i++) {
-    char *path;
-    if (asprintf(&path, "%s%s", final, ends[i]) < 0)
-      return;
-    unlink(path);
-    free(path);
+    char path[PATH_MAX];
+    int length = snprintf(path, sizeof path, "%s%s", final, ends[i]);
+    if (length > 0 && (size_t)length < sizeof path)
+      unlink(path);
   }
 }
 
 static int failed(const char *path, const char *what, struct error *error)
 {
-  return error_set(error, EXIT_RUN, "%s: cannot be %s: %s", path, what, strerror(errno));
+  return error_set(error, EXIT_RUN, "%s: cannot be %s: %s", path, what, error_reason(errno));
 }
 
 /* Hashes all that a descriptor still gives. */
@@ -83,7 +82,9 @@ int part_digest_file(const char *path, uint64_t *size, struct digest *digest, st
   if (fd < 0)
     return failed(path, "opened", error);
   int status = 0;
-  if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode))
+  if (fstat(fd, &info) != 0)
+    status = failed(path, "read", error);
+  else if (!S_ISREG(info.st_mode))
     status = error_set(error, EXIT_RUN, "%s: not a regular file", path);
   if (!status)
     status = digester_start(&digester, error);
@@ -121,6 +122,21 @@ static void read_about(struct part *part)
   json_decref(object);
 }
 
+/* false and errno on failure. */
+static bool write_all(int fd, const char *data, size_t size)
+{
+  while (size) {
+    ssize_t put = write(fd, data, size);
+    if (put < 0 && errno == EINTR)
+      continue;
+    if (put < 0)
+      return false;
+    data += put;
+    size -= (size_t)put;
+  }
+  return true;
+}
+
 /* In place: half a description does not parse, and the part is then started over. A file beside
  * would be left for ever by kill -9. */
 static int write_about(const struct part *part, struct error *error)
@@ -128,18 +144,17 @@ static int write_about(const struct part *part, struct error *error)
   const struct part_version *version = &part->version;
   json_t *object = json_pack("{s:s, s:s}", "etag", version->etag, "sha256", version->sha256);
   if (object && version->has_bytes)
-    json_object_set_new(object, "bytes", json_integer((json_int_t)version->bytes));
-  char *text = json_dumps(object, JSON_COMPACT);
+    json_put(object, "bytes", json_integer((json_int_t)version->bytes));
+  struct text text = {0};
+  int status = json_compact(part->about, object, &text, error);
   json_decref(object);
-  if (!text)
-    return error_set(error, EXIT_RUN, "%s: out of memory", part->about);
-  int fd = open(part->about, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
-  size_t size = strlen(text);
-  bool written = fd >= 0 && write(fd, text, size) == (ssize_t)size;
-  int status = written ? 0 : failed(part->about, "written", error);
-  if (fd >= 0)
-    close(fd);
-  free(text);
+  int fd =
+      status ? -1 : open(part->about, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
+  if (!status && (fd < 0 || !write_all(fd, text.data, text.length)))
+    status = failed(part->about, "written", error);
+  if (fd >= 0 && close(fd) != 0 && !status)
+    status = failed(part->about, "written", error);
+  text_free(&text);
   return status;
 }
 
@@ -149,8 +164,10 @@ static int lock(struct part *part, struct error *error)
   struct stat opened, named;
   if (flock(part->fd, LOCK_EX | LOCK_NB) != 0)
     return error_set(error, EXIT_RUN, "%s: another attest is fetching this file", part->path);
-  if (fstat(part->fd, &opened) != 0 || lstat(part->path, &named) != 0 ||
-      opened.st_ino != named.st_ino || opened.st_dev != named.st_dev)
+  if (fstat(part->fd, &opened) != 0)
+    return failed(part->path, "read", error);
+  if (lstat(part->path, &named) != 0 || opened.st_ino != named.st_ino ||
+      opened.st_dev != named.st_dev)
     return error_set(error, EXIT_RUN, "%s: changed meanwhile; run the same command again",
                      part->path);
   if (!S_ISREG(opened.st_mode))
@@ -189,16 +206,8 @@ int part_restart(struct part *part, const struct part_version *version, struct e
 
 int part_add(struct part *part, const void *data, size_t size, struct error *error)
 {
-  const char *p = data;
-  for (size_t left = size; left;) {
-    ssize_t put = write(part->fd, p, left);
-    if (put < 0 && errno == EINTR)
-      continue;
-    if (put < 0)
-      return failed(part->path, "written", error);
-    p += put;
-    left -= (size_t)put;
-  }
+  if (!write_all(part->fd, data, size))
+    return failed(part->path, "written", error);
   part->size += size;
   return digester_add(part->digester, data, size, error);
 }
@@ -216,8 +225,8 @@ int part_publish(struct part *part, struct error *error)
   if (!status)
     status = file_writer_publish(&writer, error);
   part->path = writer.beside; /* NULL once it has the final name */
-  if (!status)
-    unlink(part->about);
+  if (!status && unlink(part->about) != 0 && errno != ENOENT)
+    status = failed(part->about, "removed", error);
   return status;
 }
 

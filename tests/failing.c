@@ -1,0 +1,455 @@
+#define _GNU_SOURCE
+#include "failing.h"
+
+#include "server.h"
+#include "workshop.h"
+
+#include <ftw.h>
+#include <unistd.h>
+
+#define IN "in"
+#define OUT "out"
+#define FILES_MOST 64
+#define SCREEN "--n 4 --seq-len 64 --vocab 1:250 --pr-n 4 --threads 2"
+#define SYNTH "layers=2,hidden=32,heads=2,vocab=256,context=64"
+
+const struct failing_job failing_jobs[] = {
+    {"screen %/c/r0 " SCREEN " --out @/o.csv --json @/o.json", TIMES_IN_TEXT, false, false, 0},
+    {"screen %/torch " SCREEN " --out @/o.csv --memory 3M", TIMES_IN_TEXT, false, false, 0},
+    {"screen %/olmoe " SCREEN " --dump @/d --quiet --json -", NO_TIMES, false, false, 0},
+    {"screen %/c.zip:r1 " SCREEN " --quiet --out @/o.csv", NO_TIMES, false, true, 0},
+    {"inspect %/c/r0 --tensors --threads 2 --json @/o.json", TIMES_EVERYWHERE, false, false, 12},
+    {"inspect %/torch --tensors --threads 2 --json @/o.json", TIMES_EVERYWHERE, false, false, 12},
+    {"inspect %/c.tar.zst --json @/o.json", TIMES_IN_TEXT, false, true, 0},
+    {"verify %/m.json --threads 2 --json @/o.json", TIMES_IN_TEXT, false, false, 0},
+    {"verify %/m.json --pointers %/c --revision r1 --json -", NO_TIMES, false, false, 0},
+    {"pin %/unpinned.json --threads 2 --out @/p.json --json @/o.json", TIMES_IN_TEXT, false, false,
+     0},
+    {"reproduce %/m.json --threads 2 --work @/w --json @/o.json", TIMES_IN_TEXT, true, false, 0},
+    {"reproduce %/m.json --threads 2 --work @/w --quiet --stream --base #", NO_TIMES, true, false,
+     2},
+    {"fetch %/m.json --to @/f --retry-wait 1 --retries 1 --base # --json @/o.json", TIMES_IN_TEXT,
+     true, true, 0},
+    {"fetch %/unpinned.json --to @/f --dry-run --parallel 1 --base # --json -", NO_TIMES, false,
+     true, 0},
+    {"claims golden/nursery-olmo --json @/o.json", NO_TIMES, false, false, 0},
+    {"claims golden/nursery-olmoe golden/nursery-olmo --json -", NO_TIMES, false, false, 0},
+    {"compare golden/nursery-olmo golden/nursery-olmo --json @/o.json", NO_TIMES, false, false, 0},
+    {"synth --like olmo:" SYNTH ",shards=2 --out @/s --json @/o.json", TIMES_EVERYWHERE, false,
+     false, 0},
+    {"synth --like gpt_neox:" SYNTH " --pytorch --out @/s", TIMES_IN_TEXT, false, false, 0},
+    {"selftest --isa scalar --threads 2 --json @/o.json", NO_TIMES, false, false, 4},
+    {"bench --shrink 16 --quick --sweep @/s.csv", TIMES_EVERYWHERE, false, false, 80},
+    {"bench --shrink 16 --quick --only digest --quiet --json @/o.json", TIMES_EVERYWHERE, false,
+     false, 40},
+};
+const size_t failing_job_count = sizeof failing_jobs / sizeof *failing_jobs;
+
+static struct server server;
+
+/* What a run left: its files below the folder of the outputs, and what it said. */
+struct outcome {
+  int code;
+  char *out, *err;
+  size_t count;
+  struct {
+    char name[200], *data;
+    size_t size;
+  } files[FILES_MOST];
+};
+
+static struct outcome *walked;
+
+static int keep_file(const char *path, const struct stat *info, int kind, struct FTW *walk)
+{
+  (void)walk;
+  if (kind != FTW_F || !S_ISREG(info->st_mode))
+    return 0;
+  assert_true(walked->count < FILES_MOST);
+  size_t i = walked->count++;
+  snprintf(walked->files[i].name, sizeof walked->files[i].name, "%s",
+           path + strlen(workshop_path(OUT)) + 1);
+  walked->files[i].data = support_read(path, &walked->files[i].size);
+  return 0;
+}
+
+static void outcome_free(struct outcome *outcome)
+{
+  free(outcome->out);
+  free(outcome->err);
+  for (size_t i = 0; i < outcome->count; i++)
+    free(outcome->files[i].data);
+  *outcome = (struct outcome){0};
+}
+
+/* The words of a job with their folders. */
+static void expand(const char *line, char *out, size_t capacity)
+{
+  size_t used = 0;
+  for (; *line; line++) {
+    const char *folder = *line == '@'   ? workshop_path(OUT)
+                         : *line == '%' ? workshop_path(IN)
+                                        : NULL;
+    assert_true(used + 100 < capacity);
+    if (folder)
+      used += (size_t)sprintf(out + used, "%s", folder);
+    else if (*line == '#')
+      used += (size_t)sprintf(out + used, "http://127.0.0.1:%d", server.port);
+    else
+      out[used++] = *line;
+  }
+  out[used] = 0;
+}
+
+static void run(const struct failing_job *job, struct outcome *outcome)
+{
+  char line[2048];
+  *outcome = (struct outcome){0};
+  expand(job->line, line, sizeof line);
+  outcome->code = workshop_start(line, &outcome->out, &outcome->err);
+  walked = outcome;
+  assert_int_equal(nftw(workshop_path(OUT), keep_file, 16, FTW_PHYS), 0);
+}
+
+static void clear_outputs(void)
+{
+  workshop_shell("rm -rf %s && mkdir %s", workshop_path(OUT), workshop_path(OUT));
+}
+
+static void set_number(const char *name, long value)
+{
+  char text[32];
+  snprintf(text, sizeof text, "%ld", value);
+  setenv(name, text, 1);
+}
+
+/* A run with the library preloaded in which call `at` of a kind fails, or none for NULL. */
+static void run_failing(const struct failing_job *job, const char *library,
+                        const struct failing_kind *kind, long at, bool on, struct outcome *outcome)
+{
+  clear_outputs();
+  set_number("ATTEST_FAIL_AT", at);
+  set_number("ATTEST_FAIL_ON", on);
+  set_number("ATTEST_FAIL_ERRNO", kind ? kind->reason : 0);
+  setenv("ATTEST_FAIL_CALL", kind ? kind->call : "", 1);
+  setenv("ATTEST_FAIL_COUNT", kind ? "/dev/null" : workshop_path("count"), 1);
+  setenv("LD_PRELOAD", workshop_path(library), 1);
+  run(job, outcome);
+  unsetenv("LD_PRELOAD");
+}
+
+/* How often the last clean run made a call. */
+static size_t count_of(const char *call)
+{
+  char name[32];
+  size_t count, size, found = 0;
+  char *text = support_read(workshop_path("count"), &size);
+  for (const char *line = text; sscanf(line, "%31s %zu", name, &count) == 2;
+       line = strchr(line, '\n') + 1)
+    if (strcmp(name, call) == 0)
+      found = count;
+  free(text);
+  return found;
+}
+
+/* Writes every number, with the blanks around it, as one sign, in place. */
+static void blur(char *text)
+{
+  static const char figures[] = "0123456789.+- ";
+  char *out = text;
+  while (*text) {
+    size_t length = strspn(text, figures);
+    if (length && text[length] == 'e' && text[length + 1] && strchr("+-", text[length + 1]))
+      length += 1 + strspn(text + length + 1, figures);
+    *out++ = length ? '#' : *text;
+    text += length ? length : 1;
+  }
+  *out = 0;
+}
+
+static void blur_all(enum failing_times times, struct outcome *outcome)
+{
+  if (times != NO_TIMES)
+    blur(outcome->out);
+  for (size_t i = 0; i < outcome->count && times == TIMES_EVERYWHERE; i++)
+    if (!strstr(outcome->files[i].name, ".safetensors")) {
+      blur(outcome->files[i].data);
+      outcome->files[i].size = strlen(outcome->files[i].data);
+    }
+}
+
+/* Whether a clean run leaves this file, with these bytes. */
+static bool is_clean(const struct outcome *clean, const struct outcome *outcome, size_t which)
+{
+  for (size_t i = 0; i < clean->count; i++)
+    if (strcmp(clean->files[i].name, outcome->files[which].name) == 0)
+      return clean->files[i].size == outcome->files[which].size &&
+             memcmp(clean->files[i].data, outcome->files[which].data, clean->files[i].size) == 0;
+  return false;
+}
+
+/* The first file that no clean run leaves so; NULL = none. */
+static const char *unclean(const struct outcome *clean, const struct outcome *outcome)
+{
+  for (size_t i = 0; i < outcome->count; i++)
+    if (!is_clean(clean, outcome, i))
+      return outcome->files[i].name;
+  return NULL;
+}
+
+/* The last line, which is the only one unless the job says more, is the program's own. */
+static bool says_why(const struct failing_job *job, const char *err, const char *words)
+{
+  size_t length = strlen(err);
+  if (!length || err[length - 1] != '\n')
+    return false;
+  const char *last = err + length - 1;
+  while (last > err && last[-1] != '\n')
+    last--;
+  return strncmp(last, "attest: ", 8) == 0 && (job->lines || last == err) &&
+         (!words || strstr(err, words));
+}
+
+static bool leaves_temporary(const struct outcome *outcome)
+{
+  for (size_t i = 0; i < outcome->count; i++)
+    if (strstr(outcome->files[i].name, ".attest.tmp"))
+      return true;
+  return false;
+}
+
+/* What is wrong with a run that met a failure; NULL = nothing. */
+static const char *judge(const struct failing_job *job, const struct failing_kind *kind,
+                         const struct outcome *clean, const struct outcome *outcome)
+{
+  if (outcome->code == clean->code) {
+    if (outcome->count != clean->count || unclean(clean, outcome))
+      return "as if nothing had failed, but with other files";
+    return strcmp(outcome->out, clean->out) == 0
+               ? NULL
+               : "as if nothing had failed, but says other things";
+  }
+  if (kind->harmless)
+    return "ought to go on";
+  if (outcome->code != EXIT_RUN)
+    return "wrong exit code";
+  if (!says_why(job, outcome->err, kind->words))
+    return "not one line that says why";
+  if (leaves_temporary(outcome))
+    return "leaves a temporary file";
+  if (!job->resumes && unclean(clean, outcome))
+    return "leaves a file that is not whole";
+  return NULL;
+}
+
+/* A second run from what a failed one left. */
+static const char *judge_resumed(const struct failing_job *job, const struct outcome *clean)
+{
+  struct outcome outcome;
+  run(job, &outcome);
+  blur_all(job->times, &outcome);
+  bool same = outcome.code == clean->code && outcome.count == clean->count;
+  for (size_t i = 0; i < outcome.count && same; i++) /* their JSON says what was resumed */
+    same = strcmp(outcome.files[i].name, "o.json") == 0 || is_clean(clean, &outcome, i);
+  outcome_free(&outcome);
+  return same ? NULL : "a second run does not come to the clean end";
+}
+
+/* 1 for a finding. */
+static size_t try_one(const struct failing_job *job, const char *library,
+                      const struct failing_kind *kind, const struct outcome *clean, long at,
+                      bool on)
+{
+  struct outcome outcome;
+  run_failing(job, library, kind, at, on, &outcome);
+  blur_all(job->times, &outcome);
+  const char *wrong = judge(job, kind, clean, &outcome), *file = unclean(clean, &outcome);
+  if (!wrong && job->resumes && outcome.code != clean->code)
+    wrong = judge_resumed(job, clean);
+  if (wrong)
+    print_error("%s: %s: %s %ld%s (errno %d): exit code %d, %s: %s\n", wrong, job->line, kind->call,
+                at, on ? " and all later ones" : "", kind->reason, outcome.code, file ? file : "-",
+                outcome.err);
+  outcome_free(&outcome);
+  return wrong != NULL;
+}
+
+/* The same numbers in every run of the tests. */
+static size_t next_number(void)
+{
+  static uint64_t state = 1;
+  state = state * 6364136223846793005U + 1442695040888963407U;
+  return (size_t)(state >> 33);
+}
+
+/* Adds to *done the runs of one kind; returns the findings. */
+static size_t run_kind(const struct failing_job *job, const char *library,
+                       const struct failing_kind *kind, const struct outcome *clean, size_t runs,
+                       size_t *done)
+{
+  size_t count = count_of(kind->call), findings = 0, all = kind->alone ? count : 2 * count;
+  bool every = runs == 0 || runs >= all;
+  if (runs && job->share > runs && next_number() % job->share >= runs)
+    return 0; /* a slow job: some kinds only */
+  for (size_t i = 0; i < (every ? all : runs); i++, ++*done) {
+    size_t from = i * count / (every ? all : runs), to = (i + 1) * count / (every ? all : runs);
+    size_t at = every || to <= from ? from : from + next_number() % (to - from);
+    bool on = !kind->alone && (every ? i % 2 : next_number() % 4 == 0);
+    findings += try_one(job, library, kind, clean, (long)at + 1, on);
+  }
+  return findings;
+}
+
+void failing_run(const struct failing_job *job, const char *library,
+                 const struct failing_kind *kinds, size_t kind_count, size_t runs)
+{
+  struct outcome clean;
+  const char *wish = getenv("ATTEST_FAILURES");
+  size_t findings = 0, done = 0;
+  runs = wish ? (size_t)atol(wish) : runs;
+  if (runs >= job->share && job->share)
+    runs /= job->share;
+  run_failing(job, library, NULL, 0, false, &clean);
+  if (clean.code != EXIT_HELD)
+    fail_msg("%s: exit code %d: %s", job->line, clean.code, clean.err);
+  blur_all(job->times, &clean);
+  for (size_t i = 0; i < kind_count; i++)
+    findings += run_kind(job, library, &kinds[i], &clean, runs, &done);
+  outcome_free(&clean);
+  print_message("%zu runs in which a call failed\n", done);
+  assert_int_equal(findings, 0);
+}
+
+const char *failing_hindrance(bool allocations)
+{
+#if defined __SANITIZE_ADDRESS__
+  bool sanitized = true;
+#elif defined __has_feature
+  bool sanitized = __has_feature(address_sanitizer);
+#else
+  bool sanitized = false;
+#endif
+  if (workshop_emulated())
+    return "the emulator is too slow for so many runs";
+  return allocations && sanitized ? "the sanitizer allocates by itself" : NULL;
+}
+
+/* A manifest of the two revisions, without pins and goldens; json_decref(). */
+static json_t *manifest(void)
+{
+  static const char *const names[] = {"config.json", "model.safetensors.index.json",
+                                      "model-00001-of-00002.safetensors",
+                                      "model-00002-of-00002.safetensors"};
+  json_t *root = workshop_json("manifests/nursery-olmo.json"), *revisions = json_array();
+  json_t *protocol = json_object_get(root, "protocol");
+  for (int i = 0; i < 2; i++) {
+    json_t *files = json_array();
+    for (size_t k = 0; k < 4; k++)
+      json_array_append_new(files, json_pack("{s:s, s:n, s:n, s:n}", "path", names[k], "bytes",
+                                             "sha256", "xxh3_128"));
+    json_array_append_new(revisions, json_pack("{s:s, s:i, s:f, s:s, s:o}", "name", i ? "r1" : "r0",
+                                               "step", i, "tokens", 100.0 * i, "directory",
+                                               i ? "r1" : "r0", "files", files));
+  }
+  json_object_set_new(root, "revisions", revisions);
+  json_object_set_new(root, "checkpoints", json_string("c"));
+  json_object_set_new(root, "container", json_null());
+  json_object_set_new(root, "golden", json_null());
+  json_object_set_new(root, "repository", json_string("some-one/the-model"));
+  json_object_set_new(protocol, "n", json_integer(4));
+  json_object_set_new(protocol, "pr_n", json_integer(4));
+  return root;
+}
+
+static void make_manifests(const char *in)
+{
+  char path[600], pinned[600];
+  snprintf(path, sizeof path, "%s/unpinned.json", in);
+  snprintf(pinned, sizeof pinned, "%s/m.json", in);
+  json_t *root = manifest();
+  workshop_json_write(path, root);
+  json_decref(root);
+  free(workshop_run(EXIT_HELD, "pin %s --out %s", path, pinned));
+  root = workshop_json(pinned);
+  json_object_set_new(root, "golden", json_string("golden"));
+  workshop_json_write(pinned, root);
+  json_decref(root);
+  workshop_shell("mkdir %s/golden", in);
+  free(workshop_run(EXIT_HELD, "reproduce %s --update-golden --work %s/work", pinned, in));
+}
+
+static void preload(const char *name)
+{
+  char self[400];
+  ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+  assert_true(length > 0);
+  self[length] = 0;
+  *strrchr(self, '/') = 0;
+  workshop_shell("cp '%s/%s' %s", self, name, workshop_path(name));
+}
+
+static void pack(const char *in)
+{
+  static const char *const endings[] = {"zip", "tar.zst"};
+  for (size_t i = 0; i < 2; i++) {
+    char path[600];
+    snprintf(path, sizeof path, "%s/c.%s", in, endings[i]);
+    struct archive *archive = archive_write_new();
+    assert_int_equal(i ? archive_write_set_format_pax_restricted(archive)
+                       : archive_write_set_format_zip(archive),
+                     ARCHIVE_OK);
+    if (i)
+      assert_int_equal(archive_write_add_filter_zstd(archive), ARCHIVE_OK);
+    assert_int_equal(archive_write_open_filename(archive, path), ARCHIVE_OK);
+    static const char *const names[] = {"r1/config.json", "r1/model.safetensors"};
+    for (size_t k = 0; k < 2; k++) {
+      size_t size;
+      struct archive_entry *entry = archive_entry_new();
+      snprintf(path, sizeof path, "%s/olmoe/%s", in, names[k] + 3);
+      char *data = support_read(path, &size);
+      archive_entry_set_pathname(entry, names[k]);
+      archive_entry_set_filetype(entry, AE_IFREG);
+      archive_entry_set_perm(entry, 0644);
+      archive_entry_set_size(entry, (la_int64_t)size);
+      assert_int_equal(archive_write_header(archive, entry), ARCHIVE_OK);
+      assert_int_equal(archive_write_data(archive, data, size), size);
+      archive_entry_free(entry);
+      free(data);
+    }
+    assert_int_equal(archive_write_free(archive), ARCHIVE_OK);
+  }
+}
+
+int failing_setup(void **state)
+{
+  (void)state;
+  unsetenv("CI");
+  if (failing_hindrance(false))
+    return 0;
+  const char *in = workshop_path(IN);
+  char folder[600];
+  workshop_shell("mkdir -p %s/c", in);
+  for (int i = 0; i < 2; i++)
+    free(workshop_run(EXIT_HELD, "synth --like olmo:" SYNTH ",shards=2 --seed %d --out %s/c/r%d", i,
+                      in, i));
+  free(workshop_run(EXIT_HELD, "synth --like olmo:" SYNTH " --pytorch --out %s/torch", in));
+  free(workshop_run(EXIT_HELD, "synth --like olmoe:" SYNTH " --out %s/olmoe", in));
+  pack(in);
+  make_manifests(in);
+  preload("preload_alloc.so");
+  preload("preload_io.so");
+  snprintf(folder, sizeof folder, "%s/c", in);
+  server.folder = strdup(folder);
+  server_start(&server);
+  return 0;
+}
+
+int failing_teardown(void **state)
+{
+  (void)state;
+  if (failing_hindrance(false))
+    return 0;
+  server_stop(&server);
+  free((void *)(uintptr_t)server.folder);
+  return 0;
+}
