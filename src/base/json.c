@@ -1,6 +1,7 @@
 #include "base/json.h"
 
 #include "base/file.h"
+#include "base/json_fault.h"
 #include "base/text.h"
 
 #include <stdlib.h>
@@ -31,17 +32,18 @@ static bool is_bomb(const char *text, size_t size)
 int json_parse_object(const char *name, const void *data, size_t size, json_t **object,
                       struct error *error)
 {
+  const char *text = data;
   json_error_t reason;
-  if (is_bomb(data, size))
+  text_skip_bom(&text, &size);
+  if (is_bomb(text, size))
     return error_set(error, EXIT_INPUT, "%s: too many objects and arrays for its %zu bytes", name,
                      size);
-  json_t *value = json_loadb(data, size, JSON_REJECT_DUPLICATES, &reason);
+  json_t *value = json_loadb(text, size, JSON_REJECT_DUPLICATES, &reason);
   if (!value)
-    return error_set(error, EXIT_INPUT, "%s: line %d, column %d: %s", name, reason.line,
-                     reason.column, reason.text);
+    return json_fault(name, text, size, &reason, error);
   if (!json_is_object(value)) {
     json_decref(value);
-    return error_set(error, EXIT_INPUT, "%s: must be a JSON object", name);
+    return error_set(error, EXIT_INPUT, "%s: must be a JSON object, which begins with '{'", name);
   }
   *object = value;
   return 0;
@@ -57,11 +59,22 @@ int json_read_object(const char *path, size_t limit, json_t **object, struct err
   return status;
 }
 
+static const char *kind_of(const json_t *value)
+{
+  static const char *const kinds[] = {
+      [JSON_OBJECT] = "an object",   [JSON_ARRAY] = "an array",     [JSON_STRING] = "a string",
+      [JSON_INTEGER] = "an integer", [JSON_REAL] = "a real number", [JSON_TRUE] = "true",
+      [JSON_FALSE] = "false",        [JSON_NULL] = "null"};
+  return kinds[json_typeof(value)];
+}
+
 static int wrong(const char *where, const char *key, const json_t *value, const char *wanted,
                  struct error *error)
 {
-  return error_set(error, EXIT_INPUT, "%s: \"%s\" is %s, must be %s", where, key,
-                   value ? "wrong" : "missing", wanted);
+  if (!value)
+    return error_set(error, EXIT_INPUT, "%s: \"%s\" is missing, must be %s", where, key, wanted);
+  return error_set(error, EXIT_INPUT, "%s: \"%s\" is wrong: must be %s, is %s", where, key, wanted,
+                   kind_of(value));
 }
 
 int json_get_integer(const json_t *object, const char *where, const char *key, int64_t low,
