@@ -113,6 +113,13 @@ void text_escape(char *out, size_t capacity, const char *in)
   out[used] = 0;
 }
 
+struct shown text_shown(const char *in)
+{
+  struct shown shown;
+  text_escape(shown.text, sizeof shown.text, in);
+  return shown;
+}
+
 bool text_is_label(const char *text)
 {
   size_t length = strlen(text);

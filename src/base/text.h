@@ -33,6 +33,13 @@ size_t text_printable(const char *text);
  * out. */
 void text_escape(char *out, size_t capacity, const char *in);
 
+/* The same as a value that lives to the end of the statement: printf("%s", text_shown(path).text).
+ */
+struct shown {
+  char text[2048];
+};
+struct shown text_shown(const char *in);
+
 bool text_ends_with(const char *text, const char *end);
 
 /* Whether this can be the name of a model or a revision, which stand in file names and in columns

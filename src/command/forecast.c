@@ -64,8 +64,8 @@ void forecast_bytes(const char *path, uint64_t bytes, bool quiet)
   void *sample = memory_zeroed(SAMPLE_BYTES, 1, path, &error);
   double start = progress_clock();
   if (sample && !digest_of(sample, SAMPLE_BYTES, &digest, &error))
-    fprintf(stderr, "%s: %s to read and hash, about %.0f s unless the disk is slower\n", path,
-            text_bytes(size, sizeof size, bytes),
+    fprintf(stderr, "%s: %s to read and hash, about %.0f s unless the disk is slower\n",
+            text_shown(path).text, text_bytes(size, sizeof size, bytes),
             (progress_clock() - start) * (double)bytes / (double)SAMPLE_BYTES);
   free(sample);
 }

@@ -195,7 +195,7 @@ static int announce(const struct screen *s, const char *path, struct error *erro
           "%s: %s, %zu layers x %zu heads, %.1f M parameters; %lld sequences x %lld tokens, %.0f "
           "GFLOP, about %.0f s with %s on %d threads; %s of memory, %zu sequences at a time; %s on "
           "disk meanwhile\n",
-          path, model_family_name(c->family), c->layers, c->heads,
+          text_shown(path).text, model_family_name(c->family), c->layers, c->heads,
           (double)model_parameters(&s->model) / 1e6, (long long)p->n - (long long)s->options.start,
           (long long)p->seq_len, gflop, cost_seconds(s->runtime, gflop), s->runtime->kernels->name,
           threads_count(s->runtime->threads), text_bytes(size, sizeof size, s->plan.bytes),
@@ -218,10 +218,11 @@ static int load(struct screen *s, const char *path, struct error *error)
   if (s->runtime->quiet)
     return 0;
   if (done)
-    fprintf(stderr, "%s: going on after %lld of %lld sequences\n", path, (long long)done,
-            (long long)s->screening->protocol.n);
+    fprintf(stderr, "%s: going on after %lld of %lld sequences\n", text_shown(path).text,
+            (long long)done, (long long)s->screening->protocol.n);
   else
-    fprintf(stderr, "%s: is of another screen or damaged; starting anew\n", partial);
+    fprintf(stderr, "%s: is of another screen or damaged; starting anew\n",
+            text_shown(partial).text);
   return 0;
 }
 
