@@ -208,7 +208,7 @@ static void test_headers(void **state)
     size_t size;
     const char *words;
   } cases[] = {
-      {"", 0, "too few for a safetensors file"},
+      {"", 0, "is an empty file"},
       {"\x08\0\0", 3, "too few for a safetensors file"},
       {"\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x7F{}", 10, "is larger than 25 MiB"},
       {"\x10\0\0\0\0\0\0\0{}", 10, "is larger than the file"},

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/json_fault.h"
+#include "base/mistaken.h"
 #include "base/text.h"
 
 #include <stdlib.h>
@@ -34,6 +35,8 @@ int json_parse_object(const char *name, const void *data, size_t size, json_t **
 {
   const char *text = data;
   json_error_t reason;
+  if (mistaken_refuse(name, READS_JSON, data, size, error))
+    return error->code;
   text_skip_bom(&text, &size);
   if (is_bomb(text, size))
     return error_set(error, EXIT_INPUT, "%s: too many objects and arrays for its %zu bytes", name,

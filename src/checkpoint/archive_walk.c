@@ -1,6 +1,8 @@
 #define _GNU_SOURCE /* newlocale */
 #include "checkpoint/archive_walk.h"
 
+#include "base/sniff.h"
+
 #include <archive.h>
 #include <archive_entry.h>
 #include <locale.h>
@@ -90,6 +92,11 @@ static int foreign(const struct archive_walk *walk, struct error *error)
                      "%s: is packed with a zstd window of more than 128 MiB; pack it again without "
                      "--long",
                      walk->name);
+  enum sniff_kind kind = sniff(walk->data, walk->size);
+  if (kind != SNIFF_UNKNOWN && kind != SNIFF_ZIP && kind != SNIFF_TAR && kind != SNIFF_ZSTD)
+    return error_set(error, EXIT_INPUT,
+                     "%s: is %s, no .tar, .tar.zst or .zip archive; fetch the file again",
+                     walk->name, sniff_name(kind));
   return error_set(error, EXIT_INPUT, "%s: is no .tar, .tar.zst or .zip archive: %s", walk->name,
                    reason ? reason : "damaged");
 }
