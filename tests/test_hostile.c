@@ -287,7 +287,7 @@ static void test_shards(void **state)
       {"a\\\\b.safetensors", "is not the plain name"},
       {"model.safetensors.index.json", "is not the plain name"},
       {"none.safetensors", "none.safetensors: missing"},
-      {"circle.safetensors", "circle.safetensors: missing"},
+      {"circle.safetensors", "circle.safetensors: link to circle.safetensors, which is missing"},
       {"pipe.safetensors", "pipe.safetensors: not a regular file"},
   };
   char text[256];

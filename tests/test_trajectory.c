@@ -62,7 +62,7 @@ static void test_csv_refuses_lines(void **state)
   char long_line[sizeof HEADER + 1200];
   refused("", "t.csv: is an empty file");
   refused(HEADER, "no heads");
-  refused("layer,head\n", "the header must be layer,head,class");
+  refused("layer,head\n", "line 1: the header is \"layer,head\", must be layer,head,class");
   refused(HEADER "0,0,unclassified,1,2,3,4,5,6,0.5,7", "line 2: no newline");
   refused(HEADER "0,0,unclassified,1,2,3,4,5,6,0.5,7\r\n",
           "line 2: ends in a carriage return (Windows line ends)");

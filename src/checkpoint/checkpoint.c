@@ -1,8 +1,11 @@
 #include "checkpoint/checkpoint.h"
 
 #include "base/memory.h"
+#include "base/text.h"
+#include "checkpoint/hub_cache.h"
 #include "checkpoint/opened.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -107,15 +110,33 @@ static int load(struct checkpoint *checkpoint, struct error *error)
   return check_complete(checkpoint, error);
 }
 
+static void describe_choice(struct checkpoint *checkpoint, const char *snapshot)
+{
+  const char *passed_over = checkpoint->shards.passed_over;
+  char raw[sizeof checkpoint->choice];
+  snprintf(raw, sizeof raw, "%s%.700s%s%s", snapshot ? "the only snapshot is read: " : "",
+           snapshot ? snapshot : "", snapshot && *passed_over ? "; " : "", passed_over);
+  text_escape(checkpoint->choice, sizeof checkpoint->choice, raw);
+}
+
 int checkpoint_open(const char *path, struct checkpoint **checkpoint, struct error *error)
 {
   struct checkpoint *made = memory_zeroed(1, sizeof *made, path, error);
   if (!made)
     return error->code;
-  if (fileset_open(path, &made->files, error) || load(made, error)) {
+  char *snapshot = NULL;
+  int status = hub_cache_resolve(path, &snapshot, error);
+  if (!status)
+    status = fileset_open(snapshot ? snapshot : path, &made->files, error);
+  if (!status)
+    status = load(made, error);
+  if (status) {
+    free(snapshot);
     checkpoint_close(made);
-    return error->code;
+    return status;
   }
+  describe_choice(made, snapshot);
+  free(snapshot);
   *checkpoint = made;
   return 0;
 }
@@ -136,6 +157,22 @@ void checkpoint_close(struct checkpoint *checkpoint)
 const char *checkpoint_path(const struct checkpoint *checkpoint)
 {
   return checkpoint->files->path;
+}
+
+const char *checkpoint_choice(const struct checkpoint *checkpoint)
+{
+  return checkpoint->choice;
+}
+
+int checkpoint_explain(const struct checkpoint *checkpoint, struct error *error)
+{
+  char text[sizeof error->text];
+  if (error->code == EXIT_INPUT && *checkpoint->shards.passed_over) {
+    snprintf(text, sizeof text, "%s", error->text);
+    error_set(error, EXIT_INPUT, "%s (%s: move one of them away)", text,
+              checkpoint->shards.passed_over);
+  }
+  return error->code;
 }
 
 const char *checkpoint_config(const struct checkpoint *checkpoint, size_t *size)

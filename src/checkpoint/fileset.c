@@ -1,9 +1,11 @@
 #include "checkpoint/fileset.h"
 
 #include "base/memory.h"
+#include "checkpoint/hub_cache.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 int fileset_new(const char *path, bool folder, struct fileset **set, struct error *error)
 {
@@ -170,8 +172,9 @@ bool fileset_has(const struct fileset *set, const char *name)
   if (find(set, name) || !set->folder)
     return find(set, name) != NULL;
   struct error ignored;
+  struct stat info;
   char *path = label_of(set, name, &ignored);
-  bool exists = path && file_exists(path);
+  bool exists = path && lstat(path, &info) == 0;
   free(path);
   return exists;
 }
@@ -187,9 +190,9 @@ int fileset_get(struct fileset *set, const char *name, const struct fileset_file
     return error->code;
   struct blob blob;
   int status;
-  if (!set->folder || !file_exists(path))
+  if (!fileset_has(set, name))
     status = error_set(error, EXIT_INPUT, "%s: missing; fetch the file again", path);
-  else
+  else if (!(status = hub_cache_refuse_dangling(path, error)))
     status = file_map(path, &blob, error);
   free(path);
   return status ? status : fileset_add(set, name, blob, file, error);

@@ -14,6 +14,7 @@ struct checkpoint {
   struct shard_file *parsed; /* one a shard; owns the names of the tensors */
   size_t count;
   struct tensor *tensors; /* of all shards, by name */
+  char choice[1000];      /* see checkpoint_choice */
 };
 
 /* Puts the tensors into the order that checkpoint_find needs. */

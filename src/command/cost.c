@@ -47,9 +47,9 @@ int cost_gflop(const struct model *model, const int32_t *tokens, const struct pr
   return 0;
 }
 
-double cost_seconds(const struct runtime *runtime, double gflop)
+double cost_seconds(const struct runtime *runtime, double gflop, double patience)
 {
-  double speed = calibrate_gflops(runtime, gflop > HOURS_GFLOP ? 2.0 : 0.25);
+  double speed = calibrate_gflops(runtime, gflop > HOURS_GFLOP ? patience : 0.2);
   return speed > 0 ? gflop / (PASS_SHARE * speed) : 0;
 }
 

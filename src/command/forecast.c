@@ -45,7 +45,7 @@ void forecast_screens(const struct manifest *m, const char *checkpoints,
   if (runtime->quiet || i == m->revision_count)
     return;
   double gflop = of.gflop * (double)m->revision_count;
-  double seconds = gflop > LONG_GFLOP ? cost_seconds(runtime, gflop) : 0;
+  double seconds = gflop > LONG_GFLOP ? cost_seconds(runtime, gflop, 2.0) : 0;
   if (seconds > LONG_SECONDS)
     fprintf(stderr,
             "%s: %zu revisions, at most about %.1f hours with %s on %d threads (finished ones are "

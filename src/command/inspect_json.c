@@ -86,10 +86,11 @@ static json_t *screen_json(const struct inspection *in, const struct runtime *ru
 json_t *inspection_json(const struct inspection *in, const struct runtime *runtime)
 {
   bool blocked = in->obstacle.code != 0;
-  return json_pack("{s:s, s:s, s:b, s:o, s:s?, s:o, s:o, s:s?, s:o}", "path",
-                   text_shown(in->path).text, "format", inspection_format(in), "indexed",
-                   in->contents.indexed, "files", files_json(in), "model_type", in->model_type,
-                   "config", in->known ? config_json(&in->config) : json_null(), "tensors",
-                   tensors_json(in), "obstacle", blocked ? in->obstacle.text : NULL, "screen",
+  return json_pack("{s:s, s:s, s:s, s:b, s:o, s:s?, s:o, s:o, s:s?, s:o}", "path",
+                   text_shown(in->path).text, "choice", checkpoint_choice(in->checkpoint), "format",
+                   inspection_format(in), "indexed", in->contents.indexed, "files", files_json(in),
+                   "model_type", in->model_type, "config",
+                   in->known ? config_json(&in->config) : json_null(), "tensors", tensors_json(in),
+                   "obstacle", blocked ? in->obstacle.text : NULL, "screen",
                    blocked ? json_null() : screen_json(in, runtime));
 }

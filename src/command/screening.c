@@ -180,6 +180,14 @@ static int prepare(struct screen *s, const char *path, struct error *error)
   return s->screening->dump ? dump_create(c, (size_t)p->n, (size_t)p->seq_len, &s->dump, error) : 0;
 }
 
+/* Which of several files or snapshots is read. */
+static void say_choice(const struct screen *s, const char *path)
+{
+  const char *choice = checkpoint_choice(s->checkpoint);
+  if (*choice && !s->runtime->quiet)
+    fprintf(stderr, "%s: %s\n", text_shown(path).text, choice);
+}
+
 /* Said before the start: what will be computed, in how much memory and disk and about how long. */
 static int announce(const struct screen *s, const char *path, struct error *error)
 {
@@ -197,9 +205,9 @@ static int announce(const struct screen *s, const char *path, struct error *erro
           "disk meanwhile\n",
           text_shown(path).text, model_family_name(c->family), c->layers, c->heads,
           (double)model_parameters(&s->model) / 1e6, (long long)p->n - (long long)s->options.start,
-          (long long)p->seq_len, gflop, cost_seconds(s->runtime, gflop), s->runtime->kernels->name,
-          threads_count(s->runtime->threads), text_bytes(size, sizeof size, s->plan.bytes),
-          s->plan.chunk,
+          (long long)p->seq_len, gflop, cost_seconds(s->runtime, gflop, 2.0),
+          s->runtime->kernels->name, threads_count(s->runtime->threads),
+          text_bytes(size, sizeof size, s->plan.bytes), s->plan.chunk,
           s->keeps
               ? text_bytes(kept, sizeof kept,
                            observations_bytes(p, (int)c->layers, (int)c->heads, (int)c->head_dim))
@@ -246,6 +254,7 @@ static int run(struct screen *s, const char *path, struct error *error)
                                       .full_sequences = s->screening->dump ? s->dump.n : 0,
                                       .residual = see_residual,
                                       .logits = see_logits};
+  say_choice(s, path);
   if (resume(s, path, error) || announce(s, path, error))
     return error->code;
   if (interrupt_requested())

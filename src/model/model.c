@@ -236,8 +236,10 @@ int model_load(const struct checkpoint *checkpoint, struct model *model, struct 
   if (!status)
     status = check_leftovers(&finder, &model->config);
   free(finder.used);
-  if (status)
+  if (status) {
+    checkpoint_explain(checkpoint, error);
     model_free(model);
+  }
   return status;
 }
 
