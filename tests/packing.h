@@ -43,7 +43,9 @@ static inline void add(struct archive *archive, const char *name, unsigned type,
   else if (link)
     archive_entry_set_hardlink(entry, link);
   archive_entry_set_size(entry, (la_int64_t)size);
-  assert_int_equal(archive_write_header(archive, entry), ARCHIVE_OK);
+  /* ARCHIVE_WARN: a name is written as it stands, being in no encoding that the locale knows. */
+  int status = archive_write_header(archive, entry);
+  assert_true(status == ARCHIVE_OK || status == ARCHIVE_WARN);
   if (size)
     assert_int_equal(archive_write_data(archive, data, size), size);
   archive_entry_free(entry);

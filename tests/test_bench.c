@@ -144,6 +144,13 @@ static void test_only(void **state)
   assert_int_equal(json_array_size(json_object_get(all, "screen")), 0);
   assert_true(json_is_null(json_object_get(all, "predicted_hours")));
   json_decref(all);
+  const char *const peak[] = {program(), "bench", "--only",  "peak", "--quick",
+                              "--json",  path,    "--quiet", NULL};
+  assert_int_equal(support_run(peak, NULL, NULL), 0);
+  all = read_json(path);
+  assert_true(json_array_size(json_object_get(all, "peak")) >= 1);
+  assert_int_equal(json_array_size(json_object_get(all, "digest")), 0);
+  json_decref(all);
 }
 
 static void check_csv(const char *text)
@@ -201,7 +208,7 @@ static void test_refusals(void **state)
          (const char *const[]){a, "bench", "--plot", support_path("x.svg"), NULL});
   refuse(EXIT_INPUT, "--shrink 17: must be",
          (const char *const[]){a, "bench", "--shrink", "17", NULL});
-  refuse(EXIT_INPUT, "--only speed: must be screen, gemm, ",
+  refuse(EXIT_INPUT, "--only speed: must be peak, screen, gemm, ",
          (const char *const[]){a, "bench", "--only", "speed", NULL});
   refuse(EXIT_INPUT, "leave --only out",
          (const char *const[]){a, "bench", "--only", "gemm", "--sweep", "x", NULL});

@@ -259,9 +259,9 @@ static void test_directory_refusals(void **state)
   assert_open_refused("Makefile", "is no directory");
   assert_open_refused(model, "neither model.safetensors nor");
   support_write(inside(model, "pytorch_model.bin"), "x", 1);
-  assert_open_refused(model, "pytorch_model.bin: is not the zip file that torch.save writes");
+  assert_open_refused(model, "pytorch_model.bin: is plain text, not weights that torch.save wrote");
   support_write(inside(model, single), "", 0);
-  assert_open_refused(model, "model.safetensors: 0 bytes are too few");
+  assert_open_refused(model, "model.safetensors: is an empty file");
   assert_int_equal(unlink(inside(model, single)), 0);
   assert_int_equal(mkfifo(inside(model, single), 0600), 0);
   assert_open_refused(model, "model.safetensors: not a regular file"); /* and does not hang */
@@ -283,7 +283,7 @@ static void test_index_refusals(void **state)
   static const struct {
     const char *index, *words;
   } cases[] = {
-      {"", "line 1"},
+      {"", "is an empty file"},
       {"[]", "must be a JSON object"},
       {"{}", "\"weight_map\" is missing"},
       {"{\"weight_map\":[]}", "\"weight_map\" is wrong"},

@@ -170,7 +170,7 @@ static void test_headers(void **state)
     size_t size;
     const char *words;
   } cases[] = {
-      {"", 0, "too few for a safetensors file"},
+      {"", 0, "is an empty file"},
       {"\x08\0\0", 3, "too few for a safetensors file"},
       {"\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x7F{}", 10, "is larger than 25 MiB"},
       {"\x10\0\0\0\0\0\0\0{}", 10, "is larger than the file"},
@@ -249,7 +249,7 @@ static void test_shards(void **state)
       {"a\\\\b.safetensors", "is not the plain name"},
       {"model.safetensors.index.json", "is not the plain name"},
       {"none.safetensors", "none.safetensors: missing"},
-      {"circle.safetensors", "circle.safetensors: missing"},
+      {"circle.safetensors", "circle.safetensors: link to circle.safetensors, which is missing"},
       {"pipe.safetensors", "pipe.safetensors: not a regular file"},
   };
   char text[256];

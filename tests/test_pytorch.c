@@ -284,7 +284,7 @@ static void test_choice(void **state)
   checkpoint_close(checkpoint);
   support_write(support_path("choice/pytorch_model.bin"), "x", 1);
   assert_int_equal(checkpoint_open(folder, &checkpoint, &error), EXIT_INPUT);
-  support_assert_error(&error, EXIT_INPUT, "pytorch_model.bin: is not the zip file");
+  support_assert_error(&error, EXIT_INPUT, "pytorch_model.bin: is plain text");
   support_write(support_path("choice/model.safetensors.index.json"), index, sizeof index - 1);
   assert_int_equal(checkpoint_open(folder, &checkpoint, &error), EXIT_INPUT);
   support_assert_error(&error, EXIT_INPUT, "x.safetensors: missing");

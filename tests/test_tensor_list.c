@@ -79,7 +79,7 @@ static void test_defects(void **state)
   static const struct {
     const char *text, *words;
   } cases[] = {
-      {"", "line 1: the file ends here"},
+      {"", "is an empty file"},
       {"# only comments\n", "line 2: the file ends here"},
       {HEADER, "line 2: the file ends here"},
       {"name\tdtype\tshape\n", "line 1: must be the header"},
@@ -87,7 +87,9 @@ static void test_defects(void **state)
       {HEADER HEADER, "line 2: dtype \"dtype\""},
       {HEADER "a\tF32\t1", "line 2: no newline"},
       {HEADER "a\tF32\t1\n#\n", "line 3: 1 columns"},
-      {HEADER "a\tF32\t1\n\n", "line 3: 1 columns"},
+      {HEADER "a\tF32\t1\n\n", "line 3: empty; remove the empty line"},
+      {"name\tdtype\tshape\toptional\ra\tF32\t1\r", "line 1: ends in a carriage return alone"},
+      {"<html>", "is an HTML page, not a list of tensors"},
       {HEADER "a\tF32\n", "line 2: 2 columns"},
       {HEADER "a\tF32\t1\toptional\t\n", "line 2: 5 columns"},
       {HEADER "a\tF32\t1\r\n", "line 2: carriage return"},
@@ -125,7 +127,7 @@ static void test_defects(void **state)
     if (parse(cases[i].text, &list, &error) != EXIT_INPUT || list.rows)
       fail_msg("accepted: %s", cases[i].text);
     support_assert_error(&error, EXIT_INPUT, cases[i].words);
-    support_assert_error(&error, EXIT_INPUT, "l.tsv: line ");
+    support_assert_error(&error, EXIT_INPUT, "l.tsv: ");
   }
 }
 
@@ -194,7 +196,7 @@ static void try_bytes(const char *data, size_t size)
   int status = tensor_list_parse("l.tsv", exact, size, &list, &error);
   free(exact);
   if (status) {
-    support_assert_error(&error, EXIT_INPUT, "l.tsv: line ");
+    support_assert_error(&error, EXIT_INPUT, "l.tsv: ");
     return;
   }
   check_invariants(&list);

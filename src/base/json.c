@@ -1,7 +1,8 @@
 #include "base/json.h"
 
 #include "base/file.h"
-#include "base/json_literal.h"
+#include "base/json_fault.h"
+#include "base/mistaken.h"
 #include "base/reserve.h"
 #include "base/text.h"
 
@@ -30,20 +31,6 @@ static bool is_bomb(const char *text, size_t size)
   return brackets > most;
 }
 
-static int refuse(const char *name, const void *data, size_t size, const json_error_t *reason,
-                  struct error *error)
-{
-  struct json_literal literal;
-  if (json_literal_find(data, size, &literal) && literal.line == reason->line)
-    return error_set(error, EXIT_INPUT,
-                     "%s: line %d: \"%.*s\" is %.*s, which JSON does not have; write null or a "
-                     "number in its place, in a copy of the file",
-                     name, literal.line, literal.key_length, literal.key, literal.word_length,
-                     literal.word);
-  return error_set(error, EXIT_INPUT, "%s: line %d, column %d: %s", name, reason->line,
-                   reason->column, reason->text);
-}
-
 struct source {
   const char *data;
   size_t left;
@@ -65,21 +52,25 @@ static size_t give(void *buffer, size_t size, void *context)
 int json_parse_object(const char *name, const void *data, size_t size, json_t **object,
                       struct error *error)
 {
+  const char *text = data;
   json_error_t reason;
-  if (is_bomb(data, size))
+  if (mistaken_refuse(name, READS_JSON, data, size, error))
+    return error->code;
+  text_skip_bom(&text, &size);
+  if (is_bomb(text, size))
     return error_set(error, EXIT_INPUT, "%s: too many objects and arrays for its %zu bytes", name,
                      size);
-  struct source source = {data, size};
+  struct source source = {text, size};
   json_t *value = json_load_callback(give, &source, JSON_REJECT_DUPLICATES, &reason);
   if (reserve_touched()) {
     json_decref(value);
     return error_set(error, EXIT_RUN, "%s: out of memory for its JSON", name);
   }
   if (!value)
-    return refuse(name, data, size, &reason, error);
+    return json_fault(name, text, size, &reason, error);
   if (!json_is_object(value)) {
     json_decref(value);
-    return error_set(error, EXIT_INPUT, "%s: must be a JSON object", name);
+    return error_set(error, EXIT_INPUT, "%s: must be a JSON object, which begins with '{'", name);
   }
   *object = value;
   return 0;
@@ -95,11 +86,22 @@ int json_read_object(const char *path, size_t limit, json_t **object, struct err
   return status;
 }
 
+static const char *kind_of(const json_t *value)
+{
+  static const char *const kinds[] = {
+      [JSON_OBJECT] = "an object",   [JSON_ARRAY] = "an array",     [JSON_STRING] = "a string",
+      [JSON_INTEGER] = "an integer", [JSON_REAL] = "a real number", [JSON_TRUE] = "true",
+      [JSON_FALSE] = "false",        [JSON_NULL] = "null"};
+  return kinds[json_typeof(value)];
+}
+
 static int wrong(const char *where, const char *key, const json_t *value, const char *wanted,
                  struct error *error)
 {
-  return error_set(error, EXIT_INPUT, "%s: \"%s\" is %s, must be %s", where, key,
-                   value ? "wrong" : "missing", wanted);
+  if (!value)
+    return error_set(error, EXIT_INPUT, "%s: \"%s\" is missing, must be %s", where, key, wanted);
+  return error_set(error, EXIT_INPUT, "%s: \"%s\" is wrong: must be %s, is %s", where, key, wanted,
+                   kind_of(value));
 }
 
 int json_get_integer(const json_t *object, const char *where, const char *key, int64_t low,

@@ -11,8 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Parses size bytes as one JSON object (nothing after it). `name` stands in messages. The caller
- * owns *object (json_decref). Errors: EXIT_INPUT with line and column, EXIT_RUN (memory). */
+/* Parses size bytes as one JSON object (nothing after it); a UTF-8 byte order mark before it is
+ * skipped. `name` stands in messages. The caller owns *object (json_decref). Errors: EXIT_INPUT
+ * with line, column, key and what was found in place of what; EXIT_RUN (memory). */
 int json_parse_object(const char *name, const void *data, size_t size, json_t **object,
                       struct error *error);
 

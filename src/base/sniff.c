@@ -162,10 +162,10 @@ enum sniff_kind sniff(const void *data, size_t size)
     return SNIFF_EMPTY;
   if (size > SNIFF_BYTES)
     size = SNIFF_BYTES;
+  if (is_safetensors(bytes, size)) /* first: a header of 35,615 bytes begins like gzip */
+    return SNIFF_SAFETENSORS;
   if (by_magic(bytes, size, &kind))
     return kind;
-  if (is_safetensors(bytes, size))
-    return SNIFF_SAFETENSORS;
   if (size >= 2 && bytes[0] == 0x80 && bytes[1] >= 2 && bytes[1] <= 5)
     return SNIFF_PICKLE;
   memcpy(text, data, size);

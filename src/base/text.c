@@ -57,22 +57,44 @@ bool text_to_size(const char *text, size_t length, uint64_t *bytes)
   return true;
 }
 
-size_t text_printable(const char *text)
+size_t text_utf8(const char *text, size_t size, uint32_t *code)
 {
-  static const uint32_t least[] = {0, 0, 0xA0, 0x800, 0x10000}; /* a shorter form exists below */
+  static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000}; /* a shorter form exists below */
   const unsigned char *p = (const unsigned char *)text;
+  if (size == 0)
+    return 0;
+  *code = *p;
   if (*p < 0x80)
-    return *p >= 0x20 && *p != 0x7F;
+    return 1;
   size_t length = *p < 0xC0 ? 0 : *p < 0xE0 ? 2 : *p < 0xF0 ? 3 : *p < 0xF8 ? 4 : 0;
-  uint32_t code = length ? *p & (0x7Fu >> length) : 0;
+  if (length > size)
+    return 0;
+  *code = length ? *p & (0x7Fu >> length) : 0;
   for (size_t i = 1; i < length; i++) {
     if ((p[i] & 0xC0) != 0x80)
       return 0;
-    code = code << 6 | (p[i] & 0x3Fu);
+    *code = *code << 6 | (p[i] & 0x3Fu);
   }
-  bool hidden = (code >= 0x2028 && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069);
-  bool surrogate = code >= 0xD800 && code <= 0xDFFF;
-  return code < least[length] || code > 0x10FFFF || hidden || surrogate ? 0 : length;
+  bool surrogate = *code >= 0xD800 && *code <= 0xDFFF;
+  return *code < least[length] || *code > 0x10FFFF || surrogate ? 0 : length;
+}
+
+size_t text_printable(const char *text)
+{
+  uint32_t code;
+  size_t length = text_utf8(text, strnlen(text, 4), &code);
+  bool control = length && (code < 0x20 || (code >= 0x7F && code < 0xA0));
+  bool hidden =
+      length && ((code >= 0x2028 && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069));
+  return control || hidden ? 0 : length;
+}
+
+void text_skip_bom(const char **text, size_t *size)
+{
+  if (*size >= 3 && memcmp(*text, "\xEF\xBB\xBF", 3) == 0) {
+    *text += 3;
+    *size -= 3;
+  }
 }
 
 void text_escape(char *out, size_t capacity, const char *in)
@@ -126,6 +148,13 @@ void text_hide_users(char *text)
     if (user)
       memmove(at, user + 1, strlen(user + 1) + 1);
   }
+}
+
+struct shown text_shown(const char *in)
+{
+  struct shown shown;
+  text_escape(shown.text, sizeof shown.text, in);
+  return shown;
 }
 
 bool text_is_label(const char *text)

@@ -15,6 +15,14 @@ bool text_to_u64(const char *text, size_t length, uint64_t *value);  /* decimal 
 bool text_to_double(const char *text, size_t length, double *value); /* finite, no hex, no inf */
 bool text_to_size(const char *text, size_t length, uint64_t *bytes); /* 4096, 512K, 4G, 1T: 1024s */
 
+/* Bytes of the UTF-8 character that text[0..size) begins with, and its code point; 0 at the end and
+ * for what is not UTF-8. */
+size_t text_utf8(const char *text, size_t size, uint32_t *code);
+
+/* Goes past a UTF-8 byte order mark, which spreadsheets and editors of Windows put before a text.
+ */
+void text_skip_bom(const char **text, size_t *size);
+
 /* Bytes of the printable UTF-8 character that a zero-terminated string begins with; 0 at its end,
  * for control characters (C1 among them), line separators, reversals of the direction of writing,
  * and whatever is not UTF-8. */
@@ -42,6 +50,13 @@ size_t text_columns(const char *text);
  * 1. Returns false, and leaves `out` alone, when nothing differs. */
 bool text_differs(char *out, size_t capacity, const void *file, size_t file_size,
                   const void *expected, size_t expected_size);
+
+/* The same as a value that lives to the end of the statement: printf("%s", text_shown(path).text).
+ */
+struct shown {
+  char text[2048];
+};
+struct shown text_shown(const char *in);
 
 bool text_ends_with(const char *text, const char *end);
 

@@ -1,11 +1,13 @@
+#define _GNU_SOURCE /* newlocale */
 #include "checkpoint/archive_walk.h"
 
-#include "base/file.h"
+#include "base/sniff.h"
 
 #include "checkpoint/archive_guard.h"
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <locale.h>
 #include <string.h>
 
 #define MAX_BYTES ((uint64_t)ARCHIVE_MAX_GIB << 30)
@@ -18,20 +20,30 @@ void archive_walk_help(struct text *text)
            ARCHIVE_MAX_ENTRIES, ARCHIVE_MAX_GIB, ARCHIVE_MAX_RATIO);
 }
 
+/* Whether a component of a path leads nowhere else and holds no control character. It need not be
+ * UTF-8: old zip programs wrote names in the encoding of their system. */
+static bool is_plain(const char *part, size_t length)
+{
+  if (length > 255 || (length == 2 && memcmp(part, "..", 2) == 0))
+    return false;
+  for (size_t i = 0; i < length; i++)
+    if ((unsigned char)part[i] < ' ' || part[i] == 0x7F || part[i] == '\\')
+      return false;
+  return true;
+}
+
 bool archive_plain_path(const char *in, char out[ARCHIVE_MAX_PATH])
 {
   size_t used = 0;
   if (*in == '/' || strlen(in) >= ARCHIVE_MAX_PATH)
     return false;
   while (*in) {
-    char part[ARCHIVE_MAX_PATH];
+    const char *part = in;
     size_t length = strcspn(in, "/");
-    memcpy(part, in, length);
-    part[length] = 0;
     in += length + (in[length] == '/');
-    if (length == 0 || strcmp(part, ".") == 0)
+    if (length == 0 || (length == 1 && *part == '.'))
       continue;
-    if (!file_plain_name(part))
+    if (!is_plain(part, length))
       return false;
     if (used)
       out[used++] = '/';
@@ -42,8 +54,8 @@ bool archive_plain_path(const char *in, char out[ARCHIVE_MAX_PATH])
   return true;
 }
 
-/* A warning of libarchive (a name that is not ASCII, an odd header) is refused like damage: what it
- * would drop is not known. */
+/* A warning of libarchive (an odd header) is refused like damage: what it would drop is not known.
+ * But not one about a name that is not in the encoding that it claims: see is_about_a_name. */
 int archive_walk_damaged(const struct archive_walk *walk, struct error *error)
 {
   const char *reason = archive_error_string(walk->archive);
@@ -53,9 +65,8 @@ int archive_walk_damaged(const struct archive_walk *walk, struct error *error)
     reason = "damaged";
   return error_set(
       error, EXIT_INPUT,
-      "%s: archive entry %zu cannot be read: %.*s; fetch it again, or pack plain files "
-      "with ASCII names",
-      walk->name, walk->entries, (int)strcspn(reason, "\n"), reason);
+      "%s: archive entry %zu cannot be read: %.*s; fetch it again, or pack plain files", walk->name,
+      walk->entries, (int)strcspn(reason, "\n"), reason);
 }
 
 /* What people pack with and attest does not read, by its first bytes. */
@@ -85,6 +96,11 @@ static int foreign(const struct archive_walk *walk, struct error *error)
                      "%s: is packed with a zstd window of more than 128 MiB; pack it again without "
                      "--long",
                      walk->name);
+  enum sniff_kind kind = sniff(walk->data, walk->size);
+  if (kind != SNIFF_UNKNOWN && kind != SNIFF_ZIP && kind != SNIFF_TAR && kind != SNIFF_ZSTD)
+    return error_set(error, EXIT_INPUT,
+                     "%s: is %s, no .tar, .tar.zst or .zip archive; fetch the file again",
+                     walk->name, sniff_name(kind));
   return error_set(error, EXIT_INPUT, "%s: is no .tar, .tar.zst or .zip archive: %s", walk->name,
                    reason ? reason : "damaged");
 }
@@ -93,10 +109,6 @@ static int check_kind(const struct archive_walk *walk, struct archive_entry *ent
                       char path[ARCHIVE_MAX_PATH], struct error *error)
 {
   const char *raw = archive_entry_pathname(entry);
-  if (!raw)
-    return error_set(error, EXIT_INPUT,
-                     "%s: archive entry %zu has no readable name; pack it with ASCII names",
-                     walk->name, walk->entries);
   if (!archive_plain_path(raw, path))
     return error_set(error, EXIT_INPUT,
                      "%s: archive entry \"%.200s\" has an unsafe path; pack it with relative paths",
@@ -153,7 +165,8 @@ static int walk_entry(struct archive_walk *walk, struct archive_entry *entry, ar
                       void *context, struct error *error)
 {
   char path[ARCHIVE_MAX_PATH];
-  if (check_kind(walk, entry, path, error))
+  bool named = archive_entry_pathname(entry) != NULL; /* see is_about_a_name */
+  if (named && check_kind(walk, entry, path, error))
     return error->code;
   /* Unset in a zip entry written as a stream when it is empty; readers hold it to that. */
   int64_t size = archive_entry_size_is_set(entry) ? archive_entry_size(entry) : 0;
@@ -161,9 +174,17 @@ static int walk_entry(struct archive_walk *walk, struct archive_entry *entry, ar
     return archive_walk_damaged(walk, error);
   if (check_limits(walk, (uint64_t)size, error))
     return error->code;
-  if (archive_entry_filetype(entry) == AE_IFREG)
+  if (named && archive_entry_filetype(entry) == AE_IFREG)
     return visit(context, walk, path, (uint64_t)size, error);
   return archive_walk_skip(walk, error);
+}
+
+/* A name (of the entry, of its owner or group) that says it is UTF-8 and is not. libarchive then
+ * hands it out as it stands, or none: such an entry nobody can ask for, and it is passed over. */
+static bool is_about_a_name(struct archive *archive)
+{
+  const char *reason = archive_error_string(archive);
+  return reason && strstr(reason, "converted from");
 }
 
 static int open_memory(struct archive_walk *walk, struct archive_guard_memory *memory,
@@ -195,6 +216,8 @@ static int walk_all(struct archive_walk *walk, struct archive_entry *entry, arch
     int64_t unpacked = archive_filter_bytes(walk->archive, 0);
     if (unpacked > 0 && check_bytes(walk, (uint64_t)unpacked, error))
       return error->code;
+    if (status == ARCHIVE_WARN && is_about_a_name(walk->archive))
+      status = ARCHIVE_OK;
     if (status != ARCHIVE_OK && status != ARCHIVE_EOF)
       return archive_walk_damaged(walk, error);
     if (status == ARCHIVE_OK && walk_entry(walk, entry, visit, context, error))
@@ -203,11 +226,16 @@ static int walk_all(struct archive_walk *walk, struct archive_entry *entry, arch
   return 0;
 }
 
+/* libarchive turns names into the encoding of the thread's locale. Here that is UTF-8 for as long
+ * as an archive is read, whatever the user's: the same file has the same names everywhere. Where
+ * Debian's C.UTF-8 is missing, names beyond ASCII are what is_about_a_name describes. */
 int archive_walk(const char *name, const void *data, size_t size, archive_visit *visit,
                  void *context, struct error *error)
 {
   struct archive_walk walk = {.name = name, .data = data, .size = size};
   struct archive_guard_memory memory = {data, size, 0};
+  locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+  locale_t before = utf8 ? uselocale(utf8) : (locale_t)0;
   archive_guard_enter(name);
   struct archive_entry *entry = archive_entry_new();
   walk.archive = archive_read_new();
@@ -219,5 +247,9 @@ int archive_walk(const char *name, const void *data, size_t size, archive_visit 
   if (walk.archive)
     archive_read_free(walk.archive);
   archive_guard_leave();
+  if (utf8) {
+    uselocale(before);
+    freelocale(utf8);
+  }
   return status;
 }

@@ -2,7 +2,7 @@
  * Nothing is unpacked to disk. Links, devices, encrypted entries and paths that lead out are
  * refused wherever they are. Sizes are checked as declared, before anything is allocated or
  * skipped, and all entries count for the limits, wanted or not; so does what was unpacked for
- * headers. */
+ * headers. Names are UTF-8 whatever the locale, or the archive's own bytes where they are not. */
 #ifndef ATTEST_CHECKPOINT_ARCHIVE_WALK_H
 #define ATTEST_CHECKPOINT_ARCHIVE_WALK_H
 
@@ -43,7 +43,7 @@ int archive_walk_skip(struct archive_walk *walk, struct error *error);
 int archive_walk_damaged(const struct archive_walk *walk, struct error *error);
 
 /* A path with its "." and empty components dropped; false when it is absolute, leads upwards or
- * has a component that is no plain name. */
+ * holds a control character or a backslash. */
 bool archive_plain_path(const char *in, char out[ARCHIVE_MAX_PATH]);
 
 /* Adds the archives that are read and their limits, for --help. */

@@ -1,8 +1,11 @@
 #include "checkpoint/checkpoint.h"
 
 #include "base/memory.h"
+#include "base/text.h"
+#include "checkpoint/hub_cache.h"
 #include "checkpoint/opened.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,6 +115,15 @@ static int load(struct checkpoint *checkpoint, struct error *error)
   return 0;
 }
 
+static void describe_choice(struct checkpoint *checkpoint, const char *snapshot)
+{
+  const char *passed_over = checkpoint->shards.passed_over;
+  char raw[sizeof checkpoint->choice];
+  snprintf(raw, sizeof raw, "%s%.700s%s%s", snapshot ? "the only snapshot is read: " : "",
+           snapshot ? snapshot : "", snapshot && *passed_over ? "; " : "", passed_over);
+  text_escape(checkpoint->choice, sizeof checkpoint->choice, raw);
+}
+
 int checkpoint_of_files(struct fileset *files, struct checkpoint **checkpoint, struct error *error)
 {
   struct checkpoint *made = memory_zeroed(1, sizeof *made, files->path, error);
@@ -124,6 +136,7 @@ int checkpoint_of_files(struct fileset *files, struct checkpoint **checkpoint, s
     checkpoint_close(made);
     return error->code;
   }
+  describe_choice(made, NULL);
   *checkpoint = made;
   return 0;
 }
@@ -131,9 +144,16 @@ int checkpoint_of_files(struct fileset *files, struct checkpoint **checkpoint, s
 int checkpoint_open(const char *path, struct checkpoint **checkpoint, struct error *error)
 {
   struct fileset *files;
-  if (fileset_open(path, &files, error))
-    return error->code;
-  return checkpoint_of_files(files, checkpoint, error);
+  char *snapshot = NULL;
+  int status = hub_cache_resolve(path, &snapshot, error);
+  if (!status)
+    status = fileset_open(snapshot ? snapshot : path, &files, error);
+  if (!status)
+    status = checkpoint_of_files(files, checkpoint, error);
+  if (!status)
+    describe_choice(*checkpoint, snapshot);
+  free(snapshot);
+  return status;
 }
 
 void checkpoint_close(struct checkpoint *checkpoint)
@@ -153,6 +173,22 @@ void checkpoint_close(struct checkpoint *checkpoint)
 const char *checkpoint_path(const struct checkpoint *checkpoint)
 {
   return checkpoint->files->path;
+}
+
+const char *checkpoint_choice(const struct checkpoint *checkpoint)
+{
+  return checkpoint->choice;
+}
+
+int checkpoint_explain(const struct checkpoint *checkpoint, struct error *error)
+{
+  char text[sizeof error->text];
+  if (error->code == EXIT_INPUT && *checkpoint->shards.passed_over) {
+    snprintf(text, sizeof text, "%s", error->text);
+    error_set(error, EXIT_INPUT, "%s (%s: move one of them away)", text,
+              checkpoint->shards.passed_over);
+  }
+  return error->code;
 }
 
 const char *checkpoint_config(const struct checkpoint *checkpoint, size_t *size)

@@ -46,10 +46,11 @@ struct tensor {
 
 struct checkpoint;
 
-/* Opens `path`: a directory, or "ARCHIVE:DIR" for directory DIR inside a .tar, .tar.zst or .zip
- * file ("ARCHIVE:" for its root). Reads config.json and maps all tensors; nothing is unpacked to
- * disk. Owner: the caller, checkpoint_close. Errors: EXIT_INPUT (missing or damaged, with file,
- * offset or tensor name), EXIT_RUN. */
+/* Opens `path`: a directory (or one of the hub's cache above its only snapshot, hub_cache.h), or
+ * "ARCHIVE:DIR" for directory DIR inside a .tar, .tar.zst or .zip file ("ARCHIVE:" for its root).
+ * Reads config.json and maps all tensors; nothing is unpacked to disk. Owner: the caller,
+ * checkpoint_close. Errors: EXIT_INPUT (missing or damaged, with file, offset or tensor name),
+ * EXIT_RUN. */
 int checkpoint_open(const char *path, struct checkpoint **checkpoint, struct error *error);
 
 /* The same of files that are open already, which belong to the checkpoint from now on, also on
@@ -58,7 +59,14 @@ struct fileset;
 int checkpoint_of_files(struct fileset *files, struct checkpoint **checkpoint, struct error *error);
 void checkpoint_close(struct checkpoint *checkpoint); /* NULL is allowed */
 
-const char *checkpoint_path(const struct checkpoint *checkpoint);
+const char *checkpoint_path(const struct checkpoint *checkpoint); /* of the snapshot, if any */
+
+/* For people: which of several files of tensors, or which snapshot, was read; printable, "" = there
+ * was no choice. */
+const char *checkpoint_choice(const struct checkpoint *checkpoint);
+
+/* Adds to an error about the tensors that another file might have held them; returns its code. */
+int checkpoint_explain(const struct checkpoint *checkpoint, struct error *error);
 
 /* The bytes of config.json. */
 const char *checkpoint_config(const struct checkpoint *checkpoint, size_t *size);

@@ -2,11 +2,13 @@
 
 #include "base/file_use.h"
 #include "base/memory.h"
+#include "checkpoint/hub_cache.h"
 
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 int fileset_new(const char *path, bool folder, struct fileset **set, struct error *error)
 {
@@ -174,8 +176,9 @@ bool fileset_has(const struct fileset *set, const char *name)
   char path[PATH_MAX]; /* what is longer does not exist */
   if (find(set, name) || !set->folder)
     return find(set, name) != NULL;
+  struct stat info;
   int length = snprintf(path, sizeof path, "%s/%s", set->path, name);
-  return length > 0 && (size_t)length < sizeof path && file_exists(path);
+  return length > 0 && (size_t)length < sizeof path && lstat(path, &info) == 0;
 }
 
 int fileset_get(struct fileset *set, const char *name, const struct fileset_file **file,
@@ -189,11 +192,11 @@ int fileset_get(struct fileset *set, const char *name, const struct fileset_file
     return error->code;
   struct blob blob;
   int status;
-  if (!set->folder || !file_exists(path))
+  if (!fileset_has(set, name))
     status = file_use_gone(path, error)
                  ? error->code
                  : error_set(error, EXIT_INPUT, "%s: missing; fetch the file again", path);
-  else
+  else if (!(status = hub_cache_refuse_dangling(path, error)))
     status = file_map(path, &blob, error);
   free(path);
   return status ? status : fileset_add(set, name, blob, file, error);

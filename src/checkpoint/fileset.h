@@ -32,7 +32,8 @@ struct fileset {
 int fileset_open(const char *path, struct fileset **set, struct error *error);
 void fileset_close(struct fileset *set); /* NULL is allowed */
 
-/* Whether there is something of this name; fileset_get may still refuse it. */
+/* Whether there is something of this name, be it a link to nothing; fileset_get may still refuse
+ * it. */
 bool fileset_has(const struct fileset *set, const char *name);
 
 /* The file of this plain name; belongs to the set. Errors: EXIT_INPUT (missing, not a regular

@@ -16,6 +16,7 @@ struct checkpoint {
   size_t count;
   struct tensor *tensors; /* of all shards, by name */
   struct naming naming;
+  char choice[1000]; /* see checkpoint_choice */
 };
 
 /* Puts the tensors into the order that checkpoint_find needs. */

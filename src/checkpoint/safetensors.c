@@ -129,7 +129,9 @@ static int check_metadata(const char *file, json_t *metadata, struct error *erro
   const char *key;
   json_t *value;
   if (!json_is_object(metadata))
-    return error_set(error, EXIT_INPUT, "%s: \"__metadata__\" must be an object", file);
+    return error_set(error, EXIT_INPUT,
+                     "%s: \"__metadata__\" must be an object, %s; write the file again without it",
+                     file, json_is_null(metadata) ? "is null" : "is none");
   json_object_foreach(metadata, key, value)
   {
     if (!json_is_string(value))
@@ -197,6 +199,32 @@ static int parse_tensors(const char *file, const struct buffer *buffer, struct s
   return check_cover(file, buffer, parsed, error);
 }
 
+/* The format wants a header that begins with '{' and, if it is padded, is so with blanks. */
+static int check_ends(const char *file, const uint8_t *header, uint64_t length, struct error *error)
+{
+  uint64_t end = length;
+  if (length == 0)
+    return error_set(
+        error, EXIT_INPUT,
+        "%s: header must start with '{', but its size is 0: the file is no safetensors "
+        "file, or its download was not finished; fetch it again",
+        file);
+  if (header[0] != '{')
+    return error_set(error, EXIT_INPUT,
+                     "%s: header must start with '{' at offset %d, where byte 0x%02X stands; write "
+                     "the file again with the safetensors library",
+                     file, LENGTH_BYTES, header[0]);
+  while (end > 1 && header[end - 1] == 0)
+    end--;
+  if (end == length)
+    return 0;
+  return error_set(error, EXIT_INPUT,
+                   "%s: the header is padded with %" PRIu64 " bytes 0x00 from offset %" PRIu64
+                   " on; the format pads with blanks (0x20): write the file again with the "
+                   "safetensors library",
+                   file, length - end, end + LENGTH_BYTES);
+}
+
 static int parse_header(const char *file, const uint8_t *data, size_t size, struct buffer *buffer,
                         json_t **header, struct error *error)
 {
@@ -212,9 +240,8 @@ static int parse_header(const char *file, const uint8_t *data, size_t size, stru
                      "%s: header of %" PRIu64 " bytes is larger than %s; the file is cut off or no "
                      "safetensors file",
                      file, length, length > MAX_HEADER ? "25 MiB" : "the file");
-  if (length == 0 || data[LENGTH_BYTES] != '{')
-    return error_set(error, EXIT_INPUT,
-                     "%s: header must start with '{'; this is no safetensors file", file);
+  if (check_ends(file, data + LENGTH_BYTES, length, error))
+    return error->code;
   *buffer = (struct buffer){data + LENGTH_BYTES + length, size - LENGTH_BYTES - length};
   return json_parse_object(file, data + LENGTH_BYTES, length, header, error);
 }

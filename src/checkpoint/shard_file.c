@@ -1,5 +1,6 @@
 #include "checkpoint/shard_file.h"
 
+#include "base/mistaken.h"
 #include "checkpoint/lfs.h"
 
 static int parse_safetensors(const struct fileset_file *file, struct shard_file *shard,
@@ -28,7 +29,9 @@ int shard_file_parse(const struct fileset_file *file, enum shard_format format,
                      struct shard_file *shard, struct error *error)
 {
   *shard = (struct shard_file){.format = format};
-  if (lfs_refuse(file->label, file->blob.data, file->blob.size, error))
+  if (lfs_refuse(file->label, file->blob.data, file->blob.size, error) ||
+      mistaken_refuse(file->label, format == SHARD_PYTORCH ? READS_PYTORCH : READS_SAFETENSORS,
+                      file->blob.data, file->blob.size, error))
     return error->code;
   int status = format == SHARD_PYTORCH ? parse_pytorch(file, shard, error)
                                        : parse_safetensors(file, shard, error);

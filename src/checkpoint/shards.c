@@ -2,8 +2,9 @@
 
 #include "base/json.h"
 #include "base/memory.h"
+#include "checkpoint/hub_cache.h"
 
-#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -97,19 +98,47 @@ static int single(const char *name, struct shard_list *shards, struct error *err
   return 0;
 }
 
+/* The files of which one leads to the tensors, in the order of preference. */
+static const char *choice(size_t i)
+{
+  return i % 2 ? choices[i / 2].index : choices[i / 2].single;
+}
+
+#define CHOICES (2 * sizeof choices / sizeof *choices)
+
+static void note_others(const struct fileset *files, size_t chosen, struct shard_list *shards)
+{
+  for (size_t i = chosen + 1; i < CHOICES; i++)
+    if (fileset_has(files, choice(i))) {
+      snprintf(shards->passed_over, sizeof shards->passed_over,
+               "%s was read, though %s is there, too", choice(chosen), choice(i));
+      return;
+    }
+}
+
+static int refuse_none(const struct fileset *files, struct error *error)
+{
+  char name[500];
+  bool unfinished = files->folder && hub_cache_unfinished(files->path, name, sizeof name);
+  return error_set(error, EXIT_INPUT, "%s: neither %s nor %s nor %s nor %s is there%s%s%s",
+                   files->path, choice(0), choice(1), choice(2), choice(3),
+                   unfinished ? ": a download was not finished (" : "", unfinished ? name : "",
+                   unfinished ? " is there); download the model again" : "");
+}
+
 static int choose(struct fileset *files, struct shard_list *shards, struct error *error)
 {
-  for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
-    shards->format = (enum shard_format)i;
-    if (fileset_has(files, choices[i].single))
-      return single(choices[i].single, shards, error);
-    if (fileset_has(files, choices[i].index)) {
-      shards->index_name = choices[i].index;
-      return read_index(files, shards, error);
-    }
+  for (size_t i = 0; i < CHOICES; i++) {
+    if (!fileset_has(files, choice(i)))
+      continue;
+    shards->format = (enum shard_format)(i / 2);
+    note_others(files, i, shards);
+    if (i % 2 == 0)
+      return single(choice(i), shards, error);
+    shards->index_name = choice(i);
+    return read_index(files, shards, error);
   }
-  return error_set(error, EXIT_INPUT, "%s: neither %s nor %s nor %s nor %s is there", files->path,
-                   choices[0].single, choices[0].index, choices[1].single, choices[1].index);
+  return refuse_none(files, error);
 }
 
 int shards_list(struct fileset *files, struct shard_list *shards, struct error *error)

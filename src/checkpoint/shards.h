@@ -10,6 +10,8 @@
 
 enum shard_format { SHARD_SAFETENSORS, SHARD_PYTORCH };
 
+#define SHARDS_PASSED_OVER 200
+
 struct shard_list {
   enum shard_format format; /* of all */
   const char *index_name;   /* plain name of the index; NULL = one file without */
@@ -17,7 +19,8 @@ struct shard_list {
   json_t *root;             /* of the index: owns the names */
   json_t *map;              /* tensor name -> shard name; inside root */
   size_t count;
-  const char **names; /* plain names, ascending, unique */
+  const char **names;                   /* plain names, ascending, unique */
+  char passed_over[SHARDS_PASSED_OVER]; /* "X was read, though Y is there, too"; "" = no Y is */
 };
 
 /* The first that is there, as transformers does; the others are not read: model.safetensors, the

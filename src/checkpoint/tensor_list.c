@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/mistaken.h"
 #include "base/text.h"
 
 #include <stdlib.h>
@@ -34,6 +35,8 @@ static int next_line(struct reader *reader, char **line)
   reader->line++;
   if (left == 0)
     return refuse(reader, "the file ends here; it must hold a header and tensors");
+  if (!end && memchr(reader->at, '\r', left))
+    return refuse(reader, "ends in a carriage return alone; save the file with Unix line ends");
   if (!end)
     return refuse(reader, "no newline at its end; the file is cut short, get it again");
   if (end - reader->at > LINE_LIMIT)
@@ -150,6 +153,8 @@ static int read_row(struct reader *reader, struct tensor_list *list)
   size_t count;
   if (next_line(reader, &line))
     return reader->error->code;
+  if (!*line)
+    return refuse(reader, "empty; remove the empty line");
   split(line, columns, &count);
   if (count < 3 || count > COLUMNS)
     return error_set(reader->error, EXIT_INPUT, "%s: line %zu: %zu columns, must be 3 or 4",
@@ -238,14 +243,18 @@ int tensor_list_parse(const char *path, const void *data, size_t size, struct te
                       struct error *error)
 {
   struct tensor_list made = {0};
+  const char *text = data;
   if (size > FILE_LIMIT)
     return error_set(error, EXIT_INPUT,
                      "%s: %zu bytes, more than the %zu a list of tensors may have", path, size,
                      FILE_LIMIT);
+  if (mistaken_refuse(path, READS_TENSOR_LIST, data, size, error))
+    return error->code;
+  text_skip_bom(&text, &size);
   made.text = memory_alloc(size + 1, 1, path, error);
   if (!made.text)
     return error->code;
-  memcpy(made.text, data, size);
+  memcpy(made.text, text, size);
   made.text[size] = 0;
   made.path = strdup(path);
   struct reader reader = {path, made.text, made.text + size, 0, error};

@@ -1,6 +1,7 @@
 #include "base/file.h"
 #include "base/file_use.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "command/command.h"
 #include "command/outputs.h"
 #include "command/runtime.h"
@@ -69,9 +70,9 @@ int command_compare(int argc, char **argv, struct error *error)
     return error->code;
   bool to_stdout = common.json && common.json[0] == '-' && !common.json[1];
   if (common.json) {
-    json_t *all = json_pack("{s:s, s:s, s:b, s:s, s:s}", "a", paths[0], "b", paths[1], "equal",
-                            !difference.found, "difference", difference.where, "provenance",
-                            provenance.where);
+    json_t *all = json_pack("{s:s, s:s, s:b, s:s, s:s}", "a", text_shown(paths[0]).text, "b",
+                            text_shown(paths[1]).text, "equal", !difference.found, "difference",
+                            difference.where, "provenance", provenance.where);
     int status = all ? json_write(common.json, all, error)
                      : error_set(error, EXIT_RUN, "%s: out of memory or a path that is not UTF-8",
                                  common.json);

@@ -40,9 +40,9 @@ int cost_plan(const struct model *model, const struct protocol *protocol,
   return forward_plan(model, (size_t)protocol->n, (size_t)protocol->seq_len, &planned, plan, error);
 }
 
-double cost_seconds(const struct runtime *runtime, double gflop)
+double cost_seconds(const struct runtime *runtime, double gflop, double patience)
 {
-  double speed = calibrate_gflops(runtime, gflop > HOURS_GFLOP ? 2.0 : 0.25);
+  double speed = calibrate_gflops(runtime, gflop > HOURS_GFLOP ? patience : 0.2);
   return speed > 0 ? gflop / (PASS_SHARE * speed) : 0;
 }
 

@@ -129,8 +129,8 @@ static int write_results(const char *path, const struct manifest *manifest,
   json_t *files = json_array();
   for (size_t i = 0; i < count; i++)
     json_add(files, describe(&results[i]));
-  json_t *object = json_pack("{s:s, s:s, s:o}", "manifest", manifest->path, "repository",
-                             manifest->repository, "files", files);
+  json_t *object = json_pack("{s:s, s:s, s:o}", "manifest", text_shown(manifest->path).text,
+                             "repository", manifest->repository, "files", files);
   int status = json_write(path, object, error);
   json_decref(object);
   return status;

@@ -45,7 +45,7 @@ void forecast_screens(const struct manifest *m, const char *checkpoints,
   if (runtime->quiet || i == m->revision_count)
     return;
   double gflop = of.gflop * (double)m->revision_count;
-  double seconds = gflop > LONG_GFLOP ? cost_seconds(runtime, gflop) : 0;
+  double seconds = gflop > LONG_GFLOP ? cost_seconds(runtime, gflop, 2.0) : 0;
   if (seconds > LONG_SECONDS)
     fprintf(stderr,
             "%s: %zu revisions, at most about %.1f hours with %s on %d threads (finished ones are "
@@ -64,8 +64,8 @@ void forecast_bytes(const char *path, uint64_t bytes, bool quiet)
   void *sample = memory_zeroed(SAMPLE_BYTES, 1, path, &error);
   double start = progress_clock();
   if (sample && !digest_of(sample, SAMPLE_BYTES, &digest, &error))
-    fprintf(stderr, "%s: %s to read and hash, about %.0f s unless the disk is slower\n", path,
-            text_bytes(size, sizeof size, bytes),
+    fprintf(stderr, "%s: %s to read and hash, about %.0f s unless the disk is slower\n",
+            text_shown(path).text, text_bytes(size, sizeof size, bytes),
             (progress_clock() - start) * (double)bytes / (double)SAMPLE_BYTES);
   free(sample);
 }

@@ -59,11 +59,12 @@ static json_t *archive_json(const char *path, const struct blob *blob, const str
 {
   json_t *models = json_array();
   for (size_t i = 0; i < list->count; i++)
-    json_add(models, json_pack("{s:s, s:I, s:I}", "directory", list->models[i].directory, "files",
-                               (json_int_t)list->models[i].files, "bytes",
-                               (json_int_t)list->models[i].bytes));
-  return json_pack("{s:s, s:I, s:s?, s:s?, s:o}", "archive", path, "bytes", (json_int_t)blob->size,
-                   "sha256", digest ? digest->sha256 : NULL, "xxh3_128",
+    json_add(models,
+             json_pack("{s:s, s:I, s:I}", "directory", text_shown(list->models[i].directory).text,
+                       "files", (json_int_t)list->models[i].files, "bytes",
+                       (json_int_t)list->models[i].bytes));
+  return json_pack("{s:s, s:I, s:s?, s:s?, s:o}", "archive", text_shown(path).text, "bytes",
+                   (json_int_t)blob->size, "sha256", digest ? digest->sha256 : NULL, "xxh3_128",
                    digest ? digest->xxh3_128 : NULL, "models", models);
 }
 

@@ -1,4 +1,5 @@
 #include "base/json.h"
+#include "base/text.h"
 #include "command/cost.h"
 #include "command/inspection.h"
 
@@ -86,7 +87,8 @@ static json_t *screen_json(const struct inspection *in, const struct runtime *ru
 json_t *inspection_json(const struct inspection *in, const struct runtime *runtime)
 {
   bool blocked = in->obstacle.code != 0;
-  return json_pack("{s:s, s:s, s:b, s:o, s:s?, s:o, s:o, s:s?, s:o}", "path", in->path, "format",
+  return json_pack("{s:s, s:s, s:s, s:b, s:o, s:s?, s:o, s:o, s:s?, s:o}", "path",
+                   text_shown(in->path).text, "choice", checkpoint_choice(in->checkpoint), "format",
                    inspection_format(in), "indexed", in->contents.indexed, "files", files_json(in),
                    "model_type", in->model_type, "config",
                    in->known ? config_json(&in->config) : json_null(), "tensors", tensors_json(in),

@@ -117,6 +117,8 @@ void inspection_print(const struct inspection *in, const struct runtime *runtime
   printf("%s: %s, %zu weight file%s%s\n", text, inspection_format(in), weights,
          weights == 1 ? "" : "s", in->contents.indexed ? " named by an index" : "");
   print_files(in);
+  if (*checkpoint_choice(in->checkpoint))
+    printf("  %s\n", checkpoint_choice(in->checkpoint));
   if (in->known) {
     print_config(&in->config);
   } else {

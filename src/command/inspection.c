@@ -134,7 +134,9 @@ static int check_inventory(struct inspection *in, struct error *error)
       *error = *why;
     return why->code == EXIT_RUN ? why->code : 0;
   }
-  return compare(in, error);
+  int status = compare(in, error);
+  checkpoint_explain(in->checkpoint, why);
+  return status;
 }
 
 /* The published protocol with what does not fit the model cut to it. */
@@ -166,7 +168,7 @@ static void plan_screen(struct inspection *in, const struct runtime *runtime)
   choose_protocol(in);
   if (!batch_check(&in->protocol, &in->obstacle) &&
       !cost_plan(&model, &in->protocol, runtime, &options, &in->plan, &in->obstacle))
-    in->seconds = cost_seconds(runtime, in->plan.gflop);
+    in->seconds = cost_seconds(runtime, in->plan.gflop, 0.2);
   model_free(&model);
 }
 

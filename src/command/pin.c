@@ -1,6 +1,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/lock.h"
+#include "base/text.h"
 #include "checkpoint/manifest_rebase.h"
 #include "checkpoint/manifest_verify.h"
 #include "command/command.h"
@@ -183,9 +184,10 @@ static int pin(struct pinning *p, size_t *findings, struct error *error)
   manifest_result_free(&result);
   if (status || !p->options->common.json)
     return status;
-  json_t *object = json_pack("{s:s, s:s?, s:I, s:I, s:O}", "manifest", p->manifest.path, "written",
-                             *findings ? NULL : p->options->out, "pinned", (json_int_t)pinned,
-                             "failures", (json_int_t)*findings, "findings", p->findings);
+  json_t *object =
+      json_pack("{s:s, s:s?, s:I, s:I, s:O}", "manifest", text_shown(p->manifest.path).text,
+                "written", *findings ? NULL : text_shown(p->options->out).text, "pinned",
+                (json_int_t)pinned, "failures", (json_int_t)*findings, "findings", p->findings);
   status = json_write(p->options->common.json, object, error);
   json_decref(object);
   return status;

@@ -97,7 +97,8 @@ static void print_summary(const char *path, const struct revision *revision, con
     sinks += revision->heads[i].selectivity[CLASS_FIRST_TOKEN] >= CLASS_THRESHOLD;
     induction += revision->heads[i].selectivity[CLASS_INDUCTION] >= CIRCUIT_THRESHOLD;
   }
-  printf("%s: %d layers x %d heads\n", path, revision->n_layers, revision->n_heads);
+  printf("%s: %d layers x %d heads\n", text_shown(path).text, revision->n_layers,
+         revision->n_heads);
   for (int i = 0; i <= CLASS_COUNT; i++)
     printf("  %-16s %4zu heads by best class\n", head_class_name((enum head_class)i), counts[i]);
   printf("  first_token >= 30x: %zu heads (%.1f %%); induction >= 50x: %zu heads\n", sinks,
@@ -112,8 +113,9 @@ static int write_json(const char *to, const char *path, const struct screen_opti
   struct table table = trajectory_table(revision);
   json_t *heads = table_json(&table);
   table_free(&table);
-  json_t *all = json_pack("{s:s, s:s, s:s, s:o, s:o}", "model", path, "isa", isa, "xxh3_128", hash,
-                          "protocol", cost_protocol_json(&o->screening.protocol), "heads", heads);
+  json_t *all =
+      json_pack("{s:s, s:s, s:s, s:o, s:o}", "model", text_shown(path).text, "isa", isa, "xxh3_128",
+                hash, "protocol", cost_protocol_json(&o->screening.protocol), "heads", heads);
   int status =
       all ? json_write(to, all, error)
           : error_set(error, EXIT_RUN, "%s: out of memory or a path that is not UTF-8", to);

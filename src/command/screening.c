@@ -197,6 +197,14 @@ static int prepare(struct screen *s, const char *path, struct error *error)
   return s->screening->dump ? dump_create(c, dumped(s), (size_t)p->seq_len, &s->dump, error) : 0;
 }
 
+/* Which of several files or snapshots is read. */
+static void say_choice(const struct screen *s, const char *path)
+{
+  const char *choice = checkpoint_choice(s->checkpoint);
+  if (*choice && !s->runtime->quiet)
+    fprintf(stderr, "%s: %s\n", text_shown(path).text, choice);
+}
+
 /* Said before the start: what will be computed, in how much memory and disk and about how long. */
 static int announce(const struct screen *s, const char *path, struct error *error)
 {
@@ -213,11 +221,11 @@ static int announce(const struct screen *s, const char *path, struct error *erro
           "%s: %s, %zu layers x %zu heads, %.1f M parameters; %lld sequences x %lld tokens, %.0f "
           "GFLOP, about %.0f s with %s on %d threads; %s of memory, %zu sequences at a time; %s on "
           "disk meanwhile\n",
-          path, model_family_name(c->family), c->layers, c->heads,
+          text_shown(path).text, model_family_name(c->family), c->layers, c->heads,
           (double)model_parameters(&s->model) / 1e6, (long long)p->n - (long long)s->options.start,
-          (long long)p->seq_len, gflop, cost_seconds(s->runtime, gflop), s->runtime->kernels->name,
-          threads_count(s->runtime->threads), text_bytes(size, sizeof size, s->plan.bytes),
-          s->plan.chunk,
+          (long long)p->seq_len, gflop, cost_seconds(s->runtime, gflop, 2.0),
+          s->runtime->kernels->name, threads_count(s->runtime->threads),
+          text_bytes(size, sizeof size, s->plan.bytes), s->plan.chunk,
           s->keeps
               ? text_bytes(kept, sizeof kept,
                            observations_bytes(p, (int)c->layers, (int)c->heads, (int)c->head_dim))
@@ -236,10 +244,11 @@ static int load(struct screen *s, const char *path, struct error *error)
   if (s->runtime->quiet)
     return 0;
   if (done)
-    fprintf(stderr, "%s: going on after %lld of %lld sequences\n", path, (long long)done,
-            (long long)s->screening->protocol.n);
+    fprintf(stderr, "%s: going on after %lld of %lld sequences\n", text_shown(path).text,
+            (long long)done, (long long)s->screening->protocol.n);
   else
-    fprintf(stderr, "%s: is of another screen or damaged; starting anew\n", partial);
+    fprintf(stderr, "%s: is of another screen or damaged; starting anew\n",
+            text_shown(partial).text);
   return 0;
 }
 
@@ -258,6 +267,7 @@ static int resume(struct screen *s, const char *path, struct error *error)
 static int run(struct screen *s, const char *path, struct error *error)
 {
   const struct protocol *p = &s->screening->protocol;
+  say_choice(s, path);
   if (resume(s, path, error) || announce(s, path, error))
     return error->code;
   if (interrupt_requested())

@@ -1,5 +1,6 @@
 #include "base/interrupt.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "command/command.h"
 #include "command/outputs.h"
 #include "command/runtime.h"
@@ -60,7 +61,7 @@ static void print_plan(const struct synth_options *o, const struct synthesis *s)
     printf("  %s: %llu bytes of tensors\n", s->shards[i].name,
            (unsigned long long)s->shards[i].tensor_bytes);
   printf("  %s in all%s%s\n", text_bytes(size, sizeof size, s->bytes), o->dry_run ? "" : ", to ",
-         o->dry_run ? "" : o->out);
+         o->dry_run ? "" : text_shown(o->out).text);
   fflush(stdout); /* before the long work */
 }
 

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/progress.h"
 #include "base/temporary.h"
+#include "base/text.h"
 #include "checkpoint/crc32.h"
 #include "model/weights.h"
 
@@ -197,8 +198,9 @@ static void announce(struct writing *w)
   struct stretch stretch = {s, largest, 0, count, PIECE_BYTES / width, w->buffer};
   for (; seconds < 0.5; seconds = progress_clock() - start, bytes += (double)BUFFER_BYTES)
     threads_run(w->threads, BUFFER_BYTES / PIECE_BYTES, fill_piece, &stretch);
-  fprintf(stderr, "%s: %s to write, about %.0f s and what the disk takes\n", w->directory,
-          text_bytes(size, sizeof size, s->bytes), (double)s->bytes * seconds / bytes);
+  fprintf(stderr, "%s: %s to write, about %.0f s and what the disk takes\n",
+          text_shown(w->directory).text, text_bytes(size, sizeof size, s->bytes),
+          (double)s->bytes * seconds / bytes);
 }
 
 static int write_all(struct writing *w, bool quiet, struct error *error)

@@ -117,8 +117,8 @@ static json_t *result_json(const struct manifest_check *check, const struct mani
   const struct manifest *manifest = check->manifest;
   const struct saying *saying = check->context;
   return json_pack("{s:s, s:s, s:s, s:s?, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:O, s:O, s:O}",
-                   "manifest", manifest->path, "model", manifest->model, "kind", manifest->kind,
-                   "revision", check->only ? check->only->name : NULL, "files",
+                   "manifest", text_shown(manifest->path).text, "model", manifest->model, "kind",
+                   manifest->kind, "revision", check->only ? check->only->name : NULL, "files",
                    (json_int_t)count_files(manifest, check->only), "failures",
                    (json_int_t)result->findings, "unpinned", (json_int_t)result->unpinned,
                    "by_sha256", (json_int_t)result->by_sha256, "pointers_equal",
@@ -166,7 +166,7 @@ static int verify_one(const char *path, const struct verify_options *o, bool tex
                                        .moved = say_moved,
                                        .context = &saying};
   if (text && !status)
-    printf("%s: %s\n", path, manifest.model);
+    printf("%s: %s\n", text_shown(path).text, manifest.model);
   if (!status)
     forecast_digests(&manifest, o->checkpoints, only, o->common.quiet);
   if (!status)

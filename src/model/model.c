@@ -214,8 +214,10 @@ int model_load(const struct checkpoint *checkpoint, struct model *model, struct 
     status = finder.used ? find_all(&finder) : error->code;
   }
   free(finder.used);
-  if (status)
+  if (status) {
+    checkpoint_explain(checkpoint, error);
     model_free(model);
+  }
   return status;
 }
 

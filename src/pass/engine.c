@@ -123,13 +123,13 @@ void engine_advance(struct engine *e, double amount)
 
 struct show_job {
   struct engine *engine;
-  const struct shown *shown;
+  const struct shown_rows *shown;
 };
 
 static void show_sequence(void *context, size_t index, int worker)
 {
   const struct show_job *job = context;
-  const struct shown *shown = job->shown;
+  const struct shown_rows *shown = job->shown;
   size_t seq_len = job->engine->seq_len;
   bool last = shown->rows->last;
   (void)worker;
@@ -145,7 +145,7 @@ static void show_sequence(void *context, size_t index, int worker)
                           .stride = shown->stride});
 }
 
-void engine_show(struct engine *e, const struct shown *shown)
+void engine_show(struct engine *e, const struct shown_rows *shown)
 {
   if (hook_set_has(&e->chunk.hooks, shown->site.kind))
     threads_run(e->threads, shown->rows->end - shown->rows->first, show_sequence,
@@ -156,7 +156,7 @@ void engine_show_buffer(struct engine *e, enum site_kind kind, size_t layer,
                         const struct rows *rows, float *data)
 {
   size_t hidden = e->config->hidden;
-  engine_show(e, &(struct shown){.site = {kind, layer, 0},
+  engine_show(e, &(struct shown_rows){.site = {kind, layer, 0},
                                  .rows = rows,
                                  .data = data,
                                  .step = (rows->last ? 1 : e->seq_len) * hidden,
@@ -168,7 +168,7 @@ void engine_show_residual(struct engine *e, enum site_kind kind, size_t layer,
                           const struct rows *rows)
 {
   size_t hidden = e->config->hidden;
-  engine_show(e, &(struct shown){.site = {kind, layer, 0},
+  engine_show(e, &(struct shown_rows){.site = {kind, layer, 0},
                                  .rows = rows,
                                  .data = e->act.residual + rows_token(rows, 0, e->seq_len) * hidden,
                                  .step = e->seq_len * hidden,

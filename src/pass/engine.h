@@ -99,13 +99,13 @@ int engine_check(struct engine *engine, size_t layer, const char *what, struct e
 
 /* Shows the hooks what one site has for these rows: sequence i of them at data + i * step, its
  * rows (all positions, or the last) `stride` floats apart, elements [first, first + count). */
-struct shown {
+struct shown_rows {
   struct site site;
   const struct rows *rows;
   float *data;
   size_t step, stride, first, count;
 };
-void engine_show(struct engine *engine, const struct shown *shown);
+void engine_show(struct engine *engine, const struct shown_rows *shown);
 
 /* The same for a buffer with a row of `hidden` floats for each of the rows, one after another; and
  * for the residual stream. `layer` counts where the kind has one. */

@@ -114,7 +114,7 @@ static void show_part(struct engine *e, const struct batch_rows *b, struct site 
                   : site.kind == SITE_KEY ? offset.key
                                           : offset.value;
   size_t row = row_of(e, b, rows);
-  engine_show(e, &(struct shown){.site = site,
+  engine_show(e, &(struct shown_rows){.site = site,
                                  .rows = rows,
                                  .data = e->act.qkv + row * width + column,
                                  .step = e->seq_len * width,

@@ -38,7 +38,7 @@ static int run_strips(struct engine *e, const struct head_rows *b, struct packed
     engine_rows(e, count, check_row, &(struct strip){rows, width});
     if (engine_check(e, SIZE_MAX, "logits", error))
       return error->code;
-    engine_show(e, &(struct shown){.site = {SITE_LOGITS, 0, 0},
+    engine_show(e, &(struct shown_rows){.site = {SITE_LOGITS, 0, 0},
                                    .rows = rows,
                                    .data = e->act.logits,
                                    .step = (rows->last ? 1 : e->seq_len) * LOGIT_STRIP,

@@ -2,6 +2,7 @@
  * refuses everything it would not write itself, except shorter decimals. */
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/mistaken.h"
 #include "base/text.h"
 #include "trajectory/trajectory.h"
 
@@ -59,27 +60,66 @@ static int next_line(struct reader *reader, struct field *line)
   const char *start = reader->data + reader->at;
   const char *end = memchr(start, '\n', reader->size - reader->at);
   reader->line++;
+  if (!end && memchr(start, '\r', reader->size - reader->at))
+    return refuse_line(reader, "ends in a carriage return alone, as on old Macs; save the file "
+                               "with Unix line ends");
   if (!end)
     return refuse_line(reader, "no newline at its end; the file is cut short, get it again");
   *line = (struct field){start, (size_t)(end - start)};
   if (line->length > LINE_LIMIT)
     return refuse_line(reader, "longer than 1024 bytes; not a file of this format");
   if (memchr(start, '\r', line->length))
-    return refuse_line(reader, "carriage return; save the file with Unix line ends");
+    return refuse_line(
+        reader, "ends in a carriage return (Windows line ends); save the file with Unix line ends");
   if (memchr(start, 0, line->length))
     return refuse_line(reader, "NUL byte; the file is damaged or not text");
   reader->at += line->length + 1;
   return 0;
 }
 
+/* Whether the line is the header but for these separators and quotes. */
+static bool is_header_with(const struct field *line, char separator, bool quoted)
+{
+  size_t at = 0;
+  for (int i = 0; i < COLUMN_COUNT; i++) {
+    char name[32];
+    int length = snprintf(name, sizeof name, "%.1s%s%s%s", i ? &separator : "", quoted ? "\"" : "",
+                          columns[i], quoted ? "\"" : "");
+    if (line->length - at < (size_t)length || memcmp(line->text + at, name, (size_t)length) != 0)
+      return false;
+    at += (size_t)length;
+  }
+  return at == line->length;
+}
+
+/* What spreadsheets make of a table, found and said; 0 = nothing of the kind. */
+static int refuse_spreadsheet(const struct reader *reader, const struct field *line)
+{
+  static const struct {
+    char separator;
+    const char *name;
+  } separators[] = {{';', "semicolons"}, {'\t', "tabs"}, {' ', "blanks"}, {'|', "bars"}};
+  static const char *const remedy = "save it as CSV with commas, decimal points and no quotes";
+  for (int quoted = 0; quoted < 2; quoted++)
+    for (size_t i = 0; i < sizeof separators / sizeof *separators; i++)
+      if (is_header_with(line, separators[i].separator, quoted))
+        return error_set(reader->error, EXIT_INPUT,
+                         "%s: line 1: the columns are separated by %s%s, must be by commas; %s",
+                         reader->name, separators[i].name, quoted ? " and quoted" : "", remedy);
+  if (is_header_with(line, ',', true))
+    return error_set(reader->error, EXIT_INPUT, "%s: line 1: the columns stand in quotes; %s",
+                     reader->name, remedy);
+  return 0;
+}
+
 static int read_header(struct reader *reader)
 {
   struct field line = {0};
-  if (next_line(reader, &line))
+  if (next_line(reader, &line) || refuse_spreadsheet(reader, &line))
     return reader->error->code;
   if (line.length != sizeof header - 1 || memcmp(line.text, header, line.length) != 0)
-    return error_set(reader->error, EXIT_INPUT, "%s: line 1: the header must be %s", reader->name,
-                     header);
+    return error_set(reader->error, EXIT_INPUT, "%s: line 1: the header is \"%.*s\", must be %s",
+                     reader->name, line.length < 100 ? (int)line.length : 100, line.text, header);
   return 0;
 }
 
@@ -97,6 +137,8 @@ static int split(const struct reader *reader, struct field line, struct field fi
   }
   if (used == COLUMN_COUNT)
     return 0;
+  if (line.length == 0)
+    return refuse_line(reader, "empty; remove the empty line");
   return error_set(reader->error, EXIT_INPUT, "%s: line %zu: %zu columns, must be %d", reader->name,
                    reader->line, used, COLUMN_COUNT);
 }
@@ -217,6 +259,9 @@ int trajectory_parse_csv(const char *name, const void *data, size_t size, struct
 {
   struct reader reader = {.name = name, .data = data, .size = size, .error = error};
   struct revision read = {0};
+  if (mistaken_refuse(name, READS_CSV, data, size, error))
+    return error->code;
+  text_skip_bom(&reader.data, &reader.size);
   if (read_header(&reader) || read_rows(&reader, &read)) {
     trajectory_revision_free(&read);
     return error->code;
