@@ -139,6 +139,10 @@ static bool redirect_fault(struct call *call, bool *done)
     return call_empty(call->fd, "302 Found", "Location: file:///etc/passwd\r\n");
   if (sscanf(call->name, "scheme-%15s", scheme) == 1)
     return lead(call, scheme, "127.0.0.1", "/x/plain");
+  if (call_named(call, "lost-once"))
+    return call_empty(call->fd, "302 Found",
+                      call->count == 1 ? "Location: http://hub.invalid/x/plain\r\n"
+                                       : "Location: ../x/plain\r\n");
   if (call_named(call, "relative"))
     return call_empty(call->fd, "302 Found", "Location: ../elsewhere/plain\r\n");
   if (call_named(call, "elsewhere"))
@@ -175,6 +179,9 @@ static bool form_fault(struct call *call, bool *done)
   if (call_named(call, "headers"))
     return call_say(fd, "HTTP/1.1 200 OK\r\n") &&
            flood(fd, "X-Fault: aaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n");
+  if (call_named(call, "long-header"))
+    return call_say(fd, "HTTP/1.1 200 OK\r\nX-Fault: ") &&
+           flood(fd, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
   if (call_named(call, "continue"))
     return flood(fd, "HTTP/1.1 100 Continue\r\n\r\n");
   if (call_named(call, "endless"))

@@ -131,6 +131,7 @@ static void test_servers_that_never_end(void **state)
 {
   (void)state;
   fail_with(EXIT_RUN, "headers without end", "headers", PINNED, "--retries 0");
+  fail_with(EXIT_RUN, "a header line without end", "long-header", PINNED, "--retries 0");
   fail_with(EXIT_RUN, "headers without end", "continue", PINNED, "--retries 0");
   fail_with(EXIT_RUN, "noise", "noise", PINNED, "--retries 0");
   fail_with(EXIT_RUN, "stall", "stall", PINNED, "--retries 0");

@@ -78,6 +78,32 @@ static void test_one_process_at_a_time(void **state)
   fetching_check(to, "plain", 0, true);
 }
 
+/* Two at once on one folder: what is there in the end is right and whole, whoever fetched it; who
+ * finds a file taken says so. */
+static void test_two_at_once(void **state)
+{
+  static const char *const names[] = {"plain", "other", "third", "fourth", NULL};
+  const char *program = getenv("ATTEST");
+  (void)state;
+  for (int i = 0; i < 6; i++) {
+    const char *manifest = fetching_manifest(names, i % 2 ? PINNED : UNPINNED), *twice[2];
+    twice[0] = workshop_path("first.txt");
+    twice[1] = workshop_path("second.txt");
+    clear();
+    server.shared->slow = i < 4 ? 1000 : 0;
+    workshop_shell("run() { %s " LINE "2>$1 || { test $? = 3 && grep -qE 'another attest is "
+                   "fetching this file|changed meanwhile' $1; }; };"
+                   "run %s & first=$!; sleep 0.0%d; run %s || exit 1; wait $first",
+                   program && *program ? program : "build/attest", manifest, to, server.port,
+                   twice[0], i, twice[1]);
+    server.shared->slow = 0;
+    free(workshop_run(EXIT_HELD, LINE, manifest, to, server.port));
+    for (const char *const *name = names; *name; name++)
+      fetching_check(to, *name, 0, true);
+    workshop_shell("test -z \"$(find %s -name '*.part*')\"", to);
+  }
+}
+
 /* Pins a file in part and fetches it: "" or the line that says what was not checked. */
 static void check_partly(bool bytes, bool sha256, bool xxh3, const char *words)
 {
@@ -197,6 +223,7 @@ int main(void)
       cmocka_unit_test(test_ranges_that_are_not_there),
       cmocka_unit_test(test_disks_that_are_too_small),
       cmocka_unit_test(test_one_process_at_a_time),
+      cmocka_unit_test(test_two_at_once),
       cmocka_unit_test(test_pins_in_part),
       cmocka_unit_test(test_json),
       cmocka_unit_test(test_revisions_that_share_a_place),

@@ -97,8 +97,8 @@ static void test_pages_that_are_there(void **state)
 static void test_pages_against_pins(void **state)
 {
   (void)state;
-  fail_with(EXIT_CHECK, "what it sends is an HTML page", "page.json", PINNED, "");
-  fail_with(EXIT_CHECK, "what it sends is a git-lfs pointer", "pointer.safetensors", PINNED, "");
+  fail_with(EXIT_CHECK, "(what it sends is an HTML page)", "page.json", PINNED, "");
+  fail_with(EXIT_CHECK, "(what it sends is a git-lfs pointer)", "pointer.safetensors", PINNED, "");
   check_nothing_there();
 }
 

@@ -34,6 +34,15 @@ static void test_errors_with_bodies(void **state)
   fail_with(EXIT_RUN, "HTTP status 203", "page-203", PINNED, "");
 }
 
+/* A host that is not found now may be found later, and does not spoil what comes after it. */
+static void test_host_not_found(void **state)
+{
+  (void)state;
+  int requests = server.shared->requests;
+  succeed("lost-once", PINNED, "--retries 1");
+  assert_int_equal(server.shared->requests, requests + 3);
+}
+
 /* Nobody is asked by another protocol: the server sees the first connection alone. */
 static void test_other_schemes(void **state)
 {
@@ -97,6 +106,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_redirects_with_bodies),
       cmocka_unit_test(test_errors_with_bodies),
+      cmocka_unit_test(test_host_not_found),
       cmocka_unit_test(test_other_schemes),
       cmocka_unit_test(test_where_redirects_may_lead),
       cmocka_unit_test(test_origins),

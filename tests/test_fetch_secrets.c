@@ -139,7 +139,7 @@ static void test_proxies(void **state)
   for (size_t i = 0; i < sizeof proxies / sizeof *proxies; i++) {
     setenv("http_proxy", proxies[i], 1);
     char *err = fetch_silently(EXIT_RUN, "plain", PINNED, "--retries 0");
-    workshop_contains(err, i < 4 ? "see http_proxy" : i == 4 ? "onnect" : "resolve");
+    workshop_contains(err, i < 4 ? "see http_proxy" : i == 4 ? "onnect" : "esolv");
     free(err);
   }
   unsetenv("http_proxy");

@@ -22,7 +22,7 @@
 #define LONGEST_WAIT 300                      /* seconds, whatever Retry-After says */
 
 struct http {
-  CURL *curl;
+  CURL *curl; /* NULL after a failure: the next request gets a new one */
   uint64_t stall_seconds;
   char reason[CURL_ERROR_SIZE];
   /* the request at hand */
@@ -214,9 +214,12 @@ static void read_words(struct http *http)
   text_one_line(answer->said, MOST_WORDS, words);
 }
 
-/* libcurl quotes a proxy's address that it cannot use, password and all. */
+/* libcurl quotes a proxy's address that it cannot use, password and all, and says that memory is
+ * out where a header line is too long for it. */
 static const char *reason_of(const struct http *http, CURLcode code)
 {
+  if (code == CURLE_OUT_OF_MEMORY && !http->headed)
+    return "out of memory, or the server sends a header line without end";
   if (strchr(http->reason, '@') || strstr(http->reason, "nsupported proxy"))
     return "the address of the proxy cannot be used; see http_proxy, https_proxy and all_proxy in "
            "the environment";
@@ -327,8 +330,13 @@ enum http_end http_get(struct http *http, const struct http_request *request,
   http->request = request;
   http->answer = answer;
   http->hub = true;
-  if (!url)
+  if (!http->curl)
+    http->curl = curl_easy_init();
+  if (!url || !http->curl) {
+    free(url);
+    url = NULL;
     error_set(error, EXIT_RUN, "%s: out of memory", request->url);
+  }
   for (int hops = 0; url; hops++) {
     bool home = http_same_origin(request->url, url);
     http->hub = http->hub && home;
@@ -336,6 +344,11 @@ enum http_end http_get(struct http *http, const struct http_request *request,
     char *next = end == HTTP_ANSWERED ? redirected(http, url, hops, &end, error) : NULL;
     free(url);
     url = next;
+  }
+  if (end == HTTP_BROKEN) {
+    /* after a host that was not found, libcurl 7.88 refuses everything else, too */
+    curl_easy_cleanup(http->curl);
+    http->curl = NULL;
   }
   secrets_hide(&http->secrets, error->text);
   return end;

@@ -95,5 +95,5 @@ void kind_explain(const char *name, const void *data, size_t size, struct error 
   char line[sizeof error->text];
   snprintf(line, sizeof line, "%s", error->text);
   if (is)
-    error_set(error, error->code, "%.900s; what it sends is %s", line, is);
+    error_set(error, error->code, "%.900s (what it sends is %s)", line, is);
 }
