@@ -78,8 +78,8 @@ static int run(struct job *job)
   int reason = threads_begin(&thread, work, job);
   if (reason) {
     fprintf(stderr,
-            "attest: no thread with its stack can be started: %s; raise the limits of "
-            "memory (ulimit -v) and processes (ulimit -u)\n",
+            "attest: out of memory or processes for a thread with its stack: %s; raise "
+            "the limits (ulimit -v, ulimit -u)\n",
             strerror(reason));
     return EXIT_RUN;
   }

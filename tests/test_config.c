@@ -205,7 +205,7 @@ static const struct {
       "{\"rope_parameters\": {\"full_attention\": {\"rope_theta\": 10000}, \"factor\": 2}}"},
      "of layers (\"full_attention\") with what holds for all (\"factor\")"},
     {{OLMO, OLMO_OLD, "{\"rope_parameters\": {\"rope_theta\": \"many\"}}"},
-     "m/config.json: rope_parameters: \"rope_theta\" is wrong, must be a number"},
+     "m/config.json: rope_parameters: \"rope_theta\" is wrong: must be a number, is a string"},
     /* Keys that change the result. */
     {{NEOX, "", "{\"is_encoder_decoder\": true}"},
      "\"is_encoder_decoder\" is true, which changes the result (an encoder and a decoder)"},
@@ -253,12 +253,15 @@ static void test_literals(void **state)
     const char *text, *words;
   } cases[] = {
       {"{\"model_type\": \"olmo\",\n\"initializer_range\": NaN}",
-       "c: line 2: \"initializer_range\" is NaN, which JSON does not have; write null"},
-      {"{\"a\": \"NaN: \\\"\", \"b\": [1, -Infinity]}", "c: line 1: \"b\" is -Infinity, which"},
-      {"{\"router_aux_loss_coef\":\tInfinity", "\"router_aux_loss_coef\" is Infinity"},
-      {"{\"a\": nan}", "\"a\" is nan, which"},
+       "c: line 2, column 22, key \"initializer_range\": expected a value, found 'NaN', which JSON "
+       "does not know: put a number or null there"},
+      {"{\"a\": \"NaN: \\\"\", \"b\": [1, -Infinity]}", "key \"b\": expected a value, found '-Inf"},
+      {"{\"router_aux_loss_coef\":\tInfinity", "key \"router_aux_loss_coef\": expected a value, "
+                                               "found 'Infinity', which JSON does not know: "
+                                               "put a finite number or null there"},
+      {"{\"a\": nan}", "key \"a\": expected a value, found 'nan', which JSON does not know"},
       {"{\"a\": 1,}\n\nNaN", "c: line 1, column 9"}, /* the first fault is another */
-      {"{\"a\": nano}", "c: line 1, column"},
+      {"{\"a\": nano}", "found 'nano'"},
       {"{\"a\": \"NaN", "c: line 1, column"},
   };
   struct model_config config;

@@ -63,7 +63,7 @@ static int evaluate_paper(const struct paper *paper, struct claim_list *list, st
   return paper->evaluate_all ? evaluate_all(paper, list, error) : 0;
 }
 
-int claims_evaluate(const struct trajectory *trajectories, size_t count, struct claim_list *list,
+int claims_evaluate(struct trajectory *trajectories, size_t count, struct claim_list *list,
                     struct error *error)
 {
   struct claim_list read = {.trajectories = trajectories, .trajectory_count = count};

@@ -59,7 +59,7 @@ struct claim_row {
 };
 
 struct claim_list {
-  const struct trajectory *trajectories; /* as given to claims_evaluate */
+  struct trajectory *trajectories; /* as given to claims_evaluate, not owned */
   size_t trajectory_count;
   struct claim_row *rows;
   size_t count, capacity;
@@ -68,7 +68,7 @@ struct claim_list {
 /* Evaluates all claims from `count` trajectories, which must outlive the list. Rows come in the
  * order of the trajectories, then those of "all". Owner: the caller, claims_free. Errors:
  * EXIT_INPUT (no revisions, a model given twice in one kind), EXIT_RUN (memory). */
-int claims_evaluate(const struct trajectory *trajectories, size_t count, struct claim_list *list,
+int claims_evaluate(struct trajectory *trajectories, size_t count, struct claim_list *list,
                     struct error *error);
 void claims_free(struct claim_list *list);
 

@@ -77,8 +77,8 @@ static int compare_revision(const struct revision *fresh, const struct trajector
 }
 
 /* The tables' and the fresh trajectory's claims, figure by figure. */
-static int compare_claims(const struct trajectory *fresh, const struct trajectory *published,
-                          struct text *text, json_t *json, size_t *failures, struct error *error)
+static int compare_claims(struct trajectory *fresh, struct trajectory *published, struct text *text,
+                          json_t *json, size_t *failures, struct error *error)
 {
   struct claim_list mine, theirs;
   size_t different = 0;
@@ -103,8 +103,8 @@ static int compare_claims(const struct trajectory *fresh, const struct trajector
   return 0;
 }
 
-int bands_compare(const struct trajectory *fresh, const struct published_bands *bands,
-                  struct text *text, json_t *json, size_t *failures, struct error *error)
+int bands_compare(struct trajectory *fresh, const struct published_bands *bands, struct text *text,
+                  json_t *json, size_t *failures, struct error *error)
 {
   struct trajectory published;
   if (trajectory_load(bands->directory, &published, error))

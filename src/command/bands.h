@@ -13,8 +13,8 @@
 /* Compares revision by revision (by name); adds a line a revision and a line for the verdicts to
  * `text`, and objects to the array `json`; the number of bands left goes to *failures. Errors:
  * EXIT_INPUT (tables missing or of another shape), EXIT_RUN. */
-int bands_compare(const struct trajectory *fresh, const struct published_bands *bands,
-                  struct text *text, json_t *json, size_t *failures, struct error *error);
+int bands_compare(struct trajectory *fresh, const struct published_bands *bands, struct text *text,
+                  json_t *json, size_t *failures, struct error *error);
 
 /* Whether the bands are so wide that any figures at all lie within. */
 bool bands_hold_for_all(const struct published_bands *bands);

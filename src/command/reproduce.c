@@ -5,6 +5,7 @@
 #include "base/version.h"
 #include "command/command.h"
 #include "command/reproduction.h"
+#include "command/terminal.h"
 #include "fetch/http.h"
 
 #include <stdio.h>
@@ -24,7 +25,7 @@ static const char *const embedded[] = {
 struct reproduce_options {
   struct common_options common;
   const char *checkpoints, *work;
-  bool update_golden, allow_unpinned, allow_uncompared, stream;
+  bool update_golden, allow_unpinned, allow_uncompared, stream, every;
   const char *base;
 };
 
@@ -43,6 +44,8 @@ static int parse(int argc, char **argv, struct reproduce_options *o, const char 
       {"allow-uncompared", OPTION_FLAG, &o->allow_uncompared, 0, 0, NULL,
        "a run that nothing is compared with, such as a first one, is no failure; the summary then "
        "says NOT COMPARED"},
+      {"all", OPTION_FLAG, &o->every, 0, 0, NULL,
+       "show every reading of each figure, not only the summary"},
       {"stream", OPTION_FLAG, &o->stream, 0, 0, NULL,
        "fetch one revision at a time into --work, screen it, delete it; uses the network"},
       {"base", OPTION_STRING, &o->base, 0, 0, "URL", "the hub, with --stream; default " FETCH_BASE},
@@ -89,8 +92,8 @@ static int run_all(struct reproduction *r, const char *const *paths, size_t coun
   return 0;
 }
 
-/* The last line is what people read. */
-static void summarise(const struct reproduction *r)
+/* The last lines are what people read. */
+static void say_checks(const struct reproduction *r)
 {
   char unpinned[64] = "", uncompared[64] = "";
   if (r->unpinned)
@@ -101,20 +104,39 @@ static void summarise(const struct reproduction *r)
                         : r->update_golden ? "GOLDEN WRITTEN, NOTHING COMPARED WITH IT"
                         : r->uncompared    ? "NO CHECK FAILED"
                                            : "ALL CHECKS HELD";
-  printf("\n%s\n%s: %zu manifests, %zu failed checks%s%s; instruction set %s, %d threads\n",
-         r->summary.data ? r->summary.data : "", verdict, json_array_size(r->manifests),
-         r->failures, unpinned, uncompared, r->runtime->kernels->name,
-         threads_count(r->runtime->threads));
+  printf("%s: %zu manifests, %zu failed checks%s%s; instruction set %s, %d threads\n", verdict,
+         json_array_size(r->manifests), r->failures, unpinned, uncompared,
+         r->runtime->kernels->name, threads_count(r->runtime->threads));
+}
+
+/* What was compared, then the answer on one screen, then whether the checks held. */
+static int summarise(const struct reproduction *r, const char *json, struct error *error)
+{
+  const struct summary_style style = terminal_style();
+  struct text text = {0};
+  if (r->evaluated_count)
+    summary_text(r->evaluated, r->evaluated_count, &style, &text);
+  if (text.failed || r->summary.failed) {
+    text_free(&text);
+    return error_set(error, EXIT_RUN, "reproduce: out of memory");
+  }
+  printf("\n%s%s", r->summary.data ? r->summary.data : "", text.data ? text.data : "");
+  if (r->evaluated_count)
+    printf("A claim that does not come out is a finding about the paper, a failed check one about "
+           "these files.\nEvery reading of each figure: --all. Its evidence: %s%s.\n\n",
+           json && strcmp(json, "-") != 0 ? "" : "--json FILE",
+           json && strcmp(json, "-") != 0 ? json : "");
+  say_checks(r);
+  text_free(&text);
+  return 0;
 }
 
 static int deliver(const struct reproduction *r, const char *json, struct error *error)
 {
   if (file_use_check(error))
     return error->code;
-  if (r->summary.failed)
-    return error_set(error, EXIT_RUN, "reproduce: out of memory");
-  if (r->runtime->text)
-    summarise(r);
+  if (r->runtime->text && summarise(r, json, error))
+    return error->code;
   if (!json)
     return 0;
   json_t *all =
@@ -156,6 +178,7 @@ int command_reproduce(int argc, char **argv, struct error *error)
                            .update_golden = o.update_golden,
                            .allow_unpinned = o.allow_unpinned,
                            .allow_uncompared = o.allow_uncompared,
+                           .every = o.every,
                            .manifests = json_array(),
                            .claims = json_array()};
   interrupt_install();
@@ -166,6 +189,7 @@ int command_reproduce(int argc, char **argv, struct error *error)
   json_decref(r.manifests);
   json_decref(r.claims);
   text_free(&r.summary);
+  reproduction_free(&r);
   runtime_stop(&runtime);
   lock_release(&r.lock);
   return status ? status : r.failures ? EXIT_CHECK : EXIT_HELD;

@@ -5,6 +5,8 @@
 #include "command/bands.h"
 #include "command/pass.h"
 
+#include "base/memory.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -209,24 +211,52 @@ static int compare_verdicts(struct pass *pass, const struct claim_list *list, st
   return 0;
 }
 
-int pass_evaluate(struct pass *pass, struct error *error)
+/* For the summary of all: list and trajectories outlive the manifest. */
+static int keep(struct pass *pass, struct claim_list *list, struct error *error)
 {
-  struct claim_list list;
-  struct text text = {0};
-  if (claims_evaluate(pass->trajectories, pass->count, &list, error))
+  struct reproduction *all = pass->all;
+  struct claim_list *kept =
+      memory_alloc(all->evaluated_count + 1, sizeof *kept, "lists of claims", error);
+  if (!kept)
     return error->code;
-  claims_text(&list, true, &text);
-  json_t *json = claims_json(&list, error);
+  if (all->evaluated_count)
+    memcpy(kept, all->evaluated, all->evaluated_count * sizeof *kept);
+  free(all->evaluated);
+  kept[all->evaluated_count++] = *list;
+  all->evaluated = kept;
+  *list = (struct claim_list){0};
+  pass->trajectories = NULL;
+  return 0;
+}
+
+static int show(struct pass *pass, const struct claim_list *list, struct error *error)
+{
+  struct text text = {0};
+  if (pass->all->every)
+    claims_text(list, true, &text);
+  json_t *json = claims_json(list, error);
   int status = json ? 0 : error->code;
   if (!status && text.failed)
     status = error_set(error, EXIT_RUN, "claims: out of memory");
   if (!status) {
     pass_say(pass, "%s", text.data ? text.data : "");
     json_array_extend(pass->all->claims, json_object_get(json, "claims"));
-    status = compare_verdicts(pass, &list, error);
   }
   json_decref(json);
   text_free(&text);
+  return status;
+}
+
+int pass_evaluate(struct pass *pass, struct error *error)
+{
+  struct claim_list list;
+  if (claims_evaluate(pass->trajectories, pass->count, &list, error))
+    return error->code;
+  int status = show(pass, &list, error);
+  if (!status)
+    status = compare_verdicts(pass, &list, error);
+  if (!status)
+    status = keep(pass, &list, error);
   claims_free(&list);
   return status;
 }
