@@ -157,21 +157,22 @@ void engine_show_buffer(struct engine *e, enum site_kind kind, size_t layer,
 {
   size_t hidden = e->config->hidden;
   engine_show(e, &(struct shown_rows){.site = {kind, layer, 0},
-                                 .rows = rows,
-                                 .data = data,
-                                 .step = (rows->last ? 1 : e->seq_len) * hidden,
-                                 .stride = hidden,
-                                 .count = hidden});
+                                      .rows = rows,
+                                      .data = data,
+                                      .step = (rows->last ? 1 : e->seq_len) * hidden,
+                                      .stride = hidden,
+                                      .count = hidden});
 }
 
 void engine_show_residual(struct engine *e, enum site_kind kind, size_t layer,
                           const struct rows *rows)
 {
   size_t hidden = e->config->hidden;
-  engine_show(e, &(struct shown_rows){.site = {kind, layer, 0},
-                                 .rows = rows,
-                                 .data = e->act.residual + rows_token(rows, 0, e->seq_len) * hidden,
-                                 .step = e->seq_len * hidden,
-                                 .stride = hidden,
-                                 .count = hidden});
+  engine_show(
+      e, &(struct shown_rows){.site = {kind, layer, 0},
+                              .rows = rows,
+                              .data = e->act.residual + rows_token(rows, 0, e->seq_len) * hidden,
+                              .step = e->seq_len * hidden,
+                              .stride = hidden,
+                              .count = hidden});
 }

@@ -115,11 +115,11 @@ static void show_part(struct engine *e, const struct batch_rows *b, struct site 
                                           : offset.value;
   size_t row = row_of(e, b, rows);
   engine_show(e, &(struct shown_rows){.site = site,
-                                 .rows = rows,
-                                 .data = e->act.qkv + row * width + column,
-                                 .step = e->seq_len * width,
-                                 .stride = width,
-                                 .count = e->config->head_dim});
+                                      .rows = rows,
+                                      .data = e->act.qkv + row * width + column,
+                                      .step = e->seq_len * width,
+                                      .stride = width,
+                                      .count = e->config->head_dim});
 }
 
 static void show_qkv(struct engine *e, const struct batch_rows *b)

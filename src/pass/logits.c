@@ -39,12 +39,12 @@ static int run_strips(struct engine *e, const struct head_rows *b, struct packed
     if (engine_check(e, SIZE_MAX, "logits", error))
       return error->code;
     engine_show(e, &(struct shown_rows){.site = {SITE_LOGITS, 0, 0},
-                                   .rows = rows,
-                                   .data = e->act.logits,
-                                   .step = (rows->last ? 1 : e->seq_len) * LOGIT_STRIP,
-                                   .stride = LOGIT_STRIP,
-                                   .first = at,
-                                   .count = width});
+                                        .rows = rows,
+                                        .data = e->act.logits,
+                                        .step = (rows->last ? 1 : e->seq_len) * LOGIT_STRIP,
+                                        .stride = LOGIT_STRIP,
+                                        .first = at,
+                                        .count = width});
   }
   return 0;
 }
