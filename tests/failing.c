@@ -2,7 +2,7 @@
 #include "failing.h"
 
 #include "base/text.h"
-
+#include "packing.h"
 #include "server.h"
 #include "workshop.h"
 
@@ -391,35 +391,22 @@ static void preload(const char *name)
   workshop_shell("cp '%s/%s' %s", self, name, workshop_path(name));
 }
 
+/* Compressed and stored, the files of a model in a folder "r1". */
 static void pack(const char *in)
 {
-  static const char *const endings[] = {"zip", "tar.zst"};
-  for (size_t i = 0; i < 2; i++) {
+  static const char *const names[] = {"r1/config.json", "r1/model.safetensors"};
+  for (enum packing packing = TAR_ZST; packing <= ZIP; packing++) {
     char path[600];
-    snprintf(path, sizeof path, "%s/c.%s", in, endings[i]);
-    struct archive *archive = archive_write_new();
-    assert_int_equal(i ? archive_write_set_format_pax_restricted(archive)
-                       : archive_write_set_format_zip(archive),
-                     ARCHIVE_OK);
-    if (i)
-      assert_int_equal(archive_write_add_filter_zstd(archive), ARCHIVE_OK);
-    assert_int_equal(archive_write_open_filename(archive, path), ARCHIVE_OK);
-    static const char *const names[] = {"r1/config.json", "r1/model.safetensors"};
+    snprintf(path, sizeof path, "%s/c.%s", in, endings[packing]);
+    struct archive *archive = start(path, packing);
     for (size_t k = 0; k < 2; k++) {
       size_t size;
-      struct archive_entry *entry = archive_entry_new();
       snprintf(path, sizeof path, "%s/olmoe/%s", in, names[k] + 3);
       char *data = support_read(path, &size);
-      archive_entry_set_pathname(entry, names[k]);
-      archive_entry_set_filetype(entry, AE_IFREG);
-      archive_entry_set_perm(entry, 0644);
-      archive_entry_set_size(entry, (la_int64_t)size);
-      assert_int_equal(archive_write_header(archive, entry), ARCHIVE_OK);
-      assert_int_equal(archive_write_data(archive, data, size), size);
-      archive_entry_free(entry);
+      add(archive, names[k], AE_IFREG, NULL, data, size);
       free(data);
     }
-    assert_int_equal(archive_write_free(archive), ARCHIVE_OK);
+    finish(archive);
   }
 }
 

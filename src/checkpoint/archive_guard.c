@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static const char *_Atomic reading; /* name of the archive; NULL = outside */
@@ -39,7 +40,9 @@ int archive_guard_failed(const char *name, struct error *error)
 
 bool archive_guard_short(struct archive *archive)
 {
-  return archive_errno(archive) == ENOMEM;
+  const char *reason = archive_error_string(archive);
+  return archive_errno(archive) == ENOMEM ||
+         (reason && strstr(reason, "not enough memory")); /* zstd */
 }
 
 static la_ssize_t give(struct archive *archive, void *context, const void **data)

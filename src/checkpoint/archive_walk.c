@@ -196,7 +196,7 @@ static int open_memory(struct archive_walk *walk, struct archive_guard_memory *m
       archive_read_support_format_zip_seekable(archive) == ARCHIVE_OK) {
     if (archive_guard_open(archive, memory) == ARCHIVE_OK)
       return 0;
-    if (!archive_guard_short(archive))
+    if (!archive_guard_short(archive) && archive_error_string(archive)) /* else it says nothing */
       return foreign(walk, error);
   } else if (!archive_guard_short(archive)) {
     return error_set(error, EXIT_RUN, "%s: libarchive cannot read .tar, .tar.zst and .zip here",

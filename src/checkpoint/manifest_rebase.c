@@ -63,7 +63,9 @@ static int rebase(json_t *object, const char *key, const char *from, const char 
   struct text relative = way(to, target);
   json_t *made = relative.failed ? NULL : json_string(relative.data);
   int status = 0;
-  if (!made)
+  if (relative.failed)
+    status = error_set(error, EXIT_RUN, "%s: out of memory", target);
+  else if (!made)
     status =
         error_set(error, EXIT_INPUT, "%s: \"%s\": no text that a manifest could hold", target, key);
   else if (json_object_set_new(object, key, made))

@@ -2,6 +2,7 @@
 #include "base/json.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -81,4 +82,18 @@ void pass_summarise(struct pass *pass)
            pass->compared.length ? pass->compared.data : "nothing");
   if (pass->not_compared.length)
     text_add(text, "  %s: not compared: %s\n", model, pass->not_compared.data);
+}
+
+void reproduction_free(struct reproduction *reproduction)
+{
+  for (size_t i = 0; i < reproduction->evaluated_count; i++) {
+    struct claim_list *list = &reproduction->evaluated[i];
+    struct trajectory *trajectories = list->trajectories;
+    size_t count = list->trajectory_count;
+    claims_free(list);
+    for (size_t t = 0; t < count; t++)
+      trajectory_free(&trajectories[t]);
+    free(trajectories);
+  }
+  free(reproduction->evaluated);
 }

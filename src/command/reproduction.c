@@ -312,17 +312,3 @@ int reproduction_run(struct reproduction *reproduction, const char *manifest_pat
   manifest_free(&pass.manifest);
   return status;
 }
-
-void reproduction_free(struct reproduction *reproduction)
-{
-  for (size_t i = 0; i < reproduction->evaluated_count; i++) {
-    struct claim_list *list = &reproduction->evaluated[i];
-    struct trajectory *trajectories = list->trajectories;
-    size_t count = list->trajectory_count;
-    claims_free(list);
-    for (size_t t = 0; t < count; t++)
-      trajectory_free(&trajectories[t]);
-    free(trajectories);
-  }
-  free(reproduction->evaluated);
-}

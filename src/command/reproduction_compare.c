@@ -110,6 +110,8 @@ static int compare_bands(struct pass *pass, struct error *error)
   bands.claims = bands.claims && !pass->left_out; /* claims are about all revisions */
   int status = bands_compare(pass->trajectories, &bands, &text, json, &failures, error);
   pass_say(pass, "%s", text.data ? text.data : "");
+  if (!status && text.failed)
+    status = error_set(error, EXIT_RUN, "%s: out of memory", pass->manifest.path);
   text_free(&text);
   json_put(pass->json, "published", json);
   if (!status && bands_hold_for_all(&bands))

@@ -64,6 +64,7 @@ static void print_moved(struct saying *saying, const char *before, const char *a
     names = (struct text){0};
   }
   printf("    %-24s -> %-24s%s\n", before, after, row.data ? row.data : " nothing to compare");
+  saying->tensors.failed |= names.failed || row.failed;
   text_free(&names);
   text_free(&row);
 }
@@ -171,6 +172,8 @@ static int verify_one(const char *path, const struct verify_options *o, bool tex
     forecast_digests(&manifest, o->checkpoints, only, o->common.quiet);
   if (!status)
     status = check_one(&check, text, all, failures, error);
+  if (!status && saying.tensors.failed)
+    status = error_set(error, EXIT_RUN, "%s: out of memory for its table", path);
   json_decref(saying.findings);
   json_decref(saying.notes);
   json_decref(saying.moves);
