@@ -253,10 +253,10 @@ static enum http_end judge(struct http *http, const char *url, CURLcode code, st
   if (code == CURLE_OK || (code != CURLE_OUT_OF_MEMORY && says_enough(http)))
     return HTTP_ANSWERED;
   error_set(error, EXIT_RUN, "%.*s: %s%s", http_shown(url), url,
-            code == CURLE_OUT_OF_MEMORY ? why(code) : reason_of(http, code), remedy_of(code));
+            reserve_touched() ? why(code) : reason_of(http, code), remedy_of(code));
   bool lasting = code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_URL_MALFORMAT ||
                  code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE ||
-                 code == CURLE_LOGIN_DENIED || code == CURLE_OUT_OF_MEMORY;
+                 code == CURLE_LOGIN_DENIED || reserve_touched();
   return lasting ? HTTP_REFUSED : HTTP_BROKEN;
 }
 
