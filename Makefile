@@ -1,6 +1,7 @@
 # attest: `make reproduce` is the main job, `make test` passes all tests, `make deps` installs what both need.
-# Variables: CC (gcc, clang), BUILD (output folder), ARCH (x86_64, aarch64), SANITIZE=1 (ASan and UBSan),
-# RUN (how to start a binary of a foreign architecture).
+# Variables: CC (gcc, clang), BUILD (output folder, without blanks; the project's own may have them), ARCH (x86_64,
+# aarch64), SANITIZE=1 (ASan and UBSan) or fuzz (these and libFuzzer), RUN (how to start a binary of a foreign
+# architecture). Compiles on all cores unless -j says otherwise.
 
 CC      ?= gcc
 ifeq ($(origin CC),default)
@@ -14,11 +15,17 @@ RUN     ?=
 CONTRACT := -ffp-contract=off -fno-fast-math -fno-math-errno -fno-trapping-math
 WARN     := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Werror
 CFLAGS   ?= -O2 -g
-override CFLAGS += -std=gnu11 $(WARN) -Isrc -Isimd -pthread
+override CFLAGS += -std=c11 -D_DEFAULT_SOURCE -D_POSIX_C_SOURCE=200809L $(WARN) -Isrc -Isimd -pthread
+ifneq ($(words $(BUILD)),1)
+$(error BUILD=$(BUILD): make cannot work in a folder with a blank in its name; choose another one)
+endif
 LDLIBS   := -lsleef -larchive -lcurl -ljansson -lcrypto -lxxhash -lm -pthread
-ifeq ($(SANITIZE),1)
+ifneq ($(filter 1 fuzz,$(SANITIZE)),)
 override CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 override LDFLAGS += -fsanitize=address,undefined
+endif
+ifeq ($(SANITIZE),fuzz)
+override CFLAGS += -fsanitize=fuzzer-no-link
 endif
 
 # Kernels: one file per family and instruction set; each is compiled for its own set and nothing else is.
@@ -36,14 +43,18 @@ endif
 isa_flags = $(if $(findstring _avx512,$1),$(flags_avx512),$(if $(findstring _avx2,$1),$(flags_avx2),\
             $(if $(findstring _neon,$1),$(flags_neon),$(flags_c))))
 
-ROOMS   := base checkpoint fetch model pass probe trajectory claims
-LIB_SRC := $(SIMD_SRC) $(foreach room,$(ROOMS),$(wildcard src/$(room)/*.c src/$(room)/*/*.c))
 CMD_SRC := src/main.c $(wildcard src/command/*.c)
+LIB_SRC := $(SIMD_SRC) $(filter-out $(CMD_SRC),$(wildcard src/*/*.c src/*/*/*.c))
 TESTS   := $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
 object   = $(patsubst %.c,$(BUILD)/%.o,$1)
 LIB     := $(BUILD)/libattest.a
 
-all: $(BUILD)/attest
+# How files are made by commands such as `make test`: on all cores, or as the caller's -j says (make 4.3 knows it
+# in recipes alone), and the lines of one compiler together.
+FILES = --no-print-directory --output-sync=target $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+
+all:
+	@$(MAKE) $(FILES) $(BUILD)/attest
 
 $(LIB): $(call object,$(LIB_SRC))
 	@rm -f $@ && ar rcs $@ $^
@@ -53,7 +64,7 @@ $(BUILD)/attest: $(call object,$(CMD_SRC)) $(LIB)
 	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(call object,$(CMD_SRC)) $(LIB) $(LDLIBS)
 
 # The contract's flags stand last: nothing on the command line may undo them.
-$(BUILD)/%.o: %.c
+$(BUILD)/%.o: %.c | writable
 	@mkdir -p $(@D)
 	@echo "  $(CC) $<"
 	@$(CC) $(CFLAGS) $(if $(filter simd/%,$<),$(call isa_flags,$<)) $(CONTRACT) -MMD -MP -c -o $@ $<
@@ -85,20 +96,25 @@ $(BUILD)/tests/%: $(BUILD)/tests/test_%.o $(BUILD)/tests/support.o $(LIB)
 	@echo "  link $@"
 	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(LDLIBS) -lcmocka
 
+# Said at once, not by a compiler.
+writable:
+	@{ mkdir -p $(BUILD) && test -w $(BUILD); } 2>/dev/null || { echo "$(BUILD): cannot be written to;" \
+	  "choose another folder: make BUILD=/tmp/attest ..." >&2; exit 1; }
+
 .SECONDARY:
-.PHONY: all
+.PHONY: all writable
 
 # The two commands of the README. Each installs what is missing, builds and runs.
 
 reproduce:
-	@$(MAKE) --no-print-directory installed
-	@$(MAKE) --no-print-directory $(BUILD)/attest
+	@$(MAKE) --no-print-directory writable installed
+	@$(MAKE) $(FILES) $(BUILD)/attest
 	$(RUN) $(BUILD)/attest reproduce --work $(BUILD)/reproduce
 
 # Every test program, from the project's root; stops at the first that fails.
 test:
-	@$(MAKE) --no-print-directory installed
-	@$(MAKE) --no-print-directory $(BUILD)/attest $(foreach t,$(TESTS),$(BUILD)/tests/$(t))
+	@$(MAKE) --no-print-directory writable installed
+	@$(MAKE) $(FILES) $(BUILD)/attest $(foreach t,$(TESTS),$(BUILD)/tests/$(t))
 	@for t in $(TESTS); do \
 	  echo "== $$t ($(CC), $(ARCH)$(if $(filter 1,$(SANITIZE)),$(comma) ASan and UBSan))"; \
 	  ATTEST=$(BUILD)/attest ATTEST_RUN="$(RUN)" $(RUN) $(BUILD)/tests/$$t || exit 1; \
@@ -116,8 +132,8 @@ test-neon: deps-neon
 
 # Everything that attest bench measures, about a quarter of an hour: tables, JSON, and the sweep with its plot.
 bench:
-	@$(MAKE) --no-print-directory installed
-	@$(MAKE) --no-print-directory $(BUILD)/attest
+	@$(MAKE) --no-print-directory writable installed
+	@$(MAKE) $(FILES) $(BUILD)/attest
 	$(RUN) $(BUILD)/attest bench --json $(BUILD)/bench.json
 	$(RUN) $(BUILD)/attest bench --sweep $(BUILD)/sweep.csv --plot $(BUILD)/sweep.svg
 .PHONY: bench
@@ -130,16 +146,21 @@ PACKAGES_NEON := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static li
             libsleef-dev:arm64 libxxhash-dev:arm64 libarchive-dev:arm64 libjansson-dev:arm64 \
             libssl-dev:arm64 libcurl4-openssl-dev:arm64 libcmocka-dev:arm64
 ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
+# With their architecture: of a package that is there for two, dpkg wants to know which.
+missing = $(shell for p in $(PACKAGES); do dpkg -s $$p:$$(dpkg --print-architecture) >/dev/null 2>&1 || echo $$p; done)
 APT  := $(ROOT) env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300
 
 installed:
-	@dpkg -s $(PACKAGES) >/dev/null 2>&1 || $(MAKE) --no-print-directory deps
-deps:
+	@test -z "$(missing)" || $(MAKE) --no-print-directory deps
+rights:
+	@test -z "$(ROOT)" || command -v $(ROOT) >/dev/null || { echo "make: without root and sudo nothing can be" \
+	  "installed; ask root to run \"make deps\", or to install: $(missing)" >&2; exit 1; }
+deps: rights
 	$(APT) update
 	$(APT) install -y --no-install-recommends $(PACKAGES)
 deps-dev: deps
 	$(APT) install -y --no-install-recommends $(PACKAGES_DEV)
-deps-neon:
+deps-neon: rights
 	@dpkg -s $(PACKAGES_NEON) >/dev/null 2>&1 || { \
 	  $(ROOT) dpkg --add-architecture arm64 && $(APT) update && \
 	  $(APT) install -y --no-install-recommends $(PACKAGES_NEON); }
@@ -155,7 +176,7 @@ format-check:
 clean:
 	rm -rf $(BUILD) $(BUILD)-clang $(BUILD)-asan $(BUILD)-neon $(BUILD)-fuzz
 
-.PHONY: reproduce test test-clang test-asan test-neon installed deps deps-dev deps-neon format \
+.PHONY: reproduce test test-clang test-asan test-neon installed rights deps deps-dev deps-neon format \
         format-check clean
 
 # --- fuzzing: libFuzzer with ASan and UBSan, clang only ------------------------------------------------------
@@ -165,42 +186,38 @@ clean:
 FUZZ         := $(BUILD)-fuzz
 FUZZ_CC      ?= clang
 FUZZ_SECONDS ?= 600
-FUZZ_FLAGS   := -std=gnu11 $(WARN) -Isrc -Isimd -pthread -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
 FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_BINS    := $(FUZZ_TARGETS:%=$(FUZZ)/%)
-FUZZ_OBJECTS := $(patsubst %.c,$(FUZZ)/%.o,$(LIB_SRC))
+FUZZ_BINS    := $(FUZZ_TARGETS:%=$(FUZZ)/fuzz/%)
 FUZZ_LIMITS  := -timeout=10 -rss_limit_mb=4096
 
-$(FUZZ)/%.o: %.c
+ifeq ($(SANITIZE),fuzz)
+$(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/fuzz_%.o $(LIB)
 	@mkdir -p $(@D)
-	@echo "  $(FUZZ_CC) (fuzz) $<"
-	@$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link,address,undefined \
-	  $(if $(filter simd/%,$<),$(call isa_flags,$<)) $(CONTRACT) -MMD -MP -c -o $@ $<
-
-$(FUZZ_BINS): $(FUZZ)/%: $(FUZZ)/tests/fuzz/fuzz_%.o $(FUZZ_OBJECTS)
 	@echo "  link $@"
-	@$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer,address,undefined -o $@ $^ $(LDLIBS)
+	@$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+endif
 
--include $(shell find $(FUZZ) -name '*.d' 2>/dev/null)
+fuzz-files:
+	@$(MAKE) $(FILES) CC=$(FUZZ_CC) SANITIZE=fuzz BUILD=$(FUZZ) CFLAGS="-O1 -g" $(FUZZ_BINS)
 
 # A run works on a copy of the seeds, so that what the fuzzer adds stays in the build tree.
-$(FUZZ_TARGETS:%=fuzz-run-%): fuzz-run-%: $(FUZZ)/%
+$(FUZZ_TARGETS:%=fuzz-run-%): fuzz-run-%: fuzz-files
 	@rm -rf $(FUZZ)/runs/$* && mkdir -p $(FUZZ)/runs/$*/corpus
 	@cp tests/fuzz/corpus/$*/* $(FUZZ)/runs/$*/corpus
 	@echo "  fuzz $*: $(FUZZ_SECONDS) s"
-	@if $< -max_total_time=$(FUZZ_SECONDS) -max_len=8192 $(FUZZ_LIMITS) -print_final_stats=1 \
+	@if $(FUZZ)/fuzz/$* -max_total_time=$(FUZZ_SECONDS) -max_len=8192 $(FUZZ_LIMITS) -print_final_stats=1 \
 	  -artifact_prefix=$(FUZZ)/runs/$*/ $(FUZZ)/runs/$*/corpus >$(FUZZ)/runs/$*/log 2>&1; \
 	then grep -h -e 'Done ' $(FUZZ)/runs/$*/log | sed 's/^/  fuzz $*: /'; \
 	else tail -n 60 $(FUZZ)/runs/$*/log; echo "  fuzz $*: FOUND SOMETHING, see $(FUZZ)/runs/$*"; exit 1; fi
 
-fuzz: $(FUZZ_BINS)
+fuzz: fuzz-files
 	@$(MAKE) --no-print-directory -k -j2 $(FUZZ_TARGETS:%=fuzz-run-%)
 	@echo "  fuzz: $(FUZZ_TARGETS): nothing found"
 
-fuzz-seeds: $(FUZZ_BINS)
+fuzz-seeds: fuzz-files
 	@for t in $(FUZZ_TARGETS); do echo "== seeds of $$t"; \
-	  $(FUZZ)/$$t $(FUZZ_LIMITS) -artifact_prefix=$(FUZZ)/ tests/fuzz/corpus/$$t/* >$(FUZZ)/seeds.log 2>&1 || \
+	  $(FUZZ)/fuzz/$$t $(FUZZ_LIMITS) -artifact_prefix=$(FUZZ)/ tests/fuzz/corpus/$$t/* >$(FUZZ)/seeds.log 2>&1 || \
 	  { cat $(FUZZ)/seeds.log; exit 1; }; done
 
-.PHONY: fuzz fuzz-seeds $(FUZZ_TARGETS:%=fuzz-run-%)
+.PHONY: fuzz fuzz-files fuzz-seeds $(FUZZ_TARGETS:%=fuzz-run-%)
 # --- end of fuzzing -----------------------------------------------------------------------------------------

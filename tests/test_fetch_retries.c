@@ -90,17 +90,17 @@ static void test_wrong_bytes_are_said(void **state)
   free(err);
 }
 
-/* All that a terminal is sent on standard error by the program with the words of a line. */
-static void watch(char *line, char *seen, size_t capacity)
+/* All that a terminal is sent on standard error by the program with the words of a line; `side` is
+ * the program's end of it. */
+static void watch(char *line, int terminal, int side, char *seen, size_t capacity)
 {
   const char *words[64];
-  int terminal, side, status;
+  int status;
   size_t used = 0;
   ssize_t size;
   pid_t child;
   posix_spawn_file_actions_t actions;
   workshop_words(line, words);
-  assert_int_equal(openpty(&terminal, &side, NULL, NULL, NULL), 0);
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, side, 2);
   posix_spawn_file_actions_addclose(&actions, terminal);
@@ -123,11 +123,16 @@ static void test_lines_and_bars_on_a_terminal(void **state)
 {
   static char seen[65536];
   char line[2048];
+  int terminal, side;
   (void)state;
+  if (openpty(&terminal, &side, NULL, NULL, NULL) != 0) {
+    print_message("skipped: there are no pseudo-terminals (/dev/pts) here\n");
+    skip();
+  }
   clear();
   snprintf(line, sizeof line, LOUD, one("cut", PINNED), to, server.port);
   server.shared->slow = 60000;
-  watch(line, seen, sizeof seen);
+  watch(line, terminal, side, seen, sizeof seen);
   server.shared->slow = 0;
   const char *bar = strstr(seen, "\rfetch ["), *notice = strstr(seen, "http://");
   assert_true(bar && notice && bar < notice);

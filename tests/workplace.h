@@ -12,7 +12,7 @@ static inline const char *workplace(const char *name)
   const char *place = workshop_path(name);
   workshop_shell("rm -rf %s && mkdir -p %s/manifests && cp -r golden %s/golden && "
                  "cp manifests/*.json %s/manifests && "
-                 "ln -s $PWD/manifests/nursery.tar.zst %s/manifests",
+                 "ln -s \"$PWD\"/manifests/nursery.tar.zst %s/manifests",
                  place, place, place, place, place);
   return place;
 }

@@ -27,8 +27,9 @@ static inline bool workshop_emulated(void)
   return launcher && *launcher;
 }
 
-/* "<support_directory()>/name"; the string stays valid, unlike that of support_path. */
-static inline const char *workshop_path(const char *name)
+/* "<support_directory()>/name"; the string stays valid, unlike that of support_path. Not inline:
+ * gcc would take all of `paths` for one string, and warn. */
+static __attribute__((noinline, unused)) const char *workshop_path(const char *name)
 {
   static char paths[32][512];
   char path[512];
