@@ -38,11 +38,15 @@ int archive_guard_failed(const char *name, struct error *error)
   return error_set(error, EXIT_RUN, "%s: out of memory for reading the archive", name);
 }
 
+/* zstd and zlib, which fail for nothing else there, have words of their own for it. */
 bool archive_guard_short(struct archive *archive)
 {
+  static const char *const words[] = {"not enough memory", "Can't initialize ZIP decompression"};
   const char *reason = archive_error_string(archive);
-  return archive_errno(archive) == ENOMEM ||
-         (reason && strstr(reason, "not enough memory")); /* zstd */
+  bool found = archive_errno(archive) == ENOMEM;
+  for (size_t i = 0; reason && i < sizeof words / sizeof *words; i++)
+    found = found || strstr(reason, words[i]);
+  return found;
 }
 
 static la_ssize_t give(struct archive *archive, void *context, const void **data)
