@@ -177,9 +177,11 @@ static void test_write_refusals(void **state)
   }
   assert_int_equal(file_write("/dev/full", "x", 1, &error), EXIT_RUN);
   support_assert_error(&error, EXIT_RUN, "/dev/full");
-  const char *const good[] = {"-", "/dev/null", support_path("refusals/new"), "new-in-the-root"};
+  const char *const good[] = {"-", "/dev/null", support_path("refusals/new")};
   for (size_t i = 0; i < sizeof good / sizeof *good; i++)
     assert_int_equal(file_check_writable(good[i], &error), 0);
+  assert_int_equal(file_check_writable("new-in-the-root", &error),
+                   access(".", W_OK) == 0 ? 0 : EXIT_RUN); /* the checkout may be read-only */
 }
 
 /* A link stays a link: whoever made it wants the file where it leads. */
