@@ -146,8 +146,9 @@ PACKAGES_NEON := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static li
             libsleef-dev:arm64 libxxhash-dev:arm64 libarchive-dev:arm64 libjansson-dev:arm64 \
             libssl-dev:arm64 libcurl4-openssl-dev:arm64 libcmocka-dev:arm64
 ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
-# With their architecture: of a package that is there for two, dpkg wants to know which.
-missing = $(shell for p in $(PACKAGES); do dpkg -s $$p:$$(dpkg --print-architecture) >/dev/null 2>&1 || echo $$p; done)
+# With their architecture: of a package that is there for two, dpkg wants to know which. Some are for all.
+missing = $(shell a=$$(dpkg --print-architecture); for p in $(PACKAGES); do \
+            dpkg -s $$p:$$a >/dev/null 2>&1 || dpkg -s $$p:all >/dev/null 2>&1 || echo $$p; done)
 APT  := $(ROOT) env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300
 
 installed:
