@@ -242,8 +242,8 @@ static int start(struct pass *pass, struct error *error)
   const struct manifest *m = &pass->manifest;
   pass->trajectories = calloc(m->revision_count, sizeof *pass->trajectories);
   pass->json = json_pack("{s:s, s:s, s:s, s:s, s:s, s:[], s:[], s:[], s:[], s:[], s:[]}",
-                         "manifest", m->path, "model", m->model, "kind", m->kind, "source",
-                         m->source, "caveat", m->caveat, "revisions", "left_out", "notes",
+                         "manifest", text_shown(m->path).text, "model", m->model, "kind", m->kind,
+                         "source", m->source, "caveat", m->caveat, "revisions", "left_out", "notes",
                          "failures", "compared", "not_compared");
   if (!pass->trajectories || !pass->json)
     return error_set(error, EXIT_RUN, "%s: out of memory", m->path);
