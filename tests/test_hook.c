@@ -224,7 +224,7 @@ static void check_reading(struct passing *p, enum site_kind kind, const struct h
 
 static void open_any(size_t index, struct passing *p)
 {
-  if (index < PASSING_MODELS)
+  if (index < passing_count())
     passing_open(passing_models[index], false, p);
   else
     passing_open_grouped(p);
@@ -233,7 +233,7 @@ static void open_any(size_t index, struct passing *p)
 static void test_reading_changes_no_bit(void **state)
 {
   (void)state;
-  for (size_t i = 0; i <= PASSING_MODELS; i++) {
+  for (size_t i = 0; i <= passing_count(); i++) {
     struct passing p;
     struct screened s;
     open_any(i, &p);
@@ -354,7 +354,7 @@ static void check_projection(const struct capture all[KINDS], const struct model
 static void test_what_sites_are(void **state)
 {
   (void)state;
-  for (size_t m = 0; m <= PASSING_MODELS; m++) {
+  for (size_t m = 0; m <= passing_count(); m++) {
     struct passing p;
     struct capture all[KINDS];
     open_any(m, &p);
@@ -381,7 +381,7 @@ static void test_positions_and_sequences(void **state)
 {
   static const size_t list[] = {0, 7, 8, PASSING_T - 2};
   (void)state;
-  for (size_t m = 0; m <= PASSING_MODELS; m++)
+  for (size_t m = 0; m <= passing_count(); m++)
     for (int kind = 0; kind < KINDS; kind++)
       for (int which = POSITIONS_LAST; which <= POSITIONS_LIST; which++) {
         struct passing p;

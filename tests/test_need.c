@@ -77,7 +77,7 @@ static uint64_t run_beside(const struct passing *p, const struct hook *more)
 
 static void open_any(size_t index, bool distinct, struct passing *p)
 {
-  if (index < PASSING_MODELS)
+  if (index < passing_count())
     passing_open(passing_models[index], distinct, p);
   else
     passing_open_grouped(p);
@@ -115,7 +115,7 @@ static uint64_t added(const struct work *w, enum site_kind kind, bool last, uint
 static void test_last_layer(void **state)
 {
   (void)state;
-  for (size_t m = 0; m < PASSING_MODELS; m++) {
+  for (size_t m = 0; m < passing_count(); m++) {
     struct passing p;
     open_any(m, true, &p);
     size_t layers = p.model.config.layers;
@@ -144,7 +144,7 @@ static void test_last_layer(void **state)
 static void test_layers_before_cost_nothing(void **state)
 {
   (void)state;
-  for (size_t m = 0; m <= PASSING_MODELS; m++)
+  for (size_t m = 0; m <= passing_count(); m++)
     for (int repeated = 0; repeated < 2; repeated++) {
       struct passing p;
       open_any(m, !repeated, &p);
@@ -163,7 +163,7 @@ static void test_layers_before_cost_nothing(void **state)
 static void test_tables(void **state)
 {
   (void)state;
-  for (size_t m = 0; m < PASSING_MODELS; m++) {
+  for (size_t m = 0; m < passing_count(); m++) {
     struct passing p;
     open_any(m, false, &p);
     const struct model_config *c = &p.model.config;
@@ -184,7 +184,7 @@ static void test_tables(void **state)
 static void test_alone(void **state)
 {
   (void)state;
-  for (size_t m = 0; m < PASSING_MODELS; m++) {
+  for (size_t m = 0; m < passing_count(); m++) {
     struct passing p;
     open_any(m, true, &p);
     size_t layers = p.model.config.layers;

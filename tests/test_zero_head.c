@@ -80,7 +80,7 @@ static void check_head(struct passing *p, size_t layer, size_t head, const struc
 
 static void open_any(size_t index, struct passing *p)
 {
-  if (index < PASSING_MODELS)
+  if (index < passing_count())
     passing_open(passing_models[index], false, p);
   else
     passing_open_grouped(p);
@@ -90,7 +90,7 @@ static void open_any(size_t index, struct passing *p)
 static void test_equals_zero_columns(void **state)
 {
   (void)state;
-  for (size_t m = 0; m <= PASSING_MODELS; m++) {
+  for (size_t m = 0; m <= passing_count(); m++) {
     struct passing p;
     struct seen plain;
     open_any(m, &p);
@@ -161,7 +161,7 @@ static void check_last(struct passing *p, size_t layer, const struct seen *plain
 static void test_last_position_alone(void **state)
 {
   (void)state;
-  for (size_t m = 0; m <= PASSING_MODELS; m++) {
+  for (size_t m = 0; m <= passing_count(); m++) {
     struct passing p;
     struct seen plain;
     open_any(m, &p);
@@ -224,7 +224,7 @@ static void check_conditions(struct passing *p, uint64_t memory)
 static void test_conditions_side_by_side(void **state)
 {
   (void)state;
-  for (size_t m = 0; m <= PASSING_MODELS; m++) {
+  for (size_t m = 0; m <= passing_count(); m++) {
     struct passing p;
     open_any(m, &p);
     check_conditions(&p, (uint64_t)1 << 30);
