@@ -43,19 +43,12 @@ static struct agreement measure(const struct revision *fresh, const struct revis
   return a;
 }
 
-static const struct revision *find_revision(const struct trajectory *trajectory, const char *name)
-{
-  for (size_t i = 0; i < trajectory->count; i++)
-    if (strcmp(trajectory->revisions[i].name, name) == 0)
-      return &trajectory->revisions[i];
-  return NULL;
-}
-
 static int compare_revision(const struct revision *fresh, const struct trajectory *published,
                             const struct published_bands *bands, struct text *text, json_t *json,
                             size_t *failures, struct error *error)
 {
-  const struct revision *table = find_revision(published, fresh->name);
+  size_t at = trajectory_find(published, fresh->name);
+  const struct revision *table = at < published->count ? &published->revisions[at] : NULL;
   if (!table || table->n_layers != fresh->n_layers || table->n_heads != fresh->n_heads)
     return error_set(error, EXIT_INPUT,
                      "%s: the published tables have no revision %s of %d layers x %d heads",
