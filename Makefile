@@ -43,7 +43,7 @@ endif
 isa_flags = $(if $(findstring _avx512,$1),$(flags_avx512),$(if $(findstring _avx2,$1),$(flags_avx2),\
             $(if $(findstring _neon,$1),$(flags_neon),$(flags_c))))
 
-CMD_SRC := src/main.c $(wildcard src/command/*.c)
+CMD_SRC := src/main.c $(wildcard src/command/*.c src/bench/*.c)
 LIB_SRC := $(SIMD_SRC) $(filter-out $(CMD_SRC),$(wildcard src/*/*.c src/*/*/*.c))
 TESTS   := $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
 object   = $(patsubst %.c,$(BUILD)/%.o,$1)

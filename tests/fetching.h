@@ -6,8 +6,8 @@
 #include "server.h"
 #include "workshop.h"
 
+#include "base/digest.h"
 #include "base/file.h"
-#include "checkpoint/digest.h"
 
 enum pins { PINNED, UNPINNED };
 

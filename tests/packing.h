@@ -4,7 +4,7 @@
 
 #include "support.h"
 
-#include "checkpoint/fileset.h"
+#include "files/fileset.h"
 
 #include <archive.h>
 #include <archive_entry.h>

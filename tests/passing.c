@@ -1,6 +1,6 @@
 #include "passing.h"
 
-#include "checkpoint/memory.h"
+#include "checkpoint/in_memory.h"
 #include "model/weights.h"
 
 #include <stdlib.h>

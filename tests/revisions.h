@@ -6,8 +6,8 @@
 
 #include "workshop.h"
 
+#include "base/digest.h"
 #include "checkpoint/checkpoint.h"
-#include "checkpoint/digest.h"
 
 /* "<place>/c/<revision>/<file>" in one of four rotating static buffers. */
 static inline const char *revision_path(const char *place, const char *revision, const char *file)

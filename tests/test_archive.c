@@ -1,8 +1,8 @@
 /* Model directories inside .tar, .tar.zst and .zip files; entries that are refused. */
 #include "packing.h"
 
-#include "checkpoint/archive_list.h"
 #include "checkpoint/checkpoint.h"
+#include "files/archive_list.h"
 
 #include <dirent.h>
 #include <sys/mman.h>

@@ -5,7 +5,7 @@
  * (tests/fixtures/hashes.tsv: our own bit-exact results). */
 #include "support.h"
 
-#include "checkpoint/digest.h"
+#include "base/digest.h"
 #include "npy_read.h"
 #include "trajectory/trajectory.h"
 

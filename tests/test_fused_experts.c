@@ -4,8 +4,8 @@
 
 #include "base/text.h"
 #include "checkpoint/checkpoint.h"
-#include "checkpoint/moves.h"
-#include "checkpoint/tensor_list.h"
+#include "manifest/moves.h"
+#include "manifest/tensor_list.h"
 
 /* The experts of every layer in two tensors [E][2 I][H] and [E][H][I]; `model` is at the prefix
  * "model." in `w`. */

@@ -1,7 +1,7 @@
 /* attest inspect: what it says of every kind of model, archive and damage. */
 #include "workshop.h"
 
-#include "checkpoint/digest.h"
+#include "base/digest.h"
 
 #include <sys/resource.h>
 

@@ -2,7 +2,7 @@
 #include "support.h"
 
 #include "checkpoint/checkpoint.h"
-#include "checkpoint/lfs.h"
+#include "files/lfs.h"
 
 #include <stdio.h>
 #include <stdlib.h>

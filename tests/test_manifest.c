@@ -2,8 +2,8 @@
 #define _GNU_SOURCE
 #include "support.h"
 
-#include "checkpoint/manifest.h"
-#include "checkpoint/manifest_rebase.h"
+#include "manifest/manifest.h"
+#include "manifest/manifest_rebase.h"
 
 #include "base/json.h"
 

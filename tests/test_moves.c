@@ -1,8 +1,8 @@
 /* How far weights moved: which matrices are compared, the figures to the bit, and the refusals. */
 #include "support.h"
 
-#include "checkpoint/memory.h"
-#include "checkpoint/moves.h"
+#include "checkpoint/in_memory.h"
+#include "manifest/moves.h"
 
 #include <math.h>
 #include <stdbool.h>

@@ -2,9 +2,9 @@
 #include "support.h"
 
 #include "base/json.h"
+#include "base/random.h"
 #include "npy_read.h"
 #include "probe/observe.h"
-#include "probe/random.h"
 #include "spectrum.h"
 
 #include <limits.h>

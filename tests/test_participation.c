@@ -1,9 +1,9 @@
 /* Double-precision kernels, singular values and the participation ratio. */
 #include "support.h"
 
+#include "base/random.h"
 #include "f64.h"
 #include "probe/participation.h"
-#include "probe/random.h"
 #include "probe/singular.h"
 #include "spectrum.h"
 

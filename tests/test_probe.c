@@ -1,10 +1,10 @@
 /* Random numbers and batches against NumPy 1.24.2: tests/fixtures/conformance/batches. */
 #include "support.h"
 
+#include "base/digest.h"
 #include "base/json.h"
-#include "checkpoint/digest.h"
+#include "base/random.h"
 #include "probe/batch.h"
-#include "probe/random.h"
 
 #include <stdio.h>
 #include <stdlib.h>

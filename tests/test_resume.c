@@ -2,8 +2,8 @@
 #define _GNU_SOURCE
 #include "support.h"
 
-#include "base/protocol.h"
 #include "probe/observe.h"
+#include "probe/protocol.h"
 
 #include <signal.h>
 #include <stdbool.h>

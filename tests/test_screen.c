@@ -2,7 +2,7 @@
 #include "npy_read.h"
 #include "workshop.h"
 
-#include "checkpoint/digest.h"
+#include "base/digest.h"
 
 #define FIXTURES "tests/fixtures/conformance/"
 #define ARCHIVE "manifests/nursery.tar.zst"

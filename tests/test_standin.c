@@ -3,7 +3,7 @@
  * independent float64 implementation (tests/fixtures/nursery-expected), cut to six digits. */
 #include "workshop.h"
 
-#include "checkpoint/digest.h"
+#include "base/digest.h"
 
 #define EXPECTED "tests/fixtures/nursery-expected/"
 #define ARCHIVE "manifests/nursery.tar.zst"

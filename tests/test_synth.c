@@ -2,8 +2,8 @@
  * what is refused. */
 #include "workshop.h"
 
+#include "base/digest.h"
 #include "checkpoint/checkpoint.h"
-#include "checkpoint/digest.h"
 #include "model/model.h"
 
 #include <sys/resource.h>

@@ -1,8 +1,8 @@
 /* Tensor lists: what is read, what is refused, and what a checkpoint that deviates is told. */
 #include "support.h"
 
-#include "checkpoint/memory.h"
-#include "checkpoint/tensor_list.h"
+#include "checkpoint/in_memory.h"
+#include "manifest/tensor_list.h"
 
 #include <stdio.h>
 #include <stdlib.h>

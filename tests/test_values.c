@@ -2,7 +2,7 @@
  * verify, pin and reproduce speak of it. */
 #include "verifying.h"
 
-#include "checkpoint/memory.h"
+#include "checkpoint/in_memory.h"
 #include "checkpoint/values.h"
 
 #define MOST 40

@@ -1,7 +1,7 @@
 /* The tensors of a model, random weights for them, and checkpoints in memory. */
 #include "support.h"
 
-#include "checkpoint/memory.h"
+#include "checkpoint/in_memory.h"
 #include "model/model.h"
 #include "model/recipe.h"
 #include "model/weights.h"

@@ -2,8 +2,8 @@
  * refused with the offset. */
 #include "support.h"
 
-#include "checkpoint/crc32.h"
-#include "checkpoint/zip.h"
+#include "files/crc32.h"
+#include "files/zip.h"
 #include "torch_file.h"
 
 #include <stdbool.h>

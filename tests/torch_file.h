@@ -3,7 +3,7 @@
 #ifndef ATTEST_TESTS_TORCH_FILE_H
 #define ATTEST_TESTS_TORCH_FILE_H
 
-#include "checkpoint/crc32.h"
+#include "files/crc32.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -4,7 +4,7 @@
 
 #include "revisions.h"
 
-#include "checkpoint/manifest_verify.h"
+#include "manifest/manifest_verify.h"
 
 #define WEIGHTS "model.safetensors"
 

@@ -2,8 +2,8 @@
 
 #include "base/memory.h"
 #include "base/text.h"
-#include "checkpoint/hub_cache.h"
 #include "checkpoint/opened.h"
+#include "files/hub_cache.h"
 
 #include <stdio.h>
 #include <stdlib.h>

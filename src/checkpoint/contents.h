@@ -3,8 +3,8 @@
 #define ATTEST_CHECKPOINT_CONTENTS_H
 
 #include "checkpoint/checkpoint.h"
-#include "checkpoint/fileset.h"
 #include "checkpoint/shards.h"
+#include "files/fileset.h"
 
 struct contents {
   enum shard_format format; /* of the files with tensors */

@@ -3,10 +3,10 @@
 #define ATTEST_CHECKPOINT_OPENED_H
 
 #include "checkpoint/checkpoint.h"
-#include "checkpoint/fileset.h"
 #include "checkpoint/names.h"
 #include "checkpoint/shard_file.h"
 #include "checkpoint/shards.h"
+#include "files/fileset.h"
 
 struct checkpoint {
   struct fileset *files;

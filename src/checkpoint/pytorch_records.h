@@ -3,7 +3,7 @@
 #define ATTEST_CHECKPOINT_PYTORCH_RECORDS_H
 
 #include "checkpoint/pickle.h"
-#include "checkpoint/zip.h"
+#include "files/zip.h"
 
 #include <stdbool.h>
 

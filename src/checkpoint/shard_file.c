@@ -1,7 +1,7 @@
 #include "checkpoint/shard_file.h"
 
 #include "base/mistaken.h"
-#include "checkpoint/lfs.h"
+#include "files/lfs.h"
 
 static int parse_safetensors(const struct fileset_file *file, struct shard_file *shard,
                              struct error *error)

@@ -3,10 +3,10 @@
 #define ATTEST_CHECKPOINT_SHARD_FILE_H
 
 #include "base/error.h"
-#include "checkpoint/fileset.h"
 #include "checkpoint/pytorch.h"
 #include "checkpoint/safetensors.h"
 #include "checkpoint/shards.h"
+#include "files/fileset.h"
 
 struct shard_file {
   size_t count;

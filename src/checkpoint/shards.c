@@ -2,7 +2,7 @@
 
 #include "base/json.h"
 #include "base/memory.h"
-#include "checkpoint/hub_cache.h"
+#include "files/hub_cache.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #define ATTEST_CHECKPOINT_SHARDS_H
 
 #include "base/error.h"
-#include "checkpoint/fileset.h"
+#include "files/fileset.h"
 
 #include <jansson.h>
 #include <stddef.h>

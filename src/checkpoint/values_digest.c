@@ -1,6 +1,6 @@
 #include "checkpoint/values_digest.h"
 
-#include "checkpoint/pages.h"
+#include "checkpoint/tensor_pages.h"
 #include "pack_c.h"
 
 #include <math.h>

@@ -2,9 +2,9 @@
 #ifndef ATTEST_CHECKPOINT_VALUES_DIGEST_H
 #define ATTEST_CHECKPOINT_VALUES_DIGEST_H
 
+#include "base/digest.h"
 #include "base/error.h"
 #include "checkpoint/checkpoint.h"
-#include "checkpoint/digest.h"
 
 struct values_digest {
   uint8_t bytes[DIGEST_XXH3_BYTES]; /* of the fp32 values in row-major order */

@@ -4,9 +4,9 @@
 #include "base/file_use.h"
 #include "base/json.h"
 #include "command/command.h"
-#include "command/outputs.h"
-#include "command/runtime.h"
 #include "command/terminal.h"
+#include "pass/runtime.h"
+#include "study/outputs.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -3,8 +3,8 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "command/command.h"
-#include "command/outputs.h"
-#include "command/runtime.h"
+#include "pass/runtime.h"
+#include "study/outputs.h"
 #include "trajectory/trajectory.h"
 
 #include <stdio.h>

@@ -5,11 +5,12 @@
 #include "base/json.h"
 #include "base/options.h"
 #include "base/text.h"
-#include "checkpoint/tensor_list.h"
 #include "command/command.h"
-#include "command/outputs.h"
-#include "command/runtime.h"
+#include "command/terminal.h"
 #include "fetch/http.h"
+#include "manifest/tensor_list.h"
+#include "pass/runtime.h"
+#include "study/outputs.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -238,7 +239,7 @@ int command_fetch(int argc, char **argv, struct error *error)
     return error_set(error, EXIT_INPUT, "fetch: needs a manifest and --to DIR; see --help");
   if (command.json && file_check_writable(command.json, error))
     return error->code;
-  options->notice = runtime_notice; /* not if quiet */
+  options->notice = terminal_notice; /* not if quiet */
   command.text = !options->quiet && !(command.json && strcmp(command.json, "-") == 0);
   struct manifest manifest;
   if (manifest_load(path, &manifest, error))

@@ -2,11 +2,11 @@
 #include "base/file_use.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "checkpoint/archive_list.h"
-#include "checkpoint/archive_walk.h"
 #include "command/command.h"
-#include "command/forecast.h"
 #include "command/inspection.h"
+#include "files/archive_list.h"
+#include "files/archive_walk.h"
+#include "study/forecast.h"
 
 #include <stdio.h>
 #include <string.h>

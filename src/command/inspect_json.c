@@ -1,7 +1,7 @@
 #include "base/json.h"
 #include "base/text.h"
-#include "command/cost.h"
 #include "command/inspection.h"
+#include "study/cost.h"
 
 static json_t *files_json(const struct inspection *in)
 {

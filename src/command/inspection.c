@@ -3,10 +3,10 @@
 #include "base/file_use.h"
 #include "base/json.h"
 #include "base/memory.h"
-#include "command/cost.h"
-#include "command/forecast.h"
 #include "model/inventory.h"
 #include "probe/batch.h"
+#include "study/cost.h"
+#include "study/forecast.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,14 +2,14 @@
 #ifndef ATTEST_COMMAND_INSPECTION_H
 #define ATTEST_COMMAND_INSPECTION_H
 
+#include "base/digest.h"
 #include "base/progress.h"
-#include "base/protocol.h"
 #include "checkpoint/contents.h"
-#include "checkpoint/digest.h"
-#include "command/outputs.h"
-#include "command/runtime.h"
 #include "model/inventory.h"
 #include "pass/forward.h"
+#include "pass/runtime.h"
+#include "probe/protocol.h"
+#include "study/outputs.h"
 
 #include <jansson.h>
 

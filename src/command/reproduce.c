@@ -4,9 +4,9 @@
 #include "base/json.h"
 #include "base/version.h"
 #include "command/command.h"
-#include "command/reproduction.h"
 #include "command/terminal.h"
 #include "fetch/http.h"
+#include "study/reproduction.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -167,7 +167,7 @@ int command_reproduce(int argc, char **argv, struct error *error)
     return error->code;
   struct fetch_options stream = FETCH_DEFAULTS;
   stream.quiet = o.common.quiet;
-  stream.notice = runtime_notice;
+  stream.notice = terminal_notice;
   if (o.base)
     stream.base = o.base;
   struct reproduction r = {.runtime = &runtime,

@@ -1,15 +1,15 @@
+#include "base/digest.h"
 #include "base/file.h"
 #include "base/interrupt.h"
 #include "base/json.h"
 #include "base/lock.h"
 #include "base/text.h"
-#include "checkpoint/digest.h"
 #include "command/command.h"
-#include "command/cost.h"
-#include "command/outputs.h"
-#include "command/screening.h"
 #include "probe/batch.h"
 #include "probe/dump.h"
+#include "study/cost.h"
+#include "study/outputs.h"
+#include "study/screening.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 #include "base/json.h"
 #include "check.h"
 #include "command/command.h"
-#include "command/runtime.h"
+#include "pass/runtime.h"
 
 #include <stdio.h>
 

@@ -2,10 +2,10 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "command/command.h"
-#include "command/outputs.h"
-#include "command/runtime.h"
-#include "command/synthesis.h"
 #include "model/recipe.h"
+#include "model/synthesis.h"
+#include "pass/runtime.h"
+#include "study/outputs.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,6 @@
 #include "command/terminal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -28,4 +29,10 @@ struct summary_style terminal_style(void)
                                 .colour = isatty(STDOUT_FILENO) && !variable("NO_COLOR") &&
                                           terminal && strcmp(terminal, "dumb") != 0,
                                 .lines = SUMMARY_LINES};
+}
+
+void terminal_notice(void *context, const char *line)
+{
+  (void)context;
+  fprintf(stderr, "%s\n", line);
 }

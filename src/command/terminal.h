@@ -8,4 +8,7 @@
  * is not "dumb", unless NO_COLOR is set. */
 struct summary_style terminal_style(void);
 
+/* A line on standard error; the context is not used. */
+void terminal_notice(void *context, const char *line);
+
 #endif

@@ -1,12 +1,12 @@
 #include "base/file_use.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "checkpoint/manifest_verify.h"
 #include "command/command.h"
-#include "command/forecast.h"
-#include "command/outputs.h"
-#include "command/runtime.h"
-#include "command/verified.h"
+#include "manifest/manifest_verify.h"
+#include "pass/runtime.h"
+#include "study/forecast.h"
+#include "study/outputs.h"
+#include "study/verified.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -4,7 +4,7 @@
 #define ATTEST_FETCH_FETCH_H
 
 #include "base/error.h"
-#include "checkpoint/manifest.h"
+#include "manifest/manifest.h"
 
 #include <stdbool.h>
 #include <stddef.h>

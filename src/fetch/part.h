@@ -4,8 +4,8 @@
 #ifndef ATTEST_FETCH_PART_H
 #define ATTEST_FETCH_PART_H
 
+#include "base/digest.h"
 #include "base/error.h"
-#include "checkpoint/digest.h"
 
 #include <stdbool.h>
 #include <stddef.h>

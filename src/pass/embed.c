@@ -2,7 +2,7 @@
  * dropped behind: a page that is touched brings many beside it along, and random ones would soon
  * bring the whole embedding. */
 #include "base/memory.h"
-#include "checkpoint/pages.h"
+#include "checkpoint/tensor_pages.h"
 #include "pass/engine.h"
 
 #include <stdlib.h>

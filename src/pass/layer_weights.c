@@ -1,7 +1,7 @@
 #include "pass/layer_weights.h"
 
 #include "base/memory.h"
-#include "checkpoint/pages.h"
+#include "checkpoint/tensor_pages.h"
 #include "pass/attention.h"
 
 #include <stdlib.h>
@@ -142,7 +142,7 @@ int layer_weights_pack(const struct packing *p, size_t index, const struct need 
 
 static void fetch(const struct linear *linear)
 {
-  tensor_fetch(linear->weight);
+  tensor_read_ahead(linear->weight);
 }
 
 void layer_weights_fetch(const struct layer *layer, const struct need *need)

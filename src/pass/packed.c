@@ -1,7 +1,7 @@
 #include "pass/packed.h"
 
 #include "base/memory.h"
-#include "checkpoint/pages.h"
+#include "checkpoint/tensor_pages.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 #include "probe/batch.h"
 
 #include "base/memory.h"
-#include "probe/random.h"
+#include "base/random.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #define ATTEST_PROBE_BATCH_H
 
 #include "base/error.h"
-#include "base/protocol.h"
+#include "probe/protocol.h"
 
 #include <stdint.h>
 

@@ -1,8 +1,8 @@
 #include "probe/observe.h"
 
+#include "base/digest.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "checkpoint/digest.h"
 #include "probe/participation.h"
 
 #include <math.h>

@@ -5,11 +5,11 @@
 #define ATTEST_PROBE_OBSERVE_H
 
 #include "base/error.h"
-#include "base/protocol.h"
 #include "base/threads.h"
 #include "pass/hook.h"
 #include "probe/batch.h"
 #include "probe/head.h"
+#include "probe/protocol.h"
 
 #include <stdint.h>
 

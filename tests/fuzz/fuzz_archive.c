@@ -1,9 +1,9 @@
 /* libFuzzer target: an archive with a model in directory "m", its shard index, and the list of its
  * model directories. */
-#include "checkpoint/archive_list.h"
-#include "checkpoint/archive_walk.h"
-#include "checkpoint/fileset.h"
 #include "checkpoint/shards.h"
+#include "files/archive_list.h"
+#include "files/archive_walk.h"
+#include "files/fileset.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* libFuzzer target: manifests. */
-#include "checkpoint/manifest.h"
+#include "manifest/manifest.h"
 
 #include <stdlib.h>
 

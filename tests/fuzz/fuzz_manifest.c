@@ -3,8 +3,8 @@
  * folders must be there, nothing in them). */
 #include "base/file.h"
 #include "base/json.h"
-#include "checkpoint/manifest.h"
-#include "checkpoint/manifest_rebase.h"
+#include "manifest/manifest.h"
+#include "manifest/manifest_rebase.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* libFuzzer target: a list of tensors. What is accepted is in order, has sizes that are right, and
  * is what a checkpoint of exactly these tensors is found to hold. */
-#include "checkpoint/memory.h"
-#include "checkpoint/tensor_list.h"
+#include "checkpoint/in_memory.h"
+#include "manifest/tensor_list.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* libFuzzer target: a zip file. The entries that are accepted lie inside it, in their own bytes,
  * and are found by their names. */
-#include "checkpoint/zip.h"
+#include "files/zip.h"
 
 #include <stdlib.h>
 #include <string.h>

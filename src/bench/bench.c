@@ -1,0 +1,179 @@
+#include "bench/bench.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/progress.h"
+#include "base/text.h"
+#include "base/version.h"
+#include "command/command.h"
+#include "study/outputs.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define QUICK_SECONDS 45.0
+#define OTHER_SECONDS 60.0 /* about: attention, row kernels and digests */
+
+/* In the order in which they are measured, after the peak. */
+static const struct {
+  const char *name;
+  int (*run)(struct bench *b, struct error *error);
+} parts[] = {
+    {"screen", bench_screen}, {"gemm", bench_gemm},     {"attention", bench_attention},
+    {"rows", bench_rows},     {"digest", bench_digest},
+};
+#define PARTS (sizeof parts / sizeof *parts)
+
+static int check_only(const char *name, struct error *error)
+{
+  for (size_t i = 0; i < PARTS; i++)
+    if (strcmp(name, parts[i].name) == 0)
+      return 0;
+  if (strcmp(name, "peak") == 0) /* measured in any case */
+    return 0;
+  return error_set(error, EXIT_INPUT,
+                   "--only %s: must be peak, screen, gemm, attention, rows or digest", name);
+}
+
+static int parse(int argc, char **argv, struct bench *b, bool *help, struct error *error)
+{
+  const struct option_spec specs[] = {
+      {"quick", OPTION_FLAG, &b->quick, 0, 0, NULL, "less of everything: within 45 seconds"},
+      {"only", OPTION_STRING, &b->only, 0, 0, "PART",
+       "peak alone, or after it screen, gemm, attention, rows or digest alone"},
+      {"sweep", OPTION_STRING, &b->sweep, 0, 0, "FILE.csv",
+       "instead: time over layers, tokens and sequences of small models"},
+      {"plot", OPTION_STRING, &b->plot, 0, 0, "FILE.svg", "draw the sweep"},
+      {"openblas", OPTION_STRING, &b->openblas, 0, 0, "FILE",
+       "library to compare with; default: libopenblas.so.0 if installed"},
+      {"shrink", OPTION_NUMBER, &b->shrink, 1, 16, "N",
+       "divide all sizes by N: to try the bench on a slow machine"},
+      COMMON_OPTIONS(&b->common),
+  };
+  const struct option_list list = {
+      "bench [OPTIONS]",
+      "Measures the peak of this CPU, the screen on models of the published shapes (random\n"
+      "weights), matrix products against the peak and OpenBLAS, attention, row kernels and\n"
+      "the digests of files.\n"
+      "Single-thread figures are CPU time; what is compared takes turns; medians and spread.",
+      specs, sizeof specs / sizeof *specs};
+  size_t used;
+  if (options_parse(argc, argv, &list, NULL, 0, &used, help, error) || *help)
+    return error->code;
+  if (b->only && check_only(b->only, error))
+    return error->code;
+  if (b->only && b->sweep)
+    return error_set(error, EXIT_INPUT, "bench: --sweep replaces all parts: leave --only out");
+  if (b->plot && !b->sweep)
+    return error_set(error, EXIT_INPUT, "bench: --plot draws a sweep: give --sweep FILE.csv, too");
+  const struct output outputs[] = {
+      {"--sweep", b->sweep, false}, {"--plot", b->plot, false}, {"--json", b->common.json, false}};
+  if (outputs_check(outputs, 3, error))
+    return error->code;
+  return b->openblas ? outputs_spare(outputs, 3, b->openblas, error) : 0;
+}
+
+/* What the options and the CPU say. No thread is left running: the screens are processes. */
+static int prepare(struct bench *b, struct error *error)
+{
+  struct runtime runtime;
+  if (runtime_start(&b->common, &runtime, error))
+    return error->code;
+  int all = threads_count(runtime.threads);
+  runtime_stop(&runtime);
+  b->text = runtime.text && !(b->sweep && strcmp(b->sweep, "-") == 0) &&
+            !(b->plot && strcmp(b->plot, "-") == 0);
+  b->start = progress_clock();
+  b->memory = runtime.memory;
+  b->best = runtime.kernels;
+  b->threads[b->settings++] = 1;
+  if (all > 1)
+    b->threads[b->settings++] = all;
+  b->isa_count = b->common.isa ? 1 : kernels_available(b->isas);
+  if (b->common.isa)
+    b->isas[0] = b->best;
+  if (!b->sweep && blas_load(b->openblas, b->best->isa, b->blas, &b->blas_count, error))
+    return error->code;
+  b->peak = json_array();
+  b->screen = json_array();
+  b->gemm = json_array();
+  b->attention = json_array();
+  b->rows = json_array();
+  b->digest = json_array();
+  b->points = json_array();
+  return 0;
+}
+
+bool bench_round(const struct bench *b, int round, int rounds, double share)
+{
+  bool late = b->quick && progress_clock() - b->start > share * QUICK_SECONDS;
+  return round < rounds && (round == 0 || !late);
+}
+
+static bool wants(const struct bench *b, const char *part)
+{
+  return !b->only || strcmp(b->only, part) == 0;
+}
+
+/* Said before minutes of work. */
+static void announce(const struct bench *b)
+{
+  double seconds = b->only ? 0 : OTHER_SECONDS;
+  char size[32];
+  if (wants(b, "screen"))
+    seconds += bench_screen_seconds(b);
+  if (wants(b, "gemm"))
+    seconds += bench_gemm_seconds(b);
+  if (seconds > 60 && !b->quick && !b->common.quiet)
+    fprintf(stderr, "bench: about %.0f minutes, in at most %s of memory; nothing on disk\n",
+            seconds / 60, text_bytes(size, sizeof size, b->memory));
+}
+
+static int measure(struct bench *b, struct error *error)
+{
+  if (bench_peak(b, error))
+    return error->code;
+  if (b->sweep)
+    return bench_sweep(b, error);
+  announce(b);
+  for (size_t i = 0; i < PARTS; i++)
+    if (wants(b, parts[i].name) && parts[i].run(b, error))
+      return error->code;
+  return 0;
+}
+
+static int write_json(const struct bench *b, struct error *error)
+{
+  json_t *openblas = b->blas_count ? json_pack("{s:o}", "cores", json_array()) : json_null();
+  for (size_t i = 0; i < b->blas_count; i++)
+    json_add(json_object_get(openblas, "cores"), json_string(b->blas[i].core));
+  json_t *all = json_pack(
+      "{s:s, s:b, s:I, s:O, s:O, s:O, s:O, s:O, s:O, s:O, s:o, s:O?}", "version", ATTEST_VERSION,
+      "quick", b->quick, "shrink", (json_int_t)b->shrink, "peak", b->peak, "gemm", b->gemm,
+      "screen", b->screen, "attention", b->attention, "rows", b->rows, "digest", b->digest, "sweep",
+      b->points, "openblas", openblas, "predicted_hours", b->hours);
+  int status = json_write(b->common.json, all, error);
+  json_decref(all);
+  return status;
+}
+
+int command_bench(int argc, char **argv, struct error *error)
+{
+  struct bench b = {.shrink = 1};
+  bool help = false;
+  if (parse(argc, argv, &b, &help, error) || help)
+    return error->code;
+  int status = prepare(&b, error);
+  if (!status)
+    status = measure(&b, error);
+  if (!status && b.common.json)
+    status = write_json(&b, error);
+  json_decref(b.peak);
+  json_decref(b.screen);
+  json_decref(b.gemm);
+  json_decref(b.attention);
+  json_decref(b.rows);
+  json_decref(b.digest);
+  json_decref(b.points);
+  json_decref(b.hours);
+  return status;
+}

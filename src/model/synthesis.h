@@ -1,0 +1,70 @@
+/* Checkpoints of random weights, in the files that transformers would write:
+ * one model.safetensors or pytorch_model.bin, or shards and their index, and
+ * config.json. */
+#ifndef ATTEST_MODEL_SYNTHESIS_H
+#define ATTEST_MODEL_SYNTHESIS_H
+
+#include "base/file.h"
+#include "base/text.h"
+#include "base/threads.h"
+#include "model/inventory.h"
+
+struct synthesis_part {
+  const struct tensor *tensor;
+  enum inventory_kind kind;
+  size_t shard;
+};
+
+struct synthesis_shard {
+  char name[96];
+  size_t first, count; /* its parts */
+  uint64_t tensor_bytes;
+  uint64_t bytes;     /* of the file */
+  struct text header; /* JSON padded with blanks to a multiple of 8; or the pickle */
+};
+
+struct synthesis {
+  uint64_t seed;
+  bool pytorch; /* pytorch_model.bin instead of model.safetensors */
+  char *config_json;
+  struct model_config config;
+  enum dtype dtype;
+  struct inventory inventory;
+  struct synthesis_part *parts; /* [inventory.count]: by shard, and as they lie in the file */
+  size_t shard_count;
+  struct synthesis_shard *shards;
+  struct text index; /* empty for one file */
+  uint64_t bytes;    /* of all files */
+};
+
+/* Plans the checkpoint of recipe `like` (model/recipe.h), as safetensors or for
+ * PyTorch. Owner: the caller, synthesis_free. Errors: EXIT_INPUT (a recipe that
+ * is wrong or too large), EXIT_RUN. */
+int synthesis_plan(const char *like, uint64_t seed, bool pytorch, struct synthesis *synthesis,
+                   struct error *error);
+void synthesis_free(struct synthesis *synthesis);
+
+/* The name of the index that several shards have. */
+const char *synthesis_index_name(const struct synthesis *synthesis);
+
+/* Writes the elements of a tensor and gives their CRC. */
+typedef int synthesis_tensor(void *context, const struct synthesis_part *part,
+                             struct file_writer *file, uint32_t *crc, struct error *error);
+
+/* For PyTorch (synthesis_pytorch.c): the pickle of a shard into its header, and
+ * the whole file with its tensors; file NULL = only its bytes are counted.
+ * Errors: EXIT_RUN. */
+void synthesis_pickle(const struct synthesis *synthesis, struct synthesis_shard *shard);
+int synthesis_pytorch_records(const struct synthesis *synthesis,
+                              const struct synthesis_shard *shard, struct file_writer *file,
+                              synthesis_tensor *tensor, void *context, uint64_t *bytes,
+                              struct error *error);
+
+/* Writes it into `directory`, which is made if missing and must be empty. Files
+ * get their names when all of them are on the disk, config.json last. Errors:
+ * EXIT_INPUT (not empty), EXIT_RUN (too little free space, I/O); then nothing
+ * is left. Shows progress unless quiet. */
+int synthesis_write(const struct synthesis *synthesis, const char *directory,
+                    struct threads *threads, bool quiet, struct error *error);
+
+#endif

@@ -1,0 +1,102 @@
+#include "study/forecast.h"
+
+#include "base/memory.h"
+#include "base/progress.h"
+#include "base/text.h"
+#include "checkpoint/checkpoint.h"
+#include "study/cost.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#define LONG_SECONDS 300.0
+#define LONG_GFLOP 20000.0              /* less is a matter of minutes anywhere */
+#define LONG_BYTES ((uint64_t)4 << 30)  /* to hash */
+#define SAMPLE_BYTES ((size_t)64 << 20) /* hashed to see how fast that is */
+
+/* The plan of one revision's screen. */
+static bool plan(const struct manifest *m, const struct manifest_revision *revision,
+                 const char *checkpoints, const struct runtime *runtime, struct forward_plan *plan)
+{
+  struct error error = {0};
+  struct checkpoint *checkpoint = NULL;
+  struct model model = {0};
+  struct forward_options options = {0};
+  char *path = manifest_revision_path(m, revision, checkpoints, &error);
+  bool known = path && !checkpoint_open(path, &checkpoint, &error) &&
+               !model_load(checkpoint, &model, &error) &&
+               !cost_plan(&model, &m->protocol, runtime, &options, plan, &error);
+  model_free(&model);
+  checkpoint_close(checkpoint);
+  free(path);
+  return known;
+}
+
+void forecast_screens(const struct manifest *m, const char *checkpoints,
+                      const struct runtime *runtime)
+{
+  struct forward_plan of;
+  size_t i = 0;
+  char size[32];
+  while (!runtime->quiet && i < m->revision_count &&
+         !plan(m, &m->revisions[i], checkpoints, runtime, &of))
+    i++;
+  if (runtime->quiet || i == m->revision_count)
+    return;
+  double gflop = of.gflop * (double)m->revision_count;
+  double seconds = gflop > LONG_GFLOP ? cost_seconds(runtime, gflop, 2.0) : 0;
+  if (seconds > LONG_SECONDS)
+    fprintf(stderr,
+            "%s: %zu revisions, at most about %.1f hours with %s on %d threads (finished ones are "
+            "not repeated); %s of memory\n",
+            m->model, m->revision_count, seconds / 3600, runtime->kernels->name,
+            threads_count(runtime->threads), text_bytes(size, sizeof size, of.bytes));
+}
+
+void forecast_bytes(const char *path, uint64_t bytes, bool quiet)
+{
+  struct error error = {0};
+  struct digest digest;
+  char size[32];
+  if (quiet || bytes < LONG_BYTES)
+    return;
+  void *sample = memory_zeroed(SAMPLE_BYTES, 1, path, &error);
+  double start = progress_clock();
+  if (sample && !digest_of(sample, SAMPLE_BYTES, &digest, &error))
+    fprintf(stderr, "%s: %s to read and hash, about %.0f s unless the disk is slower\n",
+            text_shown(path).text, text_bytes(size, sizeof size, bytes),
+            (progress_clock() - start) * (double)bytes / (double)SAMPLE_BYTES);
+  free(sample);
+}
+
+static uint64_t size_of(const char *path)
+{
+  struct stat info;
+  return path && stat(path, &info) == 0 && S_ISREG(info.st_mode) ? (uint64_t)info.st_size : 0;
+}
+
+static uint64_t revision_bytes(const struct manifest *m, const struct manifest_revision *revision,
+                               const char *checkpoints)
+{
+  struct error error = {0};
+  uint64_t bytes = 0;
+  char *directory = manifest_revision_path(m, revision, checkpoints, &error);
+  for (size_t i = 0; directory && i < revision->file_count; i++) {
+    char *path = file_join(directory, revision->files[i].path, &error);
+    bytes += size_of(path);
+    free(path);
+  }
+  free(directory);
+  return bytes;
+}
+
+void forecast_digests(const struct manifest *m, const char *checkpoints,
+                      const struct manifest_revision *only, bool quiet)
+{
+  uint64_t bytes = m->has_container ? size_of(checkpoints ? checkpoints : m->checkpoints) : 0;
+  for (size_t i = 0; !quiet && i < m->revision_count; i++)
+    if (!only || only == &m->revisions[i])
+      bytes += revision_bytes(m, &m->revisions[i], checkpoints);
+  forecast_bytes(m->path, bytes, quiet);
+}

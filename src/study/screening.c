@@ -1,0 +1,327 @@
+#include "study/screening.h"
+
+#include "base/digest.h"
+#include "base/file.h"
+#include "base/file_use.h"
+#include "base/interrupt.h"
+#include "base/progress.h"
+#include "base/text.h"
+#include "base/version.h"
+#include "checkpoint/checkpoint.h"
+#include "checkpoint/tensor_pages.h"
+#include "pass/forward.h"
+#include "probe/batch.h"
+#include "probe/dump.h"
+#include "probe/observe.h"
+#include "study/cost.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Passes shorter than this are not worth an estimate of time. */
+#define LONG_GFLOP 500.0
+
+#define PIECE_BYTES ((size_t)16 << 20) /* of a tensor, hashed at a time */
+
+/* Short chunks are not saved each. */
+#define SAVE_SECONDS 20.0
+
+struct screen {
+  const struct screening *screening;
+  const struct runtime *runtime;
+  struct checkpoint *checkpoint;
+  struct model model;
+  struct batch batch;
+  struct observations *observations;
+  struct dump dump;
+  struct hook hooks[OBSERVATION_HOOKS + DUMP_HOOKS];
+  struct progress progress;
+  char identity[33];   /* of this screen of this checkpoint, for `partial`; empty until needed */
+  bool keeps;          /* chunks go to `partial` */
+  bool refused;        /* by go_on */
+  size_t done;         /* sequences */
+  double saved;        /* when, on progress_clock */
+  struct error saving; /* why a chunk could not be saved */
+  struct error changed;
+  struct forward_options options;
+  struct forward_plan plan;
+};
+
+/* Sequences of the dump. */
+static size_t dumped(const struct screen *s)
+{
+  int64_t n = s->screening->protocol.n, wanted = (int64_t)s->screening->dump_n;
+  return (size_t)(n < wanted ? n : wanted);
+}
+
+/* To plan with at first, then to run with. */
+static void set_hooks(struct screen *s)
+{
+  size_t count = OBSERVATION_HOOKS;
+  observations_hooks(s->observations, s->hooks);
+  if (s->screening->dump) {
+    dump_hooks(&s->dump, dumped(s), s->hooks + count);
+    count += DUMP_HOOKS;
+  }
+  s->options.hooks = (struct hooks){s->hooks, count};
+}
+
+static bool refused(struct screen *s)
+{
+  const struct screening *screening = s->screening;
+  s->refused = s->refused || (screening->go_on && !screening->go_on(screening->context));
+  return s->refused;
+}
+
+/* Here nothing can be stopped, but what go_on has to say is said at once. */
+static void see_progress(void *context, double share)
+{
+  struct screen *s = context;
+  progress_update(&s->progress, share);
+  (void)refused(s);
+}
+
+/* Parameters, and of every tensor its name, type and elements: figures of one checkpoint must not
+ * go on with another that took its place. */
+static int identify(struct screen *s, struct error *error)
+{
+  const struct protocol *p = &s->screening->protocol;
+  size_t size;
+  char hex[33];
+  struct text text = {0};
+  const char *config = checkpoint_config(s->checkpoint, &size);
+  digest_xxh3(config, size, hex);
+  text_add(&text, "%s %s %lld %lld %lld %lld %lld %lld %lld %lld\n", ATTEST_VERSION, hex,
+           (long long)p->n, (long long)p->seq_len, (long long)p->vocab_lo, (long long)p->vocab_hi,
+           (long long)p->seed, (long long)p->pr_n, (long long)p->baseline_n, (long long)p->bos);
+  for (size_t i = 0; i < checkpoint_count(s->checkpoint); i++) {
+    const struct tensor *tensor = checkpoint_at(s->checkpoint, i);
+    text_add(&text, "%s %s %llu\n", tensor->name, dtype_name(tensor->dtype),
+             (unsigned long long)tensor->bytes);
+    size_t width = dtype_size(tensor->dtype), most = PIECE_BYTES / width;
+    for (uint64_t at = 0; at < tensor->elements; at += most) {
+      uint64_t count = tensor->elements - at < most ? tensor->elements - at : most;
+      digest_xxh3((const char *)tensor->data + at * width, (size_t)count * width, hex);
+      tensor_drop_part(tensor, at, count);
+      text_add(&text, "%s\n", hex);
+    }
+  }
+  if (!text.failed)
+    digest_xxh3(text.data, text.length, s->identity);
+  int status = text.failed ? error_set(error, EXIT_RUN, "screen: out of memory") : 0;
+  text_free(&text);
+  return status;
+}
+
+static int save(struct screen *s, size_t done)
+{
+  if (!*s->identity && identify(s, &s->saving))
+    return s->saving.code;
+  return observations_save(s->observations, s->screening->partial, s->identity, (int64_t)done,
+                           &s->saving);
+}
+
+static bool see_chunk(void *context, size_t done)
+{
+  struct screen *s = context;
+  bool stop = interrupt_requested();
+  s->done = done;
+  if (refused(s) || file_use_glance(&s->changed))
+    return false;
+  if (!s->keeps)
+    return !stop;
+  if (done == (size_t)s->screening->protocol.n ||
+      (!stop && progress_clock() - s->saved < SAVE_SECONDS))
+    return true;
+  if (s->screening->may_save && !s->screening->may_save(s->screening->context, stop))
+    return !stop;
+  s->saved = progress_clock();
+  return !save(s, done) && !stop;
+}
+
+static int check_protocol(const struct screen *s, const char *path, struct error *error)
+{
+  const struct protocol *p = &s->screening->protocol;
+  const struct model_config *c = &s->model.config;
+  if ((uint64_t)p->seq_len > c->context && !s->screening->beyond_context)
+    return error_set(error, EXIT_INPUT,
+                     "%s: --seq-len %lld is longer than the model's context of %zu; false sinks "
+                     "appear there; use a shorter one or --beyond-context",
+                     path, (long long)p->seq_len, c->context);
+  if ((uint64_t)p->vocab_hi > c->vocab || p->bos >= (int64_t)c->vocab)
+    return error_set(error, EXIT_INPUT,
+                     "%s: --vocab %lld:%lld or --bos reaches past the model's vocabulary of %zu",
+                     path, (long long)p->vocab_lo, (long long)p->vocab_hi, c->vocab);
+  return 0;
+}
+
+/* Says which names are read; a base model has no LM head to show logits of. */
+static int look_at_names(const struct screen *s, const char *path, struct error *error)
+{
+  const char *naming = checkpoint_naming(s->checkpoint);
+  if (*naming && !s->runtime->quiet)
+    fprintf(stderr, "%s: %s\n", path, naming);
+  if (s->model.lm_head.weight || !s->screening->dump)
+    return 0;
+  return error_set(error, EXIT_INPUT,
+                   "%s: is stored without an LM head, and --dump writes logits; screen it without "
+                   "--dump",
+                   path);
+}
+
+/* Before anything that grows with the number of sequences is allocated. */
+static int plan(struct screen *s, const char *path, struct error *error)
+{
+  const struct protocol *p = &s->screening->protocol;
+  s->options = (struct forward_options){.progress = see_progress, .context = s};
+  set_hooks(s);
+  if (s->screening->dump)
+    s->options.reserved = dump_bytes(&s->model.config, dumped(s), (size_t)p->seq_len);
+  if (cost_plan(&s->model, p, s->runtime, &s->options, &s->plan, error))
+    return error_prefix(error, "%s", path);
+  return 0;
+}
+
+static int prepare(struct screen *s, const char *path, struct error *error)
+{
+  const struct protocol *p = &s->screening->protocol;
+  const struct model_config *c = &s->model.config;
+  if (checkpoint_open(path, &s->checkpoint, error) ||
+      outputs_spare_read(s->screening->outputs, s->screening->output_count, error) ||
+      model_load(s->checkpoint, &s->model, error) || look_at_names(s, path, error) ||
+      check_protocol(s, path, error) || plan(s, path, error) || batch_create(p, &s->batch, error) ||
+      observations_create(p, &s->batch, (int)c->layers, (int)c->heads, (int)c->head_dim,
+                          &s->observations, error))
+    return error->code;
+  set_hooks(s);
+  return s->screening->dump ? dump_create(c, dumped(s), (size_t)p->seq_len, &s->dump, error) : 0;
+}
+
+/* Which of several files or snapshots is read. */
+static void say_choice(const struct screen *s, const char *path)
+{
+  const char *choice = checkpoint_choice(s->checkpoint);
+  if (*choice && !s->runtime->quiet)
+    fprintf(stderr, "%s: %s\n", text_shown(path).text, choice);
+}
+
+/* Said before the start: what will be computed, in how much memory and disk and about how long. */
+static int announce(const struct screen *s, const char *path, struct error *error)
+{
+  const struct model_config *c = &s->model.config;
+  const struct protocol *p = &s->screening->protocol;
+  char size[32], kept[32];
+  double gflop;
+  if (s->runtime->quiet || s->plan.gflop < LONG_GFLOP)
+    return 0;
+  if (forward_left_gflop(&s->model, s->batch.tokens, (size_t)p->n, (size_t)p->seq_len, &s->options,
+                         &s->plan, &gflop, error))
+    return error->code;
+  fprintf(stderr,
+          "%s: %s, %zu layers x %zu heads, %.1f M parameters; %lld sequences x %lld tokens, %.0f "
+          "GFLOP, about %.0f s with %s on %d threads; %s of memory, %zu sequences at a time; %s on "
+          "disk meanwhile\n",
+          text_shown(path).text, model_family_name(c->family), c->layers, c->heads,
+          (double)model_parameters(&s->model) / 1e6, (long long)p->n - (long long)s->options.start,
+          (long long)p->seq_len, gflop, cost_seconds(s->runtime, gflop, 2.0),
+          s->runtime->kernels->name, threads_count(s->runtime->threads),
+          text_bytes(size, sizeof size, s->plan.bytes), s->plan.chunk,
+          s->keeps
+              ? text_bytes(kept, sizeof kept,
+                           observations_bytes(p, (int)c->layers, (int)c->heads, (int)c->head_dim))
+              : "nothing");
+  return 0;
+}
+
+/* Goes on from what an earlier run left, if it is of this screen. */
+static int load(struct screen *s, const char *path, struct error *error)
+{
+  const char *partial = s->screening->partial;
+  int64_t done;
+  if (identify(s, error) || observations_load(s->observations, partial, s->identity, &done, error))
+    return error->code;
+  s->options.start = (size_t)done;
+  if (s->runtime->quiet)
+    return 0;
+  if (done)
+    fprintf(stderr, "%s: going on after %lld of %lld sequences\n", text_shown(path).text,
+            (long long)done, (long long)s->screening->protocol.n);
+  else
+    fprintf(stderr, "%s: is of another screen or damaged; starting anew\n",
+            text_shown(partial).text);
+  return 0;
+}
+
+/* Only a pass of several chunks has something to stop or to save. */
+static int resume(struct screen *s, const char *path, struct error *error)
+{
+  bool pieces = s->plan.chunk < (size_t)s->screening->protocol.n;
+  s->saved = progress_clock();
+  s->options.chunk_done = pieces ? see_chunk : NULL;
+  s->keeps = pieces && s->screening->partial;
+  if (s->screening->partial && file_exists(s->screening->partial))
+    return load(s, path, error);
+  return 0;
+}
+
+static int run(struct screen *s, const char *path, struct error *error)
+{
+  const struct protocol *p = &s->screening->protocol;
+  say_choice(s, path);
+  if (resume(s, path, error) || announce(s, path, error))
+    return error->code;
+  if (interrupt_requested())
+    return error_set(error, EXIT_RUN, "%s: interrupted before the first sequence", path);
+  progress_start(&s->progress, path, 1.0, s->runtime->quiet);
+  progress_go_on(&s->progress, (double)s->options.start / (double)p->n);
+  int status =
+      forward_run(&s->model, s->batch.tokens, (size_t)p->n, (size_t)p->seq_len, &s->options, error);
+  progress_end(&s->progress);
+  if (file_use_check(&s->changed)) { /* explains whatever else went wrong */
+    *error = s->changed;
+    return error->code;
+  }
+  if (s->refused)
+    return error_set(error, EXIT_CHECK, "%s: stopped after %zu of %lld sequences", path, s->done,
+                     (long long)p->n);
+  if (status && s->saving.code)
+    *error = s->saving;
+  else if (status && interrupt_requested())
+    error_prefix(error, s->keeps ? "interrupted; run the same command again to go on"
+                                 : "interrupted; nothing was kept");
+  return status;
+}
+
+static int collect(const struct screen *s, struct revision *revision, struct error *error)
+{
+  const struct model_config *c = &s->model.config;
+  *revision = (struct revision){.n_layers = (int)c->layers, .n_heads = (int)c->heads};
+  revision->name = calloc(1, 1);
+  revision->heads = calloc(c->layers * c->heads, sizeof *revision->heads);
+  int status =
+      revision->name && revision->heads
+          ? observations_finish(s->observations, s->runtime->threads, revision->heads, error)
+          : error_set(error, EXIT_RUN, "screen: out of memory");
+  if (!status && s->screening->dump)
+    status = dump_write(&s->dump, s->screening->dump, error);
+  if (status)
+    trajectory_revision_free(revision);
+  return status;
+}
+
+int screening_run(const char *path, const struct screening *screening,
+                  const struct runtime *runtime, struct revision *revision, struct error *error)
+{
+  struct screen s = {.screening = screening, .runtime = runtime};
+  int status = prepare(&s, path, error);
+  if (!status)
+    status = run(&s, path, error);
+  if (!status)
+    status = collect(&s, revision, error);
+  dump_free(&s.dump);
+  observations_free(s.observations);
+  batch_free(&s.batch);
+  model_free(&s.model);
+  checkpoint_close(s.checkpoint);
+  return status;
+}

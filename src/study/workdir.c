@@ -1,0 +1,166 @@
+#include "study/workdir.h"
+
+#include "base/file.h"
+#include "base/text.h"
+#include "base/version.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define IDENTITY_FILE "run.txt"
+#define LOCK_FILE "attest.lock"
+
+static char *identity_of(const struct manifest *manifest, const char *checkpoints)
+{
+  struct text text = {0};
+  text_add(&text, "attest %s\nmanifest %s\ncheckpoints %s\n", ATTEST_VERSION, manifest->digest,
+           checkpoints ? checkpoints : manifest->checkpoints);
+  if (text.failed)
+    text_free(&text);
+  return text.data;
+}
+
+/* Whether the directory was made by a run of this identity. */
+static int same_identity(const char *directory, const char *identity, bool *same,
+                         struct error *error)
+{
+  char *path = file_join(directory, IDENTITY_FILE, error);
+  struct blob blob;
+  if (!path)
+    return error->code;
+  *same = false;
+  int status = file_exists(path) ? file_read(path, 1 << 16, &blob, error) : EXIT_INPUT;
+  if (!status) {
+    *same = blob.size == strlen(identity) && memcmp(blob.data, identity, blob.size) == 0;
+    blob_free(&blob);
+  }
+  free(path);
+  if (status == EXIT_RUN) /* what cannot be read now must not be taken for another and removed */
+    return status;
+  *error = (struct error){0};
+  return 0;
+}
+
+static int write_identity(const char *directory, const char *identity, struct error *error)
+{
+  char *path = file_join(directory, IDENTITY_FILE, error);
+  int status = path ? file_write(path, identity, strlen(identity), error) : error->code;
+  free(path);
+  return status;
+}
+
+static int start(struct workdir *dir, struct error *error)
+{
+  bool same;
+  if (same_identity(dir->current, dir->identity, &same, error))
+    return error->code;
+  if (same)
+    return 0;
+  if (file_remove_directory(dir->current, error) || file_make_directory(dir->current, error))
+    return error->code;
+  return write_identity(dir->current, dir->identity, error);
+}
+
+static int lock_folder(const char *work, struct lock *lock, struct error *error)
+{
+  if (lock->path)
+    return 0;
+  if (file_make_directory(work, error))
+    return error->code;
+  char *path = file_join(work, LOCK_FILE, error);
+  int status = path ? lock_take(path, work, lock, error) : error->code;
+  free(path);
+  return status;
+}
+
+int workdir_open(const char *work, const struct manifest *manifest, const char *checkpoints,
+                 struct lock *lock, struct workdir *dir, struct error *error)
+{
+  *dir = (struct workdir){0};
+  if (lock_folder(work, lock, error))
+    return error->code;
+  dir->identity = identity_of(manifest, checkpoints);
+  dir->root = file_join(work, manifest->model, error);
+  if (dir->root) {
+    dir->current = file_join(dir->root, "current", error);
+    dir->first = file_join(dir->root, "first", error);
+  }
+  int status = !dir->identity || !dir->current || !dir->first
+                   ? error_set(error, EXIT_RUN, "%s: out of memory", work)
+                   : start(dir, error);
+  if (status)
+    workdir_close(dir);
+  return status;
+}
+
+void workdir_close(struct workdir *dir)
+{
+  free(dir->root);
+  free(dir->current);
+  free(dir->first);
+  free(dir->identity);
+  *dir = (struct workdir){0};
+}
+
+static char *path_of(const struct workdir *dir, const char *name, const char *suffix,
+                     struct error *error)
+{
+  struct text file = {0};
+  text_add(&file, "%s%s", name, suffix);
+  char *path = file.failed ? NULL : file_join(dir->current, file.data, error);
+  text_free(&file);
+  if (!path)
+    error_set(error, EXIT_RUN, "%s: out of memory", name);
+  return path;
+}
+
+static char *revision_path(const struct workdir *dir, const char *name, struct error *error)
+{
+  return path_of(dir, name, ".csv", error);
+}
+
+char *workdir_partial(const struct workdir *dir, const char *name, struct error *error)
+{
+  return path_of(dir, name, ".partial", error);
+}
+
+int workdir_load(const struct workdir *dir, const char *revision, struct revision *out, bool *found,
+                 struct error *error)
+{
+  char *path = revision_path(dir, revision, error);
+  if (!path)
+    return error->code;
+  *found = file_exists(path);
+  int status = *found ? trajectory_read_csv(path, out, error) : 0;
+  free(path);
+  return status;
+}
+
+int workdir_store(const struct workdir *dir, const char *name, const struct revision *revision,
+                  struct error *error)
+{
+  char *path = revision_path(dir, name, error);
+  int status = path ? trajectory_write_csv(path, revision, error) : error->code;
+  free(path);
+  return status;
+}
+
+int workdir_finish(const struct workdir *dir, struct error *error)
+{
+  return file_remove_directory(dir->current, error);
+}
+
+int workdir_first(const struct workdir *dir, const struct trajectory *trajectory, bool *is_first,
+                  struct trajectory *first, struct error *error)
+{
+  bool same;
+  if (same_identity(dir->first, dir->identity, &same, error))
+    return error->code;
+  *is_first = !same;
+  if (!same) {
+    if (file_remove_directory(dir->first, error) || trajectory_save(dir->first, trajectory, error))
+      return error->code;
+    return write_identity(dir->first, dir->identity, error); /* last: it makes the copy count */
+  }
+  return trajectory_load(dir->first, first, error);
+}
