@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define QUICK_SECONDS 45.0
 #define OTHER_SECONDS 60.0 /* about: attention, row kernels and digests */
 
 /* In the order in which they are measured, after the peak. */
@@ -101,12 +100,6 @@ static int prepare(struct bench *b, struct error *error)
   b->digest = json_array();
   b->points = json_array();
   return 0;
-}
-
-bool bench_round(const struct bench *b, int round, int rounds, double share)
-{
-  bool late = b->quick && progress_clock() - b->start > share * QUICK_SECONDS;
-  return round < rounds && (round == 0 || !late);
 }
 
 static bool wants(const struct bench *b, const char *part)

@@ -12,6 +12,8 @@
 
 #include <jansson.h>
 
+#define BENCH_QUICK_SECONDS 45.0 /* of --quick, about */
+
 struct bench {
   struct common_options common;
   bool quick;           /* everything, but less of it: within 45 s */
