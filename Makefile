@@ -79,7 +79,7 @@ $(addprefix $(BUILD)/tests/,$(filter fetch%,$(TESTS)) stream beside): \
 $(BUILD)/tests/fetch_tls: LDLIBS += -lssl
 
 # The tests of hooks share a model in memory.
-$(addprefix $(BUILD)/tests/,hook need zero_head): $(BUILD)/tests/passing.o
+$(addprefix $(BUILD)/tests/,forks hook need zero_head): $(BUILD)/tests/passing.o
 
 # Those of what runs out, too, and libraries that let calls of the program fail.
 FAILING := $(addprefix $(BUILD)/tests/,allocations io_failures)
