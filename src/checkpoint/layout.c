@@ -36,8 +36,8 @@ static int count_bytes(const char *where, struct tensor *tensor, struct error *e
 {
   tensor->elements = 1;
   for (int i = 0; i < tensor->rank; i++)
-    if (tensor->shape[i] < 0 || __builtin_mul_overflow(
-                                    tensor->elements, (uint64_t)tensor->shape[i], &tensor->elements))
+    if (tensor->shape[i] < 0 ||
+        __builtin_mul_overflow(tensor->elements, (uint64_t)tensor->shape[i], &tensor->elements))
       return error_set(error, EXIT_INPUT, "%s: tensor \"%s\": too many elements for 64 bits", where,
                        tensor->name);
   if (__builtin_mul_overflow(tensor->elements, dtype_size(tensor->dtype), &tensor->bytes))
@@ -164,10 +164,10 @@ int layout_arrange(struct layout *layout, const char *where, const struct layout
   if (check_unique(layout, where, error))
     return error->code;
   if (rule->files > layout->count)
-    return error_set(error, EXIT_INPUT, "%s: shards must not be more than its %zu tensors",
-                     where, layout->count);
-  size_t files = rule->files ? files_by_number(layout, rule->files)
-                             : files_by_size(layout, rule->file_bytes);
+    return error_set(error, EXIT_INPUT, "%s: shards must not be more than its %zu tensors", where,
+                     layout->count);
+  size_t files =
+      rule->files ? files_by_number(layout, rule->files) : files_by_size(layout, rule->file_bytes);
   if (files > LAYOUT_MOST_FILES)
     return error_set(error, EXIT_INPUT, "%s: would take %zu files, at most %d are allowed", where,
                      files, LAYOUT_MOST_FILES);

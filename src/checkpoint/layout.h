@@ -58,7 +58,8 @@ int layout_add(struct layout *layout, const char *where, const struct tensor *te
 int layout_arrange(struct layout *layout, const char *where, const struct layout_rule *rule,
                    struct error *error);
 
-/* Adds the index of several files, in the form in which transformers writes it. Errors: EXIT_RUN. */
+/* Adds the index of several files, in the form in which transformers writes it. Errors: EXIT_RUN.
+ */
 int layout_index(const struct layout *layout, struct text *index, struct error *error);
 
 void layout_free(struct layout *layout);

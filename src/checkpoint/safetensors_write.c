@@ -96,8 +96,8 @@ int safetensors_writer_next(struct safetensors_writer *w, const struct layout_pa
   *part = NULL;
   if (check_whole(w, error))
     return error->code;
-  bool fresh = w->opened == 0 || w->at == layout->files[w->opened - 1].first +
-                                              layout->files[w->opened - 1].count;
+  bool fresh = w->opened == 0 ||
+               w->at == layout->files[w->opened - 1].first + layout->files[w->opened - 1].count;
   if (fresh && (end_file(w, error) || (w->opened < layout->file_count && open_next(w, error))))
     return error->code;
   if (w->at == layout->count)

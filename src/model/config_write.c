@@ -45,9 +45,8 @@ static void add_clip(struct text *text, float clip)
 
 static void add_value(struct text *text, enum setting setting, const struct model_config *c)
 {
-  static const char *const activations[] = {[ACTIVATION_GELU] = "gelu",
-                                            [ACTIVATION_GELU_TANH] = "gelu_new",
-                                            [ACTIVATION_SILU] = "silu"};
+  static const char *const activations[] = {
+      [ACTIVATION_GELU] = "gelu", [ACTIVATION_GELU_TANH] = "gelu_new", [ACTIVATION_SILU] = "silu"};
   switch (setting) {
   case SETTING_HIDDEN:
     return add_size(text, c->hidden);
