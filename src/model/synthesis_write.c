@@ -5,6 +5,7 @@
 #include "base/interrupt.h"
 #include "base/lock.h"
 #include "base/memory.h"
+#include "base/notice.h"
 #include "base/progress.h"
 #include "base/temporary.h"
 #include "base/text.h"
@@ -13,7 +14,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -185,7 +185,7 @@ static int check_space(const char *directory, uint64_t bytes, struct error *erro
 
 /* Filling the largest tensor again and again tells how fast weights are made; what the disk takes
  * comes on top. */
-static void announce(struct writing *w)
+static void announce(struct writing *w, const struct notices *notices)
 {
   const struct synthesis *s = w->synthesis;
   const struct synthesis_part *largest = &s->parts[0];
@@ -198,12 +198,13 @@ static void announce(struct writing *w)
   struct stretch stretch = {s, largest, 0, count, PIECE_BYTES / width, w->buffer};
   for (; seconds < 0.5; seconds = progress_clock() - start, bytes += (double)BUFFER_BYTES)
     threads_run(w->threads, BUFFER_BYTES / PIECE_BYTES, fill_piece, &stretch);
-  fprintf(stderr, "%s: %s to write, about %.0f s and what the disk takes\n",
-          text_shown(w->directory).text, text_bytes(size, sizeof size, s->bytes),
-          (double)s->bytes * seconds / bytes);
+  notices_add(notices, "%s: %s to write, about %.0f s and what the disk takes",
+              text_shown(w->directory).text, text_bytes(size, sizeof size, s->bytes),
+              (double)s->bytes * seconds / bytes);
 }
 
-static int write_all(struct writing *w, bool quiet, struct error *error)
+static int write_all(struct writing *w, bool quiet, const struct notices *notices,
+                     struct error *error)
 {
   size_t most = w->synthesis->shard_count + 2;
   w->files = memory_zeroed(most, sizeof *w->files, "synth", error);
@@ -212,8 +213,8 @@ static int write_all(struct writing *w, bool quiet, struct error *error)
   w->buffer = memory_alloc(BUFFER_BYTES, 1, "synth", error);
   if (!w->buffer)
     return error->code;
-  if (!quiet && w->synthesis->bytes > LONG_BYTES)
-    announce(w);
+  if (notices->line && w->synthesis->bytes > LONG_BYTES)
+    announce(w, notices);
   progress_start(&w->progress, w->directory, (double)w->synthesis->bytes, quiet);
   int status = write_files(w, error);
   progress_end(&w->progress);
@@ -221,7 +222,8 @@ static int write_all(struct writing *w, bool quiet, struct error *error)
 }
 
 int synthesis_write(const struct synthesis *synthesis, const char *directory,
-                    struct threads *threads, bool quiet, struct error *error)
+                    struct threads *threads, bool quiet, const struct notices *notices,
+                    struct error *error)
 {
   struct writing w = {.synthesis = synthesis, .directory = directory, .threads = threads};
   bool fresh = !file_exists(directory);
@@ -234,7 +236,7 @@ int synthesis_write(const struct synthesis *synthesis, const char *directory,
   if (!status)
     status = check_space(directory, synthesis->bytes, error);
   if (!status)
-    status = write_all(&w, quiet, error);
+    status = write_all(&w, quiet, notices, error);
   for (size_t i = 0; i < w.file_count; i++) {
     if (status && !w.files[i].beside)
       unlink(w.files[i].path); /* published before another could not be */
