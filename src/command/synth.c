@@ -58,9 +58,9 @@ static void print_plan(const struct synth_options *o, const struct synthesis *s)
   printf("%s: %s, %zu layers x %zu heads, %llu parameters in %s, %zu tensors\n", o->like,
          model_family_name(c->family), c->layers, c->heads,
          (unsigned long long)s->inventory.parameters, dtype_name(s->dtype), s->inventory.count);
-  for (size_t i = 0; i < s->shard_count; i++)
-    printf("  %s: %llu bytes of tensors\n", s->shards[i].name,
-           (unsigned long long)s->shards[i].tensor_bytes);
+  for (size_t i = 0; i < s->layout.file_count; i++)
+    printf("  %s: %llu bytes of tensors\n", s->layout.files[i].name,
+           (unsigned long long)s->layout.files[i].bytes);
   printf("  %s in all%s%s\n", text_bytes(size, sizeof size, s->bytes), o->dry_run ? "" : ", to ",
          o->dry_run ? "" : text_shown(o->out).text);
   fflush(stdout); /* before the long work */
@@ -69,12 +69,11 @@ static void print_plan(const struct synth_options *o, const struct synthesis *s)
 static int write_json(const struct synth_options *o, const struct synthesis *s, struct error *error)
 {
   json_t *files = json_array();
-  for (size_t i = 0; i < s->shard_count; i++) {
-    const struct synthesis_shard *shard = &s->shards[i];
-    json_add(files,
-             json_pack("{s:s, s:I, s:I, s:I}", "name", shard->name, "bytes",
-                       (json_int_t)shard->bytes, "tensor_bytes", (json_int_t)shard->tensor_bytes,
-                       "tensors", (json_int_t)shard->count));
+  for (size_t i = 0; i < s->layout.file_count; i++) {
+    const struct layout_file *file = &s->layout.files[i];
+    json_add(files, json_pack("{s:s, s:I, s:I, s:I}", "name", file->name, "bytes",
+                              (json_int_t)s->files[i].bytes, "tensor_bytes",
+                              (json_int_t)file->bytes, "tensors", (json_int_t)file->count));
   }
   json_t *all =
       json_pack("{s:s, s:s, s:I, s:s, s:I, s:I, s:I, s:o}", "like", o->like, "family",
@@ -93,10 +92,10 @@ static int check_json(const struct synth_options *o, const struct synthesis *s, 
   if (!o->out)
     return 0;
   if (outputs_spare_inside(&json, 1, o->out, "config.json", error) ||
-      outputs_spare_inside(&json, 1, o->out, synthesis_index_name(s), error))
+      outputs_spare_inside(&json, 1, o->out, s->layout.index_name, error))
     return error->code;
-  for (size_t i = 0; i < s->shard_count; i++)
-    if (outputs_spare_inside(&json, 1, o->out, s->shards[i].name, error))
+  for (size_t i = 0; i < s->layout.file_count; i++)
+    if (outputs_spare_inside(&json, 1, o->out, s->layout.files[i].name, error))
       return error->code;
   return 0;
 }
