@@ -1,12 +1,12 @@
 #include "study/calibration.h"
 
+#include "base/json.h"
 #include "base/memory.h"
-#include "base/notice.h"
 #include "base/quantile.h"
 #include "probe/participation.h"
 #include "trajectory/integral.h"
 
-#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,8 +71,7 @@ static struct screening screening_of(const struct calibration *calibration)
 }
 
 static int screen_protocol(const char *path, const struct calibration *calibration,
-                           const struct runtime *runtime, struct calibrated *c,
-                           struct error *error)
+                           const struct runtime *runtime, struct calibrated *c, struct error *error)
 {
   struct seen seen = {runtime, NULL};
   struct screening screening = screening_of(calibration);
@@ -81,16 +80,15 @@ static int screen_protocol(const char *path, const struct calibration *calibrati
   screening.null = &c->null;
   screening.seen = see_outputs;
   screening.context = &seen;
-  notices_add(&runtime->notices, "%s: 1 of 2: the screen and %zu draws of its null",
-              text_shown(path).text, calibration->draws);
+  screening.part = "1 of 2: the screen and its nulls";
   int status = screening_run(path, &screening, runtime, &c->revision, error);
   if (!status) {
     c->heads = memory_alloc(count_heads(c), sizeof *c->heads, "nulls of the heads", error);
     status = c->heads ? null_of_all(&c->null, &c->all, error) : EXIT_RUN;
   }
   for (size_t i = 0; !status && i < count_heads(c); i++)
-    c->heads[i] = (struct calibrated_head){.null = null_of_head(&c->null, i),
-                                           .published_pr = seen.pr[i]};
+    c->heads[i] =
+        (struct calibrated_head){.null = null_of_head(&c->null, i), .published_pr = seen.pr[i]};
   free(seen.pr);
   return status;
 }
@@ -109,11 +107,11 @@ static int screen_random(const char *path, const struct calibration *calibration
   if (screening.protocol.n > screening.protocol.pr_n)
     screening.protocol.n = screening.protocol.pr_n;
   screening.partial = calibration->partial_random;
+  screening.output_count = 0; /* the files are those of the first part, which looked */
   screening.random_tokens = true;
   screening.seen = see_tokens;
   screening.context = c;
-  notices_add(&runtime->notices, "%s: 2 of 2: participation ratios on random ids",
-              text_shown(path).text);
+  screening.part = "2 of 2: random ids";
   int status = screening_run(path, &screening, runtime, &revision, error);
   if (status)
     return status;
@@ -199,11 +197,11 @@ void calibrated_free(struct calibrated *calibrated)
 }
 
 static const struct table_column columns[] = {
-    {"layer", "layer", CELL_INTEGER},         {"head", "head", CELL_INTEGER},
-    {"induction", "induction", CELL_NUMBER},  {"null_max", "null max", CELL_NUMBER},
-    {"null_p99", "null p99", CELL_NUMBER},    {"null_p95", "null p95", CELL_NUMBER},
-    {"null_median", "median", CELL_NUMBER},   {"pr", "pr", CELL_NUMBER},
-    {"null_pr", "null pr", CELL_NUMBER},      {"published_pr", "pr of 500", CELL_NUMBER},
+    {"layer", "layer", CELL_INTEGER},        {"head", "head", CELL_INTEGER},
+    {"induction", "induction", CELL_NUMBER}, {"null_max", "null max", CELL_NUMBER},
+    {"null_p99", "null p99", CELL_NUMBER},   {"null_p95", "null p95", CELL_NUMBER},
+    {"null_median", "median", CELL_NUMBER},  {"pr", "pr", CELL_NUMBER},
+    {"null_pr", "null pr", CELL_NUMBER},     {"published_pr", "pr of 500", CELL_NUMBER},
 };
 
 struct table calibrated_table(const struct calibrated *c)
@@ -239,7 +237,7 @@ json_t *calibrated_json(const struct calibrated *c)
 {
   json_t *at_least = json_object();
   for (int t = 0; t < 5; t++) {
-    char key[8];
+    char key[16];
     snprintf(key, sizeof key, "%g", calibration_thresholds[t]);
     json_put(at_least, key, json_integer((json_int_t)c->at_least[t]));
   }

@@ -12,10 +12,10 @@ struct calibration {
   struct protocol protocol; /* pr_n sequences of random ids, too */
   bool beyond_context;
   size_t draws;
-  uint32_t seed;                           /* of positions and random ids */
-  const char *partial, *partial_random;    /* where the two passes are kept; NULL = nowhere. The
-                                              caller removes them */
-  const struct output *outputs;            /* must not be files of the checkpoint */
+  uint32_t seed;                        /* of positions and random ids */
+  const char *partial, *partial_random; /* where the two passes are kept; NULL = nowhere. The
+                                           caller removes them */
+  const struct output *outputs;         /* must not be files of the checkpoint */
   size_t output_count;
 };
 
@@ -39,7 +39,7 @@ struct calibrated {
   double real_max, real_median;
   size_t above_p99, at_least[5]; /* real > all.p99; real >= calibration_thresholds */
 
-  char tokens_sha256[65]; /* of the random ids */
+  char tokens_sha256[65];                                    /* of the random ids */
   double pr_min, pr_max, pr_p95, pr_p99, pr_median, pr_mean; /* of null_pr over heads */
   struct pr_counts same, published; /* pr against null_pr; published_pr against null_pr */
 };

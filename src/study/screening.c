@@ -221,6 +221,7 @@ static int announce(const struct screen *s, const char *path, struct error *erro
 {
   const struct model_config *c = &s->model.config;
   const struct protocol *p = &s->screening->protocol;
+  const char *part = s->screening->part;
   char size[32], kept[32];
   double gflop;
   if (!s->runtime->notices.line || s->plan.gflop < LONG_GFLOP)
@@ -230,12 +231,13 @@ static int announce(const struct screen *s, const char *path, struct error *erro
     return error->code;
   notices_add(
       &s->runtime->notices,
-      "%s: %s, %zu layers x %zu heads, %.1f M parameters; %lld sequences x %lld tokens, %.0f "
+      "%s: %s%s%s, %zu layers x %zu heads, %.1f M parameters; %lld sequences x %lld tokens, %.0f "
       "GFLOP, about %.0f s with %s on %d threads; %s of memory, %zu sequences at a time; %s on "
       "disk meanwhile",
-      text_shown(path).text, model_family_name(c->family), c->layers, c->heads,
-      (double)model_parameters(&s->model) / 1e6, (long long)p->n - (long long)s->options.start,
-      (long long)p->seq_len, gflop, cost_seconds(s->runtime, gflop, 2.0), s->runtime->kernels->name,
+      text_shown(path).text, part ? part : "", part ? ": " : "", model_family_name(c->family),
+      c->layers, c->heads, (double)model_parameters(&s->model) / 1e6,
+      (long long)p->n - (long long)s->options.start, (long long)p->seq_len, gflop,
+      cost_seconds(s->runtime, gflop, 2.0), s->runtime->kernels->name,
       threads_count(s->runtime->threads), text_bytes(size, sizeof size, s->plan.bytes),
       s->plan.chunk,
       s->keeps ? text_bytes(kept, sizeof kept,

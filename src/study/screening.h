@@ -23,6 +23,7 @@ struct screening {
   size_t output_count;
   const char *dump; /* directory for the .npy arrays of the first dump_n sequences; NULL = none */
   uint64_t dump_n;
+  const char *part;              /* what is said of it where there are several; NULL = nothing */
   bool random_tokens;            /* batch_create_random in place of the protocol's sequences */
   uint32_t null_seed;            /* of these, or of the nulls */
   size_t draws;                  /* nulls a head */
