@@ -234,9 +234,10 @@ static int prepare(struct run *run, struct bootstrap *b, int threads, struct err
   b->rows = memory_zeroed(b->heads, b->resamples * sizeof *b->rows, what, error);
   b->head = b->rows ? memory_alloc(b->heads, sizeof *b->head, what, error) : NULL;
   run->errors = b->head ? memory_zeroed(b->heads, sizeof *run->errors, what, error) : NULL;
-  run->scratch = run->errors && run->scratch_size < SIZE_MAX / sizeof(double)
-                     ? memory_alloc((size_t)threads, run->scratch_size * sizeof(double), what, error)
-                     : NULL;
+  run->scratch =
+      run->errors && run->scratch_size < SIZE_MAX / sizeof(double)
+          ? memory_alloc((size_t)threads, run->scratch_size * sizeof(double), what, error)
+          : NULL;
   return run->scratch ? 0 : EXIT_RUN;
 }
 

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 #define STEPS 60
-#define SPLIT 0x1p-52     /* of both diagonal elements */
+#define SPLIT 0x1p-52      /* of both diagonal elements */
 #define NEGLIGIBLE 0x1p-60 /* of the sum of the magnitudes of all */
 
 /* Turns x[count] into the vector v of a reflection I - scale v v' that zeroes all but the last
@@ -59,8 +59,7 @@ static void tridiagonal(double *a, size_t n, double *d, double *e)
 static size_t block_end(const double *d, const double *e, size_t n, size_t l, double negligible)
 {
   size_t m = l;
-  while (m + 1 < n && fabs(e[m]) > SPLIT * (fabs(d[m]) + fabs(d[m + 1])) &&
-         fabs(e[m]) > negligible)
+  while (m + 1 < n && fabs(e[m]) > SPLIT * (fabs(d[m]) + fabs(d[m + 1])) && fabs(e[m]) > negligible)
     m++;
   return m;
 }
