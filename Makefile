@@ -81,6 +81,9 @@ $(BUILD)/tests/fetch_tls: LDLIBS += -lssl
 # The tests of hooks share a model in memory.
 $(addprefix $(BUILD)/tests/,hook need zero_head): $(BUILD)/tests/passing.o
 
+# One lets calls of its own fail.
+$(BUILD)/tests/safetensors_write: | $(BUILD)/tests/preload_io.so
+
 # Those of what runs out, too, and libraries that let calls of the program fail.
 FAILING := $(addprefix $(BUILD)/tests/,allocations io_failures)
 $(FAILING): $(addprefix $(BUILD)/tests/,failing.o server.o server_faults.o server_pages.o) \

@@ -15,19 +15,22 @@ struct fixture {
   char **cells;         /* [1 + rows][columns], in `text`; the header first */
 };
 
-/* Some have the line ends of Windows. */
-static inline void fixture_unix(char *text)
+/* Some have the line ends of Windows, and quotes around a comma, which becomes a semicolon. */
+static inline void fixture_plain(char *text)
 {
   char *to = text;
-  for (const char *p = text; *p; p++)
-    if (*p != '\r')
-      *to++ = *p;
+  bool quoted = false;
+  for (const char *p = text; *p; p++) {
+    quoted ^= *p == '"';
+    if (*p != '\r' && *p != '"')
+      *to++ = quoted && *p == ',' ? ';' : *p;
+  }
   *to = 0;
 }
 
 static inline void fixture_split(struct fixture *f)
 {
-  fixture_unix(f->text);
+  fixture_plain(f->text);
   for (const char *p = f->text; *p; p++) {
     f->rows += *p == '\n';
     f->columns += f->rows == 0 && *p == ',';
@@ -47,7 +50,7 @@ static inline struct fixture fixture_read(const char *directory, const char *nam
 {
   struct error error = {0};
   struct fileset *set;
-  const struct fileset_file *file;
+  const struct fileset_file *file = NULL;
   struct fixture f = {0};
   if (fileset_open(directory, &set, &error) || fileset_get(set, name, &file, &error))
     fail_msg("%s", error.text);

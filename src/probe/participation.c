@@ -11,8 +11,7 @@
 
 #define FLOOR 1e-12 /* of the sum of squares, and inside the logarithm */
 
-/* Of squared singular values, largest first. */
-static double ratio(const double *squares, size_t count)
+double participation_of_squares(const double *squares, size_t count)
 {
   double total = 0, sum = 0;
   for (size_t i = 0; i < count; i++)
@@ -36,7 +35,7 @@ int participation_ratio(const float *m, int64_t rows, int64_t cols, double *pr, 
   for (int64_t i = 0; code == 0 && i < count; i++)
     s[i] *= s[i];
   if (code == 0)
-    *pr = ratio(s, (size_t)count);
+    *pr = participation_of_squares(s, (size_t)count);
   free(s);
   return code;
 }
@@ -90,6 +89,6 @@ int participation_repeated(const float *m, int64_t rows, int64_t cols, const uin
     values[j] = values[n - 1 - j];
     values[n - 1 - j] = value;
   }
-  *pr = ratio(values, n);
+  *pr = participation_of_squares(values, n);
   return 0;
 }

@@ -15,6 +15,9 @@
 int participation_ratio(const float *m, int64_t rows, int64_t cols, double *pr,
                         struct error *error);
 
+/* The same from squared singular values, largest first. */
+double participation_of_squares(const double *squares, size_t count);
+
 /* Doubles of scratch that participation_repeated takes; SIZE_MAX when that overflows. */
 size_t participation_scratch(int64_t rows, int64_t cols);
 
