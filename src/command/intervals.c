@@ -22,8 +22,8 @@ char *intervals_path(const char *out, struct error *error)
 }
 
 static const struct table_column columns[] = {
-    {"layer", NULL, CELL_INTEGER}, {"head", NULL, CELL_INTEGER},  {"figure", "", CELL_TEXT},
-    {"value", "value", CELL_NUMBER}, {"low", "low", CELL_NUMBER}, {"high", "high", CELL_NUMBER},
+    {"layer", NULL, CELL_INTEGER},   {"head", NULL, CELL_INTEGER}, {"figure", "", CELL_TEXT},
+    {"value", "value", CELL_NUMBER}, {"low", "low", CELL_NUMBER},  {"high", "high", CELL_NUMBER},
     {"interval", NULL, CELL_TEXT},
 };
 
@@ -110,11 +110,11 @@ static void add_whole(const struct bootstrap *bootstrap, struct text *text)
 }
 
 static const struct table_column shown[] = {
-    {"head", "head", CELL_TEXT},   {"class", "class", CELL_TEXT},
-    {"kept", "kept", CELL_NUMBER}, {"largest", "largest", CELL_TEXT},
+    {"head", "head", CELL_TEXT},     {"class", "class", CELL_TEXT},
+    {"kept", "kept", CELL_NUMBER},   {"largest", "largest", CELL_TEXT},
     {"value", "value", CELL_NUMBER}, {"low", "low", CELL_NUMBER},
-    {"high", "high", CELL_NUMBER}, {"pr", "PR", CELL_NUMBER},
-    {"pr_low", "low", CELL_NUMBER}, {"pr_high", "high", CELL_NUMBER},
+    {"high", "high", CELL_NUMBER},   {"pr", "PR", CELL_NUMBER},
+    {"pr_low", "low", CELL_NUMBER},  {"pr_high", "high", CELL_NUMBER},
 };
 
 static void show_head(struct table *table, const struct head_row *row,
@@ -145,8 +145,9 @@ void intervals_text(const struct revision *revision, const struct bootstrap *b, 
   for (size_t i = 0; i < b->heads; i++)
     if (revision->heads[i].class != CLASS_UNCLASSIFIED || b->head[i].class_kept < 1)
       show_head(&table, &revision->heads[i], &b->head[i]);
-  text_add(text, "  %zu of %zu heads have a class, or one in some resamples (kept: the share that "
-                 "has the sample's):\n",
+  text_add(text,
+           "  %zu of %zu heads have a class, or one in some resamples (kept: the share that "
+           "has the sample's):\n",
            table_rows(&table), b->heads);
   if (table_rows(&table))
     table_aligned(&table, "  ", text);

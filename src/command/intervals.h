@@ -17,8 +17,8 @@ struct table intervals_table(const struct revision *revision, const struct boots
 int intervals_write(const char *path, const struct revision *revision,
                     const struct bootstrap *bootstrap, struct error *error);
 
-/* {"resamples", "seed", "pr_seed", digests of both streams, "figures": the table}; json_decref. NULL
- * without memory. */
+/* {"resamples", "seed", "pr_seed", digests of both streams, "figures": the table}; json_decref.
+ * NULL without memory. */
 json_t *intervals_json(const struct revision *revision, const struct bootstrap *bootstrap);
 
 /* Adds the figures of the whole model, and the heads of a class or with another class in some of
