@@ -155,14 +155,18 @@ static int look_at_names(const struct screen *s, const char *path, struct error 
 static int plan(struct screen *s, const char *path, struct error *error)
 {
   const struct protocol *p = &s->screening->protocol;
+  const struct model_config *c = &s->model.config;
   s->options = (struct forward_options){.progress = see_progress, .context = s};
   set_hooks(s);
   if (s->screening->dump)
-    s->options.reserved = dump_bytes(&s->model.config, dumped(s), (size_t)p->seq_len);
-  if (s->screening->null)
+    s->options.reserved = dump_bytes(c, dumped(s), (size_t)p->seq_len);
+  if (s->screening->resamples)
     s->options.reserved +=
-        null_bytes(s->model.config.layers, s->model.config.heads, p->n, p->seq_len,
-                   s->screening->draws, forward_most_chunk((size_t)p->n, (size_t)p->seq_len));
+        bootstrap_bytes(p, c->layers * c->heads, (int)c->head_dim, s->screening->resamples,
+                        threads_count(s->runtime->threads));
+  if (s->screening->null)
+    s->options.reserved += null_bytes(c->layers, c->heads, p->n, p->seq_len, s->screening->draws,
+                                      forward_most_chunk((size_t)p->n, (size_t)p->seq_len));
   if (cost_plan(&s->model, p, s->runtime, &s->options, &s->plan, error))
     return error_prefix(error, "%s", path);
   return 0;
@@ -316,6 +320,19 @@ static int keep_whole(struct screen *s, struct error *error)
   return error->code;
 }
 
+static int resample(const struct screen *s, const struct head_row *rows, struct error *error)
+{
+  struct progress progress;
+  size_t resamples = s->screening->resamples;
+  if (!resamples)
+    return 0;
+  progress_start(&progress, "resamples", (double)resamples, s->runtime->quiet);
+  int status = bootstrap_run(s->observations, rows, resamples, s->runtime->threads, &progress,
+                             s->screening->bootstrap, error);
+  progress_end(&progress);
+  return status;
+}
+
 static int collect(const struct screen *s, struct revision *revision, struct error *error)
 {
   const struct model_config *c = &s->model.config;
@@ -332,6 +349,8 @@ static int collect(const struct screen *s, struct revision *revision, struct err
     status = s->screening->seen(s->screening->context, s->observations, error);
   if (!status && s->screening->dump)
     status = dump_write(&s->dump, s->screening->dump, error);
+  if (!status)
+    status = resample(s, revision->heads, error);
   if (status)
     trajectory_revision_free(revision);
   return status;

@@ -3,6 +3,7 @@
 #define ATTEST_STUDY_SCREENING_H
 
 #include "pass/runtime.h"
+#include "probe/bootstrap.h"
 #include "probe/null_selectivity.h"
 #include "probe/observe.h"
 #include "probe/protocol.h"
@@ -32,6 +33,8 @@ struct screening {
   bool keeps_whole;              /* `partial` is written at the end, too: more is to come */
   /* Shows what was observed, before it is freed. NULL = nobody. Errors end the screen. */
   int (*seen)(void *context, const struct observations *observations, struct error *error);
+  size_t resamples;            /* of the bootstrap over its sequences; 0 = none */
+  struct bootstrap *bootstrap; /* gets it unless there is an error; owner: the caller */
 };
 
 /* Screens the checkpoint at `path` (checkpoint_open). `revision` gets shape and heads; its name is
