@@ -111,7 +111,7 @@ int engine_check(struct engine *e, size_t layer, const char *what, struct error 
                    "%s: %s: %s of sequence %zu, position %zu is not finite; the checkpoint is "
                    "damaged or leaves the range of fp32",
                    checkpoint_path(e->model->checkpoint), where, what,
-                   e->chunk.part.first + token / e->seq_len % part_own(&e->chunk.part),
+                   e->chunk.portion.first + token / e->seq_len % portion_own(&e->chunk.portion),
                    token % e->seq_len);
 }
 

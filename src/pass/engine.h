@@ -13,9 +13,9 @@
 
 /* The chunk at hand. */
 struct chunk {
-  struct part part;  /* of the pass, what is needed at all */
-  bool more;         /* whether another chunk follows */
-  bool token_tables; /* whether the layer at hand reads those of `distinct` */
+  struct portion portion; /* of the pass, what is needed at all */
+  bool more;              /* whether another chunk follows */
+  bool token_tables;      /* whether the layer at hand reads those of `distinct` */
   struct distinct distinct;
   struct hook_set hooks; /* of the layer at hand */
   struct need need;      /* of the layer at hand; rows count from the chunk's first sequence */

@@ -20,31 +20,31 @@ struct forks {
 
 /* Sequences [first, end) of a pass over n, with their copies; `index` counts them from 0, all of
  * the sequences themselves, then all of each copy. */
-struct part {
+struct portion {
   struct forks forks;
   size_t n, first, end;
 };
 
-static inline size_t part_own(const struct part *part)
+static inline size_t portion_own(const struct portion *portion)
 {
-  return part->end - part->first;
+  return portion->end - portion->first;
 }
 
-static inline size_t part_sequences(const struct part *part)
+static inline size_t portion_sequences(const struct portion *portion)
 {
-  return part_own(part) * (1 + part->forks.count);
+  return portion_own(portion) * (1 + portion->forks.count);
 }
 
-/* The number by which hooks know a sequence of the part. */
-static inline size_t part_number(const struct part *part, size_t index)
+/* The number by which hooks know a sequence of the portion. */
+static inline size_t portion_number(const struct portion *portion, size_t index)
 {
-  size_t own = part_own(part);
-  return index / own * part->n + part->first + index % own;
+  size_t own = portion_own(portion);
+  return index / own * portion->n + portion->first + index % own;
 }
 
-/* Of sequences [first, end) as hooks number them, those of the part that belong to copy `copy` - 1,
- * or with 0 to the sequences themselves, counted from the first of these. false: none. */
-bool part_cut(const struct part *part, size_t copy, size_t first, size_t end, size_t *from,
-              size_t *to);
+/* Of sequences [first, end) as hooks number them, those of the portion that belong to copy `copy` -
+ * 1, or with 0 to the sequences themselves, counted from the first of these. false: none. */
+bool portion_cut(const struct portion *portion, size_t copy, size_t first, size_t end, size_t *from,
+                 size_t *to);
 
 #endif

@@ -21,13 +21,13 @@ static struct need need_of(const struct engine *e, size_t layer)
 {
   struct need need = {0};
   if (layer < e->config->layers)
-    need_layer(&e->options->hooks, e->config, layer, &e->chunk.part, &need);
+    need_layer(&e->options->hooks, e->config, layer, &e->chunk.portion, &need);
   return need;
 }
 
 static void choose_hooks(struct engine *e, size_t layer)
 {
-  hook_set_choose(&e->chunk.hooks, &e->options->hooks, layer, &e->chunk.part);
+  hook_set_choose(&e->chunk.hooks, &e->options->hooks, layer, &e->chunk.portion);
 }
 
 /* The kernel reads ahead while a layer computes: the weights that will be packed next. */
@@ -54,7 +54,7 @@ static int begin_layer(struct engine *e, size_t layer, struct error *error)
 /* The embedding of the chunk's sequences. */
 static int embed(struct engine *e, const int32_t *tokens, size_t count, struct error *error)
 {
-  const struct rows all = {0, part_own(&e->chunk.part), false};
+  const struct rows all = {0, portion_own(&e->chunk.portion), false};
   if (engine_embed(e, tokens, count, error))
     return error->code;
   choose_hooks(e, HOOKS_OUTSIDE);
@@ -81,8 +81,8 @@ static int begin_chunk(struct engine *e, const int32_t *tokens, size_t count, st
 /* Copies that go their own way from here on get the residual stream. */
 static void fork_copies(struct engine *e, size_t layer)
 {
-  const struct forks *forks = &e->chunk.part.forks;
-  size_t floats = part_own(&e->chunk.part) * e->seq_len * e->config->hidden;
+  const struct forks *forks = &e->chunk.portion.forks;
+  size_t floats = portion_own(&e->chunk.portion) * e->seq_len * e->config->hidden;
   for (size_t k = 0; k < forks->count; k++)
     if (forks->layers[k] == layer)
       memcpy(e->act.residual + (1 + k) * floats, e->act.residual, floats * sizeof(float));
@@ -111,12 +111,12 @@ static int run_layers(struct engine *e, struct error *error)
 static int run_chunk(struct engine *e, const int32_t *tokens, size_t first, size_t end,
                      struct error *error)
 {
-  const struct part all = {e->options->forks, e->n, first, end};
+  const struct portion all = {e->options->forks, e->n, first, end};
   struct rows rows = need_embedding(&e->options->hooks, &all);
   size_t count = rows_count(&rows, e->seq_len);
-  e->chunk.part = (struct part){all.forks, all.n, first + rows.first, first + rows.end};
+  e->chunk.portion = (struct portion){all.forks, all.n, first + rows.first, first + rows.end};
   e->chunk.token_tables = false;
-  if (count && (begin_chunk(e, tokens + e->chunk.part.first * e->seq_len, count, error) ||
+  if (count && (begin_chunk(e, tokens + e->chunk.portion.first * e->seq_len, count, error) ||
                 run_layers(e, error) || logits_run(e, error)))
     return error->code;
   return 0;

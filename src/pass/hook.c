@@ -57,11 +57,11 @@ static bool shares(const struct forks *forks, size_t copy, const struct site *si
 static int check_writer(const struct hook *hook, const struct forks *forks, size_t n,
                         struct error *error)
 {
-  const struct part all = {*forks, n, 0, n};
+  const struct portion all = {*forks, n, 0, n};
   char name[SITE_NAME_SIZE];
   for (size_t copy = 1, from, to; hook->write && hook->first && copy <= forks->count; copy++)
     if (shares(forks, copy, &hook->site) &&
-        part_cut(&all, copy, hook->first, hook->end ? hook->end : SIZE_MAX, &from, &to))
+        portion_cut(&all, copy, hook->first, hook->end ? hook->end : SIZE_MAX, &from, &to))
       return error_set(error, EXIT_INPUT,
                        "%s: copy %zu of the sequences has own layers from %zu on, before which "
                        "nothing can be written to it",
@@ -105,24 +105,24 @@ static bool in_layer(const struct site *site, size_t layer)
   return site_has_layer(site->kind) && (site->layer == SITE_ALL || site->layer == layer);
 }
 
-/* Whether it sees some of the part. */
-static bool sees(const struct hook *hook, const struct part *part)
+/* Whether it sees some of the portion. */
+static bool sees(const struct hook *hook, const struct portion *portion)
 {
   size_t from, to, copy = 0;
-  while (copy <= part->forks.count &&
-         !part_cut(part, copy, hook->first, hook->end ? hook->end : SIZE_MAX, &from, &to))
+  while (copy <= portion->forks.count &&
+         !portion_cut(portion, copy, hook->first, hook->end ? hook->end : SIZE_MAX, &from, &to))
     copy++;
-  return copy <= part->forks.count;
+  return copy <= portion->forks.count;
 }
 
 void hook_set_choose(struct hook_set *set, const struct hooks *hooks, size_t layer,
-                     const struct part *part)
+                     const struct portion *portion)
 {
   set->count = 0;
-  set->part = *part;
+  set->portion = *portion;
   for (size_t i = 0; i < hooks->count; i++) {
     const struct hook *hook = &hooks->list[i];
-    if (in_layer(&hook->site, layer) && sees(hook, part))
+    if (in_layer(&hook->site, layer) && sees(hook, portion))
       set->list[set->count++] = hook;
   }
 }
@@ -169,7 +169,7 @@ static void show(const struct hook *hook, const struct hook_rows *rows, size_t l
 void hook_set_show(const struct hook_set *set, const struct hook_rows *rows)
 {
   struct hook_rows numbered = *rows;
-  numbered.sequence = part_number(&set->part, rows->sequence);
+  numbered.sequence = portion_number(&set->portion, rows->sequence);
   for (size_t i = 0; i < set->count; i++)
     if (wants(set->list[i], &numbered))
       show(set->list[i], &numbered, set->seq_len - 1);

@@ -62,7 +62,7 @@ int hooks_check_forks(const struct hooks *hooks, const struct model_config *conf
 struct hook_set {
   const struct hook **list; /* owned: hook_set_free */
   size_t count, seq_len;
-  struct part part;
+  struct portion portion;
 };
 
 /* Room for `hooks`. Errors: EXIT_RUN. */
@@ -73,13 +73,13 @@ void hook_set_free(struct hook_set *set);
 #define HOOKS_OUTSIDE SIZE_MAX /* for `layer`: embedding, final norm, logits */
 
 void hook_set_choose(struct hook_set *set, const struct hooks *hooks, size_t layer,
-                     const struct part *part);
+                     const struct portion *portion);
 bool hook_set_has(const struct hook_set *set, enum site_kind kind);
 
 /* Values of one site and sequence at positions [position, position + rows). */
 struct hook_rows {
   struct site site;
-  size_t sequence; /* index in the set's part */
+  size_t sequence; /* index in the set's portion */
   size_t position, rows;
   size_t first, count; /* as in struct hook_value; count 0 = position + 1 */
   float *data;         /* [rows], `stride` floats apart */

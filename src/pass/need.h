@@ -53,15 +53,15 @@ struct need {
   struct rows step[STEPS];
 };
 
-/* Of a layer, for a part of the pass; rows count the sequences of the part. */
+/* Of a layer, for a part of the pass; rows count the sequences of the portion. */
 void need_layer(const struct hooks *hooks, const struct model_config *config, size_t layer,
-                const struct part *part, struct need *need);
+                const struct portion *portion, struct need *need);
 
 /* Of the embedding: all sequences of which, or of whose copies, anything is read. */
-struct rows need_embedding(const struct hooks *hooks, const struct part *part);
+struct rows need_embedding(const struct hooks *hooks, const struct portion *portion);
 
 /* Of the final norm (logits: false; what only the logits need is included), or of the logits. */
-struct rows need_head(const struct hooks *hooks, bool logits, const struct part *part);
+struct rows need_head(const struct hooks *hooks, bool logits, const struct portion *portion);
 
 /* Whether layer 0 starts from what depends on the token id alone, and all of its queries are
  * needed. */

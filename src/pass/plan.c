@@ -10,7 +10,7 @@
 
 static bool any_logits(const struct hooks *hooks)
 {
-  const struct part all = {.n = SIZE_MAX, .end = SIZE_MAX};
+  const struct portion all = {.n = SIZE_MAX, .end = SIZE_MAX};
   struct rows rows = need_head(hooks, true, &all);
   return rows_any(&rows);
 }
@@ -65,13 +65,13 @@ static double layer_work(const struct model_config *c, const struct need *need, 
 
 /* Multiply-adds of a part of the pass. */
 static double pass_work(const struct model_config *c, const struct hooks *hooks,
-                        const struct part *part, size_t seq_len)
+                        const struct portion *portion, size_t seq_len)
 {
-  struct rows logits = need_head(hooks, true, part);
+  struct rows logits = need_head(hooks, true, portion);
   double work = (double)rows_count(&logits, seq_len) * (double)c->hidden * (double)c->vocab;
   for (size_t layer = 0; layer < c->layers; layer++) {
     struct need need;
-    need_layer(hooks, c, layer, part, &need);
+    need_layer(hooks, c, layer, portion, &need);
     work += layer_work(c, &need, seq_len);
   }
   return work;
@@ -82,8 +82,9 @@ double forward_gflop(const struct model_config *c, const struct forward_options 
 {
   double work = 0;
   for (size_t first = 0; first < n; first += chunk) {
-    const struct part part = {options->forks, n, first, n - first < chunk ? n : first + chunk};
-    work += pass_work(c, &options->hooks, &part, seq_len);
+    const struct portion portion = {options->forks, n, first,
+                                    n - first < chunk ? n : first + chunk};
+    work += pass_work(c, &options->hooks, &portion, seq_len);
   }
   return 2e-9 * work;
 }
@@ -99,17 +100,17 @@ static double spared_work(const struct model_config *c, const struct need *need)
 
 /* Adds what looking up spares for a part of the pass. */
 static int add_spared(const struct model_config *c, const int32_t *tokens, size_t seq_len,
-                      const struct hooks *hooks, const struct part *part, double *spared,
+                      const struct hooks *hooks, const struct portion *portion, double *spared,
                       struct error *error)
 {
-  struct rows rows = need_embedding(hooks, part);
+  struct rows rows = need_embedding(hooks, portion);
   size_t count = rows_count(&rows, seq_len);
   struct distinct distinct;
   struct need need;
-  need_layer(hooks, c, 0, part, &need);
+  need_layer(hooks, c, 0, portion, &need);
   if (!need_token_tables(hooks, &need))
     return 0;
-  if (distinct_find(c, tokens + (part->first + rows.first) * seq_len, count, &distinct, error))
+  if (distinct_find(c, tokens + (portion->first + rows.first) * seq_len, count, &distinct, error))
     return error->code;
   if (distinct_pays(&distinct, count))
     *spared += (double)(rows_count(&need.step[STEP_KEYS], seq_len) - distinct.count) *
@@ -126,13 +127,19 @@ int forward_left_gflop(const struct model *model, const int32_t *tokens, size_t 
   double work = 0, spared = 0;
   for (size_t first = options->start; first < n; first += plan->chunk) {
     size_t end = n - first < plan->chunk ? n : first + plan->chunk;
-    const struct part part = {options->forks, n, first, end};
-    work += pass_work(c, &options->hooks, &part, seq_len);
-    if (plan->look_up && add_spared(c, tokens, seq_len, &options->hooks, &part, &spared, error))
+    const struct portion portion = {options->forks, n, first, end};
+    work += pass_work(c, &options->hooks, &portion, seq_len);
+    if (plan->look_up && add_spared(c, tokens, seq_len, &options->hooks, &portion, &spared, error))
       return error->code;
   }
   *gflop = 2e-9 * (work - spared);
   return 0;
+}
+
+size_t forward_most_chunk(size_t n, size_t seq_len)
+{
+  size_t most = (CHUNK_TOKENS + seq_len - 1) / seq_len;
+  return n < most ? n : most;
 }
 
 int forward_plan(const struct model *model, size_t n, size_t seq_len,
@@ -161,11 +168,8 @@ int forward_plan(const struct model *model, size_t n, size_t seq_len,
                      text_bytes(need, sizeof need, fixed + each), seq_len,
                      (unsigned long long)((fixed + each + 1023) / 1024));
   }
-  uint64_t fit = (options->memory - fixed) / each,
-           most = (CHUNK_TOKENS + seq_len * each_has - 1) / (seq_len * each_has);
+  uint64_t fit = (options->memory - fixed) / each, most = forward_most_chunk(n, seq_len * each_has);
   size_t chunk = (size_t)(fit < most ? fit : most);
-  if (chunk > n)
-    chunk = n;
   if (batch > chunk * each_has)
     batch = chunk * each_has;
   uint64_t bytes = fixed + chunk * each, tables = distinct_bytes(c, chunk * seq_len);
