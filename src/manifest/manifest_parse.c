@@ -381,17 +381,25 @@ static int get_repository(const json_t *root, struct manifest *manifest, struct 
 /* The keys that depend on the kind: tables have neither a family nor a protocol. */
 static int parse_kind(const json_t *root, struct manifest *manifest, struct error *error)
 {
-  static const char *const kinds[] = {"published", "trained", "real", "synthetic"};
+  static const struct {
+    const char *name;
+    enum manifest_content content;
+  } kinds[] = {{"published", MANIFEST_TABLES},
+               {"trained", MANIFEST_CHECKPOINTS},
+               {"real", MANIFEST_CHECKPOINTS},
+               {"synthetic", MANIFEST_CHECKPOINTS}};
   bool known = false;
   if (get_label(root, manifest->path, "kind", &manifest->kind, error))
     return error->code;
-  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-    known = known || strcmp(manifest->kind, kinds[i]) == 0;
+  for (size_t i = 0; i < sizeof kinds / sizeof *kinds && !known; i++) {
+    known = strcmp(manifest->kind, kinds[i].name) == 0;
+    manifest->content = kinds[i].content;
+  }
   if (!known)
     return error_set(error, EXIT_INPUT,
                      "%s: \"kind\" is \"%s\", must be published, trained, real or synthetic",
                      manifest->path, manifest->kind);
-  if (strcmp(manifest->kind, "published") != 0) {
+  if (manifest->content == MANIFEST_CHECKPOINTS) {
     if (get_label(root, manifest->path, "family", &manifest->family, error))
       return error->code;
     return parse_protocol(root, manifest, error);
