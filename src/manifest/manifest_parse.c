@@ -381,24 +381,17 @@ static int get_repository(const json_t *root, struct manifest *manifest, struct 
 /* The keys that depend on the kind: tables have neither a family nor a protocol. */
 static int parse_kind(const json_t *root, struct manifest *manifest, struct error *error)
 {
-  static const struct {
-    const char *name;
-    enum manifest_content content;
-  } kinds[] = {{"published", MANIFEST_TABLES},
-               {"trained", MANIFEST_CHECKPOINTS},
-               {"real", MANIFEST_CHECKPOINTS},
-               {"synthetic", MANIFEST_CHECKPOINTS}};
-  bool known = false;
+  static const char *const kinds[] = {"published", "trained", "real", "synthetic", NULL};
+  size_t kind = 0;
   if (get_label(root, manifest->path, "kind", &manifest->kind, error))
     return error->code;
-  for (size_t i = 0; i < sizeof kinds / sizeof *kinds && !known; i++) {
-    known = strcmp(manifest->kind, kinds[i].name) == 0;
-    manifest->content = kinds[i].content;
-  }
-  if (!known)
+  while (kinds[kind] && strcmp(manifest->kind, kinds[kind]) != 0)
+    kind++;
+  if (!kinds[kind])
     return error_set(error, EXIT_INPUT,
                      "%s: \"kind\" is \"%s\", must be published, trained, real or synthetic",
                      manifest->path, manifest->kind);
+  manifest->content = kind == 0 ? MANIFEST_TABLES : MANIFEST_CHECKPOINTS;
   if (manifest->content == MANIFEST_CHECKPOINTS) {
     if (get_label(root, manifest->path, "family", &manifest->family, error))
       return error->code;
