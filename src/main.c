@@ -26,6 +26,7 @@ static const struct {
     {"pin", "fill a manifest's pins from the files on disk", command_pin},
     {"screen", "screen every attention head of a checkpoint", command_screen},
     {"calibrate", "say what the figures of a screen come out as by chance", command_calibrate},
+    {"ablate", "ablate heads of a checkpoint, with controls", command_ablate},
     {"claims", "evaluate the claims of arXiv 2606.02378 from trajectories", command_claims},
     {"compare", "compare two trajectories bit for bit", command_compare},
     {"inspect", "say what a checkpoint holds and what a screen of it would cost", command_inspect},
