@@ -20,6 +20,12 @@ const struct failing_job failing_jobs[] = {
     {"screen %/torch " SCREEN " --out @/o.csv --memory 3M", TIMES_IN_TEXT, false, false, 0},
     {"screen %/olmoe " SCREEN " --dump @/d --quiet --json -", NO_TIMES, false, false, 0},
     {"screen %/c.zip:r1 " SCREEN " --quiet --out @/o.csv", NO_TIMES, false, true, 0},
+    {"ablate %/c/r0 --n 4 --seq-len 64 --vocab 1:250 --threads 2 --circuit induction --threshold "
+     "0.1 --controls any-layer --out @/o.csv --json @/o.json",
+     TIMES_IN_TEXT, false, false, 0},
+    {"ablate %/torch --n 4 --seq-len 64 --vocab 1:250 --threads 2 --heads L0H0,L1H1 --quiet --json "
+     "-",
+     NO_TIMES, false, false, 0},
     {"calibrate %/c/r0 " SCREEN " --draws 3 --out @/o.csv --json @/o.json", TIMES_IN_TEXT, false,
      false, 0},
     {"inspect %/c/r0 --tensors --threads 2 --json @/o.json", TIMES_EVERYWHERE, false, false, 12},

@@ -149,15 +149,10 @@ int conditions_add_threshold(struct conditions *conditions, const struct circuit
   struct text name = {0};
   size_t index = 0;
   text_add(&name, "%s>=%.15g", head_class_name(rule->class), threshold);
-  while (index < CONTROL_STREAM_THRESHOLDS && control_stream_thresholds[index] != threshold)
-    index++;
   if (name.failed)
     error_set(error, EXIT_RUN, "conditions: out of memory");
-  else if (published && index == CONTROL_STREAM_THRESHOLDS)
-    error_set(error, EXIT_INPUT,
-              "threshold %.15g: the published stream is drawn for 2, 10, 30, 50 and 100",
-              threshold);
-  else if (!circuit_choose(rule, threshold, &circuit, error))
+  else if ((!published || !control_stream_index(threshold, &index, error)) &&
+           !circuit_choose(rule, threshold, &circuit, error))
     add_all(&(struct arrival){conditions, name.data, &circuit, published ? rule : NULL, index},
             choice, error);
   head_set_free(&circuit);

@@ -6,6 +6,16 @@
 
 const double control_stream_thresholds[CONTROL_STREAM_THRESHOLDS] = {2, 10, 30, 50, 100};
 
+int control_stream_index(double threshold, size_t *index, struct error *error)
+{
+  for (*index = 0; *index < CONTROL_STREAM_THRESHOLDS; ++*index)
+    if (control_stream_thresholds[*index] == threshold)
+      return 0;
+  return error_set(error, EXIT_INPUT,
+                   "threshold %.15g: the published stream is drawn for 2, 10, 30, 50 and 100",
+                   threshold);
+}
+
 const char *control_name(enum control control)
 {
   static const char *const names[CONTROLS] = {"baseline", "circuit", "matched-random", "any-layer",

@@ -61,6 +61,9 @@ int control_upper_bound(const struct head_set *circuit, const struct head_grid *
 #define CONTROL_STREAM_THRESHOLDS 5
 extern const double control_stream_thresholds[CONTROL_STREAM_THRESHOLDS];
 
+/* Its index there. Errors: EXIT_INPUT for another one. */
+int control_stream_index(double threshold, size_t *index, struct error *error);
+
 /* The matched-random control of the threshold of that index, as published: the stream of `seed` has
  * drawn those of the thresholds before. */
 int control_published(const struct circuit_rule *rule, const struct head_grid *grid, size_t index,

@@ -141,8 +141,9 @@ static int read_circuit(struct ablate_options *o, struct selection *s, struct er
                              : "50",
                 "a number above 0, 99 at most", take_threshold, o, error))
     return error->code;
-  while (o->thresholds[s->threshold_count] > 0)
-    s->threshold_count++;
+  for (size_t index; o->thresholds[s->threshold_count] > 0; s->threshold_count++)
+    if (o->published && control_stream_index(o->thresholds[s->threshold_count], &index, error))
+      return error_prefix(error, "--published-stream");
   return o->circuit_from ? read_from(o, s, error) : 0;
 }
 

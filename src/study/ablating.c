@@ -115,11 +115,12 @@ static int screen(struct work *w, struct error *error)
 static int open_model(struct work *w, struct error *error)
 {
   const struct ablating *a = w->ablating;
+  bool screened = selection_screens(a->selection); /* that was asked and said there */
   if (checkpoint_open(w->path, &w->checkpoint, error) ||
-      outputs_spare_read(a->outputs, a->output_count, error) ||
+      (!screened && outputs_spare_read(a->outputs, a->output_count, error)) ||
       model_load(w->checkpoint, &w->model, error))
     return error->code;
-  if (!selection_screens(a->selection)) { /* the screen has said it */
+  if (!screened) {
     subject_say_naming(w->checkpoint, w->path, &w->runtime->notices);
     subject_say_choice(w->checkpoint, w->path, &w->runtime->notices);
   }
