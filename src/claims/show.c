@@ -22,11 +22,14 @@ static json_t *text_json(const char *text)
 static json_t *row_json(const struct claim_row *row)
 {
   return json_pack(
-      "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:o, s:o, s:o, s:o, s:s, s:o, s:o, "
-      "s:o, s:o, s:o, s:O}",
-      "paper", row->paper->arxiv, "id", row->id, "model", row->model, "kind",
+      "{s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:s, s:o, s:b, s:s, s:o, s:o, s:o, s:o, s:o, s:s, s:o, "
+      "s:o, s:o, s:o, s:o, s:O}",
+      "paper", row->paper->arxiv, "id", row->id, "source_id",
+      text_json(row->source ? row->source->id : ""), "model", row->model, "kind",
       trajectory_kind_name(row->kind), "figure", row->figure, "revision", row->revision,
-      "definition", row->definition, "stated", row->stated, "statement", row->statement,
+      "definition", row->definition, "basis", text_json(row->basis ? row->basis : ""), "stated",
+      row->stated, "statement", row->statement, "where",
+      text_json(row->source ? row->source->where : ""),
       "published", figure_json(row->published, row->published_text), "recomputed",
       figure_json(row->recomputed, row->recomputed_text), "published_text",
       text_json(row->published_text), "recomputed_text", text_json(row->recomputed_text), "verdict",
