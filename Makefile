@@ -81,6 +81,9 @@ $(BUILD)/tests/fetch_tls: LDLIBS += -lssl
 # The tests of hooks share a model in memory.
 $(addprefix $(BUILD)/tests/,hook need zero_head): $(BUILD)/tests/passing.o
 
+# One lets calls of its own fail.
+$(BUILD)/tests/safetensors_write: | $(BUILD)/tests/preload_io.so
+
 # Those of what runs out, too, and libraries that let calls of the program fail.
 FAILING := $(addprefix $(BUILD)/tests/,allocations io_failures)
 $(FAILING): $(addprefix $(BUILD)/tests/,failing.o server.o server_faults.o server_pages.o) \
@@ -111,15 +114,21 @@ reproduce:
 	@$(MAKE) $(FILES) $(BUILD)/attest
 	$(RUN) $(BUILD)/attest reproduce --work $(BUILD)/reproduce
 
-# Every test program, from the project's root; stops at the first that fails.
+# Every test program, from the project's root, as many at a time as there are cores; what one prints stays together.
 test:
 	@$(MAKE) --no-print-directory writable installed
 	@$(MAKE) $(FILES) $(BUILD)/attest $(foreach t,$(TESTS),$(BUILD)/tests/$(t))
-	@for t in $(TESTS); do \
-	  echo "== $$t ($(CC), $(ARCH)$(if $(filter 1,$(SANITIZE)),$(comma) ASan and UBSan))"; \
-	  ATTEST=$(BUILD)/attest ATTEST_RUN="$(RUN)" $(RUN) $(BUILD)/tests/$$t || exit 1; \
-	done
+	@$(MAKE) $(FILES) $(TESTS:%=run-%)
+$(TESTS:%=run-%): run-%:
+	@echo "== $* ($(CC), $(ARCH)$(if $(filter 1,$(SANITIZE)),$(comma) ASan and UBSan))"; \
+	  ATTEST=$(BUILD)/attest ATTEST_RUN="$(RUN)" $(RUN) $(BUILD)/tests/$* 2>&1
 comma := ,
+
+# No include of a later room, no two files that need each other (docs/DESIGN.md).
+house:
+	@$(MAKE) $(FILES) $(BUILD)/attest
+	@{ grep -rH --include='*.[ch]' '#include "' src; nm -A $(call object,$(CMD_SRC) $(filter src/%,$(LIB_SRC))); } | \
+	  awk -f .ci/house.awk && echo "the house is in order: $(words $(CMD_SRC) $(LIB_SRC)) files"
 
 # The same tests with clang, with sanitizers, and for NEON under emulation.
 test-clang:
@@ -177,7 +186,7 @@ format-check:
 clean:
 	rm -rf $(BUILD) $(BUILD)-clang $(BUILD)-asan $(BUILD)-neon $(BUILD)-fuzz
 
-.PHONY: reproduce test test-clang test-asan test-neon installed rights deps deps-dev deps-neon format \
+.PHONY: reproduce test house $(TESTS:%=run-%) test-clang test-asan test-neon installed rights deps deps-dev deps-neon format \
         format-check clean
 
 # --- fuzzing: libFuzzer with ASan and UBSan, clang only ------------------------------------------------------

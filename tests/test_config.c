@@ -2,7 +2,7 @@
  * or refused with the key, the value and what to do. */
 #include "workshop.h"
 
-#include "model/config.h"
+#include "model/config_write.h"
 
 #define NEOX "gpt_neox-smooth-f32"
 #define OLMO "olmo-smooth-f32"
@@ -95,6 +95,37 @@ static void test_same_model(void **state)
     if (memcmp(&plain, &config, sizeof plain) != 0)
       fail_msg("%s without \"%s\" with %s: another model", same[i].model, same[i].without,
                same[i].with);
+  }
+}
+
+/* What model_config_write writes reads back to the same, to the last bit of each number. */
+static void test_written(void **state)
+{
+  static const struct change others[] = {
+      {NEOX, NEOX_OLD,
+       "{\"rotary_pct\": 0.5, \"rotary_emb_base\": 12345.678901234567, \"layer_norm_eps\": "
+       "1.2345678e-6, \"use_parallel_residual\": false, \"attention_bias\": false, "
+       "\"hidden_act\": \"gelu_fast\", \"tie_word_embeddings\": true}"},
+      {OLMO, OLMO_OLD, "{\"clip_qkv\": 0.3, \"rope_theta\": 500000.5, \"num_key_value_heads\": 2}"},
+      {OLMOE, OLMO_OLD, "{\"norm_topk_prob\": true, \"rms_norm_eps\": 3e-6, \"clip_qkv\": 8.1}"},
+      {NEOX, "", "{}"},
+      {OLMO, "", "{}"},
+      {OLMOE, "", "{}"},
+  };
+  (void)state;
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+    struct model_config config, back;
+    struct error error;
+    if (parse(&others[i], &config, &error))
+      fail_msg("%s", error.text);
+    char *text = model_config_write(&config, DTYPE_BF16, "a \"name\"", &error);
+    if (!text || model_config_parse("written", text, strlen(text), &back, &error))
+      fail_msg("%s", error.text);
+    if (memcmp(&config, &back, sizeof config) != 0)
+      fail_msg("%s: another model: %s", others[i].with, text);
+    workshop_contains(text, "\"torch_dtype\": \"bfloat16\"");
+    workshop_contains(text, "\"_name_or_path\": \"a \\\"name\\\"\"");
+    free(text);
   }
 }
 
@@ -309,9 +340,10 @@ static void test_screens(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_same_model), cmocka_unit_test(test_other_model),
-      cmocka_unit_test(test_inert_keys), cmocka_unit_test(test_refused),
-      cmocka_unit_test(test_literals),   cmocka_unit_test(test_screens),
+      cmocka_unit_test(test_same_model),  cmocka_unit_test(test_written),
+      cmocka_unit_test(test_other_model), cmocka_unit_test(test_inert_keys),
+      cmocka_unit_test(test_refused),     cmocka_unit_test(test_literals),
+      cmocka_unit_test(test_screens),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

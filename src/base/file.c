@@ -380,6 +380,17 @@ bool file_free_bytes(const char *directory, uint64_t *bytes)
   return true;
 }
 
+int file_check_space(const char *directory, uint64_t bytes, struct error *error)
+{
+  char need[32], have[32];
+  uint64_t available;
+  if (!file_free_bytes(directory, &available) || bytes <= available)
+    return 0;
+  return error_set(error, EXIT_RUN, "%s: %s are needed and %s are free; take another disk",
+                   directory, text_bytes(need, sizeof need, bytes),
+                   text_bytes(have, sizeof have, available));
+}
+
 bool file_exists(const char *path)
 {
   struct stat info;

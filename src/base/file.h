@@ -67,6 +67,9 @@ int file_remove_directory(const char *path, struct error *error);
 /* Bytes that may still be written on the disk of a directory; false when that is not known. */
 bool file_free_bytes(const char *directory, uint64_t *bytes);
 
+/* Whether `bytes` more fit, as far as that is known. Errors: EXIT_RUN. */
+int file_check_space(const char *directory, uint64_t bytes, struct error *error);
+
 bool file_exists(const char *path);
 bool file_is_directory(const char *path);
 

@@ -61,6 +61,9 @@ int json_format(const char *path, const json_t *value, struct text *text, struct
 /* Writes the same to a file, "-" = standard output. Errors: those of json_format, EXIT_RUN. */
 int json_write(const char *path, const json_t *value, struct error *error);
 
+/* Adds a text as a JSON string, with its quotes. text->failed where it is not UTF-8. */
+void json_quote(struct text *text, const char *value);
+
 /* Adds a JSON value to `text` in as few bytes as possible, without a newline. `name` stands in
  * messages. Errors as json_write. */
 int json_compact(const char *name, const json_t *value, struct text *text, struct error *error);

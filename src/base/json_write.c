@@ -38,6 +38,14 @@ static void dump(struct text *text, const json_t *value, size_t digits)
     text->failed = true;
 }
 
+void json_quote(struct text *text, const char *value)
+{
+  json_t *string = json_string(value);
+  dump(text, string, 0);
+  json_decref(string);
+  text->failed |= reserve_touched();
+}
+
 /* In as few digits as read back to the same bits: 15 are enough for what people write, 17 always
  * are. jansson itself takes one number of digits for a whole text. */
 static void dump_real(struct text *text, const json_t *value)
@@ -69,13 +77,11 @@ static void add_object(struct writer *writer, const json_t *value, int depth)
   text_add(writer->text, "{");
   json_object_foreach(members, key, member)
   {
-    json_t *name = json_string(key);
     text_add(writer->text, "%s", between);
     add_line(writer, depth + 1);
-    dump(writer->text, name, 0);
+    json_quote(writer->text, key);
     text_add(writer->text, writer->compact ? ":" : ": ");
     add_value(writer, member, depth + 1);
-    json_decref(name);
     between = ",";
   }
   if (*between)

@@ -1,5 +1,9 @@
 #include "base/random.h"
 
+#include "sleef_scalar.h"
+
+#include <math.h>
+
 #define SHIFT 397 /* the m of MT19937 */
 
 void random_seed(struct random *random, uint32_t seed)
@@ -9,6 +13,7 @@ void random_seed(struct random *random, uint32_t seed)
     seed = 1812433253u * (seed ^ (seed >> 30)) + i + 1;
   }
   random->next = RANDOM_WORDS;
+  random->has_normal = false;
 }
 
 static uint32_t twist(uint32_t upper, uint32_t lower, uint32_t far)
@@ -54,6 +59,35 @@ uint32_t random_interval(struct random *random, uint32_t max)
 int64_t random_integer(struct random *random, int64_t low, int64_t high)
 {
   return low + (int64_t)random_interval(random, (uint32_t)(high - low - 1));
+}
+
+double random_uniform(struct random *random)
+{
+  uint32_t high = random_u32(random) >> 5, low = random_u32(random) >> 6;
+  return ((double)high * 0x1p26 + (double)low) * 0x1p-53;
+}
+
+double random_normal(struct random *random)
+{
+  double x, y, square;
+  if (random->has_normal) {
+    random->has_normal = false;
+    return random->normal;
+  }
+  do {
+    x = 2.0 * random_uniform(random) - 1.0;
+    y = 2.0 * random_uniform(random) - 1.0;
+    square = x * x + y * y;
+  } while (square >= 1.0 || square == 0.0);
+  double factor = sqrt(-2.0 * Sleef_finz_logd1_u10purecfma(square) / square);
+  random->has_normal = true;
+  random->normal = factor * x;
+  return factor * y;
+}
+
+double random_exponential(struct random *random)
+{
+  return -Sleef_finz_logd1_u10purecfma(1.0 - random_uniform(random));
 }
 
 void random_permutation(struct random *random, int32_t *out, int32_t n)

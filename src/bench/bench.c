@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define QUICK_SECONDS 45.0
 #define OTHER_SECONDS 60.0 /* about: attention, row kernels and digests */
 
 /* In the order in which they are measured, after the peak. */
@@ -37,17 +36,18 @@ static int check_only(const char *name, struct error *error)
 static int parse(int argc, char **argv, struct bench *b, bool *help, struct error *error)
 {
   const struct option_spec specs[] = {
-      {"quick", OPTION_FLAG, &b->quick, 0, 0, NULL, "less of everything: within 45 seconds"},
-      {"only", OPTION_STRING, &b->only, 0, 0, "PART",
+      {"quick", OPTION_FLAG, &b->options.quick, 0, 0, NULL,
+       "less of everything: within 45 seconds"},
+      {"only", OPTION_STRING, &b->options.only, 0, 0, "PART",
        "peak alone, or after it screen, gemm, attention, rows or digest alone"},
-      {"sweep", OPTION_STRING, &b->sweep, 0, 0, "FILE.csv",
+      {"sweep", OPTION_STRING, &b->options.sweep, 0, 0, "FILE.csv",
        "instead: time over layers, tokens and sequences of small models"},
-      {"plot", OPTION_STRING, &b->plot, 0, 0, "FILE.svg", "draw the sweep"},
-      {"openblas", OPTION_STRING, &b->openblas, 0, 0, "FILE",
+      {"plot", OPTION_STRING, &b->options.plot, 0, 0, "FILE.svg", "draw the sweep"},
+      {"openblas", OPTION_STRING, &b->options.openblas, 0, 0, "FILE",
        "library to compare with; default: libopenblas.so.0 if installed"},
-      {"shrink", OPTION_NUMBER, &b->shrink, 1, 16, "N",
+      {"shrink", OPTION_NUMBER, &b->options.shrink, 1, 16, "N",
        "divide all sizes by N: to try the bench on a slow machine"},
-      COMMON_OPTIONS(&b->common),
+      COMMON_OPTIONS(&b->options.common),
   };
   const struct option_list list = {
       "bench [OPTIONS]",
@@ -59,39 +59,41 @@ static int parse(int argc, char **argv, struct bench *b, bool *help, struct erro
   size_t used;
   if (options_parse(argc, argv, &list, NULL, 0, &used, help, error) || *help)
     return error->code;
-  if (b->only && check_only(b->only, error))
+  if (b->options.only && check_only(b->options.only, error))
     return error->code;
-  if (b->only && b->sweep)
+  if (b->options.only && b->options.sweep)
     return error_set(error, EXIT_INPUT, "bench: --sweep replaces all parts: leave --only out");
-  if (b->plot && !b->sweep)
+  if (b->options.plot && !b->options.sweep)
     return error_set(error, EXIT_INPUT, "bench: --plot draws a sweep: give --sweep FILE.csv, too");
-  const struct output outputs[] = {
-      {"--sweep", b->sweep, false}, {"--plot", b->plot, false}, {"--json", b->common.json, false}};
+  const struct output outputs[] = {{"--sweep", b->options.sweep, false},
+                                   {"--plot", b->options.plot, false},
+                                   {"--json", b->options.common.json, false}};
   if (outputs_check(outputs, 3, error))
     return error->code;
-  return b->openblas ? outputs_spare(outputs, 3, b->openblas, error) : 0;
+  return b->options.openblas ? outputs_spare(outputs, 3, b->options.openblas, error) : 0;
 }
 
 /* What the options and the CPU say. No thread is left running: the screens are processes. */
 static int prepare(struct bench *b, struct error *error)
 {
   struct runtime runtime;
-  if (runtime_start(&b->common, &runtime, error))
+  if (runtime_start(&b->options.common, &runtime, error))
     return error->code;
   int all = threads_count(runtime.threads);
   runtime_stop(&runtime);
-  b->text = runtime.text && !(b->sweep && strcmp(b->sweep, "-") == 0) &&
-            !(b->plot && strcmp(b->plot, "-") == 0);
+  b->text = runtime.text && !(b->options.sweep && strcmp(b->options.sweep, "-") == 0) &&
+            !(b->options.plot && strcmp(b->options.plot, "-") == 0);
   b->start = progress_clock();
   b->memory = runtime.memory;
   b->best = runtime.kernels;
   b->threads[b->settings++] = 1;
   if (all > 1)
     b->threads[b->settings++] = all;
-  b->isa_count = b->common.isa ? 1 : kernels_available(b->isas);
-  if (b->common.isa)
+  b->isa_count = b->options.common.isa ? 1 : kernels_available(b->isas);
+  if (b->options.common.isa)
     b->isas[0] = b->best;
-  if (!b->sweep && blas_load(b->openblas, b->best->isa, b->blas, &b->blas_count, error))
+  if (!b->options.sweep &&
+      blas_load(b->options.openblas, b->best->isa, b->blas, &b->blas_count, error))
     return error->code;
   b->peak = json_array();
   b->screen = json_array();
@@ -103,27 +105,21 @@ static int prepare(struct bench *b, struct error *error)
   return 0;
 }
 
-bool bench_round(const struct bench *b, int round, int rounds, double share)
-{
-  bool late = b->quick && progress_clock() - b->start > share * QUICK_SECONDS;
-  return round < rounds && (round == 0 || !late);
-}
-
 static bool wants(const struct bench *b, const char *part)
 {
-  return !b->only || strcmp(b->only, part) == 0;
+  return !b->options.only || strcmp(b->options.only, part) == 0;
 }
 
 /* Said before minutes of work. */
 static void announce(const struct bench *b)
 {
-  double seconds = b->only ? 0 : OTHER_SECONDS;
+  double seconds = b->options.only ? 0 : OTHER_SECONDS;
   char size[32];
   if (wants(b, "screen"))
     seconds += bench_screen_seconds(b);
   if (wants(b, "gemm"))
     seconds += bench_gemm_seconds(b);
-  if (seconds > 60 && !b->quick && !b->common.quiet)
+  if (seconds > 60 && !b->options.quick && !b->options.common.quiet)
     fprintf(stderr, "bench: about %.0f minutes, in at most %s of memory; nothing on disk\n",
             seconds / 60, text_bytes(size, sizeof size, b->memory));
 }
@@ -132,7 +128,7 @@ static int measure(struct bench *b, struct error *error)
 {
   if (bench_peak(b, error))
     return error->code;
-  if (b->sweep)
+  if (b->options.sweep)
     return bench_sweep(b, error);
   announce(b);
   for (size_t i = 0; i < PARTS; i++)
@@ -148,24 +144,24 @@ static int write_json(const struct bench *b, struct error *error)
     json_add(json_object_get(openblas, "cores"), json_string(b->blas[i].core));
   json_t *all = json_pack(
       "{s:s, s:b, s:I, s:O, s:O, s:O, s:O, s:O, s:O, s:O, s:o, s:O?}", "version", ATTEST_VERSION,
-      "quick", b->quick, "shrink", (json_int_t)b->shrink, "peak", b->peak, "gemm", b->gemm,
-      "screen", b->screen, "attention", b->attention, "rows", b->rows, "digest", b->digest, "sweep",
-      b->points, "openblas", openblas, "predicted_hours", b->hours);
-  int status = json_write(b->common.json, all, error);
+      "quick", b->options.quick, "shrink", (json_int_t)b->options.shrink, "peak", b->peak, "gemm",
+      b->gemm, "screen", b->screen, "attention", b->attention, "rows", b->rows, "digest", b->digest,
+      "sweep", b->points, "openblas", openblas, "predicted_hours", b->hours);
+  int status = json_write(b->options.common.json, all, error);
   json_decref(all);
   return status;
 }
 
 int command_bench(int argc, char **argv, struct error *error)
 {
-  struct bench b = {.shrink = 1};
+  struct bench b = {.options.shrink = 1};
   bool help = false;
   if (parse(argc, argv, &b, &help, error) || help)
     return error->code;
   int status = prepare(&b, error);
   if (!status)
     status = measure(&b, error);
-  if (!status && b.common.json)
+  if (!status && b.options.common.json)
     status = write_json(&b, error);
   json_decref(b.peak);
   json_decref(b.screen);

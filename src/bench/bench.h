@@ -12,7 +12,9 @@
 
 #include <jansson.h>
 
-struct bench {
+#define BENCH_QUICK_SECONDS 45.0 /* of --quick, about */
+
+struct bench_options {
   struct common_options common;
   bool quick;           /* everything, but less of it: within 45 s */
   const char *only;     /* the one part to measure; NULL = all */
@@ -20,6 +22,10 @@ struct bench {
   const char *plot;     /* SVG file of the sweep; NULL = none */
   const char *openblas; /* library file; NULL = the installed one, if any */
   uint64_t shrink;      /* all sizes are divided by this; 1 = the real shapes */
+};
+
+struct bench {
+  struct bench_options options; /* as given */
 
   /* Set before the first part runs. */
   bool text;

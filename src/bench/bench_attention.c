@@ -71,7 +71,7 @@ static void report(const struct bench_attention *a, const struct samples *speed,
 static void measure(struct bench_attention *a)
 {
   struct samples speed = {0}, shares = {0};
-  int rounds = a->bench->quick ? QUICK_ROUNDS : ROUNDS;
+  int rounds = a->bench->options.quick ? QUICK_ROUNDS : ROUNDS;
   struct attention attention = {.config = &a->config,
                                 .kernels = a->kernels,
                                 .seq_len = a->seq_len,
@@ -100,11 +100,12 @@ static int each_shape(struct bench_attention *a, struct error *error)
   for (size_t i = 0; i < 2; i++)
     for (size_t l = 0; l < sizeof lengths / sizeof *lengths; l++) {
       a->shape = &shapes_published[i];
-      a->seq_len = lengths[l] / a->bench->shrink;
-      if (!shape_config(a->shape, a->bench->shrink, &a->config, error) && !allocate(a, error))
+      a->seq_len = lengths[l] / a->bench->options.shrink;
+      if (!shape_config(a->shape, a->bench->options.shrink, &a->config, error) &&
+          !allocate(a, error))
         for (size_t k = 0; k < a->bench->isa_count; k++) {
           a->kernels = a->bench->isas[k];
-          if (a->kernels == a->bench->best || !a->bench->quick)
+          if (a->kernels == a->bench->best || !a->bench->options.quick)
             measure(a);
         }
       release(a);

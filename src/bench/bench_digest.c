@@ -79,8 +79,8 @@ static void report(struct bench *b, const struct digests *d, enum contender cont
 
 int bench_digest(struct bench *b, struct error *error)
 {
-  struct digests d = {.size = (b->quick ? QUICK_BYTES : BYTES) / b->shrink};
-  int rounds = b->quick ? QUICK_ROUNDS : ROUNDS;
+  struct digests d = {.size = (b->options.quick ? QUICK_BYTES : BYTES) / b->options.shrink};
+  int rounds = b->options.quick ? QUICK_ROUNDS : ROUNDS;
   d.data = memory_alloc(d.size, 1, "bench", error);
   if (!d.data)
     return error->code;

@@ -44,10 +44,10 @@ struct contender {
 static bool chosen(const struct bench *b, size_t i, struct product_case *p)
 {
   *p = product_cases[i];
-  p->m = (p->m + b->shrink - 1) / b->shrink;
-  p->n /= b->shrink;
-  p->k /= b->shrink;
-  return p->bench == CASE_BENCH_QUICK || (p->bench == CASE_BENCH && !b->quick);
+  p->m = (p->m + b->options.shrink - 1) / b->options.shrink;
+  p->n /= b->options.shrink;
+  p->k /= b->options.shrink;
+  return p->bench == CASE_BENCH_QUICK || (p->bench == CASE_BENCH && !b->options.quick);
 }
 
 static enum dtype dtype_of(const struct product_case *p)
@@ -271,7 +271,7 @@ static bool takes_part(const struct bench *b, const struct kernels *isa,
 {
   if (isa == b->best)
     return true;
-  return !b->quick && (isa->isa != ISA_SCALAR || p->m * b->shrink <= SCALAR_MOST_M);
+  return !b->options.quick && (isa->isa != ISA_SCALAR || p->m * b->options.shrink <= SCALAR_MOST_M);
 }
 
 /* A round of OpenBLAS; the best of its sets of kernels. */
@@ -303,7 +303,7 @@ static int compare(struct bench_gemm *g, const struct product_case *p, struct er
   const struct bench *b = g->bench;
   struct contender contenders[4] = {0};
   struct samples blas[BLAS_MOST] = {0};
-  int rounds = b->quick ? QUICK_ROUNDS : ROUNDS;
+  int rounds = b->options.quick ? QUICK_ROUNDS : ROUNDS;
   for (int round = 0; bench_round(b, round, rounds, 0.6); round++) {
     for (size_t i = 0; i < b->isa_count; i++)
       if (takes_part(b, b->isas[i], p) && ours_round(g, b->isas[i], p, &contenders[i], error))

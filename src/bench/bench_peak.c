@@ -35,7 +35,7 @@ static void sample(const struct kernels *isa, struct threads *threads, struct sa
 
 static int rounds(const struct bench *b)
 {
-  return b->quick ? QUICK_ROUNDS : ROUNDS;
+  return b->options.quick ? QUICK_ROUNDS : ROUNDS;
 }
 
 static int measure(struct bench *b, size_t setting, struct error *error)

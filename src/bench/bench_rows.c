@@ -72,9 +72,10 @@ static void report(struct bench *b, const struct kernels *isa, const struct row_
 static void measure(struct bench *b, const struct bench_rows *r, const struct row_case *c)
 {
   struct samples samples[4] = {0};
-  int rounds = b->quick ? QUICK_ROUNDS : ROUNDS;
-  int passes =
-      b->shrink > 1 ? 1 : (int)(4 * WIDEST / c->width); /* about as many elements for each */
+  int rounds = b->options.quick ? QUICK_ROUNDS : ROUNDS;
+  int passes = b->options.shrink > 1
+                   ? 1
+                   : (int)(4 * WIDEST / c->width); /* about as many elements for each */
   for (int round = 0; bench_round(b, round, rounds, 0.8); round++)
     for (size_t i = 0; i < b->isa_count; i++)
       samples_add(&samples[i], 1e9 * sample(r, b->isas[i], c, passes));

@@ -60,7 +60,7 @@ static void choose_amount(const struct bench *b, struct trial *t, double speed)
 {
   t->layers = t->synthetic->model.config.layers;
   t->sequences = SEQUENCES;
-  if (!b->quick)
+  if (!b->options.quick)
     return;
   t->layers = QUICK_LAYERS;
   double fit = 0.75 * speed * QUICK_SECONDS / trial_gflop(t, t->layers);
@@ -81,7 +81,7 @@ static int run(const struct bench *b, const struct shape *shape, size_t setting,
                                     .memory = b->memory,
                                     .progress = see_progress,
                                     .context = &watch}};
-  progress_start(&watch.progress, shape->name, 1.0, b->common.quiet);
+  progress_start(&watch.progress, shape->name, 1.0, b->options.common.quiet);
   size_t layers = synthetic->model.config.layers;
   choose_amount(b, &trial, b->speed[setting]);
   if (!trial_run(&trial, error))
@@ -118,7 +118,7 @@ static void child(const struct bench *b, const struct shape *shape, int pipe_end
   struct outcomes out = {0};
   struct synthetic synthetic;
   struct rusage usage;
-  if (!synthetic_open(shape, b->shrink, &synthetic, &out.error))
+  if (!synthetic_open(shape, b->options.shrink, &synthetic, &out.error))
     warm_up(b, &synthetic, &out.error);
   for (size_t setting = 0; setting < b->settings && !out.error.code; setting++) {
     run(b, shape, setting, &synthetic, &out.of[setting], &out.error);
@@ -186,7 +186,7 @@ double bench_screen_seconds(const struct bench *b)
   struct model_config config;
   double seconds = 0;
   for (size_t i = 0; i < SHAPES; i++)
-    if (!shape_config(&shapes_published[i], b->shrink, &config, &error))
+    if (!shape_config(&shapes_published[i], b->options.shrink, &config, &error))
       for (size_t setting = 0; setting < b->settings; setting++)
         seconds += screen_gflop(&config, SEQUENCES, SEQ_LEN) / (PASS_SHARE * b->speed[setting]);
   return seconds;
@@ -216,8 +216,8 @@ int bench_screen(struct bench *b, struct error *error)
   if (b->text)
     printf("  all 30 revisions, %.0f sequences each, on this machine (threads: %d): %.1f hours%s\n",
            SCREENED, b->threads[b->settings - 1], hours,
-           b->shrink > 1 ? " (of the shrunk shapes)" : "");
-  if (b->text && b->quick)
+           b->options.shrink > 1 ? " (of the shrunk shapes)" : "");
+  if (b->text && b->options.quick)
     printf(
         "  (a few sequences pay for packing all weights: a run without --quick comes out lower)\n");
   return 0;

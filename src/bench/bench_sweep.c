@@ -42,8 +42,8 @@ static int measure_shape(struct sweep *s, size_t shape, struct error *error)
   struct trial trial = {
       .synthetic = &synthetic,
       .options = {.kernels = b->best, .threads = s->threads, .memory = b->memory}};
-  int status = synthetic_open(&shapes_small[shape], b->shrink, &synthetic, error);
-  for (int round = 0; round < (b->quick ? 1 : ROUNDS); round++)
+  int status = synthetic_open(&shapes_small[shape], b->options.shrink, &synthetic, error);
+  for (int round = 0; round < (b->options.quick ? 1 : ROUNDS); round++)
     for (size_t i = 0; i < GRID && !status; i++) {
       trial.layers = grid[i].layers;
       trial.seq_len = grid[i].seq_len;
@@ -89,8 +89,9 @@ static int write_csv(const struct sweep *s, struct error *error)
     text_add(&text, "%s,%zu,%zu,%zu,%.6f,%.6f\n", shapes_small[p->shape].name, p->layers,
              p->seq_len, p->sequences, p->seconds, p->gflop);
   }
-  int status = text.failed ? error_set(error, EXIT_RUN, "%s: out of memory", s->bench->sweep)
-                           : file_write(s->bench->sweep, text.data, text.length, error);
+  int status = text.failed
+                   ? error_set(error, EXIT_RUN, "%s: out of memory", s->bench->options.sweep)
+                   : file_write(s->bench->options.sweep, text.data, text.length, error);
   text_free(&text);
   return status;
 }
@@ -108,7 +109,7 @@ int bench_sweep(struct bench *b, struct error *error)
     return status;
   report(&s);
   status = write_csv(&s, error);
-  if (!status && b->plot)
-    status = sweep_plot(s.points, s.count, b->plot, error);
+  if (!status && b->options.plot)
+    status = sweep_plot(s.points, s.count, b->options.plot, error);
   return status;
 }

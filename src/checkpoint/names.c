@@ -3,7 +3,6 @@
 #include "base/memory.h"
 #include "base/text.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,19 +27,6 @@ struct prefix {
   char *found;      /* what stands before the embedding's own name; NULL = unknown */
   const char *base; /* what should */
 };
-
-void naming_add(struct naming *naming, const char *format, ...)
-{
-  char raw[NAMING_TEXT], text[NAMING_TEXT];
-  va_list arguments;
-  va_start(arguments, format);
-  vsnprintf(raw, sizeof raw, format, arguments);
-  va_end(arguments);
-  text_escape(text, sizeof text, raw);
-  size_t used = strlen(naming->note);
-  snprintf(naming->note + used, sizeof naming->note - used, "%s%s", used ? ", " : "names are read ",
-           text);
-}
 
 static bool starts_with(const char *text, const char *start)
 {
@@ -282,11 +268,4 @@ int names_apply(const char *path, struct tensor **tensors, size_t *count, struct
       undo(*tensors, *count, naming);
   }
   return names_split_experts(path, tensors, count, naming, error);
-}
-
-void names_free(struct naming *naming)
-{
-  free(naming->names);
-  free(naming->expert_names);
-  free(naming->fused);
 }

@@ -9,8 +9,6 @@
 #include <string.h>
 
 #define LENGTH_BYTES 8
-#define MAX_HEADER ((uint64_t)25 << 20)
-#define MAX_NAME 512
 
 static const struct {
   const char *name;
@@ -113,8 +111,9 @@ static int parse_tensor(const char *name, const json_t *entry, const struct buff
   static const char *const known[] = {"dtype", "shape", "data_offsets", NULL};
   char where[1024];
   snprintf(where, sizeof where, "%.600s: tensor \"%.200s\"", tensor->file, name);
-  if (!*name || strlen(name) > MAX_NAME)
-    return error_set(error, EXIT_INPUT, "%s: a name must have 1 to %d bytes", where, MAX_NAME);
+  if (!*name || strlen(name) > SAFETENSORS_MAX_NAME)
+    return error_set(error, EXIT_INPUT, "%s: a name must have 1 to %d bytes", where,
+                     SAFETENSORS_MAX_NAME);
   if (!json_is_object(entry))
     return error_set(error, EXIT_INPUT, "%s: must be an object", where);
   tensor->name = name;
@@ -235,11 +234,11 @@ static int parse_header(const char *file, const uint8_t *data, size_t size, stru
                      size);
   for (size_t i = LENGTH_BYTES; i-- > 0;)
     length = length << 8 | data[i];
-  if (length > MAX_HEADER || length > size - LENGTH_BYTES)
+  if (length > SAFETENSORS_MAX_HEADER || length > size - LENGTH_BYTES)
     return error_set(error, EXIT_INPUT,
                      "%s: header of %" PRIu64 " bytes is larger than %s; the file is cut off or no "
                      "safetensors file",
-                     file, length, length > MAX_HEADER ? "25 MiB" : "the file");
+                     file, length, length > SAFETENSORS_MAX_HEADER ? "25 MiB" : "the file");
   if (check_ends(file, data + LENGTH_BYTES, length, error))
     return error->code;
   *buffer = (struct buffer){data + LENGTH_BYTES + length, size - LENGTH_BYTES - length};

@@ -10,6 +10,10 @@
 #include <jansson.h>
 #include <stddef.h>
 
+/* More is refused. */
+#define SAFETENSORS_MAX_HEADER ((uint64_t)25 << 20)
+#define SAFETENSORS_MAX_NAME 512
+
 struct safetensors {
   json_t *header; /* owns the names */
   size_t count;

@@ -5,6 +5,7 @@
 #include "base/lock.h"
 #include "base/text.h"
 #include "command/command.h"
+#include "command/terminal.h"
 #include "probe/batch.h"
 #include "probe/dump.h"
 #include "study/cost.h"
@@ -211,6 +212,7 @@ int command_screen(int argc, char **argv, struct error *error)
     text_free(&partial);
     return error->code;
   }
+  runtime.notices = terminal_notices(runtime.quiet);
   interrupt_install();
   int status = screening_run(path, &o.screening, &runtime, &revision, error);
   if (!status) {

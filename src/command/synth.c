@@ -2,6 +2,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "command/command.h"
+#include "command/terminal.h"
 #include "model/recipe.h"
 #include "model/synthesis.h"
 #include "pass/runtime.h"
@@ -57,9 +58,9 @@ static void print_plan(const struct synth_options *o, const struct synthesis *s)
   printf("%s: %s, %zu layers x %zu heads, %llu parameters in %s, %zu tensors\n", o->like,
          model_family_name(c->family), c->layers, c->heads,
          (unsigned long long)s->inventory.parameters, dtype_name(s->dtype), s->inventory.count);
-  for (size_t i = 0; i < s->shard_count; i++)
-    printf("  %s: %llu bytes of tensors\n", s->shards[i].name,
-           (unsigned long long)s->shards[i].tensor_bytes);
+  for (size_t i = 0; i < s->layout.file_count; i++)
+    printf("  %s: %llu bytes of tensors\n", s->layout.files[i].name,
+           (unsigned long long)s->layout.files[i].bytes);
   printf("  %s in all%s%s\n", text_bytes(size, sizeof size, s->bytes), o->dry_run ? "" : ", to ",
          o->dry_run ? "" : text_shown(o->out).text);
   fflush(stdout); /* before the long work */
@@ -68,12 +69,11 @@ static void print_plan(const struct synth_options *o, const struct synthesis *s)
 static int write_json(const struct synth_options *o, const struct synthesis *s, struct error *error)
 {
   json_t *files = json_array();
-  for (size_t i = 0; i < s->shard_count; i++) {
-    const struct synthesis_shard *shard = &s->shards[i];
-    json_add(files,
-             json_pack("{s:s, s:I, s:I, s:I}", "name", shard->name, "bytes",
-                       (json_int_t)shard->bytes, "tensor_bytes", (json_int_t)shard->tensor_bytes,
-                       "tensors", (json_int_t)shard->count));
+  for (size_t i = 0; i < s->layout.file_count; i++) {
+    const struct layout_file *file = &s->layout.files[i];
+    json_add(files, json_pack("{s:s, s:I, s:I, s:I}", "name", file->name, "bytes",
+                              (json_int_t)s->files[i].bytes, "tensor_bytes",
+                              (json_int_t)file->bytes, "tensors", (json_int_t)file->count));
   }
   json_t *all =
       json_pack("{s:s, s:s, s:I, s:s, s:I, s:I, s:I, s:o}", "like", o->like, "family",
@@ -92,10 +92,10 @@ static int check_json(const struct synth_options *o, const struct synthesis *s, 
   if (!o->out)
     return 0;
   if (outputs_spare_inside(&json, 1, o->out, "config.json", error) ||
-      outputs_spare_inside(&json, 1, o->out, synthesis_index_name(s), error))
+      outputs_spare_inside(&json, 1, o->out, s->layout.index_name, error))
     return error->code;
-  for (size_t i = 0; i < s->shard_count; i++)
-    if (outputs_spare_inside(&json, 1, o->out, s->shards[i].name, error))
+  for (size_t i = 0; i < s->layout.file_count; i++)
+    if (outputs_spare_inside(&json, 1, o->out, s->layout.files[i].name, error))
       return error->code;
   return 0;
 }
@@ -103,11 +103,12 @@ static int check_json(const struct synth_options *o, const struct synthesis *s, 
 static int write_checkpoint(const struct synth_options *o, const struct synthesis *s,
                             struct error *error)
 {
+  const struct notices notices = terminal_notices(o->common.quiet);
   struct threads *threads;
   interrupt_install();
   if (threads_start((int)o->common.threads, &threads, error))
     return error->code;
-  int status = synthesis_write(s, o->out, threads, o->common.quiet, error);
+  int status = synthesis_write(s, o->out, threads, o->common.quiet, &notices, error);
   threads_stop(threads);
   return status;
 }

@@ -138,12 +138,6 @@ int zip_parse(const char *file, const void *data, size_t size, struct zip *zip, 
   return 0;
 }
 
-void zip_free(struct zip *zip)
-{
-  free(zip->entries);
-  *zip = (struct zip){0};
-}
-
 const struct zip_entry *zip_find(const struct zip *zip, const char *name)
 {
   struct zip_entry key = {.name = name, .name_length = strlen(name)};

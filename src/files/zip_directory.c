@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define MAX_ENTRIES 100000
@@ -207,4 +208,10 @@ int zip_directory_read(const struct zip_file *file, struct zip *zip, uint64_t *s
     *zip = made;
   *start = end.start;
   return status;
+}
+
+void zip_free(struct zip *zip)
+{
+  free(zip->entries);
+  *zip = (struct zip){0};
 }

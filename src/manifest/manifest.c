@@ -7,18 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_MANIFEST ((size_t)16 << 20)
-
-int manifest_load(const char *path, struct manifest *manifest, struct error *error)
-{
-  struct blob blob;
-  if (file_read(path, MAX_MANIFEST, &blob, error))
-    return error->code;
-  int status = manifest_parse(path, blob.data, blob.size, manifest, error);
-  blob_free(&blob);
-  return status;
-}
-
 bool pinned_file_complete(const struct pinned_file *file)
 {
   return file->has_bytes && *file->digest.sha256 && *file->digest.xxh3_128;

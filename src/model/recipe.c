@@ -1,6 +1,7 @@
 #include "model/recipe.h"
 
 #include "base/text.h"
+#include "model/config_write.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -239,107 +240,20 @@ int recipe_parse(const char *text, struct recipe *recipe, struct error *error)
   return 0;
 }
 
-static void add_number(struct text *text, const char *key, uint64_t value)
+char *recipe_config(const struct recipe *r, const char *origin, struct error *error)
 {
-  text_add(text, ",\n  \"%s\": %llu", key, (unsigned long long)value);
-}
-
-static void add_boolean(struct text *text, const char *key, bool value)
-{
-  text_add(text, ",\n  \"%s\": %s", key, value ? "true" : "false");
-}
-
-static void add_real(struct text *text, const char *key, double value)
-{
-  text_add(text, ",\n  \"%s\": %g", key, value);
-}
-
-static void add_clip(struct text *text, const char *key, double clip)
-{
-  text_add(text, ",\n  \"%s\": ", key);
-  if (clip > 0)
-    text_add_double(text, clip);
-  else
-    text_add(text, "null");
-}
-
-/* Numbers of the recipe, and what it leaves to the family. */
-static void add_setting(struct text *text, const char *key, enum setting setting,
-                        const struct recipe *r)
-{
-  static const char *const activations[] = {"gelu", "gelu_new", "silu"};
-  const struct model_config *defaults = &r->family->defaults;
-  switch (setting) {
-  case SETTING_HIDDEN:
-    return add_number(text, key, r->hidden);
-  case SETTING_LAYERS:
-    return add_number(text, key, r->layers);
-  case SETTING_HEADS:
-    return add_number(text, key, r->heads);
-  case SETTING_FFN:
-    return add_number(text, key, r->ffn);
-  case SETTING_VOCAB:
-    return add_number(text, key, r->vocab);
-  case SETTING_CONTEXT:
-    return add_number(text, key, r->context);
-  case SETTING_KV_HEADS:
-    return add_number(text, key, r->kv_heads);
-  case SETTING_EXPERTS:
-    return add_number(text, key, r->experts);
-  case SETTING_TOP_K:
-    return add_number(text, key, r->top_k);
-  case SETTING_ACTIVATION:
-    text_add(text, ",\n  \"%s\": \"%s\"", key, activations[defaults->activation]);
-    return;
-  case SETTING_TIED:
-    return add_boolean(text, key, r->tied);
-  case SETTING_PARALLEL_RESIDUAL:
-    return add_boolean(text, key, r->parallel);
-  case SETTING_ATTENTION_BIAS:
-    return add_boolean(text, key, defaults->attention_bias);
-  case SETTING_NORM_TOP_K:
-    return add_boolean(text, key, defaults->norm_topk_prob);
-  case SETTING_CLIP:
-    return add_clip(text, key, r->clip);
-  case SETTING_NORM_EPS:
-    return add_real(text, key, (double)defaults->norm_eps);
-  case SETTING_ROPE_BASE:
-    return add_real(text, key, defaults->rope_base);
-  case SETTING_ROTARY_SHARE:
-    return add_real(text, key, defaults->rotary_share);
-  case SETTING_HEAD_DIM: /* follow from others */
-  case SETTING_ROPE_TYPE:
-  case SETTINGS:
-    return;
-  }
-}
-
-/* The first key of each setting, in the family's own spelling. */
-static void add_settings(struct text *text, const struct recipe *recipe)
-{
-  uint32_t done = recipe->family->fixed;
-  for (const struct spelling *s = recipe->family->spellings; s->key; s++) {
-    if (!(done >> s->setting & 1u))
-      add_setting(text, s->key, s->setting, recipe);
-    done |= 1u << s->setting;
-  }
-}
-
-char *recipe_config(const struct recipe *recipe, const char *origin, struct error *error)
-{
-  struct text text = {0};
-  text_add(&text, "{\n  \"_name_or_path\": \"%s\"", origin);
-  text_add(&text, ",\n  \"architectures\": [\n    \"%s\"\n  ]", recipe->family->class);
-  text_add(&text, ",\n  \"model_type\": \"%s\"", recipe->family->name);
-  text_add(&text, ",\n  \"torch_dtype\": \"%s\"",
-           recipe->dtype == DTYPE_F32    ? "float32"
-           : recipe->dtype == DTYPE_BF16 ? "bfloat16"
-                                         : "float16");
-  add_settings(&text, recipe);
-  text_add(&text, "\n}\n");
-  if (!text.failed)
-    return text.data;
-  text_free(&text);
-  error_set(error, EXIT_RUN, "config.json: out of memory");
-  return NULL;
+  struct model_config config = r->family->defaults;
+  config.layers = r->layers;
+  config.hidden = r->hidden;
+  config.heads = r->heads;
+  config.kv_heads = r->kv_heads;
+  config.ffn = r->ffn;
+  config.vocab = r->vocab;
+  config.context = r->context;
+  config.experts = r->experts;
+  config.top_k = r->top_k;
+  config.clip_qkv = (float)r->clip;
+  config.parallel_residual = r->parallel;
+  config.tied = r->tied;
+  return model_config_write(&config, r->dtype, origin, error);
 }

@@ -25,9 +25,8 @@ extern const char recipe_help[];
  * (a name, key or value that is not known, out of range or given twice). */
 int recipe_parse(const char *text, struct recipe *recipe, struct error *error);
 
-/* The config.json of a recipe with the keys that transformers writes; `origin`, plain text, stands
- * as "_name_or_path". free(). NULL and EXIT_RUN without memory. model_config_parse refuses what
- * does not fit together. */
+/* The config.json of a recipe (config_write.h), with `origin`. free(). NULL and EXIT_RUN without
+ * memory. model_config_parse refuses what does not fit together. */
 char *recipe_config(const struct recipe *recipe, const char *origin, struct error *error);
 
 #endif

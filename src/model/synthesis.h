@@ -5,22 +5,15 @@
 #define ATTEST_MODEL_SYNTHESIS_H
 
 #include "base/file.h"
+#include "base/notice.h"
 #include "base/text.h"
 #include "base/threads.h"
+#include "checkpoint/layout.h"
 #include "model/inventory.h"
 
-struct synthesis_part {
-  const struct tensor *tensor;
-  enum inventory_kind kind;
-  size_t shard;
-};
-
-struct synthesis_shard {
-  char name[96];
-  size_t first, count; /* its parts */
-  uint64_t tensor_bytes;
-  uint64_t bytes;     /* of the file */
-  struct text header; /* JSON padded with blanks to a multiple of 8; or the pickle */
+struct synthesis_file {
+  uint64_t bytes;
+  struct text pickle; /* for PyTorch */
 };
 
 struct synthesis {
@@ -30,11 +23,9 @@ struct synthesis {
   struct model_config config;
   enum dtype dtype;
   struct inventory inventory;
-  struct synthesis_part *parts; /* [inventory.count]: by shard, and as they lie in the file */
-  size_t shard_count;
-  struct synthesis_shard *shards;
-  struct text index; /* empty for one file */
-  uint64_t bytes;    /* of all files */
+  struct layout layout;         /* its parts' `index` is that of the inventory */
+  struct synthesis_file *files; /* [layout.file_count] */
+  uint64_t bytes;               /* of all files */
 };
 
 /* Plans the checkpoint of recipe `like` (model/recipe.h), as safetensors or for
@@ -44,27 +35,23 @@ int synthesis_plan(const char *like, uint64_t seed, bool pytorch, struct synthes
                    struct error *error);
 void synthesis_free(struct synthesis *synthesis);
 
-/* The name of the index that several shards have. */
-const char *synthesis_index_name(const struct synthesis *synthesis);
+/* Writes the elements of a tensor; its CRC to *crc unless NULL. */
+typedef int synthesis_tensor(void *context, const struct layout_part *part, uint32_t *crc,
+                             struct error *error);
 
-/* Writes the elements of a tensor and gives their CRC. */
-typedef int synthesis_tensor(void *context, const struct synthesis_part *part,
-                             struct file_writer *file, uint32_t *crc, struct error *error);
-
-/* For PyTorch (synthesis_pytorch.c): the pickle of a shard into its header, and
- * the whole file with its tensors; file NULL = only its bytes are counted.
- * Errors: EXIT_RUN. */
-void synthesis_pickle(const struct synthesis *synthesis, struct synthesis_shard *shard);
-int synthesis_pytorch_records(const struct synthesis *synthesis,
-                              const struct synthesis_shard *shard, struct file_writer *file,
-                              synthesis_tensor *tensor, void *context, uint64_t *bytes,
-                              struct error *error);
+/* For PyTorch (synthesis_pytorch.c): makes the pickle of file `index`, and writes the whole file
+ * with its tensors; file NULL = only its bytes are counted. Errors: EXIT_RUN. */
+void synthesis_pickle(struct synthesis *synthesis, size_t index);
+int synthesis_pytorch_records(const struct synthesis *synthesis, size_t index,
+                              struct file_writer *file, synthesis_tensor *tensor, void *context,
+                              uint64_t *bytes, struct error *error);
 
 /* Writes it into `directory`, which is made if missing and must be empty. Files
  * get their names when all of them are on the disk, config.json last. Errors:
  * EXIT_INPUT (not empty), EXIT_RUN (too little free space, I/O); then nothing
- * is left. Shows progress unless quiet. */
+ * is left. Shows progress unless quiet; an estimate goes to `notices`. */
 int synthesis_write(const struct synthesis *synthesis, const char *directory,
-                    struct threads *threads, bool quiet, struct error *error);
+                    struct threads *threads, bool quiet, const struct notices *notices,
+                    struct error *error);
 
 #endif

@@ -67,31 +67,34 @@ static void add_tensor(struct text *pickle, const struct tensor *tensor, size_t 
                    "ccollections\nOrderedDict\n)RtR");
 }
 
-void synthesis_pickle(const struct synthesis *s, struct synthesis_shard *shard)
+void synthesis_pickle(struct synthesis *s, size_t index)
 {
-  struct text *pickle = &shard->header;
+  const struct layout_file *file = &s->layout.files[index];
+  struct text *pickle = &s->files[index].pickle;
   text_add(pickle, "\x80\x02"
                    "ccollections\nOrderedDict\n)R(");
-  for (size_t i = 0; i < shard->count; i++)
-    add_tensor(pickle, s->parts[shard->first + i].tensor, i);
+  for (size_t i = 0; i < file->count; i++)
+    add_tensor(pickle, &s->layout.parts[file->first + i].tensor, i);
   text_add(pickle, "u.");
 }
 
-int synthesis_pytorch_records(const struct synthesis *s, const struct synthesis_shard *shard,
-                              struct file_writer *file, synthesis_tensor *tensor, void *context,
-                              uint64_t *bytes, struct error *error)
+int synthesis_pytorch_records(const struct synthesis *s, size_t index, struct file_writer *file,
+                              synthesis_tensor *tensor, void *context, uint64_t *bytes,
+                              struct error *error)
 {
   struct torch_stream stream = {.file = file};
+  const struct layout_file *tensors = &s->layout.files[index];
+  const struct text *pickle = &s->files[index].pickle;
   char name[64];
-  int status = torch_stream_record(&stream, "pytorch_model/data.pkl", shard->header.data,
-                                   shard->header.length, error);
-  for (size_t i = 0; !status && i < shard->count; i++) {
-    const struct synthesis_part *part = &s->parts[shard->first + i];
+  int status =
+      torch_stream_record(&stream, "pytorch_model/data.pkl", pickle->data, pickle->length, error);
+  for (size_t i = 0; !status && i < tensors->count; i++) {
+    const struct layout_part *part = &s->layout.parts[tensors->first + i];
     uint32_t crc = 0;
     snprintf(name, sizeof name, "pytorch_model/data/%zu", i);
-    status = torch_stream_begin_record(&stream, name, part->tensor->bytes, error);
+    status = torch_stream_begin_record(&stream, name, part->tensor.bytes, error);
     if (!status && file)
-      status = tensor(context, part, file, &crc, error);
+      status = tensor(context, part, &crc, error);
     if (!status)
       status = torch_stream_end_record(&stream, crc, error);
   }

@@ -24,9 +24,9 @@ struct screening {
 };
 
 /* Screens the checkpoint at `path` (checkpoint_open). `revision` gets shape and heads; its name is
- * "", step and tokens are 0. Owner: the caller, trajectory_revision_free. Prints an estimate and
- * progress unless quiet. A run that was
- * interrupted or killed goes on from `partial`, to the same bits. Errors: EXIT_CHECK (go_on
+ * "", step and tokens are 0. Owner: the caller, trajectory_revision_free. Tells of an
+ * estimate by the notices of `runtime` and shows progress unless quiet. A run that was interrupted
+ * or killed resumes from `partial`, to the same bits. Errors: EXIT_CHECK (go_on
  * stopped it), EXIT_INPUT, EXIT_RUN. */
 int screening_run(const char *path, const struct screening *screening,
                   const struct runtime *runtime, struct revision *revision, struct error *error);
