@@ -14,8 +14,8 @@
 #define FILE_LIMIT ((size_t)4 << 20)
 #define SENTENCE_LIMIT 1000
 
-static const char *const index_keys[] = {"format", "paper", "kind", "source", "caveat", "tables",
-                                         NULL};
+static const char *const index_keys[] = {"format", "paper",  "kind", "source",
+                                         "caveat", "tables", NULL};
 
 static int read_sentence(const json_t *index, const char *path, const char *key, char **out,
                          struct error *error)

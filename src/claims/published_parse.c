@@ -9,7 +9,7 @@
 
 #define LINE_LIMIT ((size_t)4096)
 #define ROW_LIMIT ((size_t)10000) /* every pair of rows is compared */
-#define HEAD_LIMIT 4096 /* layers, and heads of a layer */
+#define HEAD_LIMIT 4096           /* layers, and heads of a layer */
 #define SOURCE_MARK "# Source: "
 
 struct reader {
@@ -74,8 +74,9 @@ static int read_header(struct reader *reader, const struct published_schema *sch
   if (wanted.failed)
     status = error_set(reader->error, EXIT_RUN, "%s: out of memory", reader->path);
   else if (strcmp(line, wanted.data) != 0)
-    status = error_set(reader->error, EXIT_INPUT, "%s: line %zu: the header is \"%.200s\", must be %s",
-                       reader->path, reader->line, line, wanted.data);
+    status =
+        error_set(reader->error, EXIT_INPUT, "%s: line %zu: the header is \"%.200s\", must be %s",
+                  reader->path, reader->line, line, wanted.data);
   text_free(&wanted);
   return status;
 }

@@ -121,7 +121,12 @@ static double rounded_to_digits(double value, int digits)
   return rounded;
 }
 
-static double open(const struct stated_number *number, double slack)
+bool stated_about(double a, double b)
+{
+  return rounded_to_digits(a, 1) == rounded_to_digits(b, 1);
+}
+
+static double left_open(const struct stated_number *number, double slack)
 {
   return number->unit / 2 + 1e-12 * fmax(1, fabs(number->value)) + slack * fabs(number->value);
 }
@@ -132,7 +137,7 @@ bool stated_meets(const struct stated_number *number, double value, double slack
     return number->value == value;
   if (number->digits)
     return rounded_to_digits(value, number->digits) == number->value;
-  return fabs(value - number->value) <= open(number, slack);
+  return fabs(value - number->value) <= left_open(number, slack);
 }
 
 static bool is_band(const struct stated_number *numbers, size_t count, size_t value_count)
@@ -144,8 +149,8 @@ bool stated_all_meet(const struct stated_number *numbers, size_t count, const do
                      size_t value_count, double slack)
 {
   if (is_band(numbers, count, value_count))
-    return values[0] >= numbers[0].value - open(&numbers[0], slack) &&
-           values[0] <= numbers[1].value + open(&numbers[1], slack);
+    return values[0] >= numbers[0].value - left_open(&numbers[0], slack) &&
+           values[0] <= numbers[1].value + left_open(&numbers[1], slack);
   bool all = count == value_count && count > 0;
   for (size_t i = 0; all && i < count; i++)
     all = stated_meets(&numbers[i], values[i], slack);
@@ -185,6 +190,8 @@ void stated_fill(const char *stated, const struct stated_number *numbers, size_t
     text_add(text, "%.*s", (int)(numbers[i].start - at), stated + at);
     add_number(&numbers[i], values[i], meets, text);
     at = numbers[band ? 1 : i].end;
+    if (isinf(values[i]) && !isinf(numbers[i].value) && stated[at] == 'B')
+      at++; /* never has no unit */
   }
   text_add(text, "%s", stated + at);
 }

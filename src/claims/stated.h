@@ -19,9 +19,9 @@
 struct stated_number {
   double value, unit; /* unit: of the last printed digit */
   int decimals;
-  int digits;       /* significant ones; 0: not printed with "~" */
-  bool exponent;    /* printed as 9.8e+07 */
-  bool band_end;    /* a hyphen joins it to the number before */
+  int digits;        /* significant ones; 0: not printed with "~" */
+  bool exponent;     /* printed as 9.8e+07 */
+  bool band_end;     /* a hyphen joins it to the number before */
   size_t start, end; /* in the text, "~" included */
 };
 
@@ -34,6 +34,9 @@ bool stated_meets(const struct stated_number *number, double value, double slack
 /* Whether all values meet the numbers: one each, or a single one within a band. */
 bool stated_all_meet(const struct stated_number *numbers, size_t count, const double *values,
                      size_t value_count, double slack);
+
+/* Whether two values round to the same number of one significant digit. */
+bool stated_about(double a, double b);
 
 /* The text with the values in the place of its numbers, one each, or a single one in the place of a
  * band. text->failed without memory. */

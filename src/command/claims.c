@@ -139,7 +139,8 @@ int command_claims(int argc, char **argv, struct error *error)
       "claims DIR... [OPTIONS]",
       "Evaluates the claims F1 to F5 of arXiv 2606.02378 from trajectories: directories with a\n"
       "trajectory.json, or directories of such; with a folder of published tables (tables.json)\n"
-      "among them every other figure of the text, too. Exit code 1 when a figure is not reproduced.",
+      "among them every other figure of the text, too. Exit code 1 when a figure is not "
+      "reproduced.",
       specs, sizeof specs / sizeof *specs};
   const char *paths[MOST_TRAJECTORIES];
   struct claim_list claims;

@@ -3,6 +3,7 @@
 #define ATTEST_STUDY_PASS_H
 
 #include "base/text.h"
+#include "claims/published.h"
 #include "manifest/manifest.h"
 #include "study/reproduction.h"
 #include "study/workdir.h"
@@ -14,6 +15,7 @@ struct pass {
   struct workdir work;
   struct trajectory *trajectories; /* one of a screened model, several of published tables */
   size_t count;
+  struct published_tables tables; /* what is published beside trajectories; may be none */
   size_t contradicted; /* findings of the verification: what was read is not what was pinned */
   size_t unpinned;     /* files that have no pin */
   size_t left_out;     /* revisions without figures, because their files do not hold */

@@ -1,6 +1,7 @@
 #include "study/reproduction.h"
 
 #include "base/digest.h"
+#include "base/file.h"
 #include "base/interrupt.h"
 #include "base/json.h"
 #include "base/progress.h"
@@ -55,21 +56,42 @@ static int verify(struct pass *pass, struct error *error)
   return status;
 }
 
+/* A directory of published tables, or a trajectory. */
+static int load_directory(struct pass *pass, const char *path, struct error *error)
+{
+  char *index = file_join(path, PUBLISHED_INDEX, error);
+  if (!index)
+    return error->code;
+  bool holds_tables = file_exists(index);
+  free(index);
+  if (holds_tables && pass->tables.count)
+    return error_set(error, EXIT_INPUT, "%s: a second folder of published tables; leave one out",
+                     path);
+  if (holds_tables)
+    return published_load(path, &pass->tables, error);
+  if (trajectory_load(path, &pass->trajectories[pass->count], error))
+    return error->code;
+  pass->count++;
+  return 0;
+}
+
 static int load_tables(struct pass *pass, struct error *error)
 {
   const struct manifest *m = &pass->manifest;
   size_t tables = 0;
   for (size_t i = 0; i < m->revision_count; i++) {
     char *path = manifest_revision_path(m, &m->revisions[i], pass->all->checkpoints, error);
-    int status = path ? trajectory_load(path, &pass->trajectories[i], error) : error->code;
+    int status = path ? load_directory(pass, path, error) : error->code;
     free(path);
     if (status)
       return status;
-    pass->count++;
-    tables += pass->trajectories[i].count;
   }
+  for (size_t i = 0; i < pass->count; i++)
+    tables += pass->trajectories[i].count;
   pass_say(pass, "  %zu published tables of %zu models loaded\n", tables, pass->count);
-  json_put(pass->json, "tables", json_integer((json_int_t)tables));
+  if (pass->tables.count)
+    pass_say(pass, "  %zu published tables of other figures loaded\n", pass->tables.count);
+  json_put(pass->json, "tables", json_integer((json_int_t)(tables + pass->tables.count)));
   return 0;
 }
 
@@ -306,6 +328,7 @@ int reproduction_run(struct reproduction *reproduction, const char *manifest_pat
   for (size_t i = 0; pass.trajectories && i < pass.manifest.revision_count; i++)
     trajectory_free(&pass.trajectories[i]);
   free(pass.trajectories);
+  published_free(&pass.tables);
   text_free(&pass.compared);
   text_free(&pass.not_compared);
   workdir_close(&pass.work);

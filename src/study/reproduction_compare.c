@@ -204,7 +204,12 @@ static int compare_verdicts(struct pass *pass, const struct claim_list *list, st
     pass_fail(pass, difference);
   else
     pass_say(pass, "  verdicts equal to the golden ones (%s/" VERDICTS_FILE ")\n", golden);
-  if (list->count)
+  size_t sources = verdicts_sources(list);
+  if (sources)
+    pass_compared(pass,
+                  "%zu verdicts with %s/" VERDICTS_FILE " and %zu with " VERDICTS_SOURCES_FILE "%s",
+                  list->count - sources, golden, sources, difference ? ": they differ" : "");
+  else if (list->count)
     pass_compared(pass, "%zu verdicts with %s/" VERDICTS_FILE "%s", list->count, golden,
                   difference ? ": they differ" : "");
   else
@@ -254,7 +259,9 @@ int pass_evaluate(struct pass *pass, struct error *error)
   struct claim_list list;
   if (claims_evaluate(pass->trajectories, pass->count, &list, error))
     return error->code;
-  int status = show(pass, &list, error);
+  int status = pass->tables.count ? claims_add_tables(&pass->tables, &list, error) : 0;
+  if (!status)
+    status = show(pass, &list, error);
   if (!status)
     status = compare_verdicts(pass, &list, error);
   if (!status)

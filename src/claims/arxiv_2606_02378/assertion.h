@@ -13,7 +13,7 @@
 #define OLMOE "olmoe-1b-7b-0924"
 #define MODEL_COUNT 3
 #define ARGUMENTS 16
-#define READINGS 4
+#define READINGS 5
 
 /* What the figures are recomputed from. */
 struct facts {
@@ -110,14 +110,14 @@ double data_number(const struct question *question, const char *operand, struct 
 
 /* The list of heads of a row: "TABLE KEY" or "TABLE @MODEL KEY"; NULL, and outcome->missing. */
 const char *data_heads(const struct question *question, const char *operand,
-                        struct outcome *outcome);
+                       struct outcome *outcome);
 
 /* The table and its first row of this key; NULL, and outcome->missing. */
 const struct published_table *data_row(const struct question *question, const char *operand,
-                                        size_t *row, struct outcome *outcome);
+                                       size_t *row, struct outcome *outcome);
 double data_cell(const struct published_table *table, size_t row, const char *column);
 bool data_cell_is(const struct published_table *table, size_t row, const char *column,
-                   const char *text);
+                  const char *text);
 
 /* The trajectory of the question, or of the model of this key; NULL, and outcome->missing. */
 const struct trajectory *question_trajectory(const struct question *question, const char *model,

@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct assertion *const lists[] = {
-    ablation_assertions, tasks_assertions,  calibration_assertions,
-    integral_assertions, sinks_assertions, emergence_assertions};
+static const struct assertion *const lists[] = {ablation_assertions,    tasks_assertions,
+                                                calibration_assertions, integral_assertions,
+                                                sinks_assertions,       emergence_assertions};
 
 /* Whether the number is a percentage, which rows hold as a fraction. */
 static bool is_percentage(const char *stated, const struct stated_number *number)
@@ -43,8 +43,8 @@ static void compare(const struct assertion *assertion, const struct stated_text 
     return;
   size_t wanted = stated->count;
   bool band = outcome->count == 1 && wanted == 2 && stated->numbers[1].band_end;
-  *holds = stated_all_meet(stated->numbers, wanted, outcome->values, outcome->count,
-                           outcome->slack);
+  *holds =
+      stated_all_meet(stated->numbers, wanted, outcome->values, outcome->count, outcome->slack);
   if (band || outcome->count == wanted) {
     stated_fill(assertion->stated, stated->numbers, wanted, outcome->values, outcome->count,
                 outcome->slack, text);
@@ -125,10 +125,8 @@ static int add_assertion(const struct subject *whole, const struct facts *facts,
   struct subject subject = *whole;
   subject.model = assertion->model;
   subject.trajectory = find_model(facts, assertion->model);
-  const struct asserted asserted = {.low = NAN,
-                                    .high = NAN,
-                                    .words = assertion->stated,
-                                    .statement = assertion->figure};
+  const struct asserted asserted = {
+      .low = NAN, .high = NAN, .words = assertion->stated, .statement = assertion->figure};
   bool is_stated = strcmp(assertion->stated, "not stated") != 0;
   const struct figure figure = {.id = assertion->group,
                                 .name = assertion->figure,
@@ -137,8 +135,8 @@ static int add_assertion(const struct subject *whole, const struct facts *facts,
                                 .asserted = is_stated ? &asserted : NULL,
                                 .first = subject.list->count};
   for (size_t i = 0; i < READINGS && assertion->readings[i].evaluate; i++) {
-    const struct question question = {facts, assertion, &assertion->readings[i],
-                                      subject.trajectory, subject.list};
+    const struct question question = {facts, assertion, &assertion->readings[i], subject.trajectory,
+                                      subject.list};
     if (add_reading(&subject, &figure, &question, i == 0))
       return subject.error->code;
   }

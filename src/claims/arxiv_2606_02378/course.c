@@ -2,6 +2,7 @@
  * a BOS head: "screen" and "best" (measure.h). */
 #include "claims/arxiv_2606_02378/assertion.h"
 #include "claims/arxiv_2606_02378/measure.h"
+#include "trajectory/head_rule.h"
 
 #include <math.h>
 #include <string.h>
@@ -38,8 +39,8 @@ static double share(const struct question *question, const char *model, const ch
   const struct trajectory *trajectory = question_trajectory(question, model, outcome);
   if (!trajectory)
     return NAN;
-  size_t r = strcmp(revision, "last") == 0 ? trajectory->count - 1
-                                           : trajectory_find(trajectory, revision);
+  size_t r =
+      strcmp(revision, "last") == 0 ? trajectory->count - 1 : trajectory_find(trajectory, revision);
   if (r == trajectory->count) {
     outcome_missing(outcome, "revision %s is not in the trajectory", revision);
     return NAN;
@@ -68,33 +69,26 @@ void course_share_difference(const struct question *question, struct outcome *ou
   outcome_why(outcome, "%.1f %% and %.1f %%", a, b);
 }
 
-/* Heads that count: "screen" and "best" BOS heads, or a class at a threshold. */
-static size_t count_at(const struct revision *revision, const char *what, double threshold)
+/* The rule of "screen" and "best" BOS heads, or of a class at a threshold. */
+static struct head_rule rule_of(const char *what, double threshold)
 {
   if (is_best(what) || strcmp(what, "screen") == 0)
-    return measure_bos(revision, is_best(what), revision->n_layers);
-  enum head_class class = class_of_name(what);
-  size_t count = 0;
-  for (size_t i = 0; i < measure_heads(revision); i++)
-    count += class < CLASS_COUNT && revision->heads[i].selectivity[class] >= threshold;
-  return count;
+    return (struct head_rule){CLASS_FIRST_TOKEN, BOS_THRESHOLD, is_best(what)};
+  return (struct head_rule){class_of_name(what), threshold, false};
 }
 
 /* First revision with so many heads ("3") or such a share of them ("10%"); count: never. */
 static size_t find_onset(const struct trajectory *trajectory, const char *what, double threshold,
                          const char *need)
 {
-  size_t length = strlen(need), r = 0;
+  const struct head_rule rule = rule_of(what, threshold);
+  size_t length = strlen(need), heads = measure_heads(&trajectory->revisions[0]);
+  uint64_t least = 0;
   bool percent = text_ends_with(need, "%");
-  double least = NAN;
-  text_to_double(need, length - percent, &least);
-  for (; r < trajectory->count; r++) {
-    const struct revision *revision = &trajectory->revisions[r];
-    double count = (double)count_at(revision, what, threshold);
-    if (percent ? 100 * count >= least * (double)measure_heads(revision) : count >= least)
-      break;
-  }
-  return r;
+  text_to_u64(need, length - percent, &least);
+  if (percent) /* so many heads are at least this share */
+    least = (least * heads + 99) / 100;
+  return head_rule_first(&rule, trajectory, HEAD_RULE_ALL, (size_t)least);
 }
 
 static double onset_tokens(const struct trajectory *trajectory, size_t onset)
@@ -110,10 +104,10 @@ void course_onset(const struct question *question, struct outcome *outcome)
     const struct trajectory *trajectory =
         question_trajectory(question, question_argument(question, i), outcome);
     if (trajectory)
-      outcome_add(outcome, onset_tokens(trajectory,
-                                        find_onset(trajectory, question_argument(question, 0),
-                                                   question_number(question, 1),
-                                                   question_argument(question, 2))));
+      outcome_add(outcome,
+                  onset_tokens(trajectory, find_onset(trajectory, question_argument(question, 0),
+                                                      question_number(question, 1),
+                                                      question_argument(question, 2))));
   }
 }
 
@@ -177,10 +171,11 @@ void course_monotonic(const struct question *question, struct outcome *outcome)
   const struct trajectory *trajectory = question_trajectory(question, "", outcome);
   if (!trajectory)
     return;
+  const struct head_rule rule = rule_of(question_argument(question, 0), 0);
   outcome_words(outcome, true, "yes, at all %zu revisions", trajectory->count);
   for (size_t r = 1; r < trajectory->count; r++) {
-    size_t before = count_at(&trajectory->revisions[r - 1], question_argument(question, 0), 0);
-    size_t now = count_at(&trajectory->revisions[r], question_argument(question, 0), 0);
+    size_t before = head_rule_count(&rule, &trajectory->revisions[r - 1], HEAD_RULE_ALL);
+    size_t now = head_rule_count(&rule, &trajectory->revisions[r], HEAD_RULE_ALL);
     if (now < before) {
       outcome_words(outcome, false, "no: %zu to %zu heads at %.40s", before, now,
                     trajectory->revisions[r].name);
@@ -189,61 +184,33 @@ void course_monotonic(const struct question *question, struct outcome *outcome)
   }
 }
 
-struct stay {
-  size_t ever, left;
-};
-
-/* Heads that were BOS heads at some revision, and those of them that were none at a later one. */
-static struct stay find_leaving(const struct trajectory *trajectory, bool best)
-{
-  struct stay stay = {0, 0};
-  for (size_t i = 0; i < measure_heads(&trajectory->revisions[0]); i++) {
-    bool was = false, left = false;
-    for (size_t r = 0; r < trajectory->count; r++) {
-      bool is = measure_is_bos(&trajectory->revisions[r].heads[i], best);
-      left = left || (was && !is);
-      was = was || is;
-    }
-    stay.ever += was;
-    stay.left += left;
-  }
-  return stay;
-}
-
 /* No head leaves. Arguments: reading, models (none: the assertion's). */
 void course_leaving(const struct question *question, struct outcome *outcome)
 {
-  struct stay all = {0, 0};
+  const struct head_rule rule = rule_of(question_argument(question, 0), 0);
+  size_t ever = 0, left = 0;
   size_t last = question_arguments(question);
   for (size_t i = 1; i < (last > 1 ? last : 2); i++) {
     const struct trajectory *trajectory =
         question_trajectory(question, question_argument(question, i), outcome);
     if (!trajectory)
       return;
-    struct stay stay = find_leaving(trajectory, is_best(question_argument(question, 0)));
-    all = (struct stay){all.ever + stay.ever, all.left + stay.left};
+    struct head_stays stays = head_rule_stays(&rule, trajectory);
+    ever += stays.ever;
+    left += stays.left;
   }
-  outcome_words(outcome, all.left == 0, "%s: %zu of %zu heads leave", all.left ? "no" : "yes",
-                all.left, all.ever);
+  outcome_words(outcome, left == 0, "%s: %zu of %zu heads leave", left ? "no" : "yes", left, ever);
 }
 
-/* Jaccard of the induction circuits (50x) at the first revision with `need` heads and at the last;
+/* Jaccard of the induction circuits (50x) at the first revision with so many heads and at the last;
  * NAN when there is none. */
 static double jaccard(const struct trajectory *trajectory, const char *need)
 {
+  const struct head_rule rule = {CLASS_INDUCTION, CIRCUIT_THRESHOLD, false};
   size_t r = find_onset(trajectory, head_class_name(CLASS_INDUCTION), CIRCUIT_THRESHOLD, need);
-  size_t both = 0, either = 0;
-  if (r == trajectory->count)
-    return NAN;
-  for (size_t i = 0; i < measure_heads(&trajectory->revisions[r]); i++) {
-    const struct head_row *then = &trajectory->revisions[r].heads[i];
-    const struct head_row *now = &trajectory->revisions[trajectory->count - 1].heads[i];
-    bool a = then->selectivity[CLASS_INDUCTION] >= CIRCUIT_THRESHOLD;
-    bool b = now->selectivity[CLASS_INDUCTION] >= CIRCUIT_THRESHOLD;
-    both += a && b;
-    either += a || b;
-  }
-  return (double)both / (double)either;
+  return r < trajectory->count ? head_rule_jaccard(&rule, &trajectory->revisions[r],
+                                                   &trajectory->revisions[trajectory->count - 1])
+                               : NAN;
 }
 
 /* All models lie within the stated band. Argument: how many heads a formed circuit has. */

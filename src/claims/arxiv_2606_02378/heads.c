@@ -24,9 +24,9 @@ static const struct head_row *find_head(const struct revision *revision, struct 
 enum head_class class_of_name(const char *name)
 {
   int class = 0;
-  while (class < CLASS_COUNT && strcmp(head_class_name((enum head_class)class), name) != 0)
-    class++;
-  return (enum head_class)class;
+  while (class < CLASS_COUNT && strcmp(head_class_name((enum head_class) class), name) != 0)
+    class ++;
+  return (enum head_class) class;
 }
 
 /* Heads of the calibrated revision (branch main of two models) with an induction selectivity of at
@@ -208,7 +208,8 @@ static struct recorded find_recorded(const struct question *question, const char
   char operand[160];
   size_t row;
   struct recorded recorded = {0};
-  snprintf(operand, sizeof operand, "task_ablations @%s %s", model, question_argument(question, at));
+  snprintf(operand, sizeof operand, "task_ablations @%s %s", model,
+           question_argument(question, at));
   const char *heads = data_heads(question, operand, outcome);
   const struct published_table *table = data_row(question, operand, &row, outcome);
   recorded.out_of_range = table ? data_cell(table, row, "n_heads_out_of_range") : NAN;
@@ -241,8 +242,8 @@ void heads_own_circuit(const struct question *question, struct outcome *outcome)
     outcome_add(outcome, recorded.change);
     return;
   }
-  outcome_words(outcome, false, "not its circuit: %zu of %zu recorded heads are, %.0f do not exist",
-                recorded.common, recorded.heads, recorded.out_of_range);
+  outcome_words(outcome, false, "%zu of %zu heads are its own, %.0f absent", recorded.common,
+                recorded.heads, recorded.out_of_range);
   outcome_why(outcome, "the recorded heads are another model's circuit");
 }
 
@@ -313,8 +314,8 @@ void heads_values(const struct question *question, struct outcome *outcome)
   }
 }
 
-/* The effect of a group of heads is about the sum of the effects of each: their ratio is about 1
- * (stated.h, "~1"). Arguments: keys in task_ablations of the baseline and of the group. */
+/* The effect of a group of heads is about the sum of the effects of each (stated_about). Arguments:
+ * keys in task_ablations of the baseline and of the group. */
 void heads_group_sum(const struct question *question, struct outcome *outcome)
 {
   const char *base_key = question_argument(question, 0), *key = question_argument(question, 1);
@@ -325,15 +326,13 @@ void heads_group_sum(const struct question *question, struct outcome *outcome)
   double base = data_number(question, operand, outcome), sum = 0;
   snprintf(operand, sizeof operand, "top1 task_ablations %s", key);
   double group = data_number(question, operand, outcome) - base;
-  struct stated_number about[STATED_MOST];
   struct head_id id;
   while (list && published_next_head(&list, &id)) {
     snprintf(operand, sizeof operand, "top1 task_ablations variable binding|single L%dH%d",
              id.layer, id.head);
     sum += data_number(question, operand, outcome) - base;
   }
-  stated_parse("~1", about);
-  bool holds = stated_meets(about, group / sum, 0);
+  bool holds = stated_about(group, sum);
   outcome_words(outcome, holds, "%s: %+.1f pp, the sum is %+.1f pp", holds ? "yes" : "no", group,
                 sum);
 }

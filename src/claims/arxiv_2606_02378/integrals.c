@@ -28,8 +28,8 @@ static struct ranked_head *rank_heads(const struct question *question,
     return NULL;
   *count = measure_heads(&(*trajectory)->revisions[0]);
   struct ranked_head *ranked = memory_alloc(*count, sizeof *ranked, "a ranking", &error);
-  if (ranked && !integral_rank(*trajectory, printed ? NO_FLOOR : INTEGRAL_FLOOR_PUBLISHED, ranked,
-                               &error))
+  if (ranked &&
+      !integral_rank(*trajectory, printed ? NO_FLOOR : INTEGRAL_FLOOR_PUBLISHED, ranked, &error))
     return ranked;
   if (error.code == EXIT_RUN)
     outcome->evidence->failed = true;
@@ -96,8 +96,8 @@ void integral_first_layer(const struct question *question, struct outcome *outco
   while (ranked && leading < count && ranked[leading].layer == 0)
     leading++;
   if (ranked)
-    outcome_words(outcome, leading == 0, "%s: the first %zu are of layer 0",
-                  leading ? "no" : "yes", leading);
+    outcome_words(outcome, leading == 0, "%s: the first %zu are of layer 0", leading ? "no" : "yes",
+                  leading);
   if (ranked && !leading)
     outcome_words(outcome, true, "yes: L%dH%d leads", ranked[0].layer, ranked[0].head);
   free(ranked);
@@ -175,9 +175,9 @@ static bool find_classes(const struct question *question, const struct trajector
       return false;
     }
     classes[i] = CLASS_UNCLASSIFIED;
-    for (int class = 0; class < CLASS_COUNT; class++)
-      if (data_cell_is(table, row, "class", head_class_name((enum head_class)class)))
-        classes[i] = (enum head_class)class;
+    for (int class = 0; class < CLASS_COUNT; class ++)
+      if (data_cell_is(table, row, "class", head_class_name((enum head_class) class)))
+        classes[i] = (enum head_class) class;
   }
   if (!table)
     outcome_missing(outcome, "the published table main_classes is not given");
@@ -225,8 +225,8 @@ void integral_precision(const struct question *question, struct outcome *outcome
   bool share = strcmp(question_argument(question, 2), "share") == 0;
   if (find_ranking(question, &ranking, outcome)) {
     if (share)
-      ranking.count = integral_leave_out(ranking.ranked, ranking.count, ranking.classes,
-                                         CLASS_FIRST_TOKEN);
+      ranking.count =
+          integral_leave_out(ranking.ranked, ranking.count, ranking.classes, CLASS_FIRST_TOKEN);
     for (size_t i = 3; i < question_arguments(question); i++) {
       size_t k = (size_t)question_number(question, i);
       k = k < ranking.count ? k : ranking.count;
@@ -268,8 +268,7 @@ void integral_class_pr(const struct question *question, struct outcome *outcome)
   if (find_ranking(question, &ranking, outcome)) {
     const struct trajectory *trajectory = ranking.trajectory;
     for (size_t r = 0; r < trajectory->count; r++) {
-      if (*at ? strcmp(trajectory->revisions[r].name, at) != 0
-              : r > 0 && r + 1 < trajectory->count)
+      if (*at ? strcmp(trajectory->revisions[r].name, at) != 0 : r > 0 && r + 1 < trajectory->count)
         continue;
       integral_class_means(&trajectory->revisions[r], ranking.classes, means);
       outcome_add(outcome, means[index]);

@@ -25,6 +25,22 @@ static size_t find_signal(const struct trajectory *trajectory, size_t head)
   return r;
 }
 
+/* The largest factor of PR between adjacent revisions up to the crossing. */
+static size_t find_step(const struct trajectory *trajectory, size_t head, size_t crossing)
+{
+  double largest = 0;
+  size_t at = trajectory->count;
+  for (size_t r = 1; r <= crossing; r++) {
+    double factor =
+        trajectory->revisions[r].heads[head].pr / trajectory->revisions[r - 1].heads[head].pr;
+    if (factor > largest) {
+      largest = factor;
+      at = r;
+    }
+  }
+  return at;
+}
+
 static size_t raised_at(const struct question *question, const struct trajectory *trajectory,
                         size_t head, struct outcome *outcome)
 {
@@ -35,6 +51,8 @@ static size_t raised_at(const struct question *question, const struct trajectory
   int reference = 0;
   if (strcmp(reading, "plotted") == 0)
     return find_signal(trajectory, head);
+  if (strcmp(reading, "largest-factor") == 0)
+    return find_step(trajectory, head, find_crossing(trajectory, head));
   while (reference + 1 < RISE_REFERENCES && strcmp(names[reference], reading) != 0)
     reference++;
   double *medians = rise_medians(trajectory, &error);
@@ -48,7 +66,7 @@ static size_t raised_at(const struct question *question, const struct trajectory
 }
 
 /* Tokens at a head's crossing of 50x over those at which its PR is raised. Arguments: head; what PR
- * is raised above, or "plotted". */
+ * is raised above, "plotted" or "largest-factor". */
 void pr_lead(const struct question *question, struct outcome *outcome)
 {
   const struct trajectory *trajectory = question_trajectory(question, "", outcome);
@@ -73,7 +91,8 @@ void pr_lead(const struct question *question, struct outcome *outcome)
     outcome_words(outcome, false, "no lead");
     return;
   }
-  outcome_add(outcome, trajectory->revisions[crossing].tokens / trajectory->revisions[raised].tokens);
+  outcome_add(outcome,
+              trajectory->revisions[crossing].tokens / trajectory->revisions[raised].tokens);
   outcome_why(outcome, "PR raised at %.40s, 50x at %.40s", trajectory->revisions[raised].name,
               trajectory->revisions[crossing].name);
 }

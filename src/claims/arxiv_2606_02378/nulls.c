@@ -1,4 +1,5 @@
 /* Calibration nulls of selectivity and of the participation ratio. */
+#include "base/correlation.h"
 #include "claims/arxiv_2606_02378/assertion.h"
 #include "claims/arxiv_2606_02378/measure.h"
 
@@ -20,14 +21,15 @@ void null_below(const struct question *question, struct outcome *outcome)
 {
   double p99 = calibration(question, "null_p99", outcome);
   bool below = p99 < question_number(question, 0);
-  outcome_words(outcome, below, "%s: p99 is %.2f", below ? "yes" : "no", p99);
+  outcome_words(outcome, below, "%s: p99 %.2f", below ? "yes" : "no", p99);
 }
 
 /* The percentage of heads that a column counts. Argument: the column. */
 void null_share(const struct question *question, struct outcome *outcome)
 {
   double heads = calibration(question, "heads", outcome);
-  outcome_add(outcome, 100 * calibration(question, question_argument(question, 0), outcome) / heads);
+  outcome_add(outcome,
+              100 * calibration(question, question_argument(question, 0), outcome) / heads);
 }
 
 /* The largest value of the null is below the largest real one, as a noise floor's is. */
@@ -147,8 +149,8 @@ void null_range(const struct question *question, struct outcome *outcome)
  * models in the text, of which two have no published trajectory here. */
 void null_correlation(const struct question *question, struct outcome *outcome)
 {
-  double above[MODEL_COUNT], bos[MODEL_COUNT];
-  int differences = 0;
+  double above[MODEL_COUNT], bos[MODEL_COUNT], r;
+  struct error error = {0};
   for (size_t m = 0; m < MODEL_COUNT; m++) {
     const struct trajectory *trajectory = question->facts->models[m];
     char operand[96];
@@ -161,15 +163,11 @@ void null_correlation(const struct question *question, struct outcome *outcome)
     above[m] = data_number(question, operand, outcome) / (double)measure_heads(last);
     bos[m] = (double)measure_bos(last, true, last->n_layers) / (double)measure_heads(last);
   }
-  for (size_t a = 0; a < MODEL_COUNT; a++) {
-    int rank_above = 0, rank_bos = 0;
-    for (size_t b = 0; b < MODEL_COUNT; b++) {
-      rank_above += above[b] < above[a];
-      rank_bos += bos[b] < bos[a];
-    }
-    differences += (rank_above - rank_bos) * (rank_above - rank_bos);
-  }
-  /* 1 - 6 sum d^2 / (n (n^2 - 1)), n = 3, no ties */
-  outcome_words(outcome, false, "%.2f over the three models of the tables", 1 - differences / 4.0);
+  if (*outcome->missing)
+    return;
+  if (correlation_spearman(above, bos, MODEL_COUNT, TIES_AVERAGED, &r, &error))
+    outcome->evidence->failed = true;
+  else
+    outcome_words(outcome, false, "%.2f over the three models of the tables", r);
   outcome_missing(outcome, "BOS shares of pythia-160m and pythia-410m (needs their checkpoints)");
 }

@@ -71,7 +71,7 @@ double data_cell(const struct published_table *table, size_t row, const char *co
 }
 
 bool data_cell_is(const struct published_table *table, size_t row, const char *column,
-                   const char *text)
+                  const char *text)
 {
   size_t columns = table->schema->column_count, i = published_column(table->schema, column);
   return i < columns && strcmp(table->cells[row * columns + i], text) == 0;
@@ -86,7 +86,7 @@ static void take_word(const char **operand, char *word, size_t capacity)
 }
 
 const struct published_table *data_row(const struct question *question, const char *operand,
-                                        size_t *row, struct outcome *outcome)
+                                       size_t *row, struct outcome *outcome)
 {
   char name[64], model[64];
   take_word(&operand, name, sizeof name);
@@ -103,8 +103,8 @@ const struct published_table *data_row(const struct question *question, const ch
   size_t found = published_rows(table, model, operand, row);
   if (found == 1)
     return table;
-  outcome_missing(outcome, "table %s has %s row %.40s of %.30s", name, found ? "more than one" : "no",
-                  *operand ? operand : "at all", model);
+  outcome_missing(outcome, "table %s has %s row %.40s of %.30s", name,
+                  found ? "more than one" : "no", *operand ? operand : "at all", model);
   return NULL;
 }
 
@@ -126,7 +126,7 @@ double data_number(const struct question *question, const char *operand, struct 
 }
 
 const char *data_heads(const struct question *question, const char *operand,
-                        struct outcome *outcome)
+                       struct outcome *outcome)
 {
   size_t row;
   const struct published_table *table = data_row(question, operand, &row, outcome);

@@ -60,8 +60,8 @@ void recall_columns(const struct question *question, struct outcome *outcome)
     const struct trajectory *trajectory = question_trajectory(question, models[m], outcome);
     size_t thirds = (size_t)question_number(question, 2);
     if (trajectory)
-      outcome_add(outcome, tokens_of(trajectory, find_recall(trajectory, find_thresholds(question),
-                                                             thirds)));
+      outcome_add(outcome, tokens_of(trajectory,
+                                     find_recall(trajectory, find_thresholds(question), thirds)));
   }
 }
 
@@ -70,14 +70,13 @@ void recall_share(const struct question *question, struct outcome *outcome)
 {
   const struct trajectory *trajectory = question_trajectory(question, "", outcome);
   if (trajectory)
-    outcome_add(outcome, 100 *
-                             tokens_of(trajectory,
-                                       find_recall(trajectory, find_thresholds(question), 2)) /
-                             trajectory->revisions[trajectory->count - 1].tokens);
+    outcome_add(outcome,
+                100 * tokens_of(trajectory, find_recall(trajectory, find_thresholds(question), 2)) /
+                    trajectory->revisions[trajectory->count - 1].tokens);
 }
 
-/* In every model a revision within a window of tokens (third and fourth argument) has two thirds of
- * recall. */
+/* In every model a revision within a window of tokens has two thirds of recall. Third and fourth
+ * argument: what rounds to the printed ends at one significant digit. */
 void recall_window(const struct question *question, struct outcome *outcome)
 {
   size_t hold = 0;
@@ -88,9 +87,9 @@ void recall_window(const struct question *question, struct outcome *outcome)
     for (size_t r = 0; trajectory && r < trajectory->count; r++) {
       struct recall recall = measure_recall(trajectory, r, at.screen, at.final_set);
       double tokens = trajectory->revisions[r].tokens;
-      any = any || (recall.total > 0 && 3 * recall.found >= 2 * recall.total &&
-                    tokens >= question_number(question, 2) &&
-                    tokens <= question_number(question, 3));
+      any =
+          any || (recall.total > 0 && 3 * recall.found >= 2 * recall.total &&
+                  tokens >= question_number(question, 2) && tokens <= question_number(question, 3));
     }
     hold += any;
     if (!any)

@@ -1,8 +1,8 @@
 /* F5: in every final induction head the participation ratio is raised at or before the first
  * revision at which its induction selectivity reaches 50x. The paper does not say above what. */
+#include "claims/arxiv_2606_02378/rise.h"
 #include "claims/arxiv_2606_02378/measure.h"
 #include "claims/arxiv_2606_02378/paper.h"
-#include "claims/arxiv_2606_02378/rise.h"
 
 #include "base/memory.h"
 
@@ -10,7 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char *const readings[RISE_REFERENCES] = {"above-first", "above-minimum", "above-median"};
+static const char *const readings[RISE_REFERENCES] = {"above-first", "above-minimum",
+                                                      "above-median"};
 
 static int compare_doubles(const void *a, const void *b)
 {
