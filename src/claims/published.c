@@ -30,8 +30,8 @@ static int read_sentence(const json_t *index, const char *path, const char *key,
   return 0;
 }
 
-static int read_head(const json_t *index, const char *path, struct published_tables *tables,
-                     struct error *error)
+static int read_head(const json_t *index, const char *path, const struct paper *const *known,
+                     struct published_tables *tables, struct error *error)
 {
   int64_t format;
   const char *number, *kind;
@@ -42,9 +42,9 @@ static int read_head(const json_t *index, const char *path, struct published_tab
       read_sentence(index, path, "source", &tables->source, error) ||
       read_sentence(index, path, "caveat", &tables->caveat, error))
     return error->code;
-  for (const struct paper *const *paper = papers; *paper; paper++)
-    if (strcmp((*paper)->arxiv, number) == 0)
-      tables->paper = *paper;
+  for (; *known; known++)
+    if (strcmp((*known)->arxiv, number) == 0)
+      tables->paper = *known;
   if (!tables->paper || !tables->paper->schemas)
     return error_set(error, EXIT_INPUT, "%s: \"paper\" is \"%.60s\", none whose tables are known",
                      path, number);
@@ -104,7 +104,8 @@ static int read_tables(const char *directory, const char *path, const json_t *in
   return 0;
 }
 
-int published_load(const char *directory, struct published_tables *tables, struct error *error)
+int published_load(const char *directory, const struct paper *const *known,
+                   struct published_tables *tables, struct error *error)
 {
   struct published_tables read = {0};
   json_t *index = NULL;
@@ -113,7 +114,7 @@ int published_load(const char *directory, struct published_tables *tables, struc
     return error->code;
   int status = json_read_object(path, FILE_LIMIT, &index, error);
   if (!status)
-    status = read_head(index, path, &read, error);
+    status = read_head(index, path, known, &read, error);
   if (!status)
     status = read_tables(directory, path, index, &read, error);
   json_decref(index);

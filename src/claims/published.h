@@ -53,9 +53,10 @@ struct published_tables {
   size_t count;
 };
 
-/* Reads DIR/tables.json and the files it names. Errors: EXIT_INPUT (file, line, column, what it
- * must be), EXIT_RUN. */
-int published_load(const char *directory, struct published_tables *tables, struct error *error);
+/* Reads DIR/tables.json and the files it names; `known` are the papers that there are (papers in
+ * paper.h). Errors: EXIT_INPUT (file, line, column, what it must be), EXIT_RUN. */
+int published_load(const char *directory, const struct paper *const *known,
+                   struct published_tables *tables, struct error *error);
 void published_free(struct published_tables *tables);
 
 /* Parses the bytes of one file by its schema; `path` stands in messages. Owner: the caller,

@@ -1,4 +1,5 @@
 #include "claims/claims.h"
+#include "claims/paper.h"
 #include "claims/published.h"
 
 #include "base/file.h"
@@ -39,7 +40,7 @@ static int load_tables(struct loaded *loaded, const char *directory, struct erro
   if (loaded->tables.count)
     return error_set(error, EXIT_INPUT, "%s: a second folder of published tables; leave one out",
                      directory);
-  return published_load(directory, &loaded->tables, error);
+  return published_load(directory, papers, &loaded->tables, error);
 }
 
 /* Loads what a directory itself holds: a trajectory, published tables, or neither. */

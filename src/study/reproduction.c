@@ -5,6 +5,7 @@
 #include "base/interrupt.h"
 #include "base/json.h"
 #include "base/progress.h"
+#include "claims/paper.h"
 #include "manifest/manifest_verify.h"
 #include "study/forecast.h"
 #include "study/obtain.h"
@@ -68,7 +69,7 @@ static int load_directory(struct pass *pass, const char *path, struct error *err
     return error_set(error, EXIT_INPUT, "%s: a second folder of published tables; leave one out",
                      path);
   if (holds_tables)
-    return published_load(path, &pass->tables, error);
+    return published_load(path, papers, &pass->tables, error);
   if (trajectory_load(path, &pass->trajectories[pass->count], error))
     return error->code;
   pass->count++;
