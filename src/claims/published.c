@@ -1,11 +1,11 @@
 /* The folder of a paper's published tables, and how a row is found. */
 #include "claims/published.h"
 
-#include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "claims/paper.h"
+#include "files/fileset.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,31 +53,36 @@ static int read_head(const json_t *index, const char *path, const struct paper *
   return 0;
 }
 
-static int read_table(const char *directory, const char *where, const struct paper *paper,
+/* A file of the folder, of a size that a table can have. */
+static int get_file(struct fileset *set, const char *name, const struct fileset_file **file,
+                    struct error *error)
+{
+  if (fileset_get(set, name, file, error))
+    return error->code;
+  if ((*file)->blob.size > FILE_LIMIT)
+    return error_set(error, EXIT_INPUT, "%s: larger than %zu bytes; not a table of this format",
+                     (*file)->label, FILE_LIMIT);
+  return 0;
+}
+
+static int read_table(struct fileset *set, const char *where, const struct paper *paper,
                       const char *name, struct published_table *table, struct error *error)
 {
   const struct published_schema *schema = paper->schemas;
+  const struct fileset_file *found;
   char file[256];
-  struct blob blob;
   while (schema->name && strcmp(schema->name, name) != 0)
     schema++;
   if (!schema->name)
     return error_set(error, EXIT_INPUT, "%s: \"%.60s\" is no table of paper %s", where, name,
                      paper->arxiv);
   snprintf(file, sizeof file, "%s.csv", schema->name);
-  char *path = file_join(directory, file, error);
-  if (!path)
+  if (get_file(set, file, &found, error))
     return error->code;
-  int status = file_read(path, FILE_LIMIT, &blob, error);
-  if (!status) {
-    status = published_parse(path, blob.data, blob.size, schema, table, error);
-    blob_free(&blob);
-  }
-  free(path);
-  return status;
+  return published_parse(found->label, found->blob.data, found->blob.size, schema, table, error);
 }
 
-static int read_tables(const char *directory, const char *path, const json_t *index,
+static int read_tables(struct fileset *set, const char *path, const json_t *index,
                        struct published_tables *tables, struct error *error)
 {
   json_t *list;
@@ -98,33 +103,43 @@ static int read_tables(const char *directory, const char *path, const json_t *in
       return error_set(error, EXIT_INPUT, "%s: tables[%zu] must be a name", path, tables->count);
     if (published_find(tables, name))
       return error_set(error, EXIT_INPUT, "%s: table %.60s is listed twice", path, name);
-    if (read_table(directory, path, tables->paper, name, &tables->tables[tables->count], error))
+    if (read_table(set, path, tables->paper, name, &tables->tables[tables->count], error))
       return error->code;
   }
   return 0;
 }
 
-int published_load(const char *directory, const struct paper *const *known,
-                   struct published_tables *tables, struct error *error)
+int published_load_set(struct fileset *set, const struct paper *const *known,
+                       struct published_tables *tables, struct error *error)
 {
   struct published_tables read = {0};
+  const struct fileset_file *file;
   json_t *index = NULL;
-  char *path = file_join(directory, PUBLISHED_INDEX, error);
-  if (!path)
-    return error->code;
-  int status = json_read_object(path, FILE_LIMIT, &index, error);
+  int status = get_file(set, PUBLISHED_INDEX, &file, error);
   if (!status)
-    status = read_head(index, path, known, &read, error);
+    status = json_parse_object(file->label, file->blob.data, file->blob.size, &index, error);
   if (!status)
-    status = read_tables(directory, path, index, &read, error);
+    status = read_head(index, file->label, known, &read, error);
+  if (!status)
+    status = read_tables(set, file->label, index, &read, error);
   json_decref(index);
-  free(path);
   if (status) {
     published_free(&read);
     return status;
   }
   *tables = read;
   return 0;
+}
+
+int published_load(const char *directory, const struct paper *const *known,
+                   struct published_tables *tables, struct error *error)
+{
+  struct fileset *set;
+  if (fileset_open(directory, &set, error))
+    return error->code;
+  int status = published_load_set(set, known, tables, error);
+  fileset_close(set);
+  return status;
 }
 
 void published_free(struct published_tables *tables)

@@ -57,6 +57,11 @@ struct published_tables {
  * paper.h). Errors: EXIT_INPUT (file, line, column, what it must be), EXIT_RUN. */
 int published_load(const char *directory, const struct paper *const *known,
                    struct published_tables *tables, struct error *error);
+
+/* The same from a set of files that is open. */
+struct fileset;
+int published_load_set(struct fileset *set, const struct paper *const *known,
+                       struct published_tables *tables, struct error *error);
 void published_free(struct published_tables *tables);
 
 /* Parses the bytes of one file by its schema; `path` stands in messages. Owner: the caller,
