@@ -27,7 +27,7 @@ static const struct {
     {"screen", "screen every attention head of a checkpoint", command_screen},
     {"claims", "evaluate the claims of arXiv 2606.02378 from trajectories", command_claims},
     {"compare", "compare two trajectories bit for bit", command_compare},
-    {"inspect", "say what a checkpoint holds and what a screen of it would cost", command_inspect},
+    {"inspect", "show what a checkpoint holds and what a screen of it would cost", command_inspect},
     {"synth", "write a checkpoint of random weights in a published or a chosen shape",
      command_synth},
     {"selftest", "check the kernels of this CPU against the C reference", command_selftest},
@@ -115,7 +115,7 @@ int main(int argc, char **argv)
   file_use_start();
   reserve_install();
   if (argc < 2) {
-    fprintf(stderr, "attest: the command is missing; see attest --help\n");
+    fprintf(stderr, "attest: no command given; see attest --help\n");
     return EXIT_INPUT;
   }
   if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {

@@ -148,8 +148,8 @@ static void test_unsafe_entries(void **state)
     finish(archive);
     assert_refused(path, "m", EXIT_INPUT, cases[i].words);
   }
-  assert_refused(path, "../m", EXIT_INPUT, "is no directory inside an archive");
-  assert_refused(path, "/m", EXIT_INPUT, "is no directory inside an archive");
+  assert_refused(path, "../m", EXIT_INPUT, "is not a directory inside an archive");
+  assert_refused(path, "/m", EXIT_INPUT, "is not a directory inside an archive");
 }
 
 static void test_missing(void **state)

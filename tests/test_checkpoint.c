@@ -256,7 +256,7 @@ static void test_directory_refusals(void **state)
   (void)state;
   assert_open_refused("", "no such directory");
   assert_open_refused(support_path("absent"), "no such directory");
-  assert_open_refused("Makefile", "is no directory");
+  assert_open_refused("Makefile", "is not a directory");
   assert_open_refused(model, "neither model.safetensors nor");
   support_write(inside(model, "pytorch_model.bin"), "x", 1);
   assert_open_refused(model, "pytorch_model.bin: is plain text, not weights that torch.save wrote");

@@ -86,7 +86,7 @@ static void test_failures_are_silent(void **state)
       {"user-loop", "more than 10 redirects"},
       {"user-scheme", "redirects to ftp://127.0.0.1:"},
       {"user-query", "/x/plain, which is not followed"},
-      {"user-nonsense", "redirects to what is no address"},
+      {"user-nonsense", "redirects to something that is not an address"},
       {"user-continue", "/x/continue: the server sends headers without end"},
       {"user-stall", "/x/stall: Operation too slow"},
       {"user-closed", "localhost:1/"},

@@ -152,7 +152,7 @@ static void test_tensors(void **state)
       {outside, "data_offsets end at"},
       {backwards, "must be two integers"},
       {cut_off, "cut off or damaged"},
-      {trailing, "4 bytes after the last tensor belong to none"},
+      {trailing, "4 bytes after the last tensor belong to no tensor"},
       {nan_weight, QUERY " holds a NaN"},
       {infinite_weight, "model.layers.0.mlp.down_proj.weight holds a NaN or an infinity"},
       {nan_embedding, "model.embed_tokens.weight holds a NaN"},
@@ -171,7 +171,7 @@ static void test_headers(void **state)
     const char *words;
   } cases[] = {
       {"", 0, "is an empty file"},
-      {"\x08\0\0", 3, "too few for a safetensors file"},
+      {"\x08\0\0", 3, "is not enough for a safetensors file"},
       {"\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x7F{}", 10, "is larger than 25 MiB"},
       {"\x10\0\0\0\0\0\0\0{}", 10, "is larger than the file"},
       {"\0\0\0\0\0\0\0\0{}", 10, "header must start with '{'"},
@@ -267,7 +267,7 @@ static void test_shards(void **state)
   refuse(model, "\"weight_map\" is empty; fetch the index again");
   write_text(model, "model.safetensors.index.json", "{\"weight_map\": {\"x\": 1}}");
   refuse(model,
-         "\"(no string)\" is not the plain name of a .safetensors file beside the index; fetch "
+         "\"(not a string)\" is not the plain name of a .safetensors file beside the index; fetch "
          "the index again");
 }
 

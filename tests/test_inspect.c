@@ -332,7 +332,7 @@ static void test_refusals(void **state)
   free(workshop_refuse(EXIT_INPUT, "attest verify", "inspect manifests/nursery-olmo.json"));
   free(workshop_refuse(EXIT_INPUT, "give its directory",
                        "inspect " WORKSHOP_MODEL "/model.safetensors"));
-  free(workshop_refuse(EXIT_INPUT, "is plain text, no .tar, .tar.zst or .zip archive",
+  free(workshop_refuse(EXIT_INPUT, "is plain text, not a .tar, .tar.zst or .zip archive",
                        "inspect Makefile"));
   free(workshop_refuse(EXIT_INPUT, "config.json: missing", "inspect tests/fixtures"));
   free(workshop_refuse(EXIT_INPUT, "config.json", "inspect %s", damaged));

@@ -22,7 +22,7 @@ static void test_faults(void **state)
     const char *text, *words;
   } cases[] = {
       {"", "x.json: is an empty file; fetch the file again"},
-      {" \n", "x.json: holds blanks alone"},
+      {" \n", "x.json: contains nothing but blanks"},
       {"version https", "x.json: is plain text, not JSON; it begins \"version https\": fetch"},
       {"\x01{}",
        "x.json: line 1, column 1: expected '{', with which a JSON object begins, found byte "
@@ -65,8 +65,10 @@ static void test_faults(void **state)
       {"{\"a\":1", "column 7, key \"a\": expected ',' or '}', found the end of the file: it is cut "
                    "short"},
       {"{\"a\":", "expected a value, found the end of the file"},
-      {"{\"a\":\"b", "column 6, key \"a\": this text has no closing double quote: the file is cut"},
-      {"{\"a\":\"b\n\"}", "column 6, key \"a\": this text has no closing double quote on its line"},
+      {"{\"a\":\"b",
+       "column 6, key \"a\": this string has no closing double quote: the file is cut"},
+      {"{\"a\":\"b\n\"}",
+       "column 6, key \"a\": this string has no closing double quote on its line"},
   };
   (void)state;
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)

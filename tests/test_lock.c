@@ -145,7 +145,8 @@ static void test_not_a_lock(void **state)
   (void)state;
   support_write(path, "my notes\n", 9);
   assert_int_equal(lock_take(path, "notes", &held, &error), EXIT_INPUT);
-  support_assert_error(&error, EXIT_INPUT, "notes.lock: is needed for locking but is no lock");
+  support_assert_error(&error, EXIT_INPUT,
+                       "notes.lock: is needed as a lock, but attest did not make it");
   char *text = support_read(path, &size);
   assert_string_equal(text, "my notes\n");
   free(text);

@@ -159,7 +159,7 @@ static void test_pointers(void **state)
   text = workshop_run(EXIT_CHECK, "verify %s " FLAG " --pointers %s/git", path, place);
   workshop_contains(text, "step60/model.safetensors: is a git-lfs pointer (");
   free(text);
-  free(workshop_refuse(EXIT_INPUT, "is no directory with git-lfs pointers",
+  free(workshop_refuse(EXIT_INPUT, "is not a directory with git-lfs pointers",
                        "verify %s --quiet --pointers %s/absent", path, place));
 }
 

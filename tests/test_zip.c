@@ -119,7 +119,7 @@ static void test_refusals(void **state)
   assert_change_refused(IN_DIRECTORY, 32, 2, 1, "has a comment");
   assert_change_refused(IN_DIRECTORY, 34, 2, 1, "another disk");
   assert_change_refused(IN_DIRECTORY, 42, 4, 1, "first entry must start here");
-  assert_change_refused(IN_LOCAL, 0, 4, 0, "an entry should start here");
+  assert_change_refused(IN_LOCAL, 0, 4, 0, "expected an entry to start here");
   assert_change_refused(IN_LOCAL, 6, 2, 0x800, "contradict");
   assert_change_refused(IN_LOCAL, 8, 2, 8, "contradict");
   assert_change_refused(IN_LOCAL, 18, 4, 5, "contradict");
@@ -226,7 +226,7 @@ static void test_zip64(void **state)
   }
   f = sample64(0, 0, 0);
   torch_number(f.data + f.size - TORCH_END - TORCH_LOCATOR + 8, 8, UINT64_MAX);
-  assert_refused(&f, "zip64 end record must stand just before");
+  assert_refused(&f, "expected the zip64 end record just before");
   torch_free(&f);
 }
 

@@ -25,7 +25,8 @@ static int open_lock(const char *path, int *fd, struct error *error)
   if (fstat(*fd, &info) == 0 && S_ISREG(info.st_mode))
     return 0;
   close(*fd);
-  return error_set(error, EXIT_INPUT, "%s: must be a file for locking; move it away", path);
+  return error_set(error, EXIT_INPUT,
+                   "%s: is needed as a lock, but is not a regular file; move it away", path);
 }
 
 /* What its holder wrote, without the mark: "process 12 since ...". */
@@ -87,9 +88,7 @@ static int acquire(const char *path, const char *subject, int *fd, struct error 
     return 0;
   close(*fd);
   return error_set(error, EXIT_INPUT,
-                   "%s: is needed for locking but is no lock of attest; move it "
-                   "away",
-                   path);
+                   "%s: is needed as a lock, but attest did not make it; move it away", path);
 }
 
 int lock_take(const char *path, const char *subject, struct lock *lock, struct error *error)

@@ -81,7 +81,8 @@ static int refuse_text(const char *file, enum reads reader, const char *kind, co
   while (shown < size && shown < SHOWN && text[shown] && text[shown] != '\n' && text[shown] != '\r')
     shown++;
   if (!shown)
-    return error_set(error, EXIT_INPUT, "%.600s: holds blanks alone; fetch the file again", file);
+    return error_set(error, EXIT_INPUT, "%.600s: contains nothing but blanks; fetch the file again",
+                     file);
   return error_set(error, EXIT_INPUT,
                    "%.600s: is %s, not %s; it begins \"%.*s\": fetch the file "
                    "again",

@@ -26,7 +26,7 @@ bool reserve_touched(void)
 /* Nothing is printed below src/command/, but here nobody is left who could. */
 static _Noreturn void give_up(void)
 {
-  static const char line[] = "attest: out of memory, even for saying what it was for\n";
+  static const char line[] = "attest: out of memory, even for a full message\n";
   ssize_t ignored = write(STDERR_FILENO, line, sizeof line - 1);
   (void)ignored;
   _exit(EXIT_RUN);

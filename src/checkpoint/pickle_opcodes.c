@@ -14,7 +14,7 @@ static int op_proto(struct pickle_machine *m, size_t width)
   if (pickle_number(m, width, &protocol))
     return m->error->code;
   if (m->opcode_at != 0)
-    return pickle_refuse(m, "it may stand only at the start");
+    return pickle_refuse(m, "it is allowed only at the start");
   if (protocol < LOWEST_PROTOCOL || protocol > HIGHEST_PROTOCOL)
     return pickle_refuse(m, "protocol %" PRIu64 " is not one of %d to %d", protocol,
                          LOWEST_PROTOCOL, HIGHEST_PROTOCOL);
@@ -124,7 +124,7 @@ static int op_tuple_of(struct pickle_machine *m, size_t count)
   size_t first = m->stack.count;
   while (m->stack.count - first < count) {
     if (first == 0 || pickle_value_at(&m->stack, first - 1)->kind == PICKLE_MARK)
-      return pickle_refuse(m, "it needs %zu values and there are fewer", count);
+      return pickle_refuse(m, "it needs %zu values, but there are fewer", count);
     first--;
   }
   return make_tuple(m, first, first);

@@ -39,7 +39,7 @@ static void find_missing(const struct subject *subject, enum figure_need need,
     /* What is "final" in a claim must be the paper's final revision. */
     if (need == NEED_ALL && i + 1 == subject->named->revision_count &&
         found + 1 != trajectory->count)
-      snprintf(figure->missing, sizeof figure->missing, "the trajectory goes on after %s", name);
+      snprintf(figure->missing, sizeof figure->missing, "the trajectory continues after %s", name);
   }
 }
 

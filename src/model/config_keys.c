@@ -120,7 +120,7 @@ static const struct {
     {"tie_encoder_decoder", INERT_FALSE, "an encoder and a decoder"},
     {"add_cross_attention", INERT_FALSE, "attention to an encoder"},
     {"cross_attention_hidden_size", INERT_NULL, "attention to an encoder"},
-    {"pruned_heads", INERT_EMPTY, "heads that are not there"},
+    {"pruned_heads", INERT_EMPTY, "heads that were pruned"},
     {"quantization_config", INERT_NULL, "weights that are stored quantised"},
     {"compression_config", INERT_NULL, "weights that are stored compressed"},
     {"mlp_bias", INERT_FALSE, "biases in the MLP"},

@@ -100,7 +100,7 @@ int trajectory_compare_files(const char *directory, const struct trajectory *tra
 
 /* What to do about golden files that were changed. */
 #define TRAJECTORY_REMEDY                                                                          \
-  "restore the file (git checkout), or write it anew with attest reproduce --update-golden"
+  "restore the file (git checkout), or write it again with attest reproduce --update-golden"
 
 /* Distance of two doubles in units in the last place: 0 when the bits are equal, UINT64_MAX when
  * one is NaN. +0 and -0 are 1 apart. */
