@@ -65,7 +65,7 @@ static struct outcome *walked;
 static int keep_file(const char *path, const struct stat *info, int kind, struct FTW *walk)
 {
   (void)walk;
-  /* A lock that could not be removed is nobody's, and the next run takes it. */
+  /* A lock that could not be removed stays, and the next run takes it. */
   if (kind != FTW_F || !S_ISREG(info->st_mode) || text_ends_with(path, ".lock"))
     return 0;
   assert_true(walked->count < FILES_MOST);
@@ -233,7 +233,7 @@ static const char *judge(const struct failing_job *job, const struct failing_kin
                : "as if nothing had failed, but says other things";
   }
   if (kind->harmless)
-    return "ought to go on";
+    return "ought to continue";
   if (outcome->code != EXIT_RUN)
     return "wrong exit code";
   if (!says_why(job, outcome->err, kind->words))
@@ -332,7 +332,7 @@ const char *failing_hindrance(bool allocations)
 #else
   bool sanitized = false;
 #endif
-  if (workshop_emulated())
+  if (support_emulated())
     return "the emulator is too slow for so many runs";
   return allocations && sanitized ? "the sanitizer allocates by itself" : NULL;
 }

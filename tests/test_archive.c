@@ -223,9 +223,9 @@ static void test_damaged(void **state)
     free(bytes);
   }
   support_write(cut, "", 0);
-  assert_refused(cut, "m", EXIT_INPUT, "no .tar, .tar.zst or .zip archive");
+  assert_refused(cut, "m", EXIT_INPUT, "not a .tar, .tar.zst or .zip archive");
   support_write(cut, "plain text", 10);
-  assert_refused(cut, "m", EXIT_INPUT, "no .tar, .tar.zst or .zip archive");
+  assert_refused(cut, "m", EXIT_INPUT, "not a .tar, .tar.zst or .zip archive");
 }
 
 static void expect_no_model(const char *path)

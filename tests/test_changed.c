@@ -44,7 +44,7 @@ static bool has_mapped(pid_t child, const char *path)
   return found;
 }
 
-/* Starts the program, stops it when it has mapped `path`, calls `change`, and lets it go on.
+/* Starts the program, stops it when it has mapped `path`, calls `change`, and lets it continue.
  * Returns its exit code; its outputs are in the files "out" and "err". */
 static int run_and_change(char *line, const char *path, void (*change)(void))
 {
@@ -137,7 +137,7 @@ static void test_screen(void **state)
 {
   const char *out = workshop_path("kept");
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
     char line[4096];
@@ -178,7 +178,7 @@ static void test_reproduce(void **state)
 {
   const char *work = workshop_path("work"), *json = workshop_path("reproduced.json");
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   fresh_model();
   const char *path = manifest();
@@ -330,7 +330,7 @@ static void test_young_file_is_hashed(void **state)
     munmap(shared, 10);
     close(fd);
   }
-  support_assert_error(&error, EXIT_INPUT, "its bytes are others");
+  support_assert_error(&error, EXIT_INPUT, "its bytes have changed");
 }
 
 int main(void)

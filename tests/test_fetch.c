@@ -185,8 +185,8 @@ static void test_usage(void **state)
   const char *manifest = one("plain", PINNED);
   clear();
   free(workshop_refuse(EXIT_INPUT, "--to", "fetch %s", manifest));
-  free(workshop_refuse(EXIT_INPUT, "there are: main", "fetch %s --to %s --revision x", manifest,
-                       to));
+  free(workshop_refuse(EXIT_INPUT, "the manifest has: main", "fetch %s --to %s --revision x",
+                       manifest, to));
   free(workshop_refuse(EXIT_INPUT, "--base", "fetch %s --to %s --base ftp://a", manifest, to));
   free(workshop_refuse(EXIT_INPUT, "--base", "fetch %s --to %s --base http://a:b@c", manifest, to));
   free(workshop_refuse(EXIT_INPUT, ".part", "fetch %s --to %s", one("x.part", PINNED), to));
@@ -240,8 +240,8 @@ int main(void)
       cmocka_unit_test(test_files_come_in_parallel),
   };
   misbehaving_start();
-  int failed = workshop_emulated() ? cmocka_run_group_tests(few, NULL, NULL)
-                                   : cmocka_run_group_tests(tests, NULL, NULL);
+  int failed = support_emulated() ? cmocka_run_group_tests(few, NULL, NULL)
+                                  : cmocka_run_group_tests(tests, NULL, NULL);
   server_stop(&server);
   return failed;
 }

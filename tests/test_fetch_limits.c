@@ -18,7 +18,7 @@ static void test_retry_after_a_date(void **state)
   assert_true(took > 0.9 && took < 10);
 }
 
-/* A part that the server knows nothing of is given up, and the file begun anew. */
+/* A part that the server knows nothing of is given up, and the file started over. */
 static void test_ranges_that_are_not_there(void **state)
 {
   (void)state;
@@ -229,8 +229,8 @@ int main(void)
       cmocka_unit_test(test_revisions_that_share_a_place),
   };
   misbehaving_start();
-  int failed = workshop_emulated() ? cmocka_run_group_tests(few, NULL, NULL)
-                                   : cmocka_run_group_tests(tests, NULL, NULL);
+  int failed = support_emulated() ? cmocka_run_group_tests(few, NULL, NULL)
+                                  : cmocka_run_group_tests(tests, NULL, NULL);
   server_stop(&server);
   return failed;
 }

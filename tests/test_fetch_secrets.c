@@ -46,7 +46,8 @@ static char *fetch_silently(int code, const char *name, enum pins pins, const ch
   return err;
 }
 
-/* Fetches it rightly, with the credentials in so many requests to the hub and none to the other. */
+/* Fetches it rightly, with the credentials in this many requests to the hub and none to the other.
+ */
 static void fetch_rightly(const char *name, enum pins pins, int authorized)
 {
   int before = server.shared->authorized;
@@ -211,8 +212,8 @@ int main(void)
   snprintf(netrc, sizeof netrc, "%s/.netrc", home);
   support_write(netrc, NETRC, strlen(NETRC));
   setenv("HOME", home, 1);
-  int failed = workshop_emulated() ? cmocka_run_group_tests(few, NULL, NULL)
-                                   : cmocka_run_group_tests(tests, NULL, NULL);
+  int failed = support_emulated() ? cmocka_run_group_tests(few, NULL, NULL)
+                                  : cmocka_run_group_tests(tests, NULL, NULL);
   server_stop(&server);
   server_stop(&other);
   return failed;

@@ -145,7 +145,7 @@ static void test_tensors(void **state)
       {unknown_dtype, "dtype \"F31\" is not known"},
       {wrong_shape, QUERY " has rank 2 and shape [40, 160]"},
       {wrong_rank, QUERY " has rank 1"},
-      {huge_shape, "more elements than fit 64 bits"},
+      {huge_shape, "more elements than fit in 64 bits"},
       {negative_shape, "shape[0] must be an integer >= 0"},
       {missing, QUERY " is missing"},
       {overlapping, "without overlap"},

@@ -37,8 +37,8 @@ static void test_faults(void **state)
       {"{\"a\":\"\\u0000\"}", "column 7, key \"a\": an escape that JSON does not know"},
       {"{\"a\":\"\\uD800\"}", "an escape that JSON does not know"},
       {"{\"a\":\"\\q\"}", "an escape that JSON does not know"},
-      {"{\"a\":\"\xFF\"}", "key \"a\": byte 0xFF (offset 6) inside a text: it is not UTF-8"},
-      {"{\"a\":\"\t\"}", "byte 0x09 (offset 6) inside a text: control characters"},
+      {"{\"a\":\"\xFF\"}", "key \"a\": byte 0xFF (offset 6) inside a string: it is not UTF-8"},
+      {"{\"a\":\"\t\"}", "byte 0x09 (offset 6) inside a string: control characters"},
       {"{\xC3\xA4:1}", "expected a key in double quotes or '}', found byte 0xC3 (offset 1)"},
       {"{\n\"a\": NaN}",
        "line 2, column 6, key \"a\": expected a value, found 'NaN', which JSON does "
@@ -74,7 +74,7 @@ static void test_faults(void **state)
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
     parse(cases[i].text, strlen(cases[i].text), EXIT_INPUT, cases[i].words);
   parse("{}\0", 3, EXIT_INPUT, "found byte 0x00 (offset 2)");
-  parse("{\"a\":\"\0\"}", 9, EXIT_INPUT, "byte 0x00 (offset 6) inside a text");
+  parse("{\"a\":\"\0\"}", 9, EXIT_INPUT, "byte 0x00 (offset 6) inside a string");
 }
 
 /* Editors of Windows put a byte order mark in front. */

@@ -1,7 +1,6 @@
 /* Files of another kind under the name of what is to be read: said by every reader, with a remedy.
  */
 #include "base/mistaken.h"
-#include "base/sniff.h"
 #include "workshop.h"
 
 #define LFS                                                                                        \
@@ -188,7 +187,7 @@ static void test_safetensors_headers(void **state)
        "header must start with '{' at offset 8, but found byte 0x20"},
       {BYTES("\x05\0\0\0\0\0\0\0\xEF\xBB\xBF{}"), "at offset 8, but found byte 0xEF"},
       {BYTES("\x15\0\0\0\0\0\0\0{\"__metadata__\":null}"),
-       "\"__metadata__\" must be an object, is null; write the file again without it"},
+       "\"__metadata__\" must be an object, but is null; write the file again without it"},
       {BYTES("\x0F\0\0\0\0\0\0\0{\"a\":{},\"a\":{}}"), "column 9: duplicate key \"a\""},
       {BYTES("\x04\0\0\0\0\0\0\0{}\0x"), "expected the end of the file after the last '}', found "
                                          "byte 0x00 (offset 2)"},

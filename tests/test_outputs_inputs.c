@@ -104,7 +104,7 @@ static void test_two_outputs(void **state)
          "--json %s/synth/config.json",
          here, here);
   workshop_shell("rmdir %s/synth", here);
-  /* Nothing is lost in /dev/null; figures beside the model harm nobody. */
+  /* Nothing is lost in /dev/null; figures beside the model do no harm. */
   free(workshop_run(EXIT_HELD, "screen %s/ck " SCREEN_OPTIONS " --out /dev/null --json /dev/null",
                     here));
   for (int again = 0; again < 2; again++)
@@ -201,7 +201,7 @@ static void test_standard_output(void **state)
   const char *program = getenv("ATTEST");
   char line[2048], *err;
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   snprintf(line, sizeof line, "%s screen %s/ck " WORKSHOP_PROTOCOL " --out - >>%s/ck/config.json",
            program && *program ? program : "build/attest", here, here);
@@ -225,7 +225,7 @@ static void test_empty_names(void **state)
     free(workshop_refuse(EXIT_INPUT, "is empty, needs ", "%s", lines[i]));
   const char *program = getenv("ATTEST");
   char *err;
-  if (workshop_emulated())
+  if (support_emulated())
     return;
   assert_int_equal(support_run((const char *[]){program && *program ? program : "build/attest",
                                                 "screen", "", NULL},

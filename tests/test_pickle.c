@@ -301,7 +301,7 @@ static void test_hidden(void **state)
   torch_free(&p);
 }
 
-/* However long the texts of the pickle and the path are, what to do stands at the end. */
+/* However long the texts of the pickle and the path are, what to do comes at the end. */
 static void test_long_texts(void **state)
 {
   static const char *const before[] = {"\x80\2c", "\x80\2ctorch", "\x80\2}X\1\1\1\1"};

@@ -123,7 +123,7 @@ static void check_shapes(const char *directory, size_t n)
   }
 }
 
-/* A dump needs the last layer in full, which a screen leaves out: the figures must not notice. */
+/* A dump needs the last layer in full, which a screen skips: the figures must not notice. */
 static void test_dump(void **state)
 {
   const char *one = workshop_path("dump-one"), *two = workshop_path("dump-two");
@@ -204,7 +204,7 @@ static void test_protocol_options(void **state)
 static void test_many_sequences(void **state)
 {
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   char *plain = csv_of(WORKSHOP_MODEL " --n 600 --seq-len 64 --vocab 10:500");
   assert_same(

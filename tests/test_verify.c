@@ -2,7 +2,6 @@
 #define _GNU_SOURCE
 #include "verifying.h"
 
-#include <inttypes.h>
 #include <unistd.h>
 
 #define EMPTY_SHA "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"

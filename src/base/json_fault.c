@@ -9,7 +9,7 @@
 #define MAX_DEPTH 2048 /* jansson's */
 #define KEY_DEPTH 16   /* levels whose keys are remembered */
 
-/* What may stand next. */
+/* What may come next. */
 enum state { START, VALUE, ELEMENT, KEY, MEMBER, COLON, NEXT, END };
 
 struct scan {
@@ -68,7 +68,7 @@ static size_t word_size(const struct scan *scan)
   return end - scan->at;
 }
 
-/* What stands here: a word, a character, or a byte by its number and offset. */
+/* What is found here: a word, a character, or a byte by its number and offset. */
 static void describe(const struct scan *scan, char out[80])
 {
   size_t word = word_size(scan);
@@ -351,7 +351,7 @@ static int key(struct scan *scan)
   return 0;
 }
 
-/* What stands after a value. */
+/* What comes after a value. */
 static int next(struct scan *scan)
 {
   char first = scan->text[scan->at];

@@ -48,7 +48,7 @@ static void write_holder(int fd)
     strcpy(since, "an unknown time");
   int length = snprintf(line, sizeof line, MARK "process %ld since %s\n", (long)getpid(), since);
   if (ftruncate(fd, 0) == 0 && pwrite(fd, line, (size_t)length, 0) != length)
-    (void)ftruncate(fd, 0); /* held all the same, by nobody in particular */
+    (void)ftruncate(fd, 0); /* still held, though without a name */
 }
 
 /* Nobody's data may be lost to a lock. */

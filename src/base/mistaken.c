@@ -69,7 +69,7 @@ static const char *remedy(enum sniff_kind kind, enum reads reader)
   }
 }
 
-/* Of a text that stands in place of a file its first line is shown: it may say what happened. */
+/* Of a text found in place of a file its first line is shown: it may say what happened. */
 static int refuse_text(const char *file, enum reads reader, const char *kind, const char *text,
                        size_t size, struct error *error)
 {

@@ -38,7 +38,7 @@ static bool is_reserved(const void *block)
   return at >= begin && at - begin < RESERVE;
 }
 
-/* The size stands in the unit before the block. */
+/* The size is in the unit before the block. */
 static void *take(size_t size)
 {
   size_t rounded = size / UNIT * UNIT + 2 * UNIT;

@@ -1,5 +1,4 @@
 #include "bench/bench.h"
-#include "base/file.h"
 #include "base/json.h"
 #include "base/progress.h"
 #include "base/text.h"

@@ -124,7 +124,7 @@ int pickle_number(struct pickle_machine *m, size_t width, uint64_t *number)
   return 0;
 }
 
-/* Where the values since the last mark start; the mark stands before it. */
+/* Where the values since the last mark start; the mark is before it. */
 int pickle_find_mark(struct pickle_machine *m, size_t *first)
 {
   for (size_t i = m->stack.count; i-- > 0;)

@@ -10,7 +10,7 @@
 #define TAR_MAGIC_AT 257
 #define AGAIN "fetch the file again, or save it again with torch.save"
 
-#define SHOWN 100 /* bytes of a key, any of which may stand as \xNN */
+#define SHOWN 100 /* bytes of a key, any of which may be written as \xNN */
 
 int pytorch_shown(size_t length)
 {
@@ -65,7 +65,7 @@ static int refuse(const struct pytorch_records *r, const struct zip_entry *entry
                    entry->header, pytorch_shown(entry->name_length), entry->name, what);
 }
 
-/* What stands before the first slash, the same for all records. */
+/* What comes before the first slash, the same for all records. */
 static int find_prefix(struct pytorch_records *r, struct error *error)
 {
   const struct zip_entry *first = r->zip.entries;

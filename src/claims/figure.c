@@ -76,7 +76,7 @@ void figure_published_text(const struct asserted *asserted, enum claim_unit unit
   number_text(high, sizeof high, each, asserted->high, asserted->high_decimals);
   if (unit == UNIT_JUMP)
     snprintf(out, capacity, "%s -> %s", low, high);
-  else if (asserted->low < asserted->high) /* the unit stands once: "0.3-2 %" */
+  else if (asserted->low < asserted->high) /* the unit is written once: "0.3-2 %" */
     snprintf(out, capacity, "%.*s-%s", (int)strspn(low, "0123456789."), low, high);
   else
     snprintf(out, capacity, "%s", low);

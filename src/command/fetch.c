@@ -9,7 +9,6 @@
 #include "command/terminal.h"
 #include "fetch/http.h"
 #include "manifest/tensor_list.h"
-#include "pass/runtime.h"
 #include "study/outputs.h"
 
 #include <inttypes.h>

@@ -10,7 +10,6 @@
 #include "study/forecast.h"
 
 #include <stdio.h>
-#include <string.h>
 
 struct inspect_options {
   struct common_options common;

@@ -29,7 +29,7 @@ struct screen_options {
 
 #define NO_BOS UINT64_MAX
 
-/* Its least value depends on --baseline-n, which may stand behind. */
+/* Its least value depends on --baseline-n, which may come later. */
 static int read_seq_len(struct screen_options *o, struct error *error)
 {
   const char *text = o->seq_text;
@@ -142,7 +142,7 @@ static int deliver(const char *path, const struct screen_options *o, const struc
   return status;
 }
 
-/* An interrupted screen leaves FILE.csv.partial and goes on from there. Arrays are not kept in it;
+/* An interrupted screen leaves FILE.csv.partial and resumes from there. Arrays are not kept in it;
  * beside a pipe or a device there is no place for it. */
 static int name_partial(struct screen_options *o, struct text *partial, struct error *error)
 {

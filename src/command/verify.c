@@ -46,7 +46,7 @@ static void say_note(void *context, const char *line)
   json_add(saying->notes, json_string(line));
 }
 
-/* The tensors stand above their columns' first row, and again when they change. */
+/* The tensors are named above their columns' first row, and again when they change. */
 static void print_moved(struct saying *saying, const char *before, const char *after,
                         const struct move_list *moves)
 {

@@ -11,9 +11,7 @@
 #include "fetch/http.h"
 #include "fetch/part.h"
 
-#include <inttypes.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>

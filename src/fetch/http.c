@@ -196,7 +196,7 @@ static bool says_enough(const struct http *http)
   return http->headed && status >= 200 && !is_wanted(status) && !is_redirect(status);
 }
 
-/* The words of the header go before those of the body; a text with a secret in it is left out, and
+/* The words of the header go before those of the body; a text with a secret in it is dropped, and
  * looked at before it is cut. */
 static void read_words(struct http *http)
 {

@@ -181,7 +181,7 @@ static int walk_entry(struct archive_walk *walk, struct archive_entry *entry, ar
 }
 
 /* A name (of the entry, of its owner or group) that says it is UTF-8 and is not. libarchive then
- * hands it out as it stands, or none: such an entry nobody can ask for, and it is passed over. */
+ * hands it out as it is, or none: such an entry nobody can ask for, and it is passed over. */
 static bool is_about_a_name(struct archive *archive)
 {
   const char *reason = archive_error_string(archive);

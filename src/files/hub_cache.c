@@ -51,7 +51,7 @@ static int add(struct candidates *c, const char *folder, const char *name, struc
   return 0;
 }
 
-/* What happens to a folder's entries that begin with a prefix, hidden ones left out. */
+/* What happens to a folder's entries that begin with a prefix, hidden ones skipped. */
 typedef int visit(struct candidates *c, const char *folder, const char *name, struct error *error);
 
 static int each(struct candidates *c, const char *folder, const char *prefix, visit *what,

@@ -1,6 +1,5 @@
 #include "model/config_keys.h"
 
-#include "base/json.h"
 #include "base/text.h"
 #include "model/settings.h"
 
@@ -12,7 +11,7 @@ enum inert {
   INERT_FALSE,  /* false */
   INERT_EMPTY,  /* {} or [] */
   INERT_ONE,    /* the number 1 */
-  INERT_NULL,   /* null alone */
+  INERT_NULL,   /* only null */
   INERT_FULL,   /* a list of "full_attention" */
   INERT_UNUSED, /* where "use_sliding_window" is false */
 };
@@ -126,7 +125,7 @@ static const struct {
     {"mlp_bias", INERT_FALSE, "biases in the MLP"},
     {"sliding_window", INERT_UNUSED, "attention within a window"},
     {"use_sliding_window", INERT_FALSE, "attention within a window"},
-    {"max_window_layers", INERT, NULL}, /* counts with use_sliding_window alone */
+    {"max_window_layers", INERT, NULL}, /* counts only with use_sliding_window */
     {"layer_types", INERT_FULL, "layers that attend to a part of the sequence"},
     {"rope_interleaved", INERT_FALSE, "another order of the rotated dimensions"},
     {"qk_layernorm", INERT_FALSE, "norms of queries and keys"},

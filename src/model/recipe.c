@@ -54,7 +54,7 @@ static const struct {
 
 enum key_kind { KEY_NUMBER, KEY_CLIP, KEY_DTYPE };
 
-/* Keys that are no setting of config.json. */
+/* Keys that are not settings of config.json. */
 enum { EVERY = SETTINGS, WITH_BUFFERS };
 
 /* Ranges are those of model_config_parse, or narrower. A family has the keys of its settings. */

@@ -1,9 +1,6 @@
 #include "pass/forward.h"
 
-#include "base/memory.h"
 #include "pass/engine.h"
-
-#include <stdlib.h>
 
 static int check_tokens(const struct engine *e, const int32_t *tokens, size_t count,
                         struct error *error)

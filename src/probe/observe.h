@@ -55,7 +55,7 @@ void observations_add_output(struct observations *observations, int layer, int64
 int observations_finish(const struct observations *observations, struct threads *threads,
                         struct head_row *rows, struct error *error);
 
-/* Writes what the first `done` sequences showed, so that an interrupted screen can go on.
+/* Writes what the first `done` sequences showed, so that an interrupted screen can resume.
  * `identity` names the screen: 32 characters. Errors: EXIT_RUN. */
 int observations_save(const struct observations *observations, const char *path,
                       const char *identity, int64_t done, struct error *error);

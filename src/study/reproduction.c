@@ -11,7 +11,6 @@
 #include "study/prerequisites.h"
 #include "study/verified.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
