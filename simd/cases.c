@@ -45,18 +45,19 @@ struct case_peak case_peak(const float *x, size_t n, double scale)
   return peak;
 }
 
-double case_rope(const struct case_data *d, size_t i, double turn, double *size)
+double case_rope(const struct case_data *d, size_t i, bool neighbours, double turn, double *size)
 {
-  size_t half = d->n / 2, pair = i % (half ? half : 1);
-  double x1 = (double)d->x[pair], x2 = (double)d->x[half + pair], c = (double)d->a[pair];
-  double s = turn * (double)d->b[pair];
-  bool second = i >= half;
+  size_t half = d->n / 2;
   if (i >= 2 * half) { /* of an odd width the last element stays */
     *size = -1;
     return 0;
   }
-  *size = second ? fabs(x2 * c) + fabs(x1 * s) : fabs(x1 * c) + fabs(x2 * s);
-  return second ? x2 * c + x1 * s : x1 * c - x2 * s;
+  size_t pair = neighbours ? i / 2 : i % half;
+  size_t first = neighbours ? 2 * pair : pair, second = neighbours ? first + 1 : half + pair;
+  double x1 = (double)d->x[first], x2 = (double)d->x[second], c = (double)d->a[pair];
+  double s = turn * (double)d->b[pair];
+  *size = i == second ? fabs(x2 * c) + fabs(x1 * s) : fabs(x1 * c) + fabs(x2 * s);
+  return i == second ? x2 * c + x1 * s : x1 * c - x2 * s;
 }
 
 void row_case_exact(const struct row_case *row_case, const struct case_data *before, char result,

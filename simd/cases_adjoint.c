@@ -133,7 +133,17 @@ static void rope(const struct kernels *k, const struct case_data *d)
 static double rope_at(const struct case_data *d, size_t i, char result, double *size)
 {
   (void)result;
-  return case_rope(d, i, -1, size);
+  return case_rope(d, i, false, -1, size);
+}
+
+static void rope_pairs(const struct kernels *k, const struct case_data *d)
+{
+  k->rope_pairs_backward(d->x, d->a, d->b, d->n / 2);
+}
+static double rope_pairs_at(const struct case_data *d, size_t i, char result, double *size)
+{
+  (void)result;
+  return case_rope(d, i, true, -1, size);
 }
 
 /* On the border, too. */
@@ -293,6 +303,7 @@ const struct row_case cases_adjoint[] = {
     {"gelu_tanh_backward", gelu_tanh, "y", NULL, 3, 0, 1, 8192, 12, gelu_tanh_at},
     {"silu_mul_backward", silu_mul, "xw", NULL, 6, 0, 1, 8192, 20, silu_mul_at},
     {"rope_backward", rope, "x", NULL, 2, 0, 1, 128, 8, rope_at},
+    {"rope_pairs_backward", rope_pairs, "x", NULL, 2, 0, 1, 128, 8, rope_pairs_at},
     {"clip_backward", clip, NULL, NULL, 0, 0, 1, 6144, 12, NULL},
     {"cross_entropy", cross_entropy, "xy", cross_entropy_exact, 4, 0, 1, 8192, 8, NULL},
     {"cross_entropy_backward", cross_entropy_backward, "x", NULL, 2, 0, 1, 8192, 8,

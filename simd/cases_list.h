@@ -31,7 +31,8 @@ struct case_peak {
 
 struct case_peak case_peak(const float *x, size_t n, double scale);
 
-/* rope, with turn = 1, and its adjoint, with turn = -1. */
-double case_rope(const struct case_data *before, size_t i, double turn, double *size);
+/* rope with turn = 1, its adjoint with -1; the same of neighbouring pairs. */
+double case_rope(const struct case_data *before, size_t i, bool neighbours, double turn,
+                 double *size);
 
 #endif

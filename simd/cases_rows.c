@@ -114,7 +114,29 @@ static void rope(const struct kernels *k, const struct case_data *d)
 static double rope_at(const struct case_data *d, size_t i, char result, double *size)
 {
   (void)result;
-  return case_rope(d, i, 1, size);
+  return case_rope(d, i, false, 1, size);
+}
+
+static void rope_pairs(const struct kernels *k, const struct case_data *d)
+{
+  k->rope_pairs(d->x, d->a, d->b, d->n / 2);
+}
+static double rope_pairs_at(const struct case_data *d, size_t i, char result, double *size)
+{
+  (void)result;
+  return case_rope(d, i, true, 1, size);
+}
+
+static void scale(const struct kernels *k, const struct case_data *d)
+{
+  k->scale(0.3f, d->x, d->y, d->n);
+}
+static double scale_at(const struct case_data *d, size_t i, char result, double *size)
+{
+  double y = (double)0.3f * (double)d->x[i];
+  (void)result;
+  *size = fabs(y);
+  return y;
 }
 
 static void add(const struct kernels *k, const struct case_data *d)
@@ -182,6 +204,8 @@ const struct row_case cases_rows[] = {
     {"gelu_tanh", gelu_tanh, "x", NULL, 3, 0, 1, 8192, 8, gelu_tanh_at},
     {"silu_mul", silu_mul, "x", NULL, 4, 0, 1, 8192, 12, silu_mul_at},
     {"rope", rope, "x", NULL, 2, 0, 1, 128, 8, rope_at},
+    {"rope_pairs", rope_pairs, "x", NULL, 2, 0, 1, 128, 8, rope_pairs_at},
+    {"scale", scale, "y", NULL, 1, 0, 1, 2048, 8, scale_at},
     {"add", add, "y", NULL, 1, 0, 1, 2048, 12, add_at},
     {"add3", add3, "y", NULL, 1, 0, 1, 2048, 16, add3_at},
     {"scale_add", scale_add, "y", NULL, 1, 0, 1, 2048, 12, scale_add_at},
