@@ -9,6 +9,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 enum packing { TAR, TAR_ZST, ZIP };
 static const char *const endings[] = {"tar", "tar.zst", "zip"};
