@@ -125,6 +125,12 @@ int forward_left_gflop(const struct model *model, const int32_t *tokens, size_t 
   return 0;
 }
 
+size_t forward_most_chunk(size_t n, size_t seq_len)
+{
+  size_t most = (CHUNK_TOKENS + seq_len - 1) / seq_len;
+  return n < most ? n : most;
+}
+
 int forward_plan(const struct model *model, size_t n, size_t seq_len,
                  const struct forward_options *options, struct forward_plan *plan,
                  struct error *error)
@@ -148,10 +154,8 @@ int forward_plan(const struct model *model, size_t n, size_t seq_len,
                      text_bytes(need, sizeof need, fixed + each), seq_len,
                      (unsigned long long)((fixed + each + 1023) / 1024));
   }
-  uint64_t fit = (options->memory - fixed) / each, most = (CHUNK_TOKENS + seq_len - 1) / seq_len;
+  uint64_t fit = (options->memory - fixed) / each, most = forward_most_chunk(n, seq_len);
   size_t chunk = (size_t)(fit < most ? fit : most);
-  if (chunk > n)
-    chunk = n;
   if (batch > chunk)
     batch = chunk;
   uint64_t bytes = fixed + chunk * each, tables = distinct_bytes(c, chunk * seq_len);
