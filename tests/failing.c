@@ -334,7 +334,7 @@ const char *failing_hindrance(bool allocations)
 #else
   bool sanitized = false;
 #endif
-  if (support_emulated())
+  if (workshop_emulated())
     return "the emulator is too slow for so many runs";
   return allocations && sanitized ? "the sanitizer allocates by itself" : NULL;
 }

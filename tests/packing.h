@@ -10,6 +10,7 @@
 #include <archive_entry.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum packing { TAR, TAR_ZST, ZIP };
 static const char *const endings[] = {"tar", "tar.zst", "zip"};

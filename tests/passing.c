@@ -2,6 +2,7 @@
 
 #include "checkpoint/in_memory.h"
 #include "model/weights.h"
+#include "workshop.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,7 @@ const char *const passing_models[PASSING_MODELS] = {
 
 size_t passing_count(void)
 {
-  return support_emulated() ? 1 : PASSING_MODELS;
+  return workshop_emulated() ? 1 : PASSING_MODELS;
 }
 
 static void open_model(struct checkpoint *checkpoint, bool distinct, struct passing *p)

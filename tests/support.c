@@ -104,12 +104,6 @@ int support_wait(pid_t child, struct rusage *usage)
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-bool support_emulated(void)
-{
-  const char *launcher = getenv("ATTEST_RUN");
-  return launcher && *launcher;
-}
-
 int support_run(const char *const *argv, char **out, char **err)
 {
   const char *out_path = support_path("stdout"), *err_path = support_path("stderr");

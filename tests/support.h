@@ -4,7 +4,6 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/resource.h>
@@ -25,9 +24,6 @@ void support_write(const char *path, const void *data, size_t size);
 
 /* Reads a whole file, zero-terminated, free(); fails the test when that is not possible. */
 char *support_read(const char *path, size_t *size);
-
-/* Whether an emulator runs the program: a hundred times slower, and a shell cannot start it. */
-bool support_emulated(void);
 
 /* Runs a program (argv[0] a path, NULL at the end; the environment variable ATTEST_RUN, if set, is
  * a launcher put in front, for foreign architectures). Returns the exit code, 128 + signal if it

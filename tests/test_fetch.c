@@ -240,8 +240,8 @@ int main(void)
       cmocka_unit_test(test_files_come_in_parallel),
   };
   misbehaving_start();
-  int failed = support_emulated() ? cmocka_run_group_tests(few, NULL, NULL)
-                                  : cmocka_run_group_tests(tests, NULL, NULL);
+  int failed = workshop_emulated() ? cmocka_run_group_tests(few, NULL, NULL)
+                                   : cmocka_run_group_tests(tests, NULL, NULL);
   server_stop(&server);
   return failed;
 }

@@ -129,7 +129,7 @@ int main(void)
   unsetenv("http_proxy");
   unsetenv("all_proxy");
   unsetenv("ALL_PROXY");
-  if (support_emulated())
+  if (workshop_emulated())
     return 0; /* the child is the emulator: its start takes longer than the fetch */
   server_start(&server);
   int failed = cmocka_run_group_tests(tests, NULL, NULL);

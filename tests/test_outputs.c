@@ -147,7 +147,7 @@ static void test_standard_output(void **state)
                                       "reproduce --help"};
   char command[512], *err;
   (void)state;
-  if (support_emulated())
+  if (workshop_emulated())
     skip();
   for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
     for (int full = 0; full < 2; full++) {
@@ -172,7 +172,7 @@ static void test_devices_and_links(void **state)
   (void)state;
   free(workshop_run(EXIT_HELD, SCREEN " --out %s", plain));
   free(workshop_run(EXIT_HELD, SCREEN " --out /dev/null --json /dev/null"));
-  if (support_emulated())
+  if (workshop_emulated())
     skip();
   char command[1024];
   snprintf(command, sizeof command, "$A " SCREEN " --quiet --out /dev/stdout | cat > %s", target);

@@ -201,7 +201,7 @@ static void test_standard_output(void **state)
   const char *program = getenv("ATTEST");
   char line[2048], *err;
   (void)state;
-  if (support_emulated())
+  if (workshop_emulated())
     skip();
   snprintf(line, sizeof line, "%s screen %s/ck " WORKSHOP_PROTOCOL " --out - >>%s/ck/config.json",
            program && *program ? program : "build/attest", here, here);
@@ -225,7 +225,7 @@ static void test_empty_names(void **state)
     free(workshop_refuse(EXIT_INPUT, "is empty, needs ", "%s", lines[i]));
   const char *program = getenv("ATTEST");
   char *err;
-  if (support_emulated())
+  if (workshop_emulated())
     return;
   assert_int_equal(support_run((const char *[]){program && *program ? program : "build/attest",
                                                 "screen", "", NULL},

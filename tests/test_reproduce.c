@@ -36,7 +36,7 @@ static void hashes(const char *text, char digits[REVISIONS][33])
 static void test_default_run(void **state)
 {
   (void)state;
-  if (support_emulated())
+  if (workshop_emulated())
     skip();
   const char *json = workshop_path("all.json"), *work = workshop_path("work-all");
   char *text = workshop_run(EXIT_HELD, "reproduce --work %s --json %s", work, json);
@@ -55,7 +55,7 @@ static void test_default_run(void **state)
 static void test_tampered_golden(void **state)
 {
   (void)state;
-  if (support_emulated())
+  if (workshop_emulated())
     skip();
   const char *place = quick_workplace("tampered");
   char path[600];
@@ -152,7 +152,7 @@ static size_t occurrences(const char *text, const char *words)
 static void test_killed_and_resumed(void **state)
 {
   (void)state;
-  if (support_emulated())
+  if (workshop_emulated())
     skip();
   const char *work = workshop_path("killed/work");
   const char *manifest = workshop_path("killed/manifests/" MODEL ".json");
@@ -184,7 +184,7 @@ static void test_killed_and_resumed(void **state)
 static void test_tampered_work(void **state)
 {
   (void)state;
-  if (support_emulated())
+  if (workshop_emulated())
     skip();
   quick_workplace("changed");
   const char *work = workshop_path("changed/work");
@@ -213,7 +213,7 @@ static void test_golden_update(void **state)
                        place, place));
   unsetenv("CI");
   workshop_shell("diff -r %s %s.before", place, place);
-  if (support_emulated())
+  if (workshop_emulated())
     skip();
   workshop_shell("rm -r %s/golden/" MODEL " && rm %s/golden/published/verdicts.tsv", place, place);
   char *text = workshop_run(EXIT_HELD,

@@ -355,7 +355,7 @@ static void test_failing_calls(void **state)
   const char *directory = fresh("failing");
   char *err;
   (void)state;
-  if (support_emulated())
+  if (workshop_emulated())
     skip();
   preload();
   assert_int_equal(run_child(directory, "", 0, 0, NULL), 0);

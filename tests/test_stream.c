@@ -331,7 +331,7 @@ int main(void)
   unsetenv("http_proxy");
   unsetenv("all_proxy");
   unsetenv("ALL_PROXY");
-  if (support_emulated())
+  if (workshop_emulated())
     return 0; /* the child is the emulator, and a screen takes it minutes */
   seen = mmap(NULL, sizeof *seen, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (seen == MAP_FAILED)

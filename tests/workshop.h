@@ -20,6 +20,13 @@
 #define WORKSHOP_MODEL "tests/fixtures/conformance/olmo-f32/model"
 #define WORKSHOP_PROTOCOL "--n 64 --seq-len 64 --vocab 10:500 --pr-n 64"
 
+/* Whether an emulator runs the program: a hundred times slower, and a shell cannot start it. */
+static inline bool workshop_emulated(void)
+{
+  const char *launcher = getenv("ATTEST_RUN");
+  return launcher && *launcher;
+}
+
 /* "<support_directory()>/name"; the string stays valid, unlike that of support_path. Not inline:
  * gcc would take all of `paths` for one string, and warn. */
 static __attribute__((noinline, unused)) const char *workshop_path(const char *name)

@@ -34,8 +34,8 @@ static int parse(int argc, char **argv, struct screen_options *o, const char **p
                  struct error *error)
 {
   const struct option_spec specs[] = {
-      BATCH_OPTIONS(&o->batch, "sequences of the participation ratio; default 500"),
-      {"out", OPTION_STRING, &o->out, 0, 0, "FILE.csv", "write one row a head"},
+      BATCH_OPTIONS(&o->batch, "sequences for the participation ratio; default 500"),
+      {"out", OPTION_STRING, &o->out, 0, 0, "FILE.csv", "write one row per head"},
       {"dump", OPTION_STRING, &o->screening.dump, 0, 0, "DIR",
        "write arrays of the first sequences as .npy"},
       {"dump-n", OPTION_NUMBER, &o->screening.dump_n, 1, BATCH_MAX_N, "N",
