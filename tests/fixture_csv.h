@@ -50,7 +50,7 @@ static inline struct fixture fixture_read(const char *directory, const char *nam
 {
   struct error error = {0};
   struct fileset *set;
-  const struct fileset_file *file;
+  const struct fileset_file *file = NULL;
   struct fixture f = {0};
   if (fileset_open(directory, &set, &error) || fileset_get(set, name, &file, &error))
     fail_msg("%s", error.text);

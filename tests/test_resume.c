@@ -257,7 +257,7 @@ static void test_another_checkpoint_does_not_go_on(void **state)
   interrupt(model, out);
   change_model(model);
   assert_int_equal(support_wait(start_of(model, SMALL, out), NULL), 0);
-  assert_said("x.csv.partial: is of another screen or damaged; starting anew");
+  assert_said("x.csv.partial: belongs to another screen or is damaged; starting over");
   assert_int_equal(support_wait(start_of(model, SMALL, fresh), NULL), 0);
   same_file(fresh, out);
   free(model);
@@ -275,7 +275,7 @@ static void test_goes_on_in_one_chunk(void **state)
     skip();
   interrupt(MODEL, out);
   assert_int_equal(support_wait(start_of(MODEL, "1G", out), NULL), 0);
-  assert_said("going on after ");
+  assert_said("resuming after ");
   assert_int_not_equal(stat(support_path("one.csv.partial"), &info), 0);
   assert_int_equal(support_wait(start_of(MODEL, "1G", whole), NULL), 0);
   same_file(whole, out);
@@ -309,7 +309,7 @@ static void test_partial_outlives_a_failed_output(void **state)
   assert_int_equal(stat(support_path("late.csv.partial"), &info), 0);
   assert_int_equal(rmdir(out), 0);
   assert_int_equal(support_wait(start(out), NULL), 0);
-  assert_said("going on after ");
+  assert_said("resuming after ");
   sequences = "500";
   free(out);
 }

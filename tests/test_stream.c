@@ -275,7 +275,7 @@ static void test_interrupted_while_screening(void **state)
   workshop_shell("test -s %s/nursery-olmo/current/step60.partial", work);
   snprintf(line, sizeof line, LINE "--json - " SLOWLY, manifest, server.port, work);
   assert_int_equal(workshop_start(line, &out, &err), EXIT_HELD);
-  workshop_contains(err, "going on after ");
+  workshop_contains(err, "resuming after ");
   free(err);
   char *got = hashes(out);
   assert_string_equal(got, want);

@@ -239,7 +239,7 @@ int command_fetch(int argc, char **argv, struct error *error)
     return error_set(error, EXIT_INPUT, "fetch: needs a manifest and --to DIR; see --help");
   if (command.json && file_check_writable(command.json, error))
     return error->code;
-  options->notice = terminal_notice; /* not if quiet */
+  options->notices = terminal_notices(options->quiet);
   command.text = !options->quiet && !(command.json && strcmp(command.json, "-") == 0);
   struct manifest manifest;
   if (manifest_load(path, &manifest, error))

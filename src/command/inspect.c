@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "command/command.h"
 #include "command/inspection.h"
+#include "command/terminal.h"
 #include "files/archive_list.h"
 #include "files/archive_walk.h"
 #include "study/forecast.h"
@@ -84,12 +85,12 @@ static void print_archive(const char *path, const struct blob *blob, const struc
   }
 }
 
-static int hash_archive(const char *path, const struct blob *blob, bool quiet,
+static int hash_archive(const char *path, const struct blob *blob, const struct runtime *runtime,
                         struct digest *digest, struct error *error)
 {
   struct progress progress;
-  forecast_bytes(path, blob->size, quiet);
-  progress_start(&progress, path, (double)blob->size, quiet);
+  forecast_bytes(path, blob->size, &runtime->notices);
+  progress_start(&progress, path, (double)blob->size, runtime->quiet);
   int status = digest_blob(blob, &progress, 0, digest, error);
   progress_end(&progress);
   return status ? status : file_use_check(error);
@@ -106,7 +107,7 @@ static int inspect_archive(const char *path, const struct inspect_options *o,
     return error->code;
   int status = archive_list_models(path, blob.data, blob.size, &list, error);
   if (!status && known)
-    status = hash_archive(path, &blob, runtime->quiet, known, error);
+    status = hash_archive(path, &blob, runtime, known, error);
   if (!status && o->common.json)
     status = write_json(o->common.json, archive_json(path, &blob, known, &list), error);
   if (!status && runtime->text)
@@ -162,6 +163,7 @@ int command_inspect(int argc, char **argv, struct error *error)
     return error->code;
   if (runtime_start(&o.common, &runtime, error))
     return error->code;
+  runtime.notices = terminal_notices(runtime.quiet);
   int status = inspect_path(path, &o, &runtime, error);
   runtime_stop(&runtime);
   return status;

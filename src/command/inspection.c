@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int hash_files(struct inspection *in, bool quiet, struct error *error)
+static int hash_files(struct inspection *in, const struct runtime *runtime, struct error *error)
 {
   struct progress progress;
   double total = 0, done = 0;
@@ -21,8 +21,8 @@ static int hash_files(struct inspection *in, bool quiet, struct error *error)
     return error->code;
   for (size_t i = 0; i < in->contents.count; i++)
     total += (double)in->contents.files[i]->blob.size;
-  forecast_bytes(in->path, (uint64_t)total, quiet);
-  progress_start(&progress, in->path, total, quiet);
+  forecast_bytes(in->path, (uint64_t)total, &runtime->notices);
+  progress_start(&progress, in->path, total, runtime->quiet);
   int status = 0;
   for (size_t i = 0; i < in->contents.count && !status; i++) {
     const struct blob *blob = &in->contents.files[i]->blob;
@@ -189,7 +189,7 @@ int inspection_gather(const char *path, bool hash, const struct output *json,
     status = check_inventory(&in, error);
   }
   if (!status && hash)
-    status = hash_files(&in, runtime->quiet, error);
+    status = hash_files(&in, runtime, error);
   if (status) {
     inspection_free(&in);
     return status;

@@ -3,6 +3,7 @@
 #include "base/lock.h"
 #include "base/text.h"
 #include "command/command.h"
+#include "command/terminal.h"
 #include "manifest/manifest_rebase.h"
 #include "manifest/manifest_verify.h"
 #include "pass/runtime.h"
@@ -174,7 +175,8 @@ static int pin(struct pinning *p, size_t *findings, struct error *error)
                                        .quiet = p->options->common.quiet,
                                        .finding = say_finding,
                                        .context = p};
-  forecast_digests(&p->manifest, p->options->checkpoints, p->only, p->options->common.quiet);
+  const struct notices notices = terminal_notices(p->options->common.quiet);
+  forecast_digests(&p->manifest, p->options->checkpoints, p->only, &notices);
   int status = manifest_verify(&check, &result, error);
   *findings = result.findings;
   if (!status && !result.findings)

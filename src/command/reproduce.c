@@ -167,7 +167,6 @@ int command_reproduce(int argc, char **argv, struct error *error)
     return error->code;
   struct fetch_options stream = FETCH_DEFAULTS;
   stream.quiet = o.common.quiet;
-  stream.notice = terminal_notice;
   if (o.base)
     stream.base = o.base;
   struct reproduction r = {.runtime = &runtime,
@@ -181,6 +180,7 @@ int command_reproduce(int argc, char **argv, struct error *error)
                            .every = o.every,
                            .manifests = json_array(),
                            .claims = json_array()};
+  runtime.notices = terminal_notices(runtime.quiet);
   interrupt_install();
   int status = used ? run_all(&r, paths, used, error)
                     : run_all(&r, embedded, sizeof embedded / sizeof *embedded, error);

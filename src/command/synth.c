@@ -2,6 +2,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "command/command.h"
+#include "command/terminal.h"
 #include "model/recipe.h"
 #include "model/synthesis.h"
 #include "pass/runtime.h"
@@ -102,11 +103,12 @@ static int check_json(const struct synth_options *o, const struct synthesis *s, 
 static int write_checkpoint(const struct synth_options *o, const struct synthesis *s,
                             struct error *error)
 {
+  const struct notices notices = terminal_notices(o->common.quiet);
   struct threads *threads;
   interrupt_install();
   if (threads_start((int)o->common.threads, &threads, error))
     return error->code;
-  int status = synthesis_write(s, o->out, threads, o->common.quiet, error);
+  int status = synthesis_write(s, o->out, threads, o->common.quiet, &notices, error);
   threads_stop(threads);
   return status;
 }

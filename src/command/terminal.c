@@ -36,3 +36,8 @@ void terminal_notice(void *context, const char *line)
   (void)context;
   fprintf(stderr, "%s\n", line);
 }
+
+struct notices terminal_notices(bool quiet)
+{
+  return (struct notices){quiet ? NULL : terminal_notice, NULL};
+}

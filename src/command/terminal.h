@@ -2,6 +2,7 @@
 #ifndef ATTEST_COMMAND_TERMINAL_H
 #define ATTEST_COMMAND_TERMINAL_H
 
+#include "base/notice.h"
 #include "claims/summary.h"
 
 /* UTF-8 where LC_ALL, LC_CTYPE or LANG (the first that is set) says so; colour on a terminal that
@@ -10,5 +11,8 @@ struct summary_style terminal_style(void);
 
 /* A line on standard error; the context is not used. */
 void terminal_notice(void *context, const char *line);
+
+/* All notices there, or none. */
+struct notices terminal_notices(bool quiet);
 
 #endif

@@ -2,6 +2,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "command/command.h"
+#include "command/terminal.h"
 #include "manifest/manifest_verify.h"
 #include "pass/runtime.h"
 #include "study/forecast.h"
@@ -166,10 +167,11 @@ static int verify_one(const char *path, const struct verify_options *o, bool tex
                                        .note = say_note,
                                        .moved = say_moved,
                                        .context = &saying};
+  const struct notices notices = terminal_notices(o->common.quiet);
   if (text && !status)
     printf("%s: %s\n", text_shown(path).text, manifest.model);
   if (!status)
-    forecast_digests(&manifest, o->checkpoints, only, o->common.quiet);
+    forecast_digests(&manifest, o->checkpoints, only, &notices);
   if (!status)
     status = check_one(&check, text, all, failures, error);
   if (!status && saying.tensors.failed)

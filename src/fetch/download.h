@@ -8,15 +8,12 @@
 /* Called with each change of the bytes of a file that are on the disk. */
 typedef void download_progress(void *context, int64_t change);
 
-/* Called with a line, without newline, about a try that failed and is not the last. */
-typedef void download_notice(void *context, const char *line);
-
 struct download {
   const struct fetch_options *options;
   struct http *http;
   const char *url, *final; /* address; where it goes */
   download_progress *progress;
-  download_notice *notice;
+  notice_line *notice; /* of a try that failed and is not the last */
   void *context;
 };
 

@@ -132,12 +132,12 @@ static void count_bytes(void *context, int64_t change)
 static void pass_notice(void *context, const char *line)
 {
   struct fetching *fetching = context;
-  const struct fetch_options *options = fetching->options;
-  if (!options->notice || options->quiet)
+  const struct notices *notices = &fetching->options->notices;
+  if (!notices->line || fetching->options->quiet)
     return;
   pthread_mutex_lock(&fetching->mutex);
   progress_end(&fetching->progress);
-  options->notice(options->context, line);
+  notices->line(notices->context, line);
   pthread_mutex_unlock(&fetching->mutex);
 }
 

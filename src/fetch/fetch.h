@@ -4,6 +4,7 @@
 #define ATTEST_FETCH_FETCH_H
 
 #include "base/error.h"
+#include "base/notice.h"
 #include "manifest/manifest.h"
 
 #include <stdbool.h>
@@ -11,10 +12,6 @@
 #include <stdint.h>
 
 #define FETCH_BASE "https://huggingface.co"
-
-/* Takes a line, without newline, about something that failed and is tried again. Called by one
- * thread at a time, never while a progress bar stands on the line. */
-typedef void fetch_notice(void *context, const char *line);
 
 struct fetch_options {
   const char *base;       /* address of the hub */
@@ -24,8 +21,10 @@ struct fetch_options {
   uint64_t parallel;      /* files at a time, 1 .. 8 */
   bool replace;           /* wrong files under final names are fetched anew */
   bool quiet;             /* no progress and no notices */
-  fetch_notice *notice;   /* NULL = silence */
-  void *context;          /* of notice */
+
+  /* Of what failed and is tried again. Called by one thread at a time, never while a progress bar
+   * stands on the line. */
+  struct notices notices;
 };
 
 #define FETCH_DEFAULTS                                                                             \

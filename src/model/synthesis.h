@@ -5,6 +5,7 @@
 #define ATTEST_MODEL_SYNTHESIS_H
 
 #include "base/file.h"
+#include "base/notice.h"
 #include "base/text.h"
 #include "base/threads.h"
 #include "checkpoint/layout.h"
@@ -48,8 +49,9 @@ int synthesis_pytorch_records(const struct synthesis *synthesis, size_t index,
 /* Writes it into `directory`, which is made if missing and must be empty. Files
  * get their names when all of them are on the disk, config.json last. Errors:
  * EXIT_INPUT (not empty), EXIT_RUN (too little free space, I/O); then nothing
- * is left. Shows progress unless quiet. */
+ * is left. Shows progress unless quiet; an estimate goes to `notices`. */
 int synthesis_write(const struct synthesis *synthesis, const char *directory,
-                    struct threads *threads, bool quiet, struct error *error);
+                    struct threads *threads, bool quiet, const struct notices *notices,
+                    struct error *error);
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/interrupt.h"
 #include "base/lock.h"
 #include "base/memory.h"
+#include "base/notice.h"
 #include "base/progress.h"
 #include "base/temporary.h"
 #include "base/text.h"
@@ -14,7 +15,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -166,7 +166,7 @@ static int take(const char *directory, struct lock *lock, struct error *error)
 
 /* Filling the largest tensor again and again tells how fast weights are made; what the disk takes
  * comes on top. */
-static void announce(struct writing *w)
+static void announce(struct writing *w, const struct notices *notices)
 {
   const struct synthesis *s = w->synthesis;
   const struct layout_part *largest = &s->layout.parts[0];
@@ -179,18 +179,19 @@ static void announce(struct writing *w)
   struct stretch stretch = {s, largest, 0, count, PIECE_BYTES / width, w->buffer};
   for (; seconds < 0.5; seconds = progress_clock() - start, bytes += (double)BUFFER_BYTES)
     threads_run(w->threads, BUFFER_BYTES / PIECE_BYTES, fill_piece, &stretch);
-  fprintf(stderr, "%s: %s to write, about %.0f s and what the disk takes\n",
-          text_shown(w->directory).text, text_bytes(size, sizeof size, s->bytes),
-          (double)s->bytes * seconds / bytes);
+  notices_add(notices, "%s: %s to write, about %.0f s and what the disk takes",
+              text_shown(w->directory).text, text_bytes(size, sizeof size, s->bytes),
+              (double)s->bytes * seconds / bytes);
 }
 
-static int write_all(struct writing *w, bool quiet, struct error *error)
+static int write_all(struct writing *w, bool quiet, const struct notices *notices,
+                     struct error *error)
 {
   w->buffer = memory_alloc(BUFFER_BYTES, 1, "synth", error);
   if (!w->buffer)
     return error->code;
-  if (!quiet && w->synthesis->bytes > LONG_BYTES)
-    announce(w);
+  if (notices->line && w->synthesis->bytes > LONG_BYTES)
+    announce(w, notices);
   progress_start(&w->progress, w->directory, (double)w->synthesis->bytes, quiet);
   int status = write_files(w, error);
   progress_end(&w->progress);
@@ -198,7 +199,8 @@ static int write_all(struct writing *w, bool quiet, struct error *error)
 }
 
 int synthesis_write(const struct synthesis *synthesis, const char *directory,
-                    struct threads *threads, bool quiet, struct error *error)
+                    struct threads *threads, bool quiet, const struct notices *notices,
+                    struct error *error)
 {
   struct writing w = {.synthesis = synthesis, .directory = directory, .threads = threads};
   bool fresh = !file_exists(directory);
@@ -211,7 +213,7 @@ int synthesis_write(const struct synthesis *synthesis, const char *directory,
   if (!status)
     status = file_check_space(directory, synthesis->bytes, error);
   if (!status)
-    status = write_all(&w, quiet, error);
+    status = write_all(&w, quiet, notices, error);
   file_group_close(&w.group);
   free(w.buffer);
   lock_release(&lock);

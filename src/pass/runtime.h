@@ -2,6 +2,7 @@
 #ifndef ATTEST_PASS_RUNTIME_H
 #define ATTEST_PASS_RUNTIME_H
 
+#include "base/notice.h"
 #include "base/options.h"
 #include "base/threads.h"
 #include "kernels.h"
@@ -35,6 +36,7 @@ struct runtime {
   uint64_t memory; /* bytes */
   bool quiet;
   bool text; /* whether text goes to standard output: not quiet, and JSON does not go there */
+  struct notices notices; /* of long work; nobody takes them until the caller says who */
 };
 
 /* Whether the instruction set is one of the names and the JSON can be written: every subcommand

@@ -10,14 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIGURES (CLASS_COUNT + 1) /* a weight for each class, then the baseline */
-#define BASELINE CLASS_COUNT
-#define BASELINE_FLOOR 1e-8
+#define FIGURES OBSERVED_FIGURES
+#define BASELINE OBSERVED_BASELINE
 
 /* Both arrays are head by head, so that a head's figures and output matrix are contiguous. */
 struct observations {
   const struct batch *batch;
   int n_layers, n_heads;
+  int64_t n; /* sequences that the rows are made of */
   int64_t head_dim, pr_rows, baseline_n;
   int32_t *baseline;          /* [baseline_n] */
   double (*figures)[FIGURES]; /* [n_layers * n_heads][n]; NAN until added */
@@ -85,6 +85,7 @@ int observations_create(const struct protocol *protocol, const struct batch *bat
   if (!o)
     return EXIT_RUN;
   o->batch = batch;
+  o->n = batch->n;
   o->n_layers = n_layers;
   o->n_heads = n_heads;
   o->head_dim = head_dim;
@@ -153,36 +154,70 @@ void observations_hooks(struct observations *observations, struct hook hooks[OBS
   hooks[1].read = read_output;
 }
 
-static bool of_valid_only(int figure)
+void observations_limit(struct observations *observations, int64_t n)
+{
+  observations->n = n;
+}
+
+size_t observations_heads(const struct observations *observations)
+{
+  return (size_t)observations->n_layers * (size_t)observations->n_heads;
+}
+
+struct observed observations_of(const struct observations *o, size_t head)
+{
+  return (struct observed){.n = o->n,
+                           .figures =
+                               (const double(*)[FIGURES])o->figures + head * (size_t)o->batch->n,
+                           .b_position = o->batch->b_position,
+                           .pr_rows = o->pr_rows < o->n ? o->pr_rows : o->n,
+                           .head_dim = o->head_dim,
+                           .outputs = o->outputs + head * (size_t)o->pr_rows * (size_t)o->head_dim};
+}
+
+bool observed_of_valid_only(int figure)
 {
   return figure == CLASS_INDUCTION || figure == CLASS_DUPLICATE_TOKEN;
 }
 
-/* The means of one head over the sequences. */
-static int take_means(const struct observations *o, size_t index, double means[FIGURES],
-                      struct error *error)
+void observed_means(const struct observed *observed, const uint32_t *counts, double means[FIGURES])
 {
-  const struct batch *batch = o->batch;
-  double(*figures)[FIGURES] = o->figures + index * (size_t)batch->n;
   double sums[FIGURES] = {0};
-  int64_t valid = 0;
-  for (int64_t i = 0; i < batch->n; i++) {
-    bool is_valid = batch->b_position[i] >= 0;
-    valid += is_valid;
-    for (int k = 0; k < FIGURES; k++) {
-      if (!isfinite(figures[i][k]))
+  int64_t all = 0, valid = 0;
+  for (int64_t i = 0; i < observed->n; i++) {
+    bool is_valid = observed->b_position[i] >= 0;
+    uint32_t count = counts ? counts[i] : 1;
+    all += count;
+    valid += is_valid ? count : 0;
+    for (int k = 0; k < FIGURES; k++)
+      if (is_valid || !observed_of_valid_only(k))
+        sums[k] += (double)count * observed->figures[i][k];
+  }
+  for (int k = 0; k < FIGURES; k++) {
+    int64_t number = observed_of_valid_only(k) ? valid : all;
+    means[k] = number ? sums[k] / (double)number : 0;
+  }
+}
+
+void observed_row(const double means[FIGURES], struct head_row *row)
+{
+  row->baseline = means[BASELINE];
+  for (int k = 0; k < CLASS_COUNT; k++)
+    row->selectivity[k] =
+        means[k] / (means[BASELINE] > BASELINE_FLOOR ? means[BASELINE] : BASELINE_FLOOR);
+  row->class = head_class_best(row->selectivity);
+}
+
+static int check_finite(const struct observations *o, size_t head, const struct observed *observed,
+                        struct error *error)
+{
+  for (int64_t i = 0; i < observed->n; i++)
+    for (int k = 0; k < FIGURES; k++)
+      if (!isfinite(observed->figures[i][k]))
         return error_set(error, EXIT_RUN,
                          "layer %zu head %zu: the attention of sequence %lld is missing or not "
                          "finite",
-                         index / (size_t)o->n_heads, index % (size_t)o->n_heads, (long long)i);
-      if (is_valid || !of_valid_only(k))
-        sums[k] += figures[i][k];
-    }
-  }
-  for (int k = 0; k < FIGURES; k++) {
-    int64_t count = of_valid_only(k) ? valid : batch->n;
-    means[k] = count ? sums[k] / (double)count : 0;
-  }
+                         head / (size_t)o->n_heads, head % (size_t)o->n_heads, (long long)i);
   return 0;
 }
 
@@ -202,22 +237,19 @@ static void finish_head(void *context, size_t index, int worker)
   double means[FIGURES];
   row->layer = (int)(index / (size_t)o->n_heads);
   row->head = (int)(index % (size_t)o->n_heads);
-  if (take_means(o, index, means, error) != 0)
+  const struct observed observed = observations_of(o, index);
+  if (check_finite(o, index, &observed, error) != 0)
     return;
-  row->baseline = means[BASELINE];
-  for (int k = 0; k < CLASS_COUNT; k++)
-    row->selectivity[k] =
-        means[k] / (means[BASELINE] > BASELINE_FLOOR ? means[BASELINE] : BASELINE_FLOOR);
-  row->class = head_class_best(row->selectivity);
-  const float *outputs = o->outputs + index * (size_t)o->pr_rows * (size_t)o->head_dim;
-  if (participation_ratio(outputs, o->pr_rows, o->head_dim, &row->pr, error) != 0)
+  observed_means(&observed, NULL, means);
+  observed_row(means, row);
+  if (participation_ratio(observed.outputs, observed.pr_rows, observed.head_dim, &row->pr, error))
     error_prefix(error, "layer %d head %d: head outputs", row->layer, row->head);
 }
 
 int observations_finish(const struct observations *observations, struct threads *threads,
                         struct head_row *rows, struct error *error)
 {
-  size_t heads = (size_t)observations->n_layers * (size_t)observations->n_heads;
+  size_t heads = observations_heads(observations);
   struct error *errors = memory_zeroed(heads, sizeof *errors, "errors of the heads", error);
   if (!errors)
     return EXIT_RUN;

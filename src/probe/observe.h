@@ -11,6 +11,7 @@
 #include "probe/head.h"
 #include "probe/protocol.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct observations;
@@ -45,6 +46,40 @@ void observations_add_pattern(struct observations *observations, int layer, int6
  * kept for the first min(pr_n, n) sequences. */
 void observations_add_output(struct observations *observations, int layer, int64_t sequence,
                              int head, const float *head_output);
+
+/* The rows are made of the first n sequences alone, 1 <= n <= that of the batch, as those of a
+ * batch of n. */
+void observations_limit(struct observations *observations, int64_t n);
+
+#define OBSERVED_FIGURES (CLASS_COUNT + 1) /* a weight for each class, then the baseline */
+#define OBSERVED_BASELINE CLASS_COUNT
+
+/* What is kept of one head, of as many sequences as observations_limit says; belongs to the
+ * observations. */
+struct observed {
+  int64_t n;
+  const double (*figures)[OBSERVED_FIGURES]; /* [n]; NAN until added */
+  const int32_t *b_position;                 /* [n]; negative = an invalid sequence */
+  int64_t pr_rows, head_dim;
+  const float *outputs; /* [pr_rows][head_dim]; a row starts with NAN until added */
+};
+
+size_t observations_heads(const struct observations *observations);
+struct observed observations_of(const struct observations *observations, size_t head);
+
+/* Whether the figure is of the valid sequences alone. */
+bool observed_of_valid_only(int figure);
+
+/* The means of a head, sequence i taken counts[i] times (NULL = once), in sequence order from +0:
+ * sum of counts[i] x / sum of counts[i]; 0 when no sequence counts. */
+void observed_means(const struct observed *observed, const uint32_t *counts,
+                    double means[OBSERVED_FIGURES]);
+
+/* What no baseline goes below where it divides. */
+#define BASELINE_FLOOR 1e-8
+
+/* Baseline, selectivities and class of a row, from the means. */
+void observed_row(const double means[OBSERVED_FIGURES], struct head_row *row);
 
 /* The rows of all heads to rows[n_layers * n_heads], layer by layer. Means are sums in sequence
  * order from +0 / their number: of the induction and duplicate-token figures over the valid

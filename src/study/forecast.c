@@ -6,7 +6,6 @@
 #include "checkpoint/checkpoint.h"
 #include "study/cost.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -39,34 +38,35 @@ void forecast_screens(const struct manifest *m, const char *checkpoints,
   struct forward_plan of;
   size_t i = 0;
   char size[32];
-  while (!runtime->quiet && i < m->revision_count &&
+  while (runtime->notices.line && i < m->revision_count &&
          !plan(m, &m->revisions[i], checkpoints, runtime, &of))
     i++;
-  if (runtime->quiet || i == m->revision_count)
+  if (!runtime->notices.line || i == m->revision_count)
     return;
   double gflop = of.gflop * (double)m->revision_count;
   double seconds = gflop > LONG_GFLOP ? cost_seconds(runtime, gflop, 2.0) : 0;
   if (seconds > LONG_SECONDS)
-    fprintf(stderr,
-            "%s: %zu revisions, at most about %.1f hours with %s on %d threads (finished ones are "
-            "not repeated); %s of memory\n",
-            m->model, m->revision_count, seconds / 3600, runtime->kernels->name,
-            threads_count(runtime->threads), text_bytes(size, sizeof size, of.bytes));
+    notices_add(
+        &runtime->notices,
+        "%s: %zu revisions, at most about %.1f hours with %s on %d threads (finished ones are "
+        "not repeated); %s of memory",
+        m->model, m->revision_count, seconds / 3600, runtime->kernels->name,
+        threads_count(runtime->threads), text_bytes(size, sizeof size, of.bytes));
 }
 
-void forecast_bytes(const char *path, uint64_t bytes, bool quiet)
+void forecast_bytes(const char *path, uint64_t bytes, const struct notices *notices)
 {
   struct error error = {0};
   struct digest digest;
   char size[32];
-  if (quiet || bytes < LONG_BYTES)
+  if (!notices->line || bytes < LONG_BYTES)
     return;
   void *sample = memory_zeroed(SAMPLE_BYTES, 1, path, &error);
   double start = progress_clock();
   if (sample && !digest_of(sample, SAMPLE_BYTES, &digest, &error))
-    fprintf(stderr, "%s: %s to read and hash, about %.0f s unless the disk is slower\n",
-            text_shown(path).text, text_bytes(size, sizeof size, bytes),
-            (progress_clock() - start) * (double)bytes / (double)SAMPLE_BYTES);
+    notices_add(notices, "%s: %s to read and hash, about %.0f s unless the disk is slower",
+                text_shown(path).text, text_bytes(size, sizeof size, bytes),
+                (progress_clock() - start) * (double)bytes / (double)SAMPLE_BYTES);
   free(sample);
 }
 
@@ -92,11 +92,11 @@ static uint64_t revision_bytes(const struct manifest *m, const struct manifest_r
 }
 
 void forecast_digests(const struct manifest *m, const char *checkpoints,
-                      const struct manifest_revision *only, bool quiet)
+                      const struct manifest_revision *only, const struct notices *notices)
 {
   uint64_t bytes = m->has_container ? size_of(checkpoints ? checkpoints : m->checkpoints) : 0;
-  for (size_t i = 0; !quiet && i < m->revision_count; i++)
+  for (size_t i = 0; notices->line && i < m->revision_count; i++)
     if (!only || only == &m->revisions[i])
       bytes += revision_bytes(m, &m->revisions[i], checkpoints);
-  forecast_bytes(m->path, bytes, quiet);
+  forecast_bytes(m->path, bytes, notices);
 }

@@ -1,4 +1,4 @@
-/* What hours of work will take, said on standard error before they begin. */
+/* What hours of work will take, said before they begin. */
 #ifndef ATTEST_STUDY_FORECAST_H
 #define ATTEST_STUDY_FORECAST_H
 
@@ -6,16 +6,16 @@
 #include "pass/runtime.h"
 
 /* Screens of all revisions of a manifest, by the shape of the first one that is on the disk below
- * `checkpoints` (NULL = where the manifest says). Silent when quiet, when it is a matter of
- * minutes, and when none is there or cannot be screened. */
+ * `checkpoints` (NULL = where the manifest says), to the notices of `runtime`. Nothing is said when
+ * it is a matter of minutes, and when none is there or cannot be screened. */
 void forecast_screens(const struct manifest *manifest, const char *checkpoints,
                       const struct runtime *runtime);
 
 /* The digests of the files of a manifest, of revision `only` if not NULL. */
 void forecast_digests(const struct manifest *manifest, const char *checkpoints,
-                      const struct manifest_revision *only, bool quiet);
+                      const struct manifest_revision *only, const struct notices *notices);
 
 /* The digests of so many bytes of `path`. */
-void forecast_bytes(const char *path, uint64_t bytes, bool quiet);
+void forecast_bytes(const char *path, uint64_t bytes, const struct notices *notices);
 
 #endif

@@ -45,6 +45,7 @@ static int fetch(struct way *way, struct error *error)
     return 0;
   struct fetch_options options = *way->o->stream;
   options.replace = true;
+  options.notices = way->o->runtime->notices;
   return fetch_revision(way->o->manifest, way->which, way->stream, &options, error);
 }
 

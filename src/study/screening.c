@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/file_use.h"
 #include "base/interrupt.h"
+#include "base/notice.h"
 #include "base/progress.h"
 #include "base/text.h"
 #include "base/version.h"
@@ -15,7 +16,6 @@
 #include "probe/observe.h"
 #include "study/cost.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 /* Passes shorter than this are not worth an estimate of time. */
@@ -159,8 +159,8 @@ static int check_protocol(const struct screen *s, const char *path, struct error
 static int look_at_names(const struct screen *s, const char *path, struct error *error)
 {
   const char *naming = checkpoint_naming(s->checkpoint);
-  if (*naming && !s->runtime->quiet)
-    fprintf(stderr, "%s: %s\n", path, naming);
+  if (*naming)
+    notices_add(&s->runtime->notices, "%s: %s", text_shown(path).text, naming);
   if (s->model.lm_head.weight || !s->screening->dump)
     return 0;
   return error_set(error, EXIT_INPUT,
@@ -173,10 +173,15 @@ static int look_at_names(const struct screen *s, const char *path, struct error 
 static int plan(struct screen *s, const char *path, struct error *error)
 {
   const struct protocol *p = &s->screening->protocol;
+  const struct model_config *c = &s->model.config;
   s->options = (struct forward_options){.progress = see_progress, .context = s};
   set_hooks(s);
   if (s->screening->dump)
-    s->options.reserved = dump_bytes(&s->model.config, dumped(s), (size_t)p->seq_len);
+    s->options.reserved = dump_bytes(c, dumped(s), (size_t)p->seq_len);
+  if (s->screening->resamples)
+    s->options.reserved +=
+        bootstrap_bytes(p, c->layers * c->heads, (int)c->head_dim, s->screening->resamples,
+                        threads_count(s->runtime->threads));
   if (cost_plan(&s->model, p, s->runtime, &s->options, &s->plan, error))
     return error_prefix(error, "%s", path);
   return 0;
@@ -201,8 +206,8 @@ static int prepare(struct screen *s, const char *path, struct error *error)
 static void say_choice(const struct screen *s, const char *path)
 {
   const char *choice = checkpoint_choice(s->checkpoint);
-  if (*choice && !s->runtime->quiet)
-    fprintf(stderr, "%s: %s\n", text_shown(path).text, choice);
+  if (*choice)
+    notices_add(&s->runtime->notices, "%s: %s", text_shown(path).text, choice);
 }
 
 /* Said before the start: what will be computed, in how much memory and disk and about how long. */
@@ -212,28 +217,28 @@ static int announce(const struct screen *s, const char *path, struct error *erro
   const struct protocol *p = &s->screening->protocol;
   char size[32], kept[32];
   double gflop;
-  if (s->runtime->quiet || s->plan.gflop < LONG_GFLOP)
+  if (!s->runtime->notices.line || s->plan.gflop < LONG_GFLOP)
     return 0;
   if (forward_left_gflop(&s->model, s->batch.tokens, (size_t)p->n, (size_t)p->seq_len, &s->options,
                          &s->plan, &gflop, error))
     return error->code;
-  fprintf(stderr,
-          "%s: %s, %zu layers x %zu heads, %.1f M parameters; %lld sequences x %lld tokens, %.0f "
-          "GFLOP, about %.0f s with %s on %d threads; %s of memory, %zu sequences at a time; %s on "
-          "disk meanwhile\n",
-          text_shown(path).text, model_family_name(c->family), c->layers, c->heads,
-          (double)model_parameters(&s->model) / 1e6, (long long)p->n - (long long)s->options.start,
-          (long long)p->seq_len, gflop, cost_seconds(s->runtime, gflop, 2.0),
-          s->runtime->kernels->name, threads_count(s->runtime->threads),
-          text_bytes(size, sizeof size, s->plan.bytes), s->plan.chunk,
-          s->keeps
-              ? text_bytes(kept, sizeof kept,
-                           observations_bytes(p, (int)c->layers, (int)c->heads, (int)c->head_dim))
-              : "nothing");
+  notices_add(
+      &s->runtime->notices,
+      "%s: %s, %zu layers x %zu heads, %.1f M parameters; %lld sequences x %lld tokens, %.0f "
+      "GFLOP, about %.0f s with %s on %d threads; %s of memory, %zu sequences at a time; %s on "
+      "disk meanwhile",
+      text_shown(path).text, model_family_name(c->family), c->layers, c->heads,
+      (double)model_parameters(&s->model) / 1e6, (long long)p->n - (long long)s->options.start,
+      (long long)p->seq_len, gflop, cost_seconds(s->runtime, gflop, 2.0), s->runtime->kernels->name,
+      threads_count(s->runtime->threads), text_bytes(size, sizeof size, s->plan.bytes),
+      s->plan.chunk,
+      s->keeps ? text_bytes(kept, sizeof kept,
+                            observations_bytes(p, (int)c->layers, (int)c->heads, (int)c->head_dim))
+               : "nothing");
   return 0;
 }
 
-/* Goes on from what an earlier run left, if it is of this screen. */
+/* Resumes from what an earlier run left, if it is of this screen. */
 static int load(struct screen *s, const char *path, struct error *error)
 {
   const char *partial = s->screening->partial;
@@ -241,14 +246,12 @@ static int load(struct screen *s, const char *path, struct error *error)
   if (identify(s, error) || observations_load(s->observations, partial, s->identity, &done, error))
     return error->code;
   s->options.start = (size_t)done;
-  if (s->runtime->quiet)
-    return 0;
   if (done)
-    fprintf(stderr, "%s: going on after %lld of %lld sequences\n", text_shown(path).text,
-            (long long)done, (long long)s->screening->protocol.n);
+    notices_add(&s->runtime->notices, "%s: resuming after %lld of %lld sequences",
+                text_shown(path).text, (long long)done, (long long)s->screening->protocol.n);
   else
-    fprintf(stderr, "%s: is of another screen or damaged; starting anew\n",
-            text_shown(partial).text);
+    notices_add(&s->runtime->notices, "%s: belongs to another screen or is damaged; starting over",
+                text_shown(partial).text);
   return 0;
 }
 
@@ -292,6 +295,19 @@ static int run(struct screen *s, const char *path, struct error *error)
   return status;
 }
 
+static int resample(const struct screen *s, const struct head_row *rows, struct error *error)
+{
+  struct progress progress;
+  size_t resamples = s->screening->resamples;
+  if (!resamples)
+    return 0;
+  progress_start(&progress, "resamples", (double)resamples, s->runtime->quiet);
+  int status = bootstrap_run(s->observations, rows, resamples, s->runtime->threads, &progress,
+                             s->screening->bootstrap, error);
+  progress_end(&progress);
+  return status;
+}
+
 static int collect(const struct screen *s, struct revision *revision, struct error *error)
 {
   const struct model_config *c = &s->model.config;
@@ -304,6 +320,8 @@ static int collect(const struct screen *s, struct revision *revision, struct err
           : error_set(error, EXIT_RUN, "screen: out of memory");
   if (!status && s->screening->dump)
     status = dump_write(&s->dump, s->screening->dump, error);
+  if (!status)
+    status = resample(s, revision->heads, error);
   if (status)
     trajectory_revision_free(revision);
   return status;
