@@ -158,7 +158,9 @@ static void hash_run(const char *out, char hex[33])
 }
 
 /* Our own results, which hold for every machine and compiler. */
-static const char *const pinned[SMALL_RECIPES] = {"", "", ""};
+static const char *const pinned[SMALL_RECIPES] = {"6869e6c7038ffcc527ae3446a52cedb2",
+                                                  "716bf6684292f99c2d789b73b49427c0",
+                                                  "6e7dd7acd1ac7238cf6e648156bf44b5"};
 
 static void same_bits_however_it_is_run(void **state)
 {
@@ -298,7 +300,7 @@ static void values_that_are_not_finite_stop_it(void **state)
   json_object_set_new(schedule, "warmup", json_integer(0));
   workshop_json_write(path, recipe);
   char *line = workshop_refuse(EXIT_INPUT, "step ", "train %s --out %s --quiet", path, out);
-  if (!strstr(line, "finite"))
+  if (!strstr(line, "holds a NaN or an infinity"))
     fail_msg("%s", line);
   free(line);
   json_decref(recipe);

@@ -22,9 +22,13 @@ static int open_lock(const char *path, int *fd, struct error *error)
   *fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
   if (*fd < 0)
     return error_set(error, EXIT_RUN, "%s: cannot be created: %s", path, error_reason(errno));
-  if (fstat(*fd, &info) == 0 && S_ISREG(info.st_mode))
+  bool known = fstat(*fd, &info) == 0;
+  int reason = errno;
+  if (known && S_ISREG(info.st_mode))
     return 0;
   close(*fd);
+  if (!known)
+    return error_set(error, EXIT_RUN, "%s: cannot be looked at: %s", path, error_reason(reason));
   return error_set(error, EXIT_INPUT, "%s: must be a file for locking; move it away", path);
 }
 
