@@ -14,10 +14,17 @@
 #define KINDS (SITE_LOGITS + 1)
 
 static const char *const models[] = {
-    "gpt_neox-parallel-f16", "gpt_neox-parallel-f32", "gpt_neox-sequential-f32",
-    "gpt_neox-smooth-f32",   "olmo-clip-f32",         "olmo-f32",
-    "olmo-smooth-f32",       "olmo-tied-bf16",        "olmoe-bf16",
-    "olmoe-f32",             "olmoe-smooth-f32",
+    "gpt_neox-parallel-f16",
+    "gpt_neox-parallel-f32",
+    "gpt_neox-sequential-f32",
+    "gpt_neox-smooth-f32",
+    "olmo-clip-f32",
+    "olmo-f32",
+    "olmo-smooth-f32",
+    "olmo-tied-bf16",
+    "olmoe-bf16",
+    "olmoe-f32",
+    "olmoe-smooth-f32",
 };
 
 /* What the conformance models leave out. */
@@ -117,7 +124,8 @@ static void close_pair(struct pair *p)
   parameters_free(&p->parameters);
 }
 
-static struct tape_site site_of(const struct pair *p, enum site_kind kind, size_t layer, size_t head)
+static struct tape_site site_of(const struct pair *p, enum site_kind kind, size_t layer,
+                                size_t head)
 {
   return tape_pass_site(&p->pass, &p->parameters.model.config, PASSING_T,
                         &(struct site){kind, layer, head});
