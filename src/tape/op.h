@@ -53,6 +53,7 @@ struct tape_op_kind {
   bool in_place;     /* the output may lie where the first operand does */
   bool gradient_in_place;  /* one operand's gradient may lie where the output's does */
   bool gradient_in_output; /* the first one's may lie where the output itself does */
+  bool repeats;            /* a value may be several operands: the adjoint takes the last first */
   bool loss;
 };
 

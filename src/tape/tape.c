@@ -175,8 +175,17 @@ struct tape_op *op_record(struct tape *tape, const struct tape_op_kind *kind, si
   return op;
 }
 
+/* Whether two values share memory. */
+static bool overlap(const struct tape_value *a, const struct tape_value *b)
+{
+  return a->base == b->base && a->first < b->first + b->columns && b->first < a->first + a->columns;
+}
+
 size_t op_operand(struct tape *tape, struct tape_op *op, size_t value)
 {
+  for (size_t k = 0; k < op->count && !op->kind->repeats; k++)
+    if (overlap(op_in(tape, op, k), &tape->values[value]))
+      op_fault(tape, "an operation on the same value twice");
   if (!GROW(tape, operands, operand))
     return 0;
   tape->operands[tape->operand_count++] = (struct tape_operand){value, MODE_NONE, false};
