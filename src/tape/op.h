@@ -74,6 +74,7 @@ struct tape {
   const struct kernels *kernels;
   struct threads *threads;
   int workers;
+  size_t shared_work; /* below this an operation runs on the caller's thread */
   bool planned, accumulate, adding;
   const char *fault; /* what went wrong while recording; NULL */
   struct tape_value *values;

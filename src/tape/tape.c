@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* In simple operations on one number; waking another thread costs as much. */
+#define SHARED_WORK 100000
+
 int tape_create(const struct kernels *kernels, struct threads *threads, struct tape **out,
                 struct error *error)
 {
@@ -14,6 +17,7 @@ int tape_create(const struct kernels *kernels, struct threads *threads, struct t
   if (!tape)
     return error->code;
   tape->kernels = kernels;
+  tape->shared_work = SHARED_WORK;
   tape->threads = threads;
   tape->workers = threads ? threads_count(threads) : 1;
   *out = tape;
