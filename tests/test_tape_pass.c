@@ -212,10 +212,59 @@ static void test_every_site(void **state)
   }
 }
 
+/* A function of the value and of where it stands. */
+static void change(void *context, const struct hook_value *value, float *data)
+{
+  float shift = (float)(value->sequence + 2 * value->position + 3 * value->site.head) / 64;
+  (void)context;
+  for (size_t j = 0; j < value->count; j++)
+    data[j] = data[j] * 0.5f + shift + (float)(value->first + j) / 1024;
+}
+
+static void erase(void *context, const struct hook_value *value, float *data)
+{
+  (void)context;
+  memset(data, 0, value->count * sizeof *data);
+}
+
+/* One kind of site after the other, changed on both sides at some sequences, positions and heads.
+ */
+static void check_replaced(const char *config, enum site_kind kind)
+{
+  static const size_t positions[] = {0, 5, PASSING_T - 1};
+  const struct site site = {kind, site_has_layer(kind) ? 1 : 0, 0};
+  const struct site all = {kind, site_has_layer(kind) ? SITE_ALL : 0,
+                           site_has_head(kind) ? SITE_ALL : 0};
+  const struct positions some = {POSITIONS_LIST, positions, 3}, last = {.kind = POSITIONS_LAST};
+  const struct hook hooks[] = {
+      {.site = site, .positions = some, .first = 1, .end = 2, .write = change},
+      {.site = all, .positions = last, .write = erase},
+      {.site = all, .first = 1, .write = change}};
+  const struct tape_replacement replacements[] = {
+      {.site = site, .positions = some, .first = 1, .end = 2, .write = change, .given = TAPE_NONE},
+      {.site = all, .positions = last, .given = TAPE_NONE},
+      {.site = all, .first = 1, .write = change, .given = TAPE_NONE}};
+  struct pair p;
+  open_pair(&p, NULL, config);
+  p.n = 2;
+  run_tape(&p, ISA_AUTO, replacements, COUNT(replacements));
+  check_pair(&p, hooks, COUNT(hooks));
+  close_pair(&p);
+}
+
+static void test_replaced_as_by_hooks(void **state)
+{
+  (void)state;
+  for (int kind = 0; kind < KINDS; kind++)
+    for (size_t i = passing_count() > 1 ? 0 : 5; i < COUNT(variants); i += 1 + i % 2)
+      check_replaced(variants[i], (enum site_kind)kind);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_every_site),
+      cmocka_unit_test(test_replaced_as_by_hooks),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -86,6 +86,64 @@ static void test_replaced_stream(void **state)
   unmake(&m);
 }
 
+/* --- one pass gives another its patterns --- */
+
+/* Two passes over the same tokens, the second reading the first's patterns: the same loss to the
+ * bit, and together the same gradient, as the patterns' part comes back by way of the first pass.
+ */
+static void test_patterns_of_another_pass(void **state)
+{
+  struct made m;
+  struct error error = {0};
+  struct tape *tape;
+  struct tape_pass first, second;
+  int32_t inputs[BATCH * SEQ_LEN], targets[BATCH * SEQ_LEN];
+  (void)state;
+  make(&m, taping_configs[2], &(struct how){0});
+  run(&m);
+  size_t n = gradient_floats(&m);
+  float *want = malloc(n * sizeof *want);
+  assert_non_null(want);
+  memcpy(want, m.parameters.gradients, n * sizeof *want);
+  for (size_t i = 0; i < BATCH * SEQ_LEN; i++) {
+    const int32_t *token = m.tokens + i / SEQ_LEN * (SEQ_LEN + 1) + i % SEQ_LEN;
+    inputs[i] = token[0];
+    targets[i] = token[1];
+  }
+  const struct kernels *kernels = tape_model_tape(m.model)->kernels;
+  check(tape_create(kernels, m.threads, &tape, &error), &error);
+  struct tape_pass_input input = {.parameters = &m.parameters,
+                                  .gradients = true,
+                                  .sequences = BATCH,
+                                  .seq_len = SEQ_LEN,
+                                  .tokens = inputs,
+                                  .embedding = TAPE_NONE};
+  check(tape_pass_record(tape, &input, NULL, &first, &error), &error);
+  const struct tape_replacement patterns[] = {
+      {.site = {SITE_PATTERN, 0, SITE_ALL}, .given = first.layers[0].pattern},
+      {.site = {SITE_PATTERN, 1, SITE_ALL}, .given = first.layers[1].pattern}};
+  input.replacements = patterns;
+  input.replacement_count = 2;
+  check(tape_pass_record(tape, &input, &first, &second, &error), &error);
+  size_t loss = tape_cross_entropy(tape, second.logits, targets, NULL, 1.0 / (BATCH * SEQ_LEN));
+  check(tape_plan(tape, false, &error), &error);
+  check(tape_allocate(tape, &error), &error);
+  tape_forward(tape);
+  tape_backward(tape, false);
+  assert_true(tape_loss(tape, loss) / (BATCH * SEQ_LEN) == m.losses.loss);
+  double largest = 0, worst = 0;
+  for (size_t i = 0; i < n; i++) {
+    largest = fmax(largest, fabs((double)want[i]));
+    worst = fmax(worst, fabs((double)want[i] - (double)m.parameters.gradients[i]));
+  }
+  assert_true(worst <= 1e-6 * largest);
+  tape_free(tape);
+  tape_pass_free(&first);
+  tape_pass_free(&second);
+  free(want);
+  unmake(&m);
+}
+
 /* --- what is refused --- */
 
 static void test_refused_options(void **state)
@@ -164,8 +222,9 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_replaced_head),   cmocka_unit_test(test_replaced_pattern),
-      cmocka_unit_test(test_replaced_stream), cmocka_unit_test(test_refused_options),
-      cmocka_unit_test(test_refused_tokens),  cmocka_unit_test(test_not_finite),
+      cmocka_unit_test(test_replaced_stream), cmocka_unit_test(test_patterns_of_another_pass),
+      cmocka_unit_test(test_refused_options), cmocka_unit_test(test_refused_tokens),
+      cmocka_unit_test(test_not_finite),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
