@@ -4,9 +4,10 @@
 #include "base/json.h"
 #include "base/lock.h"
 #include "base/text.h"
+#include "command/batch_options.h"
 #include "command/command.h"
+#include "command/intervals.h"
 #include "command/terminal.h"
-#include "probe/batch.h"
 #include "probe/dump.h"
 #include "study/cost.h"
 #include "study/outputs.h"
@@ -20,51 +21,28 @@
 
 struct screen_options {
   struct common_options common;
-  uint64_t n, seq_len, vocab[2], seed, pr_n, baseline_n, bos;
-  const char *seq_text, *out;
+  struct batch_options batch;
+  uint64_t resamples;
+  const char *out;
   struct screening screening;
-  struct output outputs[3 + DUMP_FILES];
-  char *dumped[DUMP_FILES]; /* owned */
+  struct bootstrap bootstrap;
+  struct output outputs[4 + DUMP_FILES];
+  char *dumped[DUMP_FILES], *intervals; /* owned */
 };
-
-#define NO_BOS UINT64_MAX
-
-/* Its least value depends on --baseline-n, which may stand behind. */
-static int read_seq_len(struct screen_options *o, struct error *error)
-{
-  const char *text = o->seq_text;
-  if (!text || (text_to_u64(text, strlen(text), &o->seq_len) && o->seq_len >= 2 &&
-                o->seq_len <= (uint64_t)BATCH_MAX_SEQ_LEN))
-    return 0;
-  return error_set(error, EXIT_INPUT,
-                   "--seq-len %s: must be a whole number from %lld to %lld, for %llu baseline "
-                   "positions (--baseline-n)",
-                   text, (long long)batch_least_seq_len((int64_t)o->baseline_n),
-                   (long long)BATCH_MAX_SEQ_LEN, (unsigned long long)o->baseline_n);
-}
 
 static int parse(int argc, char **argv, struct screen_options *o, const char **path, bool *help,
                  struct error *error)
 {
   const struct option_spec specs[] = {
-      {"n", OPTION_NUMBER, &o->n, 1, BATCH_MAX_N, "N", "sequences; default 2000"},
-      {"seq-len", OPTION_STRING, &o->seq_text, 0, 0, "T", "tokens a sequence; default 256"},
-      {"vocab", OPTION_RANGE, o->vocab, 0, INT32_MAX, "LO:HI",
-       "token ids are drawn from [LO, HI); default 100:10000"},
-      {"seed", OPTION_NUMBER, &o->seed, 0, UINT32_MAX, "S", "of the batch; default 42"},
-      {"pr-n", OPTION_NUMBER, &o->pr_n, 1, BATCH_MAX_N, "N",
-       "sequences of the participation ratio; default 500"},
-      {"baseline-n", OPTION_NUMBER, &o->baseline_n, 1, BATCH_MAX_BASELINE, "N",
-       "baseline positions; default 50"},
-      {"bos", OPTION_NUMBER, &o->bos, 0, INT32_MAX, "ID",
-       "put this token at position 0; default: none, as published"},
-      {"beyond-context", OPTION_FLAG, &o->screening.beyond_context, 0, 0, NULL,
-       "allow sequences longer than the model's context"},
+      BATCH_OPTIONS(&o->batch, "sequences of the participation ratio; default 500"),
       {"out", OPTION_STRING, &o->out, 0, 0, "FILE.csv", "write one row a head"},
       {"dump", OPTION_STRING, &o->screening.dump, 0, 0, "DIR",
        "write arrays of the first sequences as .npy"},
       {"dump-n", OPTION_NUMBER, &o->screening.dump_n, 1, BATCH_MAX_N, "N",
        "sequences that --dump writes; default 8"},
+      {"bootstrap", OPTION_NUMBER, &o->resamples, 1, BOOTSTRAP_MOST, "B",
+       "95 % intervals from B resamples of the sequences, also to FILE.bootstrap.csv; 200 is "
+       "usual"},
       COMMON_OPTIONS(&o->common),
   };
   const struct option_list list = {
@@ -79,14 +57,10 @@ static int parse(int argc, char **argv, struct screen_options *o, const char **p
     return error->code;
   if (used != 1)
     return error_set(error, EXIT_INPUT, "screen: MODEL_DIR is missing; see --help");
-  if (read_seq_len(o, error))
-    return error->code;
-  o->screening.protocol = (struct protocol){
-      (int64_t)o->n,    (int64_t)o->seq_len, (int64_t)o->vocab[0],   (int64_t)o->vocab[1],
-      (int64_t)o->seed, (int64_t)o->pr_n,    (int64_t)o->baseline_n, -1};
-  if (o->bos != NO_BOS)
-    o->screening.protocol.bos = (int64_t)o->bos;
-  return 0;
+  o->screening.beyond_context = o->batch.beyond_context;
+  o->screening.resamples = (size_t)o->resamples;
+  o->screening.bootstrap = &o->bootstrap;
+  return batch_options_read(&o->batch, &o->screening.protocol, error);
 }
 
 static void print_summary(const char *path, const struct revision *revision, const char *hash)
@@ -117,10 +91,26 @@ static int write_json(const char *to, const char *path, const struct screen_opti
   json_t *all =
       json_pack("{s:s, s:s, s:s, s:o, s:o}", "model", text_shown(path).text, "isa", isa, "xxh3_128",
                 hash, "protocol", cost_protocol_json(&o->screening.protocol), "heads", heads);
+  if (o->resamples)
+    json_put(all, "bootstrap", intervals_json(revision, &o->bootstrap));
   int status =
       all ? json_write(to, all, error)
           : error_set(error, EXIT_RUN, "%s: out of memory or a path that is not UTF-8", to);
   json_decref(all);
+  return status;
+}
+
+static int print(const char *path, const struct screen_options *o, const struct revision *revision,
+                 const char *hash, struct error *error)
+{
+  struct text text = {0};
+  print_summary(path, revision, hash);
+  if (o->resamples)
+    intervals_text(revision, &o->bootstrap, &text);
+  if (text.data)
+    fputs(text.data, stdout);
+  int status = text.failed ? error_set(error, EXIT_RUN, "screen: out of memory") : 0;
+  text_free(&text);
   return status;
 }
 
@@ -135,10 +125,12 @@ static int deliver(const char *path, const struct screen_options *o, const struc
   digest_xxh3(csv, length, hash);
   int status = o->out ? file_write(o->out, csv, length, error) : 0;
   free(csv);
+  if (!status && o->intervals)
+    status = intervals_write(o->intervals, revision, &o->bootstrap, error);
   if (!status && o->common.json)
     status = write_json(o->common.json, path, o, revision, hash, runtime->kernels->name, error);
   if (!status && runtime->text && !(o->out && strcmp(o->out, "-") == 0))
-    print_summary(path, revision, hash);
+    status = print(path, o, revision, hash, error);
   return status;
 }
 
@@ -163,7 +155,13 @@ static int list_outputs(struct screen_options *o, struct error *error)
   struct output *output = o->outputs;
   if (o->screening.dump && file_make_directory(o->screening.dump, error))
     return error->code;
+  if (o->resamples && o->out && strcmp(o->out, "-") != 0) {
+    o->intervals = intervals_path(o->out, error);
+    if (!o->intervals)
+      return error->code;
+  }
   *output++ = (struct output){.option = "--out", .path = o->out};
+  *output++ = (struct output){.option = "the intervals of --out", .path = o->intervals};
   *output++ = (struct output){.option = "--json", .path = o->common.json};
   *output++ = (struct output){.option = "the chunks of --out", .path = o->screening.partial};
   for (size_t i = 0; o->screening.dump && i < DUMP_FILES; i++) {
@@ -181,19 +179,12 @@ static void free_outputs(struct screen_options *o)
 {
   for (size_t i = 0; i < DUMP_FILES; i++)
     free(o->dumped[i]);
+  free(o->intervals);
 }
 
 int command_screen(int argc, char **argv, struct error *error)
 {
-  const struct protocol p = PROTOCOL_PUBLISHED;
-  struct screen_options o = {.screening.dump_n = 8,
-                             .n = (uint64_t)p.n,
-                             .seq_len = (uint64_t)p.seq_len,
-                             .vocab = {(uint64_t)p.vocab_lo, (uint64_t)p.vocab_hi},
-                             .seed = (uint64_t)p.seed,
-                             .pr_n = (uint64_t)p.pr_n,
-                             .baseline_n = (uint64_t)p.baseline_n,
-                             .bos = NO_BOS};
+  struct screen_options o = {.screening.dump_n = 8, .batch = BATCH_OPTIONS_DEFAULT};
   struct runtime runtime = {0};
   struct revision revision;
   struct text partial = {0};
@@ -220,6 +211,7 @@ int command_screen(int argc, char **argv, struct error *error)
     if (!status && o.screening.partial)
       unlink(o.screening.partial);
     trajectory_revision_free(&revision);
+    bootstrap_free(&o.bootstrap);
   }
   runtime_stop(&runtime);
   free_outputs(&o);
