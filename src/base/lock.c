@@ -22,11 +22,14 @@ static int open_lock(const char *path, int *fd, struct error *error)
   *fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
   if (*fd < 0)
     return error_set(error, EXIT_RUN, "%s: cannot be created: %s", path, error_reason(errno));
-  if (fstat(*fd, &info) == 0 && S_ISREG(info.st_mode))
+  bool known = fstat(*fd, &info) == 0;
+  int reason = errno;
+  if (known && S_ISREG(info.st_mode))
     return 0;
   close(*fd);
-  return error_set(error, EXIT_INPUT,
-                   "%s: is needed as a lock, but is not a regular file; move it away", path);
+  if (!known)
+    return error_set(error, EXIT_RUN, "%s: cannot be looked at: %s", path, error_reason(reason));
+  return error_set(error, EXIT_INPUT, "%s: must be a file for locking; move it away", path);
 }
 
 /* What its holder wrote, without the mark: "process 12 since ...". */
