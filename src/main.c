@@ -25,7 +25,7 @@ static const struct {
     {"verify", "check the files that a manifest pins", command_verify},
     {"pin", "fill a manifest's pins from the files on disk", command_pin},
     {"screen", "screen every attention head of a checkpoint", command_screen},
-    {"calibrate", "say what the figures of a screen come out as by chance", command_calibrate},
+    {"calibrate", "show how large the figures of a screen are by chance", command_calibrate},
     {"rank", "rank the heads of a trajectory by the integral of their participation ratio",
      command_rank},
     {"sinks", "say when sinks emerge and how the induction circuit lasts in a trajectory",

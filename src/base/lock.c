@@ -29,7 +29,8 @@ static int open_lock(const char *path, int *fd, struct error *error)
   close(*fd);
   if (!known)
     return error_set(error, EXIT_RUN, "%s: cannot be looked at: %s", path, error_reason(reason));
-  return error_set(error, EXIT_INPUT, "%s: must be a file for locking; move it away", path);
+  return error_set(error, EXIT_INPUT,
+                   "%s: is needed as a lock, but is not a regular file; move it away", path);
 }
 
 /* What its holder wrote, without the mark: "process 12 since ...". */

@@ -11,7 +11,7 @@
  * are those of a pass without hooks.
  *
  * Several conditions in one pass: give every condition copies of the sequences (forks.h) and its
- * hooks their range. A sequence's figures depend on its own tokens and hooks alone. */
+ * hooks their range. A sequence's figures depend on its own tokens and hooks only. */
 #ifndef ATTEST_PASS_HOOK_H
 #define ATTEST_PASS_HOOK_H
 

@@ -14,7 +14,7 @@ struct token_file {
   struct digest digest; /* of the file */
 };
 
-/* The array that the bytes of a file hold; `name` stands in messages. `digest` stays empty; the
+/* The array that the bytes of a file hold; `name` appears in messages. `digest` stays empty; the
  * bytes must outlive the result, and belong to it if it was token_file_open. Errors: EXIT_INPUT
  * (another format, type, order or rank; a file that is too short or too long; sizes out of range).
  */

@@ -165,7 +165,7 @@ static int check_space(const struct training *t, const char *out, struct error *
   uint64_t available;
   if (!file_free_bytes(out, &available) || t->disk_bytes <= available)
     return 0;
-  return error_set(error, EXIT_RUN, "%s: %s are needed and %s are free; take another disk", out,
+  return error_set(error, EXIT_RUN, "%s: needs %s, but only %s are free on this disk", out,
                    text_bytes(need, sizeof need, t->disk_bytes),
                    text_bytes(have, sizeof have, available));
 }
