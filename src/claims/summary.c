@@ -111,7 +111,7 @@ static size_t counts_width(const struct counts *counts)
   return used;
 }
 
-/* In columns; a verdict that no figure has is left out. */
+/* In columns; a verdict that no figure has is omitted. */
 static void add_counts(const struct summary *summary, const struct counts *counts, size_t width)
 {
   size_t used = counts_width(counts);
@@ -239,7 +239,7 @@ static bool differs(const struct claim_row *row)
          (row->verdict == CLAIM_NOT_REPRODUCED || row->verdict == CLAIM_UNDER_ANOTHER);
 }
 
-/* Cut to `columns`: this is one line a figure, the whole stands in the details. */
+/* Cut to `columns`: this is one line a figure, the whole is in the details. */
 static void add_fitting(struct text *text, const char *words, size_t columns)
 {
   if (text_columns(words) <= columns) {

@@ -11,7 +11,7 @@
 void verdicts_format(const struct claim_list *list, struct text *text);
 void verdicts_format_sources(const struct claim_list *list, struct text *text);
 
-/* Compares the bytes of a VERDICTS_FILE with the verdicts; `path` stands in messages. *difference
+/* Compares the bytes of a VERDICTS_FILE with the verdicts; `path` appears in messages. *difference
  * (free()) names the first line that says something else or, where all lines say the same, the
  * first byte that is not as it would be written; NULL when the bytes are equal. Lines say the same
  * when their columns do, apart from blanks around them and from how a number is spelled.
