@@ -3,10 +3,11 @@
 #include <stdio.h>
 
 static const struct table_column columns[] = {
-    {"layer", NULL, CELL_INTEGER},   {"head", NULL, CELL_INTEGER},   {"name", "head", CELL_TEXT},
-    {"class", "class", CELL_TEXT},   {"figure", "figure", CELL_TEXT},
-    {"threshold", "threshold", CELL_NUMBER},
-    {"value", "value", CELL_NUMBER}, {"low", "low", CELL_NUMBER},    {"high", "high", CELL_NUMBER},
+    {"layer", NULL, CELL_INTEGER},   {"head", NULL, CELL_INTEGER},
+    {"name", "head", CELL_TEXT},     {"class", "class", CELL_TEXT},
+    {"figure", "figure", CELL_TEXT}, {"threshold", "threshold", CELL_NUMBER},
+    {"value", "value", CELL_NUMBER}, {"low", "low", CELL_NUMBER},
+    {"high", "high", CELL_NUMBER},
 };
 
 static void add_open(struct table *table, const struct head_row *row, const struct open_sign *open)
@@ -73,17 +74,20 @@ void sureness_text(const struct screening *screening, const struct revision *rev
   int64_t n = screening->protocol.n;
   struct table table;
   size_t heads = undecided(s, revision, &table);
-  text_add(text, "  ended after %lld of %lld sequences: %lld saved (%.0f %%); participation ratio "
-                 "over %lld\n",
+  text_add(text,
+           "  ended after %lld of %lld sequences: %lld saved (%.0f %%); participation ratio "
+           "over %lld\n",
            (long long)s->seen, (long long)n, (long long)(n - s->seen),
            100.0 * (double)(n - s->seen) / (double)n, (long long)pr_n(screening));
   if (s->seen < n)
-    text_add(text, "  class, BOS and induction membership of %zu heads will be those of all %lld "
-                   "sequences, with an error of at most %g %% over all heads and looks\n",
+    text_add(text,
+             "  class, BOS and induction membership of %zu heads will be those of all %lld "
+             "sequences, with an error of at most %g %% over all heads and looks\n",
              s->count - heads, (long long)n, 100 * (1 - screening->until_sure));
   if (heads) {
-    text_add(text, "  %zu undecided so near a threshold that another look is not expected to "
-                   "settle them (class of the moment):\n",
+    text_add(text,
+             "  %zu undecided so near a threshold that another look is not expected to "
+             "settle them (class of the moment):\n",
              heads);
     table_aligned(&table, "  ", text);
   }

@@ -110,8 +110,8 @@ static struct sign against(const struct look *l, enum head_class class, double t
   s.now = both(a.now, b.now);
   s.next = both(a.next, b.next);
   double selectivity = l->means[class] / unit, reach = s.bound / unit;
-  *open = (struct open_sign){class, CLASS_UNCLASSIFIED, threshold, selectivity,
-                             selectivity - reach, selectivity + reach};
+  *open = (struct open_sign){class,       CLASS_UNCLASSIFIED,  threshold,
+                             selectivity, selectivity - reach, selectivity + reach};
   return s;
 }
 
@@ -156,8 +156,8 @@ static bool class_settled(const struct signs *s, bool next)
   bool below = true, leads = of(&s->above[s->largest], next) > 0;
   for (int c = 0; c < CLASS_COUNT; c++) {
     below = below && of(&s->above[c], next) < 0;
-    leads = leads && (c == (int)s->largest || of(&s->above[c], next) < 0 ||
-                      of(&s->leads[c], next) > 0);
+    leads =
+        leads && (c == (int)s->largest || of(&s->above[c], next) < 0 || of(&s->leads[c], next) > 0);
   }
   return below || leads;
 }
