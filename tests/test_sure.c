@@ -1,8 +1,8 @@
 /* Screens that end when they are sure: the test itself, how often it errs, and what is written.
  *
  * How often it errs: 200 batches of three trained models. Each model is observed once over a long
- * stream of sequences; a batch is a random part of it. With ATTEST_SEEDS set, each batch is drawn by
- * a seed of its own instead, and every one of its sequences goes through the model (an hour). */
+ * stream of sequences; a batch is a random part of it. With ATTEST_SEEDS set, each batch is drawn
+ * by a seed of its own instead, and every one of its sequences goes through the model (an hour). */
 #include "support.h"
 
 #include "base/random.h"
@@ -123,10 +123,10 @@ static void part_draw(const struct stream *s, struct random *random, struct part
 
 static struct observed part_head(const struct part *part, size_t head, int64_t seen)
 {
-  return (struct observed){
-      .n = seen,
-      .figures = (const double(*)[OBSERVED_FIGURES])part->figures + head * (size_t)part->n,
-      .b_position = part->b_position};
+  return (struct observed){.n = seen,
+                           .figures = (const double(*)[OBSERVED_FIGURES])part->figures +
+                                      head * (size_t)part->n,
+                           .b_position = part->b_position};
 }
 
 static void part_row(const struct part *part, size_t head, int64_t seen, struct head_row *row)
@@ -281,8 +281,8 @@ static void make(struct made *made, const double mean[CLASS_COUNT], double sprea
 static struct sure_head judge(const struct made *made)
 {
   const struct sure_test test = {N, 1 - CONFIDENCE, HEADS};
-  const struct observed observed = {.n = M, .figures = made->figures,
-                                    .b_position = made->b_position};
+  const struct observed observed = {
+      .n = M, .figures = made->figures, .b_position = made->b_position};
   struct sure_head head;
   sure_judge(&test, &observed, &head);
   return head;

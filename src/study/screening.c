@@ -362,12 +362,13 @@ static int run(struct screen *s, const char *path, struct error *error)
   return status;
 }
 
-/* More is to come, and this part need not be done again. */
+/* More is to come, and this part, unless it was short, need not be done again. */
 static int keep_whole(struct screen *s, struct error *error)
 {
-  const struct screening *screening = s->screening;
-  size_t n = (size_t)screening->protocol.n;
-  if (!screening->keeps_whole || !screening->partial || s->options.start == n || !save(s, n))
+  const char *partial = s->screening->partial;
+  size_t n = (size_t)s->screening->protocol.n;
+  if (!s->screening->keeps_whole || !partial || s->options.start == n ||
+      (!file_exists(partial) && progress_clock() - s->saved < SAVE_SECONDS) || !save(s, n))
     return 0;
   *error = s->saving;
   return error->code;

@@ -31,7 +31,7 @@ struct screening {
   size_t draws;                  /* nulls a head */
   struct null_selectivity *null; /* all zero; gets them (null_finish). Owner: the caller, null_free.
                                     NULL = none */
-  bool keeps_whole;              /* `partial` is written at the end, too: more is to come */
+  bool keeps_whole;              /* more is to come: `partial` is written at the end, too */
   /* Shows what was observed, before it is freed. NULL = nobody. Errors end the screen. */
   int (*seen)(void *context, const struct observations *observations, struct error *error);
   size_t resamples;            /* of the bootstrap over its sequences; 0 = none */
