@@ -267,7 +267,7 @@ static void test_another_checkpoint_does_not_go_on(void **state)
   free(fresh);
 }
 
-/* With memory for all sequences at once it goes on, too, and leaves nothing behind. */
+/* With memory for all sequences at once it resumes, too, and leaves nothing behind. */
 static void test_goes_on_in_one_chunk(void **state)
 {
   char *out = const_path("one.csv"), *whole = const_path("all.csv");

@@ -29,11 +29,11 @@ static void print_config(const struct model_config *c)
          model_family_name(c->family), c->layers, c->hidden, c->heads, c->head_dim, c->kv_heads);
   printf("  MLP %zu wide, %s", c->ffn, activations[c->activation]);
   if (c->experts)
-    printf(", %zu experts of which %zu work%s", c->experts, c->top_k,
-           c->norm_topk_prob ? ", weights normalised" : "");
+    printf(", %zu experts, %zu of them per token%s", c->experts, c->top_k,
+           c->norm_topk_prob ? ", routing weights normalised" : "");
   printf("; attention and MLP %s\n", c->parallel_residual ? "in parallel" : "in sequence");
   printf("  vocabulary %zu, %s; context %zu\n", c->vocab,
-         c->tied ? "LM head tied to the embedding" : "LM head of its own", c->context);
+         c->tied ? "LM head tied to the embedding" : "separate LM head", c->context);
   printf("  rotary dimensions %zu, base %g; norm eps %g; attention bias %s", c->rotary_dims,
          c->rope_base, (double)c->norm_eps, c->attention_bias ? "yes" : "no");
   if (c->clip_qkv > 0)

@@ -56,8 +56,8 @@ static int parse(int argc, char **argv, struct screen_options *o, const char **p
                  struct error *error)
 {
   const struct option_spec specs[] = {
-      BATCH_OPTIONS(&o->batch, "sequences of the participation ratio; default 500"),
-      {"out", OPTION_STRING, &o->out, 0, 0, "FILE.csv", "write one row a head"},
+      BATCH_OPTIONS(&o->batch, "sequences for the participation ratio; default 500"),
+      {"out", OPTION_STRING, &o->out, 0, 0, "FILE.csv", "write one row per head"},
       {"dump", OPTION_STRING, &o->screening.dump, 0, 0, "DIR",
        "write arrays of the first sequences as .npy"},
       {"dump-n", OPTION_NUMBER, &o->screening.dump_n, 1, BATCH_MAX_N, "N",
@@ -167,7 +167,7 @@ static int deliver(const char *path, const struct screen_options *o, const struc
   return status;
 }
 
-/* An interrupted screen leaves FILE.csv.partial and goes on from there. Arrays are not kept in it;
+/* An interrupted screen leaves FILE.csv.partial and resumes from there. Arrays are not kept in it;
  * beside a pipe or a device there is no place for it. */
 static int name_partial(struct screen_options *o, struct text *partial, struct error *error)
 {
