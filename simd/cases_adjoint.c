@@ -86,33 +86,50 @@ static void softmax_exact(const struct case_data *d, char result, struct case_ex
   }
 }
 
+/* x in place, the slope in y. */
 static void gelu(const struct kernels *k, const struct case_data *d)
 {
-  k->gelu_backward(d->x, d->y, d->n);
+  k->gelu_slope(d->x, d->y, d->n);
 }
 static void gelu_exact(const struct case_data *d, char result, struct case_exact *e)
 {
-  (void)result;
   for (size_t i = 0; i < d->n; i++) {
-    double x = (double)d->x[i], dy = (double)d->y[i];
+    double x = (double)d->x[i], c = 0.5 * (1 + erf(x * sqrt(0.5)));
     double density = exp(-0.5 * x * x) * CASE_SQRT_2_OVER_PI / 2;
-    put(e, i, dy * (0.5 * (1 + erf(x * sqrt(0.5))) + x * density), fabs(dy));
+    if (result == 'x')
+      put(e, i, x * c, fabs(x));
+    else
+      put(e, i, c + x * density, 1);
   }
 }
 
 static void gelu_tanh(const struct kernels *k, const struct case_data *d)
 {
-  k->gelu_tanh_backward(d->x, d->y, d->n);
+  k->gelu_tanh_slope(d->x, d->y, d->n);
 }
 static void gelu_tanh_exact(const struct case_data *d, char result, struct case_exact *e)
 {
-  (void)result;
   for (size_t i = 0; i < d->n; i++) {
-    double x = (double)d->x[i], dy = (double)d->y[i];
+    double x = (double)d->x[i];
     double t = tanh(CASE_SQRT_2_OVER_PI * (x + 0.044715 * x * x * x));
     double slope = CASE_SQRT_2_OVER_PI * (1 + 3 * 0.044715 * x * x);
-    put(e, i, dy * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * slope),
-        fabs(dy) * (1 + fabs(x) * slope));
+    if (result == 'x')
+      put(e, i, 0.5 * x * (1 + t), fabs(x));
+    else
+      put(e, i, 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * slope, 1 + fabs(x) * slope);
+  }
+}
+
+static void multiply(const struct kernels *k, const struct case_data *d)
+{
+  k->multiply(d->x, d->y, d->n);
+}
+static void multiply_exact(const struct case_data *d, char result, struct case_exact *e)
+{
+  (void)result;
+  for (size_t i = 0; i < d->n; i++) {
+    double y = (double)d->y[i] * (double)d->x[i];
+    put(e, i, y, fabs(y));
   }
 }
 
@@ -329,8 +346,9 @@ const struct row_case cases_adjoint[] = {
     {"layer_norm_backward, plain", layer_norm_plain, "y", layer_norm_plain_exact, 4, 0, 1, 0, 0},
     {"rms_norm_backward", rms_norm, "zw", rms_norm_exact, 6, 0, 1, 2048, 16},
     {"softmax_backward", softmax, "y", softmax_exact, 4, 0, 1, 256, 12},
-    {"gelu_backward", gelu, "y", gelu_exact, 4, 0, 1, 8192, 12},
-    {"gelu_tanh_backward", gelu_tanh, "y", gelu_tanh_exact, 3, 0, 1, 8192, 12},
+    {"gelu_slope", gelu, "xy", gelu_exact, 4, 0, 1, 8192, 12},
+    {"gelu_tanh_slope", gelu_tanh, "xy", gelu_tanh_exact, 3, 0, 1, 8192, 12},
+    {"multiply", multiply, "y", multiply_exact, 1, 0, 1, 8192, 12},
     {"silu_mul_backward", silu_mul, "xw", silu_mul_exact, 6, 0, 1, 8192, 20},
     {"rope_backward", rope, "x", rope_exact, 2, 0, 1, 128, 8},
     {"rope_pairs_backward", rope_pairs, "x", rope_pairs_exact, 2, 0, 1, 128, 8},
