@@ -1,10 +1,12 @@
 /* What attest inspect prints. Names come from files of strangers: see text_escape. */
 #include "base/text.h"
 #include "command/inspection.h"
+#include "study/forecast.h"
 
 #include <stdio.h>
 
-#define SHOWN 5 /* names of a list */
+#define SHOWN 5           /* names of a list */
+#define LONG_SECONDS 60.0 /* a screen worth to be ended early */
 
 static void print_files(const struct inspection *in)
 {
@@ -107,6 +109,12 @@ static void print_screen(const struct inspection *in, const struct runtime *runt
          (long long)p->n, (long long)p->seq_len, in->plan.gflop,
          text_bytes(size, sizeof size, in->plan.bytes), in->seconds < 10, in->seconds,
          runtime->kernels->name, threads_count(runtime->threads));
+  struct text text = {0};
+  if (in->seconds >= LONG_SECONDS)
+    forecast_until_sure(p->n, in->seconds, &text);
+  if (text.length && !text.failed)
+    printf("  %s\n", text.data);
+  text_free(&text);
 }
 
 void inspection_print(const struct inspection *in, const struct runtime *runtime, bool tensors)
