@@ -125,8 +125,7 @@ static void test_tables_alone_have_none(void **state)
   json_array_foreach(claims_of(json), index, row)
   {
     assert_true(json_is_null(json_object_get(row, "interval")));
-    assert_string_equal(json_string_value(json_object_get(row, "no_interval")),
-                        CLAIM_TABLES_ALONE);
+    assert_string_equal(json_string_value(json_object_get(row, "no_interval")), CLAIM_TABLES_ALONE);
   }
   json_decref(json);
 }

@@ -107,8 +107,7 @@ int claims_survive(struct claim_list *list, struct head_row *const *rows, size_t
   struct revision *copies = memory_alloc(revisions, sizeof *copies, what, error);
   double *values =
       copies ? memory_alloc(list->count, resamples * sizeof *values, what, error) : NULL;
-  int status =
-      values ? evaluate_all(list, rows, resamples, copies, values, error) : error->code;
+  int status = values ? evaluate_all(list, rows, resamples, copies, values, error) : error->code;
   free(copies);
   free(values);
   return status;
