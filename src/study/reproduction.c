@@ -147,6 +147,7 @@ static void end(struct manifest_run *run)
     fileset_close(run->sets[i]);
   free(run->trajectories);
   free(run->sets);
+  published_free(&run->tables);
   references_free(&run->references);
   workdir_close(&run->work);
 }
