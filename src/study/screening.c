@@ -1,5 +1,6 @@
 #include "study/screening.h"
 
+#include "base/digest.h"
 #include "base/file.h"
 #include "base/file_use.h"
 #include "base/interrupt.h"
@@ -61,6 +62,8 @@ static void set_hooks(struct screen *s)
   }
   if (s->screening->null)
     s->hooks[count++] = null_hook(s->screening->null);
+  for (size_t i = 0; s->screening->given && i < count; i++)
+    s->hooks[i].positions = batch_positions(s->screening->given);
   s->options.hooks = (struct hooks){s->hooks, count};
 }
 
@@ -79,6 +82,17 @@ static void see_progress(void *context, double share)
   (void)refused(s);
 }
 
+/* Tokens and queries. */
+static int add_given(const struct batch *given, struct text *parameters, struct error *error)
+{
+  char sha256[65], queries[33];
+  if (batch_digest(given, sha256, error))
+    return error->code;
+  digest_xxh3(given->query, (size_t)given->n * sizeof *given->query, queries);
+  text_add(parameters, " tokens %s %s", sha256, queries);
+  return 0;
+}
+
 /* Of this screen of this checkpoint. */
 static int identify(struct screen *s, struct error *error)
 {
@@ -88,6 +102,10 @@ static int identify(struct screen *s, struct error *error)
   if (screening->random_tokens || screening->null)
     text_add(&parameters, " %s %u, %zu draws", screening->random_tokens ? "random tokens" : "nulls",
              screening->null_seed, screening->null ? screening->draws : 0);
+  if (screening->given && add_given(screening->given, &parameters, error)) {
+    text_free(&parameters);
+    return error->code;
+  }
   int status = identity_of(s->checkpoint, &parameters, s->identity, error);
   text_free(&parameters);
   return status;
@@ -137,6 +155,16 @@ static int check_protocol(const struct screen *s, const char *path, struct error
   return 0;
 }
 
+static int check_given(const struct screen *s, const char *path, struct error *error)
+{
+  const struct screening *screening = s->screening;
+  if (!screening->given || screening->protocol.vocab_hi <= (int64_t)s->model.config.vocab)
+    return 0;
+  return error_set(error, EXIT_INPUT, "%s: token id %lld is past the vocabulary of %s, %zu",
+                   screening->given_path, (long long)screening->protocol.vocab_hi - 1, path,
+                   s->model.config.vocab);
+}
+
 /* Says which names are read; a base model has no LM head to show logits of. */
 static int look_at_names(const struct screen *s, const char *path, struct error *error)
 {
@@ -175,6 +203,10 @@ static int plan(struct screen *s, const char *path, struct error *error)
 static int make_batch(struct screen *s, struct error *error)
 {
   const struct protocol *p = &s->screening->protocol;
+  if (s->screening->given) {
+    s->batch = *s->screening->given;
+    return 0;
+  }
   if (!s->screening->random_tokens)
     return batch_create(p, &s->batch, error);
   return batch_create_random(p->n, p->seq_len, (int64_t)s->model.config.vocab,
@@ -203,7 +235,8 @@ static int prepare(struct screen *s, const char *path, struct error *error)
   if (checkpoint_open(path, &s->checkpoint, error) ||
       outputs_spare_read(s->screening->outputs, s->screening->output_count, error) ||
       model_load(s->checkpoint, &s->model, error) || look_at_names(s, path, error) ||
-      check_protocol(s, path, error) || plan(s, path, error) || make_batch(s, error) ||
+      check_given(s, path, error) || check_protocol(s, path, error) || plan(s, path, error) ||
+      make_batch(s, error) ||
       observations_create(p, &s->batch, (int)c->layers, (int)c->heads, (int)c->head_dim,
                           &s->observations, error) ||
       prepare_null(s, path, error))
@@ -370,7 +403,8 @@ int screening_run(const char *path, const struct screening *screening,
     status = collect(&s, revision, error);
   dump_free(&s.dump);
   observations_free(s.observations);
-  batch_free(&s.batch);
+  if (!screening->given)
+    batch_free(&s.batch);
   model_free(&s.model);
   checkpoint_close(s.checkpoint);
   return status;
