@@ -33,7 +33,12 @@ static int compare_verdicts(struct manifest_run *run, const struct claim_list *l
   else
     journal_say(run->journal, JOURNAL_FOUND,
                 "verdicts equal to the golden ones (%s/" VERDICTS_FILE ")", golden);
-  if (list->count)
+  size_t sources = verdicts_sources(list);
+  if (sources)
+    run_compared(run,
+                 "%zu verdicts with %s/" VERDICTS_FILE " and %zu with " VERDICTS_SOURCES_FILE "%s",
+                 list->count - sources, golden, sources, difference ? ": they differ" : "");
+  else if (list->count)
     run_compared(run, "%zu verdicts with %s/" VERDICTS_FILE "%s", list->count, golden,
                  difference ? ": they differ" : "");
   else
@@ -47,6 +52,10 @@ int evaluate_claims(struct manifest_run *run, struct error *error)
   struct claim_list list;
   if (claims_evaluate(run->trajectories, run->count, &list, error))
     return error->code;
+  if (run->tables.count && claims_add_tables(&run->tables, &list, error)) {
+    claims_free(&list);
+    return error->code;
+  }
   const struct claim_list *kept = journal_claims(run->journal, &list, error);
   if (!kept) {
     claims_free(&list);
