@@ -10,7 +10,7 @@ static void test_usage_errors(void **state)
   static const struct {
     const char *line, *words;
   } cases[] = {
-      {"", "command is missing"},
+      {"", "no command given"},
       {"frobnicate", "frobnicate: no such command"},
       {"--frobnicate", "--frobnicate: no such command"},
       {"screen", "MODEL_DIR is missing"},
@@ -40,8 +40,8 @@ static void test_usage_errors(void **state)
       {"screen m --quiet=1", "--quiet: takes no argument"},
       {"screen m --beyond-context=yes", "--beyond-context: takes no argument"},
       {"screen m --out - --json -", "cannot both be standard output"},
-      {"reproduce --checkpoints d", "--checkpoints goes with exactly one manifest"},
-      {"reproduce a b --checkpoints d", "--checkpoints goes with exactly one manifest"},
+      {"reproduce --checkpoints d", "--checkpoints needs exactly one manifest"},
+      {"reproduce a b --checkpoints d", "--checkpoints needs exactly one manifest"},
       {"verify", "needs a manifest"},
       {"verify a b --checkpoints d", "exactly one with --checkpoints"},
       {"claims", "DIR is missing"},

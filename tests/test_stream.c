@@ -116,7 +116,7 @@ static void test_nothing_stays_of_any_folder(void **state)
 }
 
 /* The second revision lies below the first and is half there: the next run, which resumes the
- * first, leaves that alone and goes on with it. */
+ * first, leaves that alone and continues with it. */
 static void test_half_fetched_below_another(void **state)
 {
   static const char *const folders[] = {"", "a", "b"};
@@ -155,7 +155,7 @@ static void test_wrong_bytes(void **state)
   assert_int_equal(seen->requests[0], 0); /* finished before */
 }
 
-/* What lies in the stream's folder is nobody's: wrong files there are replaced, strange ones are
+/* Faults in the stream's folder are not findings: wrong files there are replaced, strange ones are
  * not read. */
 static void test_remains_of_another_run(void **state)
 {
@@ -204,13 +204,13 @@ static void test_usage(void **state)
   json_object_del(plain, "repository");
   json_object_set_new(archive, "repository", json_string("some-one/the-model"));
   const char *without = save("without.json", plain), *packed = save("packed.json", archive);
-  free(workshop_refuse(EXIT_INPUT, "exclude each other", LINE "--checkpoints %s", manifest,
+  free(workshop_refuse(EXIT_INPUT, "cannot be combined", LINE "--checkpoints %s", manifest,
                        server.port, work, workshop_path("checkpoints")));
-  free(workshop_refuse(EXIT_INPUT, "goes with a manifest", "reproduce --stream"));
-  free(workshop_refuse(EXIT_INPUT, "--base goes with --stream",
+  free(workshop_refuse(EXIT_INPUT, "needs a manifest", "reproduce --stream"));
+  free(workshop_refuse(EXIT_INPUT, "--base needs --stream",
                        "reproduce %s --base http://127.0.0.1:%d --work %s", manifest, server.port,
                        work)); /* it would be ignored */
-  free(workshop_refuse(EXIT_INPUT, "--base goes with --stream", "reproduce --base http://a"));
+  free(workshop_refuse(EXIT_INPUT, "--base needs --stream", "reproduce --base http://a"));
   free(workshop_refuse(EXIT_INPUT, "names no repository", LINE, without, server.port, work));
   free(workshop_refuse(EXIT_INPUT, "names no repository", LINE, packed, server.port, work));
   free(workshop_refuse(EXIT_INPUT, "--base ftp://a",
@@ -260,7 +260,7 @@ static void test_killed_while_screening(void **state)
   assert_int_equal(requests(), 6);
 }
 
-/* ^C keeps the chunks of a verified revision, and the next run goes on after them. */
+/* ^C keeps the chunks of a verified revision, and the next run resumes after them. */
 static void test_interrupted_while_screening(void **state)
 {
   char *out, *err, line[2048];

@@ -1,6 +1,7 @@
 #include "claims/claims.h"
 
 #include "claims/figure.h"
+#include "claims/published.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +31,7 @@ static int check(const struct trajectory *trajectories, size_t index, struct err
   for (size_t i = 0; i < index; i++)
     if (strcmp(trajectories[i].model, trajectory->model) == 0 &&
         trajectories[i].kind == trajectory->kind)
-      return error_set(error, EXIT_INPUT, "%s: two %s trajectories of it are given; leave one out",
+      return error_set(error, EXIT_INPUT, "%s: two %s trajectories of it are given; drop one",
                        trajectory->model, trajectory_kind_name(trajectory->kind));
   return 0;
 }
@@ -78,6 +79,17 @@ int claims_evaluate(struct trajectory *trajectories, size_t count, struct claim_
   }
   *list = read;
   return 0;
+}
+
+int claims_add_tables(const struct published_tables *tables, struct claim_list *list,
+                      struct error *error)
+{
+  const struct subject subject = {.paper = tables->paper,
+                                  .model = ALL_MODELS,
+                                  .kind = TRAJECTORY_PUBLISHED,
+                                  .list = list,
+                                  .error = error};
+  return tables->paper->evaluate_tables(&subject, tables);
 }
 
 void claims_free(struct claim_list *list)

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/file_use.h"
 #include "base/interrupt.h"
+#include "base/memory.h"
 #include "base/notice.h"
 #include "base/progress.h"
 #include "base/text.h"
@@ -13,6 +14,7 @@
 #include "probe/observe.h"
 #include "study/cost.h"
 #include "study/identity.h"
+#include "study/source.h"
 
 #include <stdlib.h>
 
@@ -35,7 +37,9 @@ struct screen {
   char identity[33];   /* of this screen of this checkpoint, for `partial`; empty until needed */
   bool keeps;          /* chunks go to `partial` */
   bool refused;        /* by go_on */
+  bool halted;         /* by the last chunk */
   size_t done;         /* sequences */
+  size_t end;          /* of the pass at hand: the next look, or all */
   double saved;        /* when, on progress_clock */
   struct error saving; /* why a chunk could not be saved */
   struct error changed;
@@ -61,6 +65,8 @@ static void set_hooks(struct screen *s)
   }
   if (s->screening->null)
     s->hooks[count++] = null_hook(s->screening->null);
+  for (size_t i = 0; s->screening->given && i < count; i++)
+    s->hooks[i].positions = batch_positions(s->screening->given);
   s->options.hooks = (struct hooks){s->hooks, count};
 }
 
@@ -75,20 +81,17 @@ static bool refused(struct screen *s)
 static void see_progress(void *context, double share)
 {
   struct screen *s = context;
-  progress_update(&s->progress, share);
+  progress_update(&s->progress, share * (double)s->end / (double)s->screening->protocol.n);
   (void)refused(s);
 }
 
 /* Of this screen of this checkpoint. */
 static int identify(struct screen *s, struct error *error)
 {
-  const struct screening *screening = s->screening;
   struct text parameters = {0};
-  identity_add_protocol(&parameters, &screening->protocol);
-  if (screening->random_tokens || screening->null)
-    text_add(&parameters, " %s %u, %zu draws", screening->random_tokens ? "random tokens" : "nulls",
-             screening->null_seed, screening->null ? screening->draws : 0);
-  int status = identity_of(s->checkpoint, &parameters, s->identity, error);
+  int status = source_identify(s->screening, &parameters, error);
+  if (!status)
+    status = identity_of(s->checkpoint, &parameters, s->identity, error);
   text_free(&parameters);
   return status;
 }
@@ -101,9 +104,8 @@ static int save(struct screen *s, size_t done)
                            &s->saving);
 }
 
-static bool see_chunk(void *context, size_t done)
+static bool goes_on(struct screen *s, size_t done)
 {
-  struct screen *s = context;
   bool stop = interrupt_requested();
   s->done = done;
   if (s->screening->null)
@@ -119,6 +121,13 @@ static bool see_chunk(void *context, size_t done)
     return !stop;
   s->saved = progress_clock();
   return !save(s, done) && !stop;
+}
+
+static bool see_chunk(void *context, size_t done)
+{
+  struct screen *s = context;
+  s->halted = !goes_on(s, done);
+  return !s->halted;
 }
 
 static int check_protocol(const struct screen *s, const char *path, struct error *error)
@@ -172,15 +181,6 @@ static int plan(struct screen *s, const char *path, struct error *error)
   return 0;
 }
 
-static int make_batch(struct screen *s, struct error *error)
-{
-  const struct protocol *p = &s->screening->protocol;
-  if (!s->screening->random_tokens)
-    return batch_create(p, &s->batch, error);
-  return batch_create_random(p->n, p->seq_len, (int64_t)s->model.config.vocab,
-                             s->screening->null_seed, &s->batch, error);
-}
-
 /* Sums of the nulls are kept along with the observations. */
 static int prepare_null(struct screen *s, const char *path, struct error *error)
 {
@@ -203,7 +203,8 @@ static int prepare(struct screen *s, const char *path, struct error *error)
   if (checkpoint_open(path, &s->checkpoint, error) ||
       outputs_spare_read(s->screening->outputs, s->screening->output_count, error) ||
       model_load(s->checkpoint, &s->model, error) || look_at_names(s, path, error) ||
-      check_protocol(s, path, error) || plan(s, path, error) || make_batch(s, error) ||
+      source_check(s->screening, path, c->vocab, error) || check_protocol(s, path, error) ||
+      plan(s, path, error) || source_batch(s->screening, c->vocab, &s->batch, error) ||
       observations_create(p, &s->batch, (int)c->layers, (int)c->heads, (int)c->head_dim,
                           &s->observations, error) ||
       prepare_null(s, path, error))
@@ -236,11 +237,12 @@ static int announce(const struct screen *s, const char *path, struct error *erro
   notices_add(
       &s->runtime->notices,
       "%s: %s%s%s, %zu layers x %zu heads, %.1f M parameters; %lld sequences x %lld tokens, %.0f "
-      "GFLOP, about %.0f s with %s on %d threads; %s of memory, %zu sequences at a time; %s on "
+      "GFLOP, %s %.0f s with %s on %d threads; %s of memory, %zu sequences at a time; %s on "
       "disk meanwhile",
       text_shown(path).text, part ? part : "", part ? ": " : "", model_family_name(c->family),
       c->layers, c->heads, (double)model_parameters(&s->model) / 1e6,
       (long long)p->n - (long long)s->options.start, (long long)p->seq_len, gflop,
+      s->screening->until_sure > 0 ? "at most about" : "about",
       cost_seconds(s->runtime, gflop, 2.0), s->runtime->kernels->name,
       threads_count(s->runtime->threads), text_bytes(size, sizeof size, s->plan.bytes),
       s->plan.chunk,
@@ -269,16 +271,60 @@ static int load(struct screen *s, const char *path, struct error *error)
   return 0;
 }
 
-/* Only a pass of several chunks has something to stop or to save. */
+/* Only what has several chunks or looks has something to stop or to save. */
 static int resume(struct screen *s, const char *path, struct error *error)
 {
-  bool pieces = s->plan.chunk < (size_t)s->screening->protocol.n;
+  bool pieces = s->plan.chunk < (size_t)s->screening->protocol.n || s->screening->until_sure > 0;
   s->saved = progress_clock();
   s->options.chunk_done = pieces || s->screening->null ? see_chunk : NULL;
   s->keeps = pieces && s->screening->partial;
   if (s->screening->partial && file_exists(s->screening->partial))
     return load(s, path, error);
   return 0;
+}
+
+/* Goes on to sequence `end`; an earlier run may have been there. */
+static int run_to(struct screen *s, size_t end, struct error *error)
+{
+  const struct protocol *p = &s->screening->protocol;
+  s->end = end;
+  if (s->options.start >= end)
+    return 0;
+  if (forward_run(&s->model, s->batch.tokens, end, (size_t)p->seq_len, &s->options, error))
+    return error->code;
+  if (s->halted && end < (size_t)p->n) /* right before a look */
+    return error_set(error, EXIT_RUN, "%s: stopped after %zu of %lld sequences",
+                     checkpoint_path(s->checkpoint), end, (long long)p->n);
+  return 0;
+}
+
+/* Looks are taken anew over what an earlier run left, so that it ends where one run does. */
+static int run_looks(struct screen *s, struct error *error)
+{
+  int64_t n = s->screening->protocol.n;
+  struct sureness *to = s->screening->sureness;
+  struct sure_test test = {n, 1 - s->screening->until_sure, observations_heads(s->observations)};
+  *to = (struct sureness){.count = test.heads};
+  to->heads = memory_zeroed(test.heads, sizeof *to->heads, "looks at the heads", error);
+  if (!to->heads)
+    return EXIT_RUN;
+  do {
+    to->seen = sure_next_look(n, to->seen);
+    if (run_to(s, (size_t)to->seen, error))
+      return error->code;
+    if (s->options.start < (size_t)to->seen)
+      s->options.start = (size_t)to->seen;
+    observations_limit(s->observations, to->seen);
+  } while (to->seen < n && !sure_look(&test, s->observations, s->runtime->threads, to->heads));
+  for (size_t i = 0; to->seen == n && i < test.heads; i++)
+    to->heads[i] = (struct sure_head){.settled = true};
+  return 0;
+}
+
+void sureness_free(struct sureness *sureness)
+{
+  free(sureness->heads);
+  *sureness = (struct sureness){.seen = 0};
 }
 
 static int run(struct screen *s, const char *path, struct error *error)
@@ -291,8 +337,7 @@ static int run(struct screen *s, const char *path, struct error *error)
     return error_set(error, EXIT_RUN, "%s: interrupted before the first sequence", path);
   progress_start(&s->progress, path, 1.0, s->runtime->quiet);
   progress_go_on(&s->progress, (double)s->options.start / (double)p->n);
-  int status =
-      forward_run(&s->model, s->batch.tokens, (size_t)p->n, (size_t)p->seq_len, &s->options, error);
+  int status = s->screening->until_sure > 0 ? run_looks(s, error) : run_to(s, (size_t)p->n, error);
   progress_end(&s->progress);
   if (file_use_check(&s->changed)) { /* explains whatever else went wrong */
     *error = s->changed;
@@ -304,7 +349,7 @@ static int run(struct screen *s, const char *path, struct error *error)
   if (status && s->saving.code)
     *error = s->saving;
   else if (status && interrupt_requested())
-    error_prefix(error, s->keeps ? "interrupted; run the same command again to go on"
+    error_prefix(error, s->keeps ? "interrupted; run the same command again to resume"
                                  : "interrupted; nothing was kept");
   return status;
 }
@@ -368,9 +413,11 @@ int screening_run(const char *path, const struct screening *screening,
     status = keep_whole(&s, error);
   if (!status)
     status = collect(&s, revision, error);
+  if (status && screening->sureness)
+    sureness_free(screening->sureness);
   dump_free(&s.dump);
   observations_free(s.observations);
-  batch_free(&s.batch);
+  source_free(screening, &s.batch);
   model_free(&s.model);
   checkpoint_close(s.checkpoint);
   return status;

@@ -7,6 +7,7 @@
 #include "probe/null_selectivity.h"
 #include "probe/observe.h"
 #include "probe/protocol.h"
+#include "probe/sure.h"
 #include "study/outputs.h"
 #include "trajectory/trajectory.h"
 
@@ -25,6 +26,9 @@ struct screening {
   const char *dump; /* directory for the .npy arrays of the first dump_n sequences; NULL = none */
   uint64_t dump_n;
   const char *part;              /* what is said of it where there are several; NULL = nothing */
+  const struct batch *given;     /* in place of the protocol's, of its n and seq_len, with ids below
+                                    its vocab_hi; NULL = none */
+  const char *given_path;        /* for messages */
   bool random_tokens;            /* batch_create_random in place of the protocol's sequences */
   uint32_t null_seed;            /* of these, or of the nulls */
   size_t draws;                  /* nulls a head */
@@ -35,7 +39,17 @@ struct screening {
   int (*seen)(void *context, const struct observations *observations, struct error *error);
   size_t resamples;            /* of the bootstrap over its sequences; 0 = none */
   struct bootstrap *bootstrap; /* gets it unless there is an error; owner: the caller */
+  double until_sure;           /* confidence with which a look may end it (sure.h); 0 = no looks */
+  struct sureness *sureness;   /* gets what the last look said; owner: the caller, sureness_free */
 };
+
+/* What came of the looks. The figures are those of a screen of `seen` sequences, to the bit. */
+struct sureness {
+  int64_t seen; /* sequences */
+  size_t count;
+  struct sure_head *heads; /* [count]; all settled after the full batch */
+};
+void sureness_free(struct sureness *sureness);
 
 /* Screens the checkpoint at `path` (checkpoint_open). `revision` gets shape and heads; its name is
  * "", step and tokens are 0. Owner: the caller, trajectory_revision_free. Tells of an

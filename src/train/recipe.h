@@ -30,7 +30,7 @@ struct train_recipe {
 };
 
 /* Parses `size` bytes of JSON; nothing else is read. Every key is checked and none ignored. `name`
- * stands in messages. Owner: the caller, train_recipe_free, also after an error. Errors:
+ * appears in messages. Owner: the caller, train_recipe_free, also after an error. Errors:
  * EXIT_INPUT, EXIT_RUN. */
 int train_recipe_parse(const char *name, const void *data, size_t size, struct train_recipe *recipe,
                        struct error *error);

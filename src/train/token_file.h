@@ -1,4 +1,4 @@
-/* Batches of tokens from a file: .npy of version 1.0 (numpy.lib.format), '<i4' in C order,
+/* Batches of tokens from a file: .npy (base/npy_header.h), '<i4' in C order,
  * [steps][sequences][tokens + 1]. A row's inputs are all its tokens but the last, its targets all
  * but the first. */
 #ifndef ATTEST_TRAIN_TOKEN_FILE_H
@@ -14,7 +14,7 @@ struct token_file {
   struct digest digest; /* of the file */
 };
 
-/* The array that the bytes of a file hold; `name` stands in messages. `digest` stays empty; the
+/* The array that the bytes of a file hold; `name` appears in messages. `digest` stays empty; the
  * bytes must outlive the result, and belong to it if it was token_file_open. Errors: EXIT_INPUT
  * (another format, type, order or rank; a file that is too short or too long; sizes out of range).
  */
