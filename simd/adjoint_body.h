@@ -121,6 +121,15 @@ static void ROWS(rope_backward)(float *x, const float *cosine, const float *sine
   }
 }
 
+static void ROWS(rope_pairs_backward)(float *x, const float *cosine, const float *sine, size_t half)
+{
+  for (size_t i = 0; i < half; i++) {
+    float x1 = x[2 * i], x2 = x[2 * i + 1];
+    x[2 * i] = fmaf(x1, cosine[i], x2 * sine[i]);
+    x[2 * i + 1] = fmaf(x2, cosine[i], -(x1 * sine[i]));
+  }
+}
+
 static void ROWS(clip_backward)(const float *x, float *dy, size_t n, float limit)
 {
   v16 high = v16_set1(limit), low = v16_set1(-limit);

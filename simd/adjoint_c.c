@@ -88,6 +88,15 @@ void rope_backward_c(float *x, const float *cosine, const float *sine, size_t ha
   }
 }
 
+void rope_pairs_backward_c(float *x, const float *cosine, const float *sine, size_t half)
+{
+  for (size_t i = 0; i < half; i++) {
+    float x1 = x[2 * i], x2 = x[2 * i + 1];
+    x[2 * i] = fmaf(x1, cosine[i], x2 * sine[i]);
+    x[2 * i + 1] = fmaf(x2, cosine[i], -(x1 * sine[i]));
+  }
+}
+
 void clip_backward_c(const float *x, float *dy, size_t n, float limit)
 {
   for (size_t i = 0; i < n; i++)

@@ -14,6 +14,7 @@ void gelu_tanh_backward_c(const float *x, float *dy, size_t n);
 void silu_mul_backward_c(const float *gate, const float *up, const float *dy, float *d_gate,
                          float *d_up, size_t n);
 void rope_backward_c(float *x, const float *cosine, const float *sine, size_t half);
+void rope_pairs_backward_c(float *x, const float *cosine, const float *sine, size_t half);
 void clip_backward_c(const float *x, float *dy, size_t n, float limit);
 double cross_entropy_c(float *x, size_t n, size_t target);
 void cross_entropy_backward_c(float *p, size_t n, size_t target, float scale);

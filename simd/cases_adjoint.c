@@ -149,6 +149,21 @@ static void rope_exact(const struct case_data *d, char result, struct case_exact
   }
 }
 
+static void rope_pairs(const struct kernels *k, const struct case_data *d)
+{
+  k->rope_pairs_backward(d->x, d->a, d->b, d->n / 2);
+}
+static void rope_pairs_exact(const struct case_data *d, char result, struct case_exact *e)
+{
+  (void)result;
+  for (size_t i = 0; i < d->n / 2; i++) {
+    double x1 = (double)d->x[2 * i], x2 = (double)d->x[2 * i + 1], c = (double)d->a[i];
+    double s = (double)d->b[i];
+    put(e, 2 * i, x1 * c + x2 * s, fabs(x1 * c) + fabs(x2 * s));
+    put(e, 2 * i + 1, x2 * c - x1 * s, fabs(x2 * c) + fabs(x1 * s));
+  }
+}
+
 /* On the border, too. */
 static void clip(const struct kernels *k, const struct case_data *d)
 {
@@ -318,6 +333,7 @@ const struct row_case cases_adjoint[] = {
     {"gelu_tanh_backward", gelu_tanh, "y", gelu_tanh_exact, 3, 0, 1, 8192, 12},
     {"silu_mul_backward", silu_mul, "xw", silu_mul_exact, 6, 0, 1, 8192, 20},
     {"rope_backward", rope, "x", rope_exact, 2, 0, 1, 128, 8},
+    {"rope_pairs_backward", rope_pairs, "x", rope_pairs_exact, 2, 0, 1, 128, 8},
     {"clip_backward", clip, NULL, NULL, 0, 0, 1, 6144, 12},
     {"cross_entropy", cross_entropy, "xy", cross_entropy_exact, 4, 0, 1, 8192, 8},
     {"cross_entropy_backward", cross_entropy_backward, "x", cross_entropy_backward_exact, 2, 0, 1,

@@ -131,6 +131,32 @@ static void rope_exact(const struct case_data *d, char result, struct case_exact
   }
 }
 
+static void rope_pairs(const struct kernels *k, const struct case_data *d)
+{
+  k->rope_pairs(d->x, d->a, d->b, d->n / 2);
+}
+static void rope_pairs_exact(const struct case_data *d, char result, struct case_exact *e)
+{
+  (void)result;
+  for (size_t i = 0; i < d->n / 2; i++) {
+    double x1 = (double)d->x[2 * i], x2 = (double)d->x[2 * i + 1], c = (double)d->a[i];
+    double s = (double)d->b[i];
+    put(e, 2 * i, x1 * c - x2 * s, fabs(x1 * c) + fabs(x2 * s));
+    put(e, 2 * i + 1, x2 * c + x1 * s, fabs(x2 * c) + fabs(x1 * s));
+  }
+}
+
+static void scale(const struct kernels *k, const struct case_data *d)
+{
+  k->scale(0.3f, d->x, d->y, d->n);
+}
+static void scale_exact(const struct case_data *d, char result, struct case_exact *e)
+{
+  (void)result;
+  for (size_t i = 0; i < d->n; i++)
+    put(e, i, (double)0.3f * (double)d->x[i], fabs((double)0.3f * (double)d->x[i]));
+}
+
 static void add(const struct kernels *k, const struct case_data *d)
 {
   k->add(d->x, d->y, d->n);
@@ -199,6 +225,8 @@ const struct row_case cases_rows[] = {
     {"gelu_tanh", gelu_tanh, "x", gelu_tanh_exact, 3, 0, 1, 8192, 8},
     {"silu_mul", silu_mul, "x", silu_mul_exact, 4, 0, 1, 8192, 12},
     {"rope", rope, "x", rope_exact, 2, 0, 1, 128, 8},
+    {"rope_pairs", rope_pairs, "x", rope_pairs_exact, 2, 0, 1, 128, 8},
+    {"scale", scale, "y", scale_exact, 1, 0, 1, 2048, 8},
     {"add", add, "y", add_exact, 1, 0, 1, 2048, 12},
     {"add3", add3, "y", add3_exact, 1, 0, 1, 2048, 16},
     {"scale_add", scale_add, "y", scale_add_exact, 1, 0, 1, 2048, 12},

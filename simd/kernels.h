@@ -119,6 +119,12 @@ struct kernels {
    * Error: 2 u (|x1 c| + |x2 s|), 2 u (|x2 c| + |x1 s|). */
   void (*rope)(float *x, const float *cosine, const float *sine, size_t half);
 
+  /* The same of the pairs (x[2i], x[2i + 1]). */
+  void (*rope_pairs)(float *x, const float *cosine, const float *sine, size_t half);
+
+  /* y = factor * x; y may be x. Error: u |y|. */
+  void (*scale)(float factor, const float *x, float *y, size_t n);
+
   void (*add)(const float *x, float *y, size_t n); /* y = y + x. Error: u |y|. */
 
   /* y = (a + b) + y. Error: u (|a + b| + |y|). */
@@ -171,6 +177,9 @@ struct kernels {
    * Error: as rope. */
   void (*rope_backward)(float *x, const float *cosine, const float *sine, size_t half);
 
+  /* Of rope_pairs, the same. */
+  void (*rope_pairs_backward)(float *x, const float *cosine, const float *sine, size_t half);
+
   /* Of clip: dy stays where -limit <= x <= limit and is +0 elsewhere. */
   void (*clip_backward)(const float *x, float *dy, size_t n, float limit);
 
@@ -217,7 +226,8 @@ struct kernels {
   .rms_norm_backward = rms_norm_backward##suffix, .softmax_backward = softmax_backward##suffix,    \
   .gelu_backward = gelu_backward##suffix, .gelu_tanh_backward = gelu_tanh_backward##suffix,        \
   .silu_mul_backward = silu_mul_backward##suffix, .rope_backward = rope_backward##suffix,          \
-  .clip_backward = clip_backward##suffix, .cross_entropy = cross_entropy##suffix,                  \
+  .rope_pairs_backward = rope_pairs_backward##suffix, .clip_backward = clip_backward##suffix,      \
+  .cross_entropy = cross_entropy##suffix,                                                          \
   .cross_entropy_backward = cross_entropy_backward##suffix, .scatter_add = scatter_add##suffix,    \
   .column_sum = column_sum##suffix, .dot = dot##suffix, .square_sum = square_sum##suffix,          \
   .adam = adam##suffix, .sgd = sgd##suffix
@@ -226,8 +236,9 @@ struct kernels {
 #define ROWS_TABLE(suffix)                                                                         \
   .softmax = softmax##suffix, .layer_norm = layer_norm##suffix, .rms_norm = rms_norm##suffix,      \
   .gelu = gelu##suffix, .gelu_tanh = gelu_tanh##suffix, .silu_mul = silu_mul##suffix,              \
-  .rope = rope##suffix, .add = add##suffix, .add3 = add3##suffix, .scale_add = scale_add##suffix,  \
-  .clip = clip##suffix, .all_finite = all_finite##suffix
+  .rope = rope##suffix, .rope_pairs = rope_pairs##suffix, .scale = scale##suffix,                  \
+  .add = add##suffix, .add3 = add3##suffix, .scale_add = scale_add##suffix, .clip = clip##suffix,  \
+  .all_finite = all_finite##suffix
 
 extern const struct kernels kernels_scalar, kernels_avx2, kernels_avx512, kernels_neon;
 

@@ -130,6 +130,23 @@ static void ROWS(rope)(float *x, const float *cosine, const float *sine, size_t 
   }
 }
 
+/* Pairs that lie side by side are left to the compiler: each is its own. */
+static void ROWS(rope_pairs)(float *x, const float *cosine, const float *sine, size_t half)
+{
+  for (size_t i = 0; i < half; i++) {
+    float x1 = x[2 * i], x2 = x[2 * i + 1];
+    x[2 * i] = fmaf(x1, cosine[i], -(x2 * sine[i]));
+    x[2 * i + 1] = fmaf(x2, cosine[i], x1 * sine[i]);
+  }
+}
+
+static void ROWS(scale)(float factor, const float *x, float *y, size_t n)
+{
+  v16 f = v16_set1(factor);
+  for (size_t i = 0; i < n; i += 16)
+    rows_put(y, n, i, v16_mul(f, rows_tail(x, n, i, 0.0f)));
+}
+
 static void ROWS(add)(const float *x, float *y, size_t n)
 {
   for (size_t i = 0; i < n; i += 16)

@@ -107,6 +107,21 @@ void rope_c(float *x, const float *cosine, const float *sine, size_t half)
   }
 }
 
+void rope_pairs_c(float *x, const float *cosine, const float *sine, size_t half)
+{
+  for (size_t i = 0; i < half; i++) {
+    float x1 = x[2 * i], x2 = x[2 * i + 1];
+    x[2 * i] = fmaf(x1, cosine[i], -(x2 * sine[i]));
+    x[2 * i + 1] = fmaf(x2, cosine[i], x1 * sine[i]);
+  }
+}
+
+void scale_c(float factor, const float *x, float *y, size_t n)
+{
+  for (size_t i = 0; i < n; i++)
+    y[i] = factor * x[i];
+}
+
 void add_c(const float *x, float *y, size_t n)
 {
   for (size_t i = 0; i < n; i++)

@@ -13,6 +13,8 @@ void gelu_c(float *x, size_t n);
 void gelu_tanh_c(float *x, size_t n);
 void silu_mul_c(const float *gate, const float *up, float *y, size_t n);
 void rope_c(float *x, const float *cosine, const float *sine, size_t half);
+void rope_pairs_c(float *x, const float *cosine, const float *sine, size_t half);
+void scale_c(float factor, const float *x, float *y, size_t n);
 void add_c(const float *x, float *y, size_t n);
 void add3_c(const float *a, const float *b, float *y, size_t n);
 void scale_add_c(float scale, const float *x, float *y, size_t n);

@@ -1,9 +1,10 @@
-/* Reads .npy files of version 1.0 with '<f4' or '<f8' data in C order, for tests. */
+/* Reads .npy files of version 1.0 with '<f4', '<f8' or '<i4' data in C order, for tests. */
 #ifndef ATTEST_TESTS_NPY_READ_H
 #define ATTEST_TESTS_NPY_READ_H
 
 #include "support.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,19 +18,31 @@ struct npy {
   double *data; /* [count], free() */
 };
 
-/* Fails the test on a missing or malformed file. */
-static inline struct npy npy_read(const char *path)
+/* One element at `from`. */
+static inline double npy_element(const char *from, size_t width, bool integers)
+{
+  double wide;
+  float narrow;
+  int32_t whole;
+  memcpy(&wide, from, width == 8 ? sizeof wide : 0);
+  memcpy(&narrow, from, sizeof narrow);
+  memcpy(&whole, from, sizeof whole);
+  return width == 8 ? wide : integers ? (double)whole : (double)narrow;
+}
+
+/* Fails the test on malformed bytes. */
+static inline struct npy npy_of_bytes(const char *bytes, size_t size)
 {
   struct npy npy = {.count = 1};
-  size_t size;
-  char *bytes = support_read(path, &size);
   assert_true(size > 10 && memcmp(bytes, "\x93NUMPY\x01\x00", 8) == 0);
   size_t start = 10 + ((size_t)(uint8_t)bytes[8] | (size_t)(uint8_t)bytes[9] << 8);
   assert_true(start <= size && start % 64 == 0 && bytes[start - 1] == '\n');
-  bytes[start - 1] = 0; /* the header becomes a string */
-  const char *header = bytes + 10, *p = strstr(header, "'shape': (");
+  char *header = strndup(bytes + 10, start - 11);
+  assert_non_null(header);
+  const char *p = strstr(header, "'shape': (");
   size_t width = strstr(header, "'descr': '<f8'") ? 8 : 4;
-  assert_true(width == 8 || strstr(header, "'descr': '<f4'"));
+  bool integers = strstr(header, "'descr': '<i4'") != NULL;
+  assert_true(width == 8 || integers || strstr(header, "'descr': '<f4'"));
   assert_non_null(strstr(header, "'fortran_order': False"));
   assert_non_null(p);
   for (p += strlen("'shape': ("); *p >= '0' && *p <= '9'; p += strspn(p, ", ")) {
@@ -39,18 +52,21 @@ static inline struct npy npy_read(const char *path)
     npy.count *= npy.shape[npy.rank++];
     p = end;
   }
+  free(header);
   assert_int_equal(size - start, npy.count * width);
   npy.data = malloc((npy.count + 1) * sizeof *npy.data);
   assert_non_null(npy.data);
-  for (size_t i = 0; i < npy.count; i++) {
-    float narrow = 0;
-    if (width == 4)
-      memcpy(&narrow, bytes + start + i * width, width);
-    else
-      memcpy(&npy.data[i], bytes + start + i * width, width);
-    if (width == 4)
-      npy.data[i] = (double)narrow;
-  }
+  for (size_t i = 0; i < npy.count; i++)
+    npy.data[i] = npy_element(bytes + start + i * width, width, integers);
+  return npy;
+}
+
+/* The same of a file; fails the test on a missing one. */
+static inline struct npy npy_read(const char *path)
+{
+  size_t size;
+  char *bytes = support_read(path, &size);
+  struct npy npy = npy_of_bytes(bytes, size);
   free(bytes);
   return npy;
 }

@@ -28,6 +28,8 @@ static const struct pair pairs[] = {
     {"silu_mul", "silu_mul_backward", 'x', 'x', 'z', 'x', 0, 1},
     {"silu_mul", "silu_mul_backward", 'y', 'x', 'z', 'w', 0, 1},
     {"rope", "rope_backward", 'x', 'x', 'x', 'x', 0, 1},
+    {"rope_pairs", "rope_pairs_backward", 'x', 'x', 'x', 'x', 0, 1},
+    {"scale", "scale", 'x', 'y', 'x', 'y', 0, 1},
     {"cross_entropy", "cross_entropy_backward", 'x', 'y', 0, 'x', 'x', (double)0.3f},
 };
 

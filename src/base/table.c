@@ -62,6 +62,13 @@ void table_flag(struct table *table, bool value)
     cell->flag = value;
 }
 
+void table_missing(struct table *table)
+{
+  struct table_cell *cell = next_cell(table);
+  if (cell)
+    cell->missing = true;
+}
+
 size_t table_rows(const struct table *table)
 {
   return table->cell_count / table->column_count;

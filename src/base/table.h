@@ -44,6 +44,7 @@ void table_text(struct table *table, const char *text);
 void table_integer(struct table *table, int64_t value);
 void table_number(struct table *table, double value);
 void table_flag(struct table *table, bool value);
+void table_missing(struct table *table); /* of any type */
 
 size_t table_rows(const struct table *table);
 void table_free(struct table *table);

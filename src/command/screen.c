@@ -5,6 +5,7 @@
 #include "base/lock.h"
 #include "base/text.h"
 #include "command/command.h"
+#include "command/intervals.h"
 #include "command/terminal.h"
 #include "probe/batch.h"
 #include "probe/dump.h"
@@ -20,11 +21,12 @@
 
 struct screen_options {
   struct common_options common;
-  uint64_t n, seq_len, vocab[2], seed, pr_n, baseline_n, bos;
+  uint64_t n, seq_len, vocab[2], seed, pr_n, baseline_n, bos, resamples;
   const char *seq_text, *out;
   struct screening screening;
-  struct output outputs[3 + DUMP_FILES];
-  char *dumped[DUMP_FILES]; /* owned */
+  struct bootstrap bootstrap;
+  struct output outputs[4 + DUMP_FILES];
+  char *dumped[DUMP_FILES], *intervals; /* owned */
 };
 
 #define NO_BOS UINT64_MAX
@@ -65,6 +67,9 @@ static int parse(int argc, char **argv, struct screen_options *o, const char **p
        "write arrays of the first sequences as .npy"},
       {"dump-n", OPTION_NUMBER, &o->screening.dump_n, 1, BATCH_MAX_N, "N",
        "sequences that --dump writes; default 8"},
+      {"bootstrap", OPTION_NUMBER, &o->resamples, 1, BOOTSTRAP_MOST, "B",
+       "95 % intervals from B resamples of the sequences, also to FILE.bootstrap.csv; 200 is "
+       "usual"},
       COMMON_OPTIONS(&o->common),
   };
   const struct option_list list = {
@@ -86,6 +91,8 @@ static int parse(int argc, char **argv, struct screen_options *o, const char **p
       (int64_t)o->seed, (int64_t)o->pr_n,    (int64_t)o->baseline_n, -1};
   if (o->bos != NO_BOS)
     o->screening.protocol.bos = (int64_t)o->bos;
+  o->screening.resamples = (size_t)o->resamples;
+  o->screening.bootstrap = &o->bootstrap;
   return 0;
 }
 
@@ -117,10 +124,26 @@ static int write_json(const char *to, const char *path, const struct screen_opti
   json_t *all =
       json_pack("{s:s, s:s, s:s, s:o, s:o}", "model", text_shown(path).text, "isa", isa, "xxh3_128",
                 hash, "protocol", cost_protocol_json(&o->screening.protocol), "heads", heads);
+  if (o->resamples)
+    json_put(all, "bootstrap", intervals_json(revision, &o->bootstrap));
   int status =
       all ? json_write(to, all, error)
           : error_set(error, EXIT_RUN, "%s: out of memory or a path that is not UTF-8", to);
   json_decref(all);
+  return status;
+}
+
+static int print(const char *path, const struct screen_options *o, const struct revision *revision,
+                 const char *hash, struct error *error)
+{
+  struct text text = {0};
+  print_summary(path, revision, hash);
+  if (o->resamples)
+    intervals_text(revision, &o->bootstrap, &text);
+  if (text.data)
+    fputs(text.data, stdout);
+  int status = text.failed ? error_set(error, EXIT_RUN, "screen: out of memory") : 0;
+  text_free(&text);
   return status;
 }
 
@@ -135,10 +158,12 @@ static int deliver(const char *path, const struct screen_options *o, const struc
   digest_xxh3(csv, length, hash);
   int status = o->out ? file_write(o->out, csv, length, error) : 0;
   free(csv);
+  if (!status && o->intervals)
+    status = intervals_write(o->intervals, revision, &o->bootstrap, error);
   if (!status && o->common.json)
     status = write_json(o->common.json, path, o, revision, hash, runtime->kernels->name, error);
   if (!status && runtime->text && !(o->out && strcmp(o->out, "-") == 0))
-    print_summary(path, revision, hash);
+    status = print(path, o, revision, hash, error);
   return status;
 }
 
@@ -163,7 +188,13 @@ static int list_outputs(struct screen_options *o, struct error *error)
   struct output *output = o->outputs;
   if (o->screening.dump && file_make_directory(o->screening.dump, error))
     return error->code;
+  if (o->resamples && o->out && strcmp(o->out, "-") != 0) {
+    o->intervals = intervals_path(o->out, error);
+    if (!o->intervals)
+      return error->code;
+  }
   *output++ = (struct output){.option = "--out", .path = o->out};
+  *output++ = (struct output){.option = "the intervals of --out", .path = o->intervals};
   *output++ = (struct output){.option = "--json", .path = o->common.json};
   *output++ = (struct output){.option = "the chunks of --out", .path = o->screening.partial};
   for (size_t i = 0; o->screening.dump && i < DUMP_FILES; i++) {
@@ -181,6 +212,7 @@ static void free_outputs(struct screen_options *o)
 {
   for (size_t i = 0; i < DUMP_FILES; i++)
     free(o->dumped[i]);
+  free(o->intervals);
 }
 
 int command_screen(int argc, char **argv, struct error *error)
@@ -220,6 +252,7 @@ int command_screen(int argc, char **argv, struct error *error)
     if (!status && o.screening.partial)
       unlink(o.screening.partial);
     trajectory_revision_free(&revision);
+    bootstrap_free(&o.bootstrap);
   }
   runtime_stop(&runtime);
   free_outputs(&o);

@@ -173,10 +173,15 @@ static int look_at_names(const struct screen *s, const char *path, struct error 
 static int plan(struct screen *s, const char *path, struct error *error)
 {
   const struct protocol *p = &s->screening->protocol;
+  const struct model_config *c = &s->model.config;
   s->options = (struct forward_options){.progress = see_progress, .context = s};
   set_hooks(s);
   if (s->screening->dump)
-    s->options.reserved = dump_bytes(&s->model.config, dumped(s), (size_t)p->seq_len);
+    s->options.reserved = dump_bytes(c, dumped(s), (size_t)p->seq_len);
+  if (s->screening->resamples)
+    s->options.reserved +=
+        bootstrap_bytes(p, c->layers * c->heads, (int)c->head_dim, s->screening->resamples,
+                        threads_count(s->runtime->threads));
   if (cost_plan(&s->model, p, s->runtime, &s->options, &s->plan, error))
     return error_prefix(error, "%s", path);
   return 0;
@@ -290,6 +295,19 @@ static int run(struct screen *s, const char *path, struct error *error)
   return status;
 }
 
+static int resample(const struct screen *s, const struct head_row *rows, struct error *error)
+{
+  struct progress progress;
+  size_t resamples = s->screening->resamples;
+  if (!resamples)
+    return 0;
+  progress_start(&progress, "resamples", (double)resamples, s->runtime->quiet);
+  int status = bootstrap_run(s->observations, rows, resamples, s->runtime->threads, &progress,
+                             s->screening->bootstrap, error);
+  progress_end(&progress);
+  return status;
+}
+
 static int collect(const struct screen *s, struct revision *revision, struct error *error)
 {
   const struct model_config *c = &s->model.config;
@@ -302,6 +320,8 @@ static int collect(const struct screen *s, struct revision *revision, struct err
           : error_set(error, EXIT_RUN, "screen: out of memory");
   if (!status && s->screening->dump)
     status = dump_write(&s->dump, s->screening->dump, error);
+  if (!status)
+    status = resample(s, revision->heads, error);
   if (status)
     trajectory_revision_free(revision);
   return status;

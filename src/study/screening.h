@@ -3,6 +3,7 @@
 #define ATTEST_STUDY_SCREENING_H
 
 #include "pass/runtime.h"
+#include "probe/bootstrap.h"
 #include "probe/protocol.h"
 #include "study/outputs.h"
 #include "trajectory/trajectory.h"
@@ -21,6 +22,8 @@ struct screening {
   size_t output_count;
   const char *dump; /* directory for the .npy arrays of the first dump_n sequences; NULL = none */
   uint64_t dump_n;
+  size_t resamples;            /* of the bootstrap over its sequences; 0 = none */
+  struct bootstrap *bootstrap; /* gets it unless there is an error; owner: the caller */
 };
 
 /* Screens the checkpoint at `path` (checkpoint_open). `revision` gets shape and heads; its name is

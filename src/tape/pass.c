@@ -1,0 +1,322 @@
+#include "tape/pass.h"
+
+#include "base/memory.h"
+#include "tape/op.h"
+#include "tape/replacing.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* While a pass is recorded. */
+struct recorder {
+  struct tape *tape;
+  const struct tape_pass_input *input;
+  const struct model_config *config;
+  const struct model *model;
+  struct tape_pass *pass;
+  struct tape_part *parts; /* [parts_room] */
+};
+
+/* The leaf of a tensor of the model; TAPE_NONE where there is none. */
+static size_t leaf(const struct recorder *r, const struct tensor *tensor)
+{
+  const struct parameters *parameters = r->input->parameters;
+  const struct parameter *parameter = parameters_of(parameters, tensor);
+  return parameter ? r->pass->leaves[parameter - parameters->list] : TAPE_NONE;
+}
+
+static struct tape_part whole(const struct recorder *r, const struct linear *linear)
+{
+  size_t weight = leaf(r, linear->weight);
+  return (struct tape_part){weight, leaf(r, linear->bias), 0, tape_rows(r->tape, weight)};
+}
+
+static size_t linear(const struct recorder *r, size_t x, const struct linear *linear)
+{
+  const struct tape_part part = whole(r, linear);
+  return tape_linear(r->tape, x, &part, 1);
+}
+
+/* A site's value: replacements come before anything reads it, and its name for messages. */
+static size_t site(const struct recorder *r, enum site_kind kind, size_t layer, size_t value)
+{
+  char name[SITE_NAME_SIZE];
+  tape_name(r->tape, value, site_format(&(struct site){kind, layer, SITE_ALL}, name));
+  return replacing_apply(r->pass->replacing, r->tape, r->input, kind, layer, value);
+}
+
+static size_t norm(const struct recorder *r, size_t x, const struct tensor *gain,
+                   const struct tensor *bias)
+{
+  const struct model_config *c = r->config;
+  if (c->norm_kind == NORM_RMS)
+    return tape_rms_norm(r->tape, x, leaf(r, gain), c->norm_eps);
+  return tape_layer_norm(r->tape, x, leaf(r, gain), leaf(r, bias), c->norm_eps);
+}
+
+/* --- attention --- */
+
+/* Queries, keys and values of all heads one under the other, as pass/layer_weights.c has them. */
+static size_t project(const struct recorder *r, const struct layer *layer, size_t x)
+{
+  const struct linear *const linears[] = {&layer->query, &layer->key, &layer->value};
+  const struct model_config *c = r->config;
+  size_t count = 0;
+  for (size_t part = 0; part < 3; part++) {
+    if (!c->fused_qkv) {
+      r->parts[count++] = whole(r, linears[part]);
+      continue;
+    }
+    const struct tape_part all = whole(r, &layer->query);
+    for (size_t head = 0; head < c->heads; head++)
+      r->parts[count++] =
+          (struct tape_part){all.weight, all.bias, (3 * head + part) * c->head_dim, c->head_dim};
+  }
+  return tape_linear(r->tape, x, r->parts, count);
+}
+
+static size_t rotate(const struct recorder *r, size_t x)
+{
+  const struct rope *rope = &r->pass->rope;
+  return tape_rope(r->tape, x,
+                   &(struct tape_rotation){.seq_len = r->input->seq_len,
+                                           .head_dim = r->config->head_dim,
+                                           .half = rope->half,
+                                           .cosine = rope->cosine,
+                                           .sine = rope->sine});
+}
+
+/* Norm, clipping and rotation as pass/layer.c has them. */
+static void queries_keys_values(const struct recorder *r, const struct layer *layer, size_t index,
+                                size_t x, struct tape_layer *l)
+{
+  const struct model_config *c = r->config;
+  struct tape *tape = r->tape;
+  size_t queries = c->heads * c->head_dim, keys = c->kv_heads * c->head_dim;
+  size_t qkv = project(r, layer, x);
+  bool together = c->clip_qkv > 0 && c->qk_norm == QK_NORM_NONE;
+  qkv = together ? tape_clip(tape, qkv, c->clip_qkv) : qkv;
+  size_t parts[] = {tape_view(tape, qkv, 0, queries), tape_view(tape, qkv, queries, keys),
+                    tape_view(tape, qkv, queries + keys, keys)};
+  if (c->qk_norm != QK_NORM_NONE) {
+    parts[0] = tape_rms_norm(tape, parts[0], leaf(r, layer->query_norm), c->norm_eps);
+    parts[1] = tape_rms_norm(tape, parts[1], leaf(r, layer->key_norm), c->norm_eps);
+  }
+  for (int i = 0; i < 3 && c->clip_qkv > 0 && !together; i++)
+    parts[i] = tape_clip(tape, parts[i], c->clip_qkv);
+  l->query = site(r, SITE_QUERY, index, rotate(r, parts[0]));
+  l->key = site(r, SITE_KEY, index, rotate(r, parts[1]));
+  l->value = site(r, SITE_VALUE, index, parts[2]);
+}
+
+static void attend(const struct recorder *r, const struct layer *layer, size_t index,
+                   struct tape_layer *l)
+{
+  const struct model_config *c = r->config;
+  const struct tape_heads heads = {r->input->sequences, r->input->seq_len, c->heads, c->kv_heads,
+                                   c->head_dim};
+  l->scores = site(r, SITE_SCORES, index, tape_scores(r->tape, l->query, l->key, &heads));
+  l->pattern = site(r, SITE_PATTERN, index, tape_causal_softmax(r->tape, l->scores, heads.seq_len));
+  l->heads = site(r, SITE_HEAD_OUTPUT, index, tape_mix(r->tape, l->pattern, l->value, &heads));
+  l->attention = site(r, SITE_ATTENTION_OUTPUT, index, linear(r, l->heads, &layer->output));
+}
+
+/* --- MLP --- */
+
+static size_t activate(const struct recorder *r, size_t x)
+{
+  if (r->config->activation == ACTIVATION_SILU)
+    return tape_silu_mul(r->tape, x);
+  return r->config->activation == ACTIVATION_GELU ? tape_gelu(r->tape, x)
+                                                  : tape_gelu_tanh(r->tape, x);
+}
+
+static size_t dense(const struct recorder *r, const struct layer *layer, size_t x)
+{
+  const struct tape_part gate_up[] = {whole(r, &layer->gate), whole(r, &layer->up)};
+  bool gated = r->config->gated_mlp;
+  size_t up = tape_linear(r->tape, x, gated ? gate_up : gate_up + 1, gated ? 2 : 1);
+  return linear(r, activate(r, up), &layer->down);
+}
+
+static size_t experts(const struct recorder *r, const struct layer *layer, size_t x,
+                      struct tape_layer *l)
+{
+  const struct model_config *c = r->config;
+  struct tape *tape = r->tape;
+  l->router = linear(r, x, &layer->router);
+  tape_name(tape, l->router, "router logits");
+  l->route = tape_route(tape, l->router, c->top_k, c->norm_topk_prob);
+  for (size_t e = 0; e < c->experts; e++) {
+    r->parts[2 * e] = whole(r, &layer->experts[e].gate);
+    r->parts[2 * e + 1] = whole(r, &layer->experts[e].up);
+  }
+  size_t rows = tape_gather(tape, x, l->route);
+  size_t up = activate(r, tape_expert_linear(tape, rows, l->route, r->parts, 2));
+  for (size_t e = 0; e < c->experts; e++)
+    r->parts[e] = whole(r, &layer->experts[e].down);
+  return tape_combine(tape, tape_expert_linear(tape, up, l->route, r->parts, 1), l->route);
+}
+
+/* --- the pass --- */
+
+static size_t record_layer(const struct recorder *r, size_t index, size_t residual)
+{
+  const struct layer *layer = &r->model->layers[index];
+  struct tape_layer *l = &r->pass->layers[index];
+  bool parallel = r->config->parallel_residual;
+  l->router = l->route = TAPE_NONE;
+  queries_keys_values(r, layer, index, norm(r, residual, layer->norm1, layer->norm1_bias), l);
+  attend(r, layer, index, l);
+  size_t between = residual;
+  if (!parallel)
+    between = tape_add(r->tape, (const size_t[]){residual, l->attention}, 2);
+  size_t normed = norm(r, between, layer->norm2, layer->norm2_bias);
+  size_t mlp = r->config->experts ? experts(r, layer, normed, l) : dense(r, layer, normed);
+  l->mlp = site(r, SITE_MLP_OUTPUT, index, mlp);
+  size_t after = parallel ? tape_add(r->tape, (const size_t[]){l->mlp, l->attention, residual}, 3)
+                          : tape_add(r->tape, (const size_t[]){between, l->mlp}, 2);
+  l->residual = site(r, SITE_RESIDUAL, index, after);
+  return l->residual;
+}
+
+static void record_all(const struct recorder *r)
+{
+  const struct model *m = r->model;
+  struct tape_pass *pass = r->pass;
+  size_t tokens = r->input->sequences * r->input->seq_len, x = r->input->embedding;
+  if (x == TAPE_NONE)
+    x = tape_embed(r->tape, leaf(r, m->embedding), r->input->tokens, tokens);
+  x = pass->embedding = site(r, SITE_EMBEDDING, 0, x);
+  for (size_t i = 0; i < pass->count; i++)
+    x = record_layer(r, i, x);
+  pass->final_norm = site(r, SITE_FINAL_NORM, 0, norm(r, x, m->final_norm, m->final_norm_bias));
+  pass->logits = site(r, SITE_LOGITS, 0, linear(r, pass->final_norm, &m->lm_head));
+}
+
+static void record_leaves(const struct recorder *r, const struct tape_pass *shared)
+{
+  const struct parameters *p = r->input->parameters;
+  for (size_t i = 0; i < p->count; i++) {
+    const struct parameter *one = &p->list[i];
+    r->pass->leaves[i] = shared ? shared->leaves[i]
+                                : tape_leaf(r->tape, one->rows, one->columns, one->values,
+                                            r->input->gradients ? one->gradient : NULL);
+    tape_name(r->tape, r->pass->leaves[i], one->name);
+  }
+}
+
+static void ignore(void *context, const struct hook_value *value, float *data)
+{
+  (void)context;
+  (void)value;
+  (void)data;
+}
+
+/* Whether the model has the sites and positions: they are hooks' in all but what they do. */
+static int check_replacements(const struct tape_pass_input *input, const struct model_config *c,
+                              struct error *error)
+{
+  for (size_t i = 0; i < input->replacement_count; i++) {
+    const struct tape_replacement *t = &input->replacements[i];
+    const struct hook hook = {.site = t->site, .positions = t->positions, .write = ignore};
+    if (hooks_check(&(struct hooks){&hook, 1}, c, input->seq_len, error))
+      return error->code;
+  }
+  return 0;
+}
+
+static int allocate(struct recorder *r, struct error *error)
+{
+  const struct model_config *c = r->config;
+  struct tape_pass *pass = r->pass;
+  struct replacing *replacing = memory_zeroed(1, sizeof *replacing, "tape", error);
+  if (!(pass->replacing = replacing))
+    return error->code;
+  *replacing = (struct replacing){
+      .config = c, .seq_len = r->input->seq_len, .sequences = r->input->sequences};
+  pass->count = c->layers;
+  if (!(pass->layers = memory_zeroed(c->layers, sizeof *pass->layers, "tape", error)) ||
+      !(pass->leaves =
+            memory_alloc(r->input->parameters->count, sizeof *pass->leaves, "tape", error)) ||
+      !(r->parts = memory_alloc(3 * c->heads + 2 * c->experts, sizeof *r->parts, "tape", error)))
+    return error->code;
+  return rope_create(&pass->rope, r->input->seq_len, c->rotary_dims, c->rope_base, error);
+}
+
+int tape_pass_record(struct tape *tape, const struct tape_pass_input *input,
+                     const struct tape_pass *shared, struct tape_pass *pass, struct error *error)
+{
+  const struct model *model = &input->parameters->model;
+  struct recorder r = {
+      .tape = tape, .input = input, .config = &model->config, .model = model, .pass = pass};
+  *pass = (struct tape_pass){0};
+  if (!model->lm_head.weight)
+    return error_set(error, EXIT_INPUT, "%s: a base model, stored without its LM head",
+                     checkpoint_path(model->checkpoint));
+  int status = check_replacements(input, r.config, error);
+  if (!status)
+    status = allocate(&r, error);
+  if (!status) {
+    record_leaves(&r, shared);
+    record_all(&r);
+  }
+  free(r.parts);
+  return status;
+}
+
+void tape_pass_free(struct tape_pass *pass)
+{
+  if (pass->replacing)
+    replacing_free(pass->replacing);
+  free(pass->replacing);
+  free(pass->layers);
+  free(pass->leaves);
+  rope_free(&pass->rope);
+  *pass = (struct tape_pass){0};
+}
+
+/* --- sites --- */
+
+static size_t value_of(const struct tape_pass *pass, const struct site *site)
+{
+  const struct tape_layer *l = site_has_layer(site->kind) ? &pass->layers[site->layer] : NULL;
+  switch (site->kind) {
+  case SITE_EMBEDDING:
+    return pass->embedding;
+  case SITE_KEY:
+    return l->key;
+  case SITE_VALUE:
+    return l->value;
+  case SITE_QUERY:
+    return l->query;
+  case SITE_SCORES:
+    return l->scores;
+  case SITE_PATTERN:
+    return l->pattern;
+  case SITE_HEAD_OUTPUT:
+    return l->heads;
+  case SITE_ATTENTION_OUTPUT:
+    return l->attention;
+  case SITE_MLP_OUTPUT:
+    return l->mlp;
+  case SITE_RESIDUAL:
+    return l->residual;
+  case SITE_FINAL_NORM:
+    return pass->final_norm;
+  case SITE_LOGITS:
+    return pass->logits;
+  }
+  return TAPE_NONE;
+}
+
+struct tape_site tape_pass_site(const struct tape_pass *pass, const struct model_config *c,
+                                size_t seq_len, const struct site *site)
+{
+  size_t value = value_of(pass, site);
+  if (site->kind == SITE_SCORES || site->kind == SITE_PATTERN)
+    return (struct tape_site){value, 0, seq_len};
+  if (site_has_head(site->kind))
+    return (struct tape_site){value, site->head * c->head_dim, c->head_dim};
+  return (struct tape_site){value, 0, site->kind == SITE_LOGITS ? c->vocab : c->hidden};
+}
