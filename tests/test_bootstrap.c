@@ -59,9 +59,9 @@ static double difference(struct interval a, struct interval b)
 /* Relative, but below one millionth of the baseline only absolutely: that is exp's tail. */
 static double relative(struct interval a, struct interval b)
 {
-  return fmax(fabs(a.value - b.value) / fmax(b.value, 1e-6),
-              fmax(fabs(a.low - b.low) / fmax(b.low, 1e-6),
-                   fabs(a.high - b.high) / fmax(b.high, 1e-6)));
+  return fmax(
+      fabs(a.value - b.value) / fmax(b.value, 1e-6),
+      fmax(fabs(a.low - b.low) / fmax(b.low, 1e-6), fabs(a.high - b.high) / fmax(b.high, 1e-6)));
 }
 
 static void compare_heads(const struct reference *r, const struct fixture *want,
@@ -164,17 +164,17 @@ static void make_matrix(float *m, int rows, int cols, int rank, struct random *r
 {
   for (int i = 0; i < rows; i++)
     for (int j = 0; j < cols; j++)
-      m[i * cols + j] = j < rank ? ((float)(random_u32(random) >> 8) * 0x1p-24f - 0.4f) /
-                                       (float)(1 + j)
-                                 : m[i * cols + j - rank];
+      m[i * cols + j] = j < rank
+                            ? ((float)(random_u32(random) >> 8) * 0x1p-24f - 0.4f) / (float)(1 + j)
+                            : m[i * cols + j - rank];
 }
 
 /* The matrix with its rows repeated, through the singular values of all of it. */
 static void test_repeated_rows(void **state)
 {
   (void)state;
-  static const int shapes[][3] = {{ROWS, COLS, COLS}, {ROWS, COLS, 5}, {5, COLS, COLS}, {9, 1, 1},
-                                  {1, COLS, COLS}};
+  static const int shapes[][3] = {
+      {ROWS, COLS, COLS}, {ROWS, COLS, 5}, {5, COLS, COLS}, {9, 1, 1}, {1, COLS, COLS}};
   static float m[ROWS * COLS], repeated[ROWS * COLS];
   static double scratch[(2 * ROWS + COLS + 2) * COLS];
   struct random random;

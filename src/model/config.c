@@ -384,3 +384,11 @@ size_t model_config_window(const struct model_config *c, size_t layer)
   bool sliding = w->listed ? w->layers[layer / 32] >> layer % 32 & 1 : layer >= w->first;
   return w->used && sliding ? w->keys : 0;
 }
+
+size_t model_config_windows(const struct model_config *c)
+{
+  size_t count = 0;
+  for (size_t layer = 0; layer < c->layers; layer++)
+    count += model_config_window(c, layer) > 0;
+  return count;
+}

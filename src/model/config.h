@@ -96,6 +96,9 @@ const char *rope_type_name(enum rope_type type);
 /* Positions that a query of this layer sees, its own among them; 0 = all up to its own. */
 size_t model_config_window(const struct model_config *config, size_t layer);
 
+/* Layers that have a window. */
+size_t model_config_windows(const struct model_config *config);
+
 const char *model_family_name(enum model_family family); /* "gpt_neox", "olmo", ... */
 
 /* Parses `size` bytes of JSON, in the spelling of older writers and of newer ones (settings.h). A

@@ -91,6 +91,9 @@ static const struct {
     {"summary_proj_to_labels", INERT, NULL},
     {"summary_type", INERT, NULL},
     {"summary_use_proj", INERT, NULL},
+    {"output_past", INERT, NULL}, /* the older name of use_cache */
+    {"n_special", INERT, NULL},   /* of the first GPT */
+    {"predict_special_tokens", INERT, NULL},
     {"reorder_and_upcast_attn", INERT, NULL}, /* all is fp32 here */
     {"is_decoder", INERT, NULL},              /* these families are causal either way */
 
@@ -137,6 +140,7 @@ static const struct {
     {"use_sliding_window", INERT_FALSE, "attention within a window"},
     {"max_window_layers", INERT, NULL}, /* counts with use_sliding_window alone */
     {"layer_types", INERT_FULL, "layers that attend to a part of the sequence"},
+    {"is_llama_config", INERT, NULL}, /* of the trainer that wrote it */
     {"rope_interleaved", INERT_FALSE, "another order of the rotated dimensions"},
     {"qk_layernorm", INERT_FALSE, "norms of queries and keys"},
     {"use_qk_norm", INERT_FALSE, "norms of queries and keys"},

@@ -67,11 +67,7 @@ static const char *const gpt_neox_passed_over[] = {".attention.bias", ".attentio
 #define EXPERT LAYER "mlp.experts.@."
 
 static const struct family_tensor olmo_tensors[] = {
-    EMBEDDING,
-    ATTENTION,
-    GATED_MLP,
-    LM_HEAD("lm_head.weight"),
-    END,
+    EMBEDDING, ATTENTION, GATED_MLP, LM_HEAD("lm_head.weight"), END,
 };
 
 static const struct family_tensor olmoe_tensors[] = {
@@ -92,58 +88,61 @@ static const struct family_tensor olmoe_tensors[] = {
 const char *const rope_passed_over[] = {".rotary_emb.inv_freq", NULL};
 
 static const struct family family_gpt_neox = {.name = "gpt_neox",
-                         .class = "GPTNeoXForCausalLM",
-                         .spellings = gpt_neox_spellings,
-                         .fixed = BIT(SETTING_CLIP) | BIT(SETTING_KV_HEADS) | BIT(SETTING_HEAD_DIM),
-                         .tensors = gpt_neox_tensors,
-                         .passed_over = gpt_neox_passed_over,
-                         .dtype = DTYPE_F16,
-                         .defaults = {.family = FAMILY_GPT_NEOX,
-                                      .activation = ACTIVATION_GELU,
-                                      .norm_kind = NORM_LAYER,
-                                      .qkv_layout = QKV_PER_HEAD,
-                                      .context = 2048,
-                                      .rotary_share = 0.25,
-                                      .rope_base = 10000.0,
-                                      .norm_eps = 1e-5f,
-                                      .parallel_residual = true,
-                                      .attention_bias = true}};
+                                              .class = "GPTNeoXForCausalLM",
+                                              .spellings = gpt_neox_spellings,
+                                              .fixed = BIT(SETTING_CLIP) | BIT(SETTING_KV_HEADS) |
+                                                       BIT(SETTING_HEAD_DIM),
+                                              .tensors = gpt_neox_tensors,
+                                              .passed_over = gpt_neox_passed_over,
+                                              .dtype = DTYPE_F16,
+                                              .defaults = {.family = FAMILY_GPT_NEOX,
+                                                           .activation = ACTIVATION_GELU,
+                                                           .norm_kind = NORM_LAYER,
+                                                           .qkv_layout = QKV_PER_HEAD,
+                                                           .context = 2048,
+                                                           .rotary_share = 0.25,
+                                                           .rope_base = 10000.0,
+                                                           .norm_eps = 1e-5f,
+                                                           .parallel_residual = true,
+                                                           .attention_bias = true}};
 
-static const struct family family_olmo = {.name = "olmo",
-                     .class = "OlmoForCausalLM",
-                     .spellings = olmo_spellings,
-                     .fixed = BIT(SETTING_NORM_EPS) | BIT(SETTING_PARALLEL_RESIDUAL) |
-                              BIT(SETTING_ROTARY_SHARE) | BIT(SETTING_HEAD_DIM),
-                     .tensors = olmo_tensors,
-                     .passed_over = rope_passed_over,
-                     .dtype = DTYPE_F32,
-                     .defaults = {.family = FAMILY_OLMO,
-                                  .activation = ACTIVATION_SILU,
-                                  .norm_kind = NORM_LAYER,
-                                  .gated_mlp = true,
-                                  .context = 2048,
-                                  .rotary_share = 1.0,
-                                  .rope_base = 10000.0,
-                                  .norm_eps = 1e-5f}};
+static const struct family family_olmo = {
+    .name = "olmo",
+    .class = "OlmoForCausalLM",
+    .spellings = olmo_spellings,
+    .fixed = BIT(SETTING_NORM_EPS) | BIT(SETTING_PARALLEL_RESIDUAL) | BIT(SETTING_ROTARY_SHARE) |
+             BIT(SETTING_HEAD_DIM),
+    .tensors = olmo_tensors,
+    .passed_over = rope_passed_over,
+    .dtype = DTYPE_F32,
+    .defaults = {.family = FAMILY_OLMO,
+                 .activation = ACTIVATION_SILU,
+                 .norm_kind = NORM_LAYER,
+                 .gated_mlp = true,
+                 .context = 2048,
+                 .rotary_share = 1.0,
+                 .rope_base = 10000.0,
+                 .norm_eps = 1e-5f}};
 
-static const struct family family_olmoe = {.name = "olmoe",
-                      .class = "OlmoeForCausalLM",
-                      .spellings = olmoe_spellings,
-                      .fixed = BIT(SETTING_PARALLEL_RESIDUAL) | BIT(SETTING_ROTARY_SHARE) | BIT(SETTING_HEAD_DIM),
-                      .tensors = olmoe_tensors,
-                      .passed_over = rope_passed_over,
-                      .dtype = DTYPE_BF16,
-                      .defaults = {.family = FAMILY_OLMOE,
-                                   .activation = ACTIVATION_SILU,
-                                   .norm_kind = NORM_RMS,
-                                   .qk_norm = QK_NORM_FULL,
-                                   .gated_mlp = true,
-                                   .context = 4096,
-                                   .rotary_share = 1.0,
-                                   .rope_base = 10000.0,
-                                   .norm_eps = 1e-5f,
-                                   .experts = 64,
-                                   .top_k = 8}};
+static const struct family family_olmoe = {
+    .name = "olmoe",
+    .class = "OlmoeForCausalLM",
+    .spellings = olmoe_spellings,
+    .fixed = BIT(SETTING_PARALLEL_RESIDUAL) | BIT(SETTING_ROTARY_SHARE) | BIT(SETTING_HEAD_DIM),
+    .tensors = olmoe_tensors,
+    .passed_over = rope_passed_over,
+    .dtype = DTYPE_BF16,
+    .defaults = {.family = FAMILY_OLMOE,
+                 .activation = ACTIVATION_SILU,
+                 .norm_kind = NORM_RMS,
+                 .qk_norm = QK_NORM_FULL,
+                 .gated_mlp = true,
+                 .context = 4096,
+                 .rotary_share = 1.0,
+                 .rope_base = 10000.0,
+                 .norm_eps = 1e-5f,
+                 .experts = 64,
+                 .top_k = 8}};
 
 static const struct family *const families[] = {
     [FAMILY_GPT_NEOX] = &family_gpt_neox, [FAMILY_OLMO] = &family_olmo,

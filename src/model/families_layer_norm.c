@@ -1,5 +1,5 @@
-/* Later families with layer norms. Defaults of missing keys are those of transformers' configuration
- * classes. */
+/* Later families with layer norms. Defaults of missing keys are those of transformers'
+ * configuration classes. */
 #include "model/family_rows.h"
 
 static const struct spelling gpt2_spellings[] = {

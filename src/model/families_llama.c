@@ -3,7 +3,10 @@
 #include "model/family_rows.h"
 
 #define LLAMA_SPELLINGS                                                                            \
-  COMMON, {"rms_norm_eps", SETTING_NORM_EPS}, { "mlp_bias", SETTING_MLP_BIAS }
+  COMMON, {"rms_norm_eps", SETTING_NORM_EPS},                                                      \
+  {                                                                                                \
+    "mlp_bias", SETTING_MLP_BIAS                                                                   \
+  }
 
 static const struct spelling llama_spellings[] = {LLAMA_SPELLINGS, {NULL, SETTINGS}};
 
@@ -39,19 +42,13 @@ static const struct family_tensor llama_tensors[] = {
 
 /* Biases of queries, keys and values without one of the output. */
 static const struct family_tensor qwen2_tensors[] = {
-    EMBEDDING, QUERY_KEY_VALUE, OUTPUT, GATED_MLP, LAYER_NORMS, FINAL_NORM,
-    LM_HEAD("lm_head.weight"),  END,
+    EMBEDDING,  QUERY_KEY_VALUE,           OUTPUT, GATED_MLP, LAYER_NORMS,
+    FINAL_NORM, LM_HEAD("lm_head.weight"), END,
 };
 
 static const struct family_tensor qwen3_tensors[] = {
-    EMBEDDING,
-    ATTENTION,
-    QUERY_NORM(DIM_HEAD),
-    KEY_NORM(DIM_HEAD),
-    GATED_MLP,
-    LAYER_NORMS,
-    FINAL_NORM,
-    LM_HEAD("lm_head.weight"),
+    EMBEDDING, ATTENTION,   QUERY_NORM(DIM_HEAD), KEY_NORM(DIM_HEAD),
+    GATED_MLP, LAYER_NORMS, FINAL_NORM,           LM_HEAD("lm_head.weight"),
     END,
 };
 
@@ -68,8 +65,7 @@ static const struct family_tensor olmo2_tensors[] = {
     END,
 };
 
-#define LLAMA_FIXED                                                                                \
-  (BIT(SETTING_CLIP) | BIT(SETTING_PARALLEL_RESIDUAL) | BIT(SETTING_ROTARY_SHARE))
+#define LLAMA_FIXED (BIT(SETTING_CLIP) | BIT(SETTING_PARALLEL_RESIDUAL) | BIT(SETTING_ROTARY_SHARE))
 
 /* What all of them are like. */
 #define LLAMA_DEFAULTS                                                                             \
@@ -87,69 +83,68 @@ const struct family family_llama = {
     .dtype = DTYPE_BF16,
     .defaults = {.family = FAMILY_LLAMA, LLAMA_DEFAULTS, .context = 2048, .norm_eps = 1e-6f}};
 
-const struct family family_mistral = {
-    .name = "mistral",
-    .class = "MistralForCausalLM",
-    .spellings = mistral_spellings,
-    .fixed = LLAMA_FIXED | BIT(SETTING_ATTENTION_BIAS) | BIT(SETTING_MLP_BIAS),
-    .scaled_rope = true,
-    .tensors = llama_tensors,
-    .passed_over = rope_passed_over,
-    .dtype = DTYPE_BF16,
-    .defaults = {.family = FAMILY_MISTRAL,
-                 LLAMA_DEFAULTS,
-                 .context = 131072,
-                 .kv_heads = 8,
-                 .window = {.keys = 4096, .used = true},
-                 .norm_eps = 1e-6f}};
+const struct family family_mistral = {.name = "mistral",
+                                      .class = "MistralForCausalLM",
+                                      .spellings = mistral_spellings,
+                                      .fixed = LLAMA_FIXED | BIT(SETTING_ATTENTION_BIAS) |
+                                               BIT(SETTING_MLP_BIAS),
+                                      .scaled_rope = true,
+                                      .tensors = llama_tensors,
+                                      .passed_over = rope_passed_over,
+                                      .dtype = DTYPE_BF16,
+                                      .defaults = {.family = FAMILY_MISTRAL,
+                                                   LLAMA_DEFAULTS,
+                                                   .context = 131072,
+                                                   .kv_heads = 8,
+                                                   .window = {.keys = 4096, .used = true},
+                                                   .norm_eps = 1e-6f}};
 
-const struct family family_qwen2 = {
-    .name = "qwen2",
-    .class = "Qwen2ForCausalLM",
-    .spellings = qwen_spellings,
-    .fixed = LLAMA_FIXED | BIT(SETTING_ATTENTION_BIAS) | BIT(SETTING_MLP_BIAS),
-    .scaled_rope = true,
-    .tensors = qwen2_tensors,
-    .passed_over = rope_passed_over,
-    .dtype = DTYPE_BF16,
-    .defaults = {.family = FAMILY_QWEN2,
-                 LLAMA_DEFAULTS,
-                 .context = 32768,
-                 .kv_heads = 32,
-                 .window = {.keys = 4096, .first = 28},
-                 .norm_eps = 1e-6f,
-                 .attention_bias = true}};
+const struct family family_qwen2 = {.name = "qwen2",
+                                    .class = "Qwen2ForCausalLM",
+                                    .spellings = qwen_spellings,
+                                    .fixed = LLAMA_FIXED | BIT(SETTING_ATTENTION_BIAS) |
+                                             BIT(SETTING_MLP_BIAS),
+                                    .scaled_rope = true,
+                                    .tensors = qwen2_tensors,
+                                    .passed_over = rope_passed_over,
+                                    .dtype = DTYPE_BF16,
+                                    .defaults = {.family = FAMILY_QWEN2,
+                                                 LLAMA_DEFAULTS,
+                                                 .context = 32768,
+                                                 .kv_heads = 32,
+                                                 .window = {.keys = 4096, .first = 28},
+                                                 .norm_eps = 1e-6f,
+                                                 .attention_bias = true}};
 
-const struct family family_qwen3 = {
-    .name = "qwen3",
-    .class = "Qwen3ForCausalLM",
-    .spellings = qwen_spellings,
-    .fixed = LLAMA_FIXED | BIT(SETTING_MLP_BIAS),
-    .scaled_rope = true,
-    .tensors = qwen3_tensors,
-    .passed_over = rope_passed_over,
-    .dtype = DTYPE_BF16,
-    .defaults = {.family = FAMILY_QWEN3,
-                 LLAMA_DEFAULTS,
-                 .qk_norm = QK_NORM_SHARED,
-                 .context = 32768,
-                 .kv_heads = 32,
-                 .head_dim = 128,
-                 .window = {.keys = 4096, .first = 28},
-                 .norm_eps = 1e-6f}};
+const struct family family_qwen3 = {.name = "qwen3",
+                                    .class = "Qwen3ForCausalLM",
+                                    .spellings = qwen_spellings,
+                                    .fixed = LLAMA_FIXED | BIT(SETTING_MLP_BIAS),
+                                    .scaled_rope = true,
+                                    .tensors = qwen3_tensors,
+                                    .passed_over = rope_passed_over,
+                                    .dtype = DTYPE_BF16,
+                                    .defaults = {.family = FAMILY_QWEN3,
+                                                 LLAMA_DEFAULTS,
+                                                 .qk_norm = QK_NORM_SHARED,
+                                                 .context = 32768,
+                                                 .kv_heads = 32,
+                                                 .head_dim = 128,
+                                                 .window = {.keys = 4096, .first = 28},
+                                                 .norm_eps = 1e-6f}};
 
-const struct family family_olmo2 = {
-    .name = "olmo2",
-    .class = "Olmo2ForCausalLM",
-    .spellings = llama_spellings,
-    .fixed = LLAMA_FIXED | BIT(SETTING_MLP_BIAS) | BIT(SETTING_HEAD_DIM),
-    .scaled_rope = true,
-    .tensors = olmo2_tensors,
-    .passed_over = rope_passed_over,
-    .dtype = DTYPE_F32,
-    .defaults = {.family = FAMILY_OLMO2,
-                 LLAMA_DEFAULTS,
-                 .qk_norm = QK_NORM_FULL,
-                 .branch_norms = true,
-                 .context = 2048,
-                 .norm_eps = 1e-5f}};
+const struct family family_olmo2 = {.name = "olmo2",
+                                    .class = "Olmo2ForCausalLM",
+                                    .spellings = llama_spellings,
+                                    .fixed =
+                                        LLAMA_FIXED | BIT(SETTING_MLP_BIAS) | BIT(SETTING_HEAD_DIM),
+                                    .scaled_rope = true,
+                                    .tensors = olmo2_tensors,
+                                    .passed_over = rope_passed_over,
+                                    .dtype = DTYPE_F32,
+                                    .defaults = {.family = FAMILY_OLMO2,
+                                                 LLAMA_DEFAULTS,
+                                                 .qk_norm = QK_NORM_FULL,
+                                                 .branch_norms = true,
+                                                 .context = 2048,
+                                                 .norm_eps = 1e-5f}};
