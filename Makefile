@@ -82,7 +82,7 @@ $(BUILD)/tests/fetch_tls: LDLIBS += -lssl
 $(addprefix $(BUILD)/tests/,conformance families): $(BUILD)/tests/reference.o
 
 # The tests of hooks share a model in memory.
-$(addprefix $(BUILD)/tests/,hook need zero_head): $(BUILD)/tests/passing.o
+$(addprefix $(BUILD)/tests/,forks hook need zero_head): $(BUILD)/tests/passing.o
 
 # One lets calls of its own fail.
 $(BUILD)/tests/safetensors_write: | $(BUILD)/tests/preload_io.so

@@ -25,6 +25,7 @@ static const struct {
     {"verify", "check the files that a manifest pins", command_verify},
     {"pin", "fill a manifest's pins from the files on disk", command_pin},
     {"screen", "screen every attention head of a checkpoint", command_screen},
+    {"calibrate", "say what the figures of a screen come out as by chance", command_calibrate},
     {"claims", "evaluate the claims of arXiv 2606.02378 from trajectories", command_claims},
     {"compare", "compare two trajectories bit for bit", command_compare},
     {"inspect", "say what a checkpoint holds and what a screen of it would cost", command_inspect},

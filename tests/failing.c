@@ -20,6 +20,8 @@ const struct failing_job failing_jobs[] = {
     {"screen %/torch " SCREEN " --out @/o.csv --memory 3M", TIMES_IN_TEXT, false, false, 0},
     {"screen %/olmoe " SCREEN " --dump @/d --quiet --json -", NO_TIMES, false, false, 0},
     {"screen %/c.zip:r1 " SCREEN " --quiet --out @/o.csv", NO_TIMES, false, true, 0},
+    {"calibrate %/c/r0 " SCREEN " --draws 3 --out @/o.csv --json @/o.json", TIMES_IN_TEXT, false,
+     false, 0},
     {"inspect %/c/r0 --tensors --threads 2 --json @/o.json", TIMES_EVERYWHERE, false, false, 12},
     {"inspect %/torch --tensors --threads 2 --json @/o.json", TIMES_EVERYWHERE, false, false, 12},
     {"inspect %/c.tar.zst --json @/o.json", TIMES_IN_TEXT, false, true, 0},

@@ -94,6 +94,7 @@ uint64_t passing_run(const struct passing *p, const struct hook *hooks, size_t c
   uint64_t operations = 0;
   struct forward_options options = {.threads = p->threads,
                                     .hooks = {hooks, count},
+                                    .forks = p->forks,
                                     .memory = p->memory,
                                     .operations = &operations};
   if (kernels_select(ISA_AUTO, &options.kernels, &error) ||

@@ -25,6 +25,7 @@ struct passing {
   struct threads *threads; /* three */
   uint64_t memory;         /* of a pass; 1 GiB */
   int32_t *tokens;         /* [PASSING_N][PASSING_T] */
+  struct forks forks;      /* none */
 };
 
 /* Tokens are drawn from few ids, so that layer 0 is looked up, or, with `distinct`, from enough

@@ -164,8 +164,8 @@ static void compare_heads(const char *model, const char *directory, const struct
   }
   free(text);
   assert_int_equal(rows, got->n_layers * got->n_heads);
-  double bound = 10 * fmax(second_run(model), recorded(meta,
- "float32_run_selectivity_max_relative_difference", NULL));
+  double bound = 10 * fmax(second_run(model),
+                           recorded(meta, "float32_run_selectivity_max_relative_difference", NULL));
   double pr_bound = 10 * recorded(meta, "float32_run_pr_max_abs_difference", NULL);
   print_message("  %-24s selectivity %.2e (bound %.2e), PR %.2e (bound %.2e)\n", model, worst,
                 bound, worst_pr, pr_bound);

@@ -1,5 +1,5 @@
-/* The whole program on small models, against float64 results of an independent implementation. `root`
- * is "FOLDER/" or "ARCHIVE:" that holds MODEL/model and MODEL/expected (format:
+/* The whole program on small models, against float64 results of an independent implementation.
+ * `root` is "FOLDER/" or "ARCHIVE:" that holds MODEL/model and MODEL/expected (format:
  * tests/fixtures/conformance/README.md). */
 #ifndef ATTEST_TESTS_REFERENCE_H
 #define ATTEST_TESTS_REFERENCE_H

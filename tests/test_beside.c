@@ -53,7 +53,7 @@ static void test_flipped_weight(void **state)
     char *text = workshop_run(EXIT_CHECK, LINE "--memory 4M", manifest, copy, work);
     workshop_contains(text, "FAILED: ");
     workshop_contains(text, "step60/model.safetensors: sha256 ");
-    workshop_contains(text, "\n  step60       left out after ");
+    workshop_contains(text, "\n  step60       skipped after ");
     workshop_contains(text, run ? "\n  step127      resumed " : "\n  step127      screened");
     workshop_contains(text, "1 of 3 revisions have no figures: no claims are evaluated");
     workshop_contains(text, "not kept as a first run");
@@ -87,10 +87,10 @@ static void test_stops_early(void **state)
   flip_weights("step60");
   char *text = workshop_run(EXIT_CHECK, LINE SLOWLY, path, copy, work);
   double all = seconds_of(text, "  step0        screened in ");
-  double part = seconds_of(text, "  step60       left out after ");
+  double part = seconds_of(text, "  step60       skipped after ");
   if (part > all / 3)
-    fail_msg("left out only after %.1f s; a whole screen took %.1f s", part, all);
-  assert_true(strstr(text, "step60/model.safetensors: sha256 ") < strstr(text, "left out after"));
+    fail_msg("skipped only after %.1f s; a whole screen took %.1f s", part, all);
+  assert_true(strstr(text, "step60/model.safetensors: sha256 ") < strstr(text, "skipped after"));
   free(text);
   text = workshop_run(EXIT_CHECK, LINE SLOWLY " --json -", path, copy, work);
   json_t *all_json = workshop_json_text(text);
@@ -120,7 +120,7 @@ static void test_said_at_once(void **state)
     size_t size;
     char *text = support_read(said, &size);
     found = strstr(text, "FAILED: ") && strstr(text, "sha256 ");
-    assert_true(!found || !strstr(text, "left out"));
+    assert_true(!found || !strstr(text, "skipped"));
     assert_null(strstr(text, "screened"));
     free(text);
   }

@@ -20,10 +20,10 @@
 #define FIXTURES "tests/fixtures/families.tar.zst:"
 
 static const char *const models[] = {
-    "llama-llama3-bf16",    "llama-smooth-f32",     "mistral-window-f16", "mistral-smooth-f32",
-    "qwen2-tied-bf16",      "qwen2-smooth-f32",     "qwen3-f32",          "qwen3-smooth-bf16",
-    "gpt2-f32",             "gpt2-smooth-f16",      "olmo2-bf16",         "olmo2-smooth-f32",
-    "phi-f32",              "phi-smooth-f16",       "stablelm-f32",       "stablelm-smooth-f32",
+    "llama-llama3-bf16", "llama-smooth-f32", "mistral-window-f16", "mistral-smooth-f32",
+    "qwen2-tied-bf16",   "qwen2-smooth-f32", "qwen3-f32",          "qwen3-smooth-bf16",
+    "gpt2-f32",          "gpt2-smooth-f16",  "olmo2-bf16",         "olmo2-smooth-f32",
+    "phi-f32",           "phi-smooth-f16",   "stablelm-f32",       "stablelm-smooth-f32",
 };
 
 #define MODELS (sizeof models / sizeof *models)
@@ -200,8 +200,8 @@ static void test_defaults(void **state)
   assert_int_equal(parse_text("mistral", "\"num_key_value_heads\": null").kv_heads, 4);
   assert_int_equal(parse_text("llama", "").kv_heads, 4);
   assert_int_equal(parse_text("qwen3", "\"num_key_value_heads\": 2").head_dim, 128);
-  assert_int_equal(
-      parse_text("qwen3", "\"num_key_value_heads\": 2, \"head_dim\": null").head_dim, 16);
+  assert_int_equal(parse_text("qwen3", "\"num_key_value_heads\": 2, \"head_dim\": null").head_dim,
+                   16);
   struct model_config c = parse_text("mistral", "\"num_key_value_heads\": 2");
   assert_int_equal(model_config_window(&c, 3), 4096);
   c = parse_text("mistral", "\"num_key_value_heads\": 2, \"sliding_window\": null");
@@ -250,14 +250,16 @@ static void test_refused(void **state)
       {"llama", "\"rope_scaling\": {\"type\": \"linear\", \"rope_type\": \"llama3\"}",
        "must agree"},
       {"llama", "\"rope_scaling\": {\"type\": \"linear\"}", "needs \"factor\", a number"},
-      {"llama", "\"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 8.0, "
-                "\"low_freq_factor\": 4.0, \"high_freq_factor\": 1.0, "
-                "\"original_max_position_embeddings\": 64}",
+      {"llama",
+       "\"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 8.0, "
+       "\"low_freq_factor\": 4.0, \"high_freq_factor\": 1.0, "
+       "\"original_max_position_embeddings\": 64}",
        "low_freq_factor below high_freq_factor"},
       {"llama", "\"rope_scaling\": {\"type\": \"linear\", \"factor\": 2.0, \"beta_fast\": 3}",
        "\"rope_scaling.beta_fast\" is 3"},
-      {"llama", "\"max_position_embeddings\": 64, \"rope_scaling\": {\"type\": \"yarn\", "
-                "\"factor\": 4.0, \"original_max_position_embeddings\": 32}",
+      {"llama",
+       "\"max_position_embeddings\": 64, \"rope_scaling\": {\"type\": \"yarn\", "
+       "\"factor\": 4.0, \"original_max_position_embeddings\": 32}",
        "releases of transformers disagree"},
       {"llama", "\"rope_interleaved\": true", "another order of the rotated dimensions"},
       {"llama", "\"sliding_window\": 7", "attention within a window"},
@@ -278,8 +280,8 @@ static void test_refused(void **state)
     snprintf(text, sizeof text, "{\"model_type\": \"%s\", %s%s%s}", cases[i].type,
              strcmp(cases[i].type, "gpt2") == 0 ? GPT2 : SHAPE, *cases[i].rest ? ", " : "",
              cases[i].rest);
-    assert_int_equal(
-        model_config_parse("config.json", text, strlen(text), &config, &error), EXIT_INPUT);
+    assert_int_equal(model_config_parse("config.json", text, strlen(text), &config, &error),
+                     EXIT_INPUT);
     if (!strstr(error.text, cases[i].message))
       fail_msg("%s\nexpected: %s", error.text, cases[i].message);
   }
@@ -348,13 +350,58 @@ static void test_yarn(void **state)
   near(frequencies[3], plain(&c, 3) * (slow / 4 + 1 - slow));
 }
 
+/* --- windows in a screen --- */
+
+static char *screen_notices(const char *directory)
+{
+  char out[256];
+  const char *attest = getenv("ATTEST");
+  snprintf(out, sizeof out, "%s/window.csv", support_directory());
+  const char *argv[] = {attest ? attest : "build/attest",
+                        "screen",
+                        directory,
+                        "--n",
+                        "4",
+                        "--seq-len",
+                        "64",
+                        "--vocab",
+                        "10:500",
+                        "--threads",
+                        "1",
+                        "--out",
+                        out,
+                        NULL};
+  char *err;
+  assert_int_equal(support_run(argv, NULL, &err), 0);
+  return err;
+}
+
+/* Of the last query at 63, with a window of 37, positions up to 26 are outside: RandomState(0)
+ * draws 23 of its 50 there. */
+static void test_window_is_said(void **state)
+{
+  (void)state;
+  char *err = screen_notices(FIXTURES "mistral-window-f16/model");
+  assert_non_null(strstr(err, "3 of 3 layers attend to the last 37 positions alone; position 0 and "
+                              "23 of 50 baseline positions lie before them"));
+  free(err);
+  err = screen_notices(FIXTURES "llama-llama3-bf16/model");
+  assert_null(strstr(err, "attend to the last"));
+  free(err);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_reference),         cmocka_unit_test(test_one_hash),
-      cmocka_unit_test(test_published_configs), cmocka_unit_test(test_defaults),
-      cmocka_unit_test(test_windows),           cmocka_unit_test(test_refused),
-      cmocka_unit_test(test_linear_and_dynamic), cmocka_unit_test(test_yarn),
+      cmocka_unit_test(test_reference),
+      cmocka_unit_test(test_one_hash),
+      cmocka_unit_test(test_published_configs),
+      cmocka_unit_test(test_defaults),
+      cmocka_unit_test(test_windows),
+      cmocka_unit_test(test_refused),
+      cmocka_unit_test(test_linear_and_dynamic),
+      cmocka_unit_test(test_yarn),
+      cmocka_unit_test(test_window_is_said),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

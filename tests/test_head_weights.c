@@ -14,10 +14,9 @@
 #define REFERENCE "tests/fixtures/stats.tar.zst:reference"
 #define NURSERY "manifests/nursery.tar.zst"
 #define BOUND 1e-13 /* thirty times what was measured; singular.h states 1e-12 */
-1e-11 /* singular.h: 1e-12 of a value and 1e-14 of the norm, and what is made of them */
 #define HEADS 16
 
-    static struct threads *threads;
+static struct threads *threads;
 
 /* [layers * heads], free(). */
 static struct head_weights *measure(const char *path, size_t *count)

@@ -182,7 +182,7 @@ static void test_band_too_tight(void **state)
   json_t *first = json_array_get(json_object_get(all, "manifests"), 0);
   assert_int_equal(json_integer_value(json_object_get(all, "failures")), 1);
   workshop_contains(json_string_value(json_array_get(json_object_get(first, "failures"), 0)),
-                    "4 bands against the published tables were left");
+                    "4 revisions are outside the bands of the published tables");
   assert_true(json_is_false(
       json_object_get(json_array_get(json_object_get(first, "published"), 0), "held")));
   json_decref(all);

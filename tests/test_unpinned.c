@@ -228,7 +228,7 @@ static void test_interrupted(void **state)
     assert_int_equal(workshop_start(line, &out, &err), EXIT_CHECK);
     workshop_contains(out, words[1]);
     workshop_contains(out, "step60: there is no such directory");
-    workshop_contains(out, "step60       left out");
+    workshop_contains(out, "step60       skipped");
     free(out);
     free(err);
     workshop_shell("mv %s/away %s/c/nursery-olmo/step60", place, place);
@@ -274,7 +274,7 @@ static void test_partly_pinned(void **state)
                             workshop_path("work-p"));
   workshop_contains(text, "step60/model.safetensors: 856072 bytes, expected 856071");
   /* Known before the screen, which does not take place. */
-  workshop_contains(text, "step60       left out after ");
+  workshop_contains(text, "step60       skipped after ");
   workshop_contains(text, "step0        screened in ");
   assert_null(strstr(text, "step60       screened"));
   workshop_contains(text,

@@ -354,7 +354,7 @@ static void test_last_line(void **state)
   workshop_shell("rm %s", revision_path(place, "r2", WEIGHTS));
   text = workshop_run(EXIT_CHECK, "verify %s/m.json", place);
   workshop_contains(text, "; 5 tensors of 3 revisions compared, each with all others; not "
-                          "compared: 1 revisions whose files do not hold, ");
+                          "compared: 1 revisions whose files failed verification, ");
   free(text);
 }
 

@@ -172,8 +172,8 @@ double screen_gflop(const struct model_config *config, size_t sequences, size_t 
 {
   struct hook hooks[OBSERVATION_HOOKS];
   observations_hooks(NULL, hooks);
-  return forward_gflop(config, &(struct hooks){hooks, OBSERVATION_HOOKS}, sequences, seq_len,
-                       sequences);
+  const struct forward_options options = {.hooks = {hooks, OBSERVATION_HOOKS}};
+  return forward_gflop(config, &options, sequences, seq_len, sequences);
 }
 
 double trial_gflop(const struct trial *t, size_t layers)

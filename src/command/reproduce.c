@@ -4,11 +4,11 @@
 #include "base/json.h"
 #include "base/version.h"
 #include "command/command.h"
-#include "command/terminal.h"
+#include "command/journal_json.h"
+#include "command/journal_text.h"
 #include "fetch/http.h"
 #include "study/reproduction.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,7 +79,7 @@ static int parse(int argc, char **argv, struct reproduce_options *o, const char 
   return 0;
 }
 
-static int run_all(struct reproduction *r, const char *const *paths, size_t count,
+static int run_all(const struct reproduction *r, const char *const *paths, size_t count,
                    struct error *error)
 {
   for (size_t i = 0; i < count; i++) {
@@ -92,62 +92,53 @@ static int run_all(struct reproduction *r, const char *const *paths, size_t coun
   return 0;
 }
 
-/* The last lines are what people read. */
-static void say_checks(const struct reproduction *r)
-{
-  char unpinned[64] = "", uncompared[64] = "";
-  if (r->unpinned)
-    snprintf(unpinned, sizeof unpinned, "; UNPINNED: %zu files", r->unpinned);
-  if (r->uncompared)
-    snprintf(uncompared, sizeof uncompared, "; NOT COMPARED: %zu manifests", r->uncompared);
-  const char *verdict = r->failures        ? "FAILED"
-                        : r->update_golden ? "GOLDEN WRITTEN, NOTHING COMPARED WITH IT"
-                        : r->uncompared    ? "NO CHECK FAILED"
-                                           : "ALL CHECKS HELD";
-  printf("%s: %zu manifests, %zu failed checks%s%s; instruction set %s, %d threads\n", verdict,
-         json_array_size(r->manifests), r->failures, unpinned, uncompared,
-         r->runtime->kernels->name, threads_count(r->runtime->threads));
-}
-
-/* What was compared, then the answer on one screen, then whether the checks held. */
-static int summarise(const struct reproduction *r, const char *json, struct error *error)
-{
-  const struct summary_style style = terminal_style();
-  struct text text = {0};
-  if (r->evaluated_count)
-    summary_text(r->evaluated, r->evaluated_count, &style, &text);
-  if (text.failed || r->summary.failed) {
-    text_free(&text);
-    return error_set(error, EXIT_RUN, "reproduce: out of memory");
-  }
-  printf("\n%s%s", r->summary.data ? r->summary.data : "", text.data ? text.data : "");
-  if (r->evaluated_count)
-    printf("A claim that does not come out is a finding about the paper, a failed check one about "
-           "these files.\nEvery reading of each figure: --all. Its evidence: %s%s.\n\n",
-           json && strcmp(json, "-") != 0 ? "" : "--json FILE",
-           json && strcmp(json, "-") != 0 ? json : "");
-  say_checks(r);
-  text_free(&text);
-  return 0;
-}
-
-static int deliver(const struct reproduction *r, const char *json, struct error *error)
+static int deliver(const struct reproduction *r, const struct journal_text *text,
+                   struct error *error)
 {
   if (file_use_check(error))
     return error->code;
-  if (r->runtime->text && summarise(r, json, error))
+  if (text->failed)
+    return error_set(error, EXIT_RUN, "reproduce: out of memory");
+  if (text->text && journal_text_end(r->journal, r, error))
     return error->code;
-  if (!json)
+  if (!r->json)
     return 0;
-  json_t *all =
-      json_pack("{s:s, s:s, s:I, s:I, s:I, s:O, s:O}", "attest", ATTEST_VERSION, "isa",
-                r->runtime->kernels->name, "failures", (json_int_t)r->failures, "unpinned",
-                (json_int_t)r->unpinned, "uncompared", (json_int_t)r->uncompared, "manifests",
-                r->manifests, "claims", r->claims);
-  int status =
-      all ? json_write(json, all, error) : error_set(error, EXIT_RUN, "%s: out of memory", json);
+  json_t *all = journal_json(r->journal, r->runtime->kernels->name, error);
+  int status = all ? json_write(r->json, all, error) : error->code;
   json_decref(all);
   return status;
+}
+
+/* Runs all manifests with what the options say. */
+static int reproduce(const struct reproduce_options *o, struct runtime *runtime,
+                     const char *const *paths, size_t count, struct error *error)
+{
+  struct journal_text text = {runtime->text, runtime->quiet, o->every, false};
+  struct journal journal = {.watch = journal_text_watch, .context = &text};
+  struct lock lock = {0};
+  struct fetch_options stream = FETCH_DEFAULTS;
+  stream.quiet = runtime->quiet;
+  if (o->base)
+    stream.base = o->base;
+  const struct reproduction r = {.runtime = runtime,
+                                 .checkpoints = o->checkpoints,
+                                 .json = o->common.json,
+                                 .work = o->work,
+                                 .stream = o->stream ? &stream : NULL,
+                                 .update_golden = o->update_golden,
+                                 .allow_unpinned = o->allow_unpinned,
+                                 .allow_uncompared = o->allow_uncompared,
+                                 .lock = &lock,
+                                 .journal = &journal};
+  journal_start(&journal);
+  runtime->notices = (struct notices){runtime->quiet ? NULL : journal_notice, &journal};
+  int status = run_all(&r, paths, count, error);
+  if (!status)
+    status = deliver(&r, &text, error);
+  bool failed = journal_count(&journal, JOURNAL_FAILURE) > 0;
+  journal_free(&journal);
+  lock_release(&lock);
+  return status ? status : failed ? EXIT_CHECK : EXIT_HELD;
 }
 
 int command_reproduce(int argc, char **argv, struct error *error)
@@ -165,32 +156,9 @@ int command_reproduce(int argc, char **argv, struct error *error)
                      embedded[0]);
   if (runtime_start(&o.common, &runtime, error))
     return error->code;
-  struct fetch_options stream = FETCH_DEFAULTS;
-  stream.quiet = o.common.quiet;
-  if (o.base)
-    stream.base = o.base;
-  struct reproduction r = {.runtime = &runtime,
-                           .checkpoints = o.checkpoints,
-                           .json = o.common.json,
-                           .work = o.work,
-                           .stream = o.stream ? &stream : NULL,
-                           .update_golden = o.update_golden,
-                           .allow_unpinned = o.allow_unpinned,
-                           .allow_uncompared = o.allow_uncompared,
-                           .every = o.every,
-                           .manifests = json_array(),
-                           .claims = json_array()};
-  runtime.notices = terminal_notices(runtime.quiet);
   interrupt_install();
-  int status = used ? run_all(&r, paths, used, error)
-                    : run_all(&r, embedded, sizeof embedded / sizeof *embedded, error);
-  if (!status)
-    status = deliver(&r, o.common.json, error);
-  json_decref(r.manifests);
-  json_decref(r.claims);
-  text_free(&r.summary);
-  reproduction_free(&r);
+  int status = used ? reproduce(&o, &runtime, paths, used, error)
+                    : reproduce(&o, &runtime, embedded, sizeof embedded / sizeof *embedded, error);
   runtime_stop(&runtime);
-  lock_release(&r.lock);
-  return status ? status : r.failures ? EXIT_CHECK : EXIT_HELD;
+  return status;
 }

@@ -4,10 +4,10 @@
 #include "base/json.h"
 #include "base/lock.h"
 #include "base/text.h"
+#include "command/batch_options.h"
 #include "command/command.h"
 #include "command/intervals.h"
 #include "command/terminal.h"
-#include "probe/batch.h"
 #include "probe/dump.h"
 #include "study/cost.h"
 #include "study/outputs.h"
@@ -21,47 +21,20 @@
 
 struct screen_options {
   struct common_options common;
-  uint64_t n, seq_len, vocab[2], seed, pr_n, baseline_n, bos, resamples;
-  const char *seq_text, *out;
+  struct batch_options batch;
+  uint64_t resamples;
+  const char *out;
   struct screening screening;
   struct bootstrap bootstrap;
   struct output outputs[4 + DUMP_FILES];
   char *dumped[DUMP_FILES], *intervals; /* owned */
 };
 
-#define NO_BOS UINT64_MAX
-
-/* Its least value depends on --baseline-n, which may stand behind. */
-static int read_seq_len(struct screen_options *o, struct error *error)
-{
-  const char *text = o->seq_text;
-  if (!text || (text_to_u64(text, strlen(text), &o->seq_len) && o->seq_len >= 2 &&
-                o->seq_len <= (uint64_t)BATCH_MAX_SEQ_LEN))
-    return 0;
-  return error_set(error, EXIT_INPUT,
-                   "--seq-len %s: must be a whole number from %lld to %lld, for %llu baseline "
-                   "positions (--baseline-n)",
-                   text, (long long)batch_least_seq_len((int64_t)o->baseline_n),
-                   (long long)BATCH_MAX_SEQ_LEN, (unsigned long long)o->baseline_n);
-}
-
 static int parse(int argc, char **argv, struct screen_options *o, const char **path, bool *help,
                  struct error *error)
 {
   const struct option_spec specs[] = {
-      {"n", OPTION_NUMBER, &o->n, 1, BATCH_MAX_N, "N", "sequences; default 2000"},
-      {"seq-len", OPTION_STRING, &o->seq_text, 0, 0, "T", "tokens a sequence; default 256"},
-      {"vocab", OPTION_RANGE, o->vocab, 0, INT32_MAX, "LO:HI",
-       "token ids are drawn from [LO, HI); default 100:10000"},
-      {"seed", OPTION_NUMBER, &o->seed, 0, UINT32_MAX, "S", "of the batch; default 42"},
-      {"pr-n", OPTION_NUMBER, &o->pr_n, 1, BATCH_MAX_N, "N",
-       "sequences of the participation ratio; default 500"},
-      {"baseline-n", OPTION_NUMBER, &o->baseline_n, 1, BATCH_MAX_BASELINE, "N",
-       "baseline positions; default 50"},
-      {"bos", OPTION_NUMBER, &o->bos, 0, INT32_MAX, "ID",
-       "put this token at position 0; default: none, as published"},
-      {"beyond-context", OPTION_FLAG, &o->screening.beyond_context, 0, 0, NULL,
-       "allow sequences longer than the model's context"},
+      BATCH_OPTIONS(&o->batch, "sequences of the participation ratio; default 500"),
       {"out", OPTION_STRING, &o->out, 0, 0, "FILE.csv", "write one row a head"},
       {"dump", OPTION_STRING, &o->screening.dump, 0, 0, "DIR",
        "write arrays of the first sequences as .npy"},
@@ -84,16 +57,10 @@ static int parse(int argc, char **argv, struct screen_options *o, const char **p
     return error->code;
   if (used != 1)
     return error_set(error, EXIT_INPUT, "screen: MODEL_DIR is missing; see --help");
-  if (read_seq_len(o, error))
-    return error->code;
-  o->screening.protocol = (struct protocol){
-      (int64_t)o->n,    (int64_t)o->seq_len, (int64_t)o->vocab[0],   (int64_t)o->vocab[1],
-      (int64_t)o->seed, (int64_t)o->pr_n,    (int64_t)o->baseline_n, -1};
-  if (o->bos != NO_BOS)
-    o->screening.protocol.bos = (int64_t)o->bos;
+  o->screening.beyond_context = o->batch.beyond_context;
   o->screening.resamples = (size_t)o->resamples;
   o->screening.bootstrap = &o->bootstrap;
-  return 0;
+  return batch_options_read(&o->batch, &o->screening.protocol, error);
 }
 
 static void print_summary(const char *path, const struct revision *revision, const char *hash)
@@ -217,15 +184,7 @@ static void free_outputs(struct screen_options *o)
 
 int command_screen(int argc, char **argv, struct error *error)
 {
-  const struct protocol p = PROTOCOL_PUBLISHED;
-  struct screen_options o = {.screening.dump_n = 8,
-                             .n = (uint64_t)p.n,
-                             .seq_len = (uint64_t)p.seq_len,
-                             .vocab = {(uint64_t)p.vocab_lo, (uint64_t)p.vocab_hi},
-                             .seed = (uint64_t)p.seed,
-                             .pr_n = (uint64_t)p.pr_n,
-                             .baseline_n = (uint64_t)p.baseline_n,
-                             .bos = NO_BOS};
+  struct screen_options o = {.screening.dump_n = 8, .batch = BATCH_OPTIONS_DEFAULT};
   struct runtime runtime = {0};
   struct revision revision;
   struct text partial = {0};

@@ -68,10 +68,17 @@ struct published_bands {
   bool claims;
 };
 
+/* What the files of a manifest are, which its kind tells. */
+enum manifest_content {
+  MANIFEST_CHECKPOINTS,
+  MANIFEST_TABLES /* kind "published": no family, no protocol, nothing to fetch */
+};
+
 struct manifest {
   char *path;      /* of the manifest itself */
   char digest[33]; /* XXH3-128 of its bytes: ties a resumed run to it */
   char *model, *family, *kind, *source, *caveat;
+  enum manifest_content content;
   char *checkpoints; /* resolved against the manifest's folder */
   bool has_container;
   struct pinned_file container; /* path = checkpoints */

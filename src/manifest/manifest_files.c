@@ -211,7 +211,7 @@ static int check_tensors(struct verifier *verifier, struct fileset **files, size
   struct fileset *taken = *files;
   struct checkpoint *checkpoint;
   size_t deviations = 0;
-  if (!verifier->tensors.count && verifier->check->only)
+  if (!verifier->tensors && verifier->check->only)
     return 0;
   *files = NULL;
   if (checkpoint_of_files(taken, &checkpoint, error))
@@ -223,8 +223,8 @@ static int check_tensors(struct verifier *verifier, struct fileset **files, size
   if (*checkpoint_naming(checkpoint))
     verifier_note(verifier, "%s: %s", verifier->check->manifest->revisions[index].name,
                   checkpoint_naming(checkpoint));
-  if (verifier->tensors.count)
-    tensor_list_check(&verifier->tensors, checkpoint, verifier->check->finding,
+  if (verifier->tensors)
+    tensor_list_check(verifier->tensors, checkpoint, verifier->check->finding,
                       verifier->check->context, &deviations);
   verifier->result->findings += deviations;
   int status = verifier_values(verifier, index, checkpoint, error);
@@ -252,7 +252,7 @@ static int check_files(struct verifier *verifier, struct fileset **set, size_t i
   }
   if (verifier->result->findings > before)
     return 0;
-  if (strcmp(verifier->check->manifest->kind, "published") == 0)
+  if (verifier->check->manifest->content == MANIFEST_TABLES)
     return check_tables(verifier, files, revision, error);
   if (check_nothing_else_runs(verifier, files, revision, error))
     return error->code;
@@ -291,7 +291,10 @@ int verifier_revision(struct verifier *verifier, size_t index, struct error *err
     status = verifier_finding_or_error(verifier, error);
   } else {
     status = check_files(verifier, &files, index, error);
-    fileset_close(files);
+    if (check->files && files && !status)
+      check->files(check->context, index, files);
+    else
+      fileset_close(files);
   }
   verifier->result->pointers_missing += verifier->without;
   if (!status)

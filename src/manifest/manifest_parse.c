@@ -381,17 +381,18 @@ static int get_repository(const json_t *root, struct manifest *manifest, struct 
 /* The keys that depend on the kind: tables have neither a family nor a protocol. */
 static int parse_kind(const json_t *root, struct manifest *manifest, struct error *error)
 {
-  static const char *const kinds[] = {"published", "trained", "real", "synthetic"};
-  bool known = false;
+  static const char *const kinds[] = {"published", "trained", "real", "synthetic", NULL};
+  size_t kind = 0;
   if (get_label(root, manifest->path, "kind", &manifest->kind, error))
     return error->code;
-  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-    known = known || strcmp(manifest->kind, kinds[i]) == 0;
-  if (!known)
+  while (kinds[kind] && strcmp(manifest->kind, kinds[kind]) != 0)
+    kind++;
+  if (!kinds[kind])
     return error_set(error, EXIT_INPUT,
                      "%s: \"kind\" is \"%s\", must be published, trained, real or synthetic",
                      manifest->path, manifest->kind);
-  if (strcmp(manifest->kind, "published") != 0) {
+  manifest->content = kind == 0 ? MANIFEST_TABLES : MANIFEST_CHECKPOINTS;
+  if (manifest->content == MANIFEST_CHECKPOINTS) {
     if (get_label(root, manifest->path, "family", &manifest->family, error))
       return error->code;
     return parse_protocol(root, manifest, error);

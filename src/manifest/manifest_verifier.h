@@ -13,12 +13,12 @@ struct revision_pair {
 struct verifier {
   const struct manifest_check *check;
   struct manifest_result *result;
-  struct tensor_list tensors; /* the manifest's inventory; empty = none */
-  size_t unpinned;            /* findings that say only that something is not pinned */
-  size_t counterparts;        /* of files of the revision at hand, in `pointers` */
-  size_t without;             /* files of it that have none there */
-  struct values *values;      /* of the revisions whose files hold; NULL = none */
-  struct revision_pair *said; /* pairs that are known to have files in common; owned */
+  const struct tensor_list *tensors; /* the manifest's inventory; NULL = none */
+  size_t unpinned;                   /* findings that say only that something is not pinned */
+  size_t counterparts;               /* of files of the revision at hand, in `pointers` */
+  size_t without;                    /* files of it that have none there */
+  struct values *values;             /* of the revisions whose files hold; NULL = none */
+  struct revision_pair *said;        /* pairs that are known to have files in common; owned */
   size_t said_count;
 };
 

@@ -24,9 +24,13 @@ static int check_revisions(struct verifier *verifier, struct error *error)
 static int check_all(struct verifier *verifier, struct error *error)
 {
   const struct manifest_check *check = verifier->check;
-  if (check->manifest->tensors &&
-      tensor_list_load(check->manifest->tensors, &verifier->tensors, error))
-    return error->code;
+  struct tensor_list read = {0};
+  verifier->tensors = check->tensors;
+  if (!check->tensors && check->manifest->tensors) {
+    if (tensor_list_load(check->manifest->tensors, &read, error))
+      return error->code;
+    verifier->tensors = &read;
+  }
   int status = check_revisions(verifier, error);
   if (!status)
     status = verifier_duplicates(verifier, error);
@@ -34,7 +38,7 @@ static int check_all(struct verifier *verifier, struct error *error)
     status = verifier_shared(verifier, error);
   if (!status && check->moved && !check->only && verifier->result->findings == verifier->unpinned)
     status = verifier_moves(verifier, error);
-  tensor_list_free(&verifier->tensors);
+  tensor_list_free(&read);
   values_free(verifier->values);
   free(verifier->said);
   return status;

@@ -5,6 +5,7 @@
 #include "checkpoint/values.h"
 #include "manifest/manifest.h"
 #include "manifest/moves.h"
+#include "manifest/tensor_list.h"
 
 struct manifest_check {
   const struct manifest *manifest;
@@ -13,8 +14,9 @@ struct manifest_check {
   const struct manifest_revision *only; /* one revision; NULL = all, and the container */
   const char *pointers; /* a git checkout with git-lfs pointers in place of the large files, laid
                            out as the checkpoints; NULL = none */
-  bool allow_unpinned;  /* unpinned files are noted and are no finding */
-  bool quiet;           /* no progress */
+  const struct tensor_list *tensors; /* that of the manifest, if it was read before; else NULL */
+  bool allow_unpinned;               /* unpinned files are noted and are no finding */
+  bool quiet;                        /* no progress */
 
   manifest_report *finding; /* gets each finding as one line */
   manifest_report *note;    /* gets what should be said and is no finding; NULL = nobody */
@@ -22,7 +24,10 @@ struct manifest_check {
   /* Gets what moved from one revision to the next; NULL = that is not measured. */
   void (*moved)(void *context, const struct manifest_revision *before,
                 const struct manifest_revision *after, const struct move_list *moves);
-  void *context; /* of all three */
+  /* Takes the files of a revision that is not a checkpoint, once they were looked at, to read them:
+   * fileset_close. NULL = nobody does. */
+  void (*files)(void *context, size_t revision, struct fileset *files);
+  void *context; /* of all of them */
 };
 
 struct manifest_result {

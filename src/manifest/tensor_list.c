@@ -250,6 +250,8 @@ int tensor_list_parse(const char *path, const void *data, size_t size, struct te
                      FILE_LIMIT);
   if (mistaken_refuse(path, READS_TENSOR_LIST, data, size, error))
     return error->code;
+  made.bytes = size;
+  digest_xxh3(data, size, made.digest);
   text_skip_bom(&text, &size);
   made.text = memory_alloc(size + 1, 1, path, error);
   if (!made.text)

@@ -36,6 +36,8 @@ struct tensor_list_row {
 struct tensor_list {
   char *path;
   char *text;
+  size_t bytes;                 /* of the text */
+  char digest[33];              /* XXH3-128 of them */
   size_t count;                 /* 1 or more */
   struct tensor_list_row *rows; /* ascending by name, unique */
   struct naming naming;

@@ -31,7 +31,7 @@ struct attention {
   float *out;                   /* [sequences * seq_len][attention_heads_floats] */
   float *scratch;               /* attention_scratch_floats a thread */
   const struct hook_set *hooks; /* shown scores, patterns and head outputs; NULL = none */
-  size_t layer, first_sequence; /* for the hooks; sequence = first_sequence + index */
+  size_t layer, first_sequence; /* for the hooks: sequence first_sequence + index of their part */
 };
 
 size_t attention_scratch_floats(const struct model_config *config, size_t seq_len);

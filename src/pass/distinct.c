@@ -34,7 +34,7 @@ int distinct_find(const struct model_config *c, const int32_t *tokens, size_t co
 {
   size_t most = count < c->vocab ? count : c->vocab;
   int32_t *seen = memory_alloc(c->vocab, sizeof *seen, "distinct tokens", error);
-  *distinct = (struct distinct){0};
+  *distinct = (struct distinct){.tokens = count};
   if (!seen ||
       !(distinct->slots = memory_alloc(count, sizeof *distinct->slots, "distinct tokens", error)) ||
       !(distinct->ids = memory_alloc(most, sizeof *distinct->ids, "distinct tokens", error))) {
@@ -69,7 +69,7 @@ static void name_token(struct engine *e)
   size_t slot = atomic_load(&e->damaged), token = 0;
   if (slot == SIZE_MAX)
     return;
-  while ((size_t)e->chunk.distinct.slots[token] != slot)
+  while (distinct_slot(&e->chunk.distinct, token) != slot)
     token++;
   atomic_store(&e->damaged, token);
 }

@@ -145,7 +145,8 @@ int engine_check(struct engine *e, size_t layer, const char *what, struct error 
                    "%s: %s: %s of sequence %zu, position %zu is not finite; the checkpoint is "
                    "damaged or leaves the range of fp32",
                    checkpoint_path(e->model->checkpoint), where, what,
-                   e->chunk.first + token / e->seq_len, token % e->seq_len);
+                   e->chunk.portion.first + token / e->seq_len % portion_own(&e->chunk.portion),
+                   token % e->seq_len);
 }
 
 void engine_advance(struct engine *e, double amount)
@@ -167,16 +168,15 @@ static void show_sequence(void *context, size_t index, int worker)
   size_t seq_len = job->engine->seq_len;
   bool last = shown->rows->last;
   (void)worker;
-  hook_set_show(
-      &job->engine->chunk.hooks,
-      &(struct hook_rows){.site = shown->site,
-                          .sequence = job->engine->chunk.first + shown->rows->first + index,
-                          .position = last ? seq_len - 1 : 0,
-                          .rows = last ? 1 : seq_len,
-                          .first = shown->first,
-                          .count = shown->count,
-                          .data = shown->data + index * shown->step,
-                          .stride = shown->stride});
+  hook_set_show(&job->engine->chunk.hooks,
+                &(struct hook_rows){.site = shown->site,
+                                    .sequence = shown->rows->first + index,
+                                    .position = last ? seq_len - 1 : 0,
+                                    .rows = last ? 1 : seq_len,
+                                    .first = shown->first,
+                                    .count = shown->count,
+                                    .data = shown->data + index * shown->step,
+                                    .stride = shown->stride});
 }
 
 void engine_show(struct engine *e, const struct shown_rows *shown)

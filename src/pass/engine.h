@@ -13,9 +13,9 @@
 
 /* The chunk at hand. */
 struct chunk {
-  size_t first, sequences; /* of the pass, those that are needed at all */
-  bool more;               /* whether another chunk follows */
-  bool token_tables;       /* whether the layer at hand reads those of `distinct` */
+  struct portion portion; /* of the pass, what is needed at all */
+  bool more;              /* whether another chunk follows */
+  bool token_tables;      /* whether the layer at hand reads those of `distinct` */
   struct distinct distinct;
   struct hook_set hooks; /* of the layer at hand */
   struct need need;      /* of the layer at hand; rows count from the chunk's first sequence */
@@ -29,13 +29,13 @@ struct engine {
   struct threads *threads;
   const struct forward_options *options;
   struct forward_plan plan;
-  size_t seq_len;
+  size_t n, seq_len;
   struct rope rope;
   /* Moving: */
   struct chunk chunk;
   struct layer_weights weights;
   struct activations act;
-  double work, worked;   /* sequences times layers: all, and done */
+  double work, worked;   /* sequences, with their copies, times own layers: all, and done */
   uint64_t operations;   /* floating-point operations done */
   atomic_size_t damaged; /* first token of the chunk with a value that is not finite, or SIZE_MAX */
 };

@@ -4,6 +4,7 @@
 #include "pass/engine.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static int check_tokens(const struct engine *e, const int32_t *tokens, size_t count,
                         struct error *error)
@@ -20,15 +21,13 @@ static struct need need_of(const struct engine *e, size_t layer)
 {
   struct need need = {0};
   if (layer < e->config->layers)
-    need_layer(&e->options->hooks, e->config, layer, e->chunk.first,
-               e->chunk.first + e->chunk.sequences, &need);
+    need_layer(&e->options->hooks, e->config, layer, &e->chunk.portion, &need);
   return need;
 }
 
 static void choose_hooks(struct engine *e, size_t layer)
 {
-  hook_set_choose(&e->chunk.hooks, &e->options->hooks, layer, e->chunk.first,
-                  e->chunk.first + e->chunk.sequences);
+  hook_set_choose(&e->chunk.hooks, &e->options->hooks, layer, &e->chunk.portion);
 }
 
 /* The kernel reads ahead while a layer computes: the weights that will be packed next. */
@@ -52,10 +51,10 @@ static int begin_layer(struct engine *e, size_t layer, struct error *error)
   return 0;
 }
 
-/* The embedding of the chunk. */
+/* The embedding of the chunk's sequences. */
 static int embed(struct engine *e, const int32_t *tokens, size_t count, struct error *error)
 {
-  const struct rows all = {0, e->chunk.sequences, false};
+  const struct rows all = {0, portion_own(&e->chunk.portion), false};
   if (engine_embed(e, tokens, count, error) || engine_add_positions(e, count, error))
     return error->code;
   choose_hooks(e, HOOKS_OUTSIDE);
@@ -79,6 +78,16 @@ static int begin_chunk(struct engine *e, const int32_t *tokens, size_t count, st
   return embed(e, tokens, count, error);
 }
 
+/* Copies that go their own way from here on get the residual stream. */
+static void fork_copies(struct engine *e, size_t layer)
+{
+  const struct forks *forks = &e->chunk.portion.forks;
+  size_t floats = portion_own(&e->chunk.portion) * e->seq_len * e->config->hidden;
+  for (size_t k = 0; k < forks->count; k++)
+    if (forks->layers[k] == layer)
+      memcpy(e->act.residual + (1 + k) * floats, e->act.residual, floats * sizeof(float));
+}
+
 static int run_layers(struct engine *e, struct error *error)
 {
   for (size_t layer = 0; layer < e->config->layers; layer++) {
@@ -88,11 +97,13 @@ static int run_layers(struct engine *e, struct error *error)
     if (layer > 0 && begin_layer(e, layer, error))
       return error->code;
     choose_hooks(e, layer);
+    fork_copies(e, layer);
     if (layer_run(e, layer, error))
       return error->code;
     e->chunk.token_tables = false;
     distinct_free(&e->chunk.distinct);
   }
+  fork_copies(e, e->config->layers);
   return 0;
 }
 
@@ -100,12 +111,12 @@ static int run_layers(struct engine *e, struct error *error)
 static int run_chunk(struct engine *e, const int32_t *tokens, size_t first, size_t end,
                      struct error *error)
 {
-  struct rows rows = need_embedding(&e->options->hooks, first, end);
+  const struct portion all = {e->options->forks, e->n, first, end};
+  struct rows rows = need_embedding(&e->options->hooks, &all);
   size_t count = rows_count(&rows, e->seq_len);
-  e->chunk.first = first + rows.first;
-  e->chunk.sequences = rows.end - rows.first;
+  e->chunk.portion = (struct portion){all.forks, all.n, first + rows.first, first + rows.end};
   e->chunk.token_tables = false;
-  if (count && (begin_chunk(e, tokens + e->chunk.first * e->seq_len, count, error) ||
+  if (count && (begin_chunk(e, tokens + e->chunk.portion.first * e->seq_len, count, error) ||
                 run_layers(e, error) || logits_run(e, error)))
     return error->code;
   return 0;
@@ -119,7 +130,7 @@ static int run_chunks(struct engine *e, const int32_t *tokens, size_t n, struct 
     size_t done = n - first < e->plan.chunk ? n : first + e->plan.chunk;
     e->chunk.more = done < n;
     status = run_chunk(e, tokens, first, done, error);
-    e->worked = (double)done * (double)e->config->layers; /* with what nobody needed */
+    e->worked = (double)done * e->work / (double)n; /* with what nobody needed */
     if (!status && options->chunk_done && !options->chunk_done(options->context, done) && done < n)
       status = error_set(error, EXIT_RUN, "%s: stopped after %zu of %zu sequences",
                          checkpoint_path(e->model->checkpoint), done, n);
@@ -148,15 +159,25 @@ static void release(struct engine *e)
   activations_free(&e->act);
 }
 
+/* Layers that a sequence and its copies go through. */
+static double own_layers(const struct model_config *c, const struct forks *forks)
+{
+  double layers = (double)c->layers;
+  for (size_t k = 0; k < forks->count && forks->layers[k] < c->layers; k++)
+    layers += (double)(c->layers - forks->layers[k]);
+  return layers;
+}
+
 int forward_run(const struct model *model, const int32_t *tokens, size_t n, size_t seq_len,
                 const struct forward_options *options, struct error *error)
 {
-  double layers = (double)model->config.layers;
+  double layers = own_layers(&model->config, &options->forks);
   struct engine e = {.model = model,
                      .config = &model->config,
                      .kernels = options->kernels,
                      .threads = options->threads,
                      .options = options,
+                     .n = n,
                      .seq_len = seq_len,
                      .work = (double)n * layers,
                      .worked = (double)options->start * layers};

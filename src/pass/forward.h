@@ -20,6 +20,7 @@ struct forward_options {
   const struct kernels *kernels;
   struct threads *threads;
   struct hooks hooks;   /* what is read and replaced; sequences are those of the whole pass */
+  struct forks forks;   /* copies of the sequences, for conditions side by side; none: all zero */
   uint64_t memory;      /* bytes that may be used in all */
   uint64_t reserved;    /* of these, taken by the caller */
   size_t start;         /* sequences done by an earlier, interrupted pass */
@@ -32,23 +33,27 @@ struct forward_options {
 
 /* How a pass over n sequences is cut, and what it takes. */
 struct forward_plan {
-  size_t chunk; /* sequences whose residual stream is resident */
-  size_t batch; /* sequences that go through a layer together */
+  size_t chunk; /* sequences whose residual stream, and their copies', is resident */
+  size_t batch; /* sequences, copies among them, that go through a layer together */
   bool look_up; /* whether memory allows to compute layer 0 once per distinct token id of a chunk */
   uint64_t bytes;
   double gflop; /* floating-point operations of the pass / 1e9 */
 };
 
 /* Errors: EXIT_INPUT when not even one sequence fits, with the smallest memory that would do, or
- * for a hook that hooks_check refuses. */
+ * for hooks or forks that hooks_check or hooks_check_forks refuses. */
 int forward_plan(const struct model *model, size_t n, size_t seq_len,
                  const struct forward_options *options, struct forward_plan *plan,
                  struct error *error);
 
-/* The plan's operations, in chunks of so many sequences: those of matrix products and of attention
- * (keys past the query left out), a multiply-add counts as two. Looking up spares some of them. */
-double forward_gflop(const struct model_config *config, const struct hooks *hooks, size_t n,
-                     size_t seq_len, size_t chunk);
+/* The largest chunk of any plan over n sequences without copies. */
+size_t forward_most_chunk(size_t n, size_t seq_len);
+
+/* The plan's operations, for the hooks and forks of `options`, in chunks of so many sequences:
+ * those of matrix products and of attention (keys past the query left out), a multiply-add counts
+ * as two. Looking up spares some of them. */
+double forward_gflop(const struct model_config *config, const struct forward_options *options,
+                     size_t n, size_t seq_len, size_t chunk);
 
 /* The plan's operations that are left from options->start on, tokens [n][seq_len] being looked up
  * where that pays. Errors: EXIT_RUN (memory). */

@@ -44,6 +44,46 @@ int hooks_check(const struct hooks *hooks, const struct model_config *c, size_t 
   return 0;
 }
 
+/* Whether this layer, and the embedding in front of them, is shared by a copy. */
+static bool shares(const struct forks *forks, size_t copy, const struct site *site)
+{
+  size_t own = copy ? forks->layers[copy - 1] : 0;
+  if (site->kind == SITE_EMBEDDING)
+    return copy;
+  return site_has_layer(site->kind) && (site->layer == SITE_ALL ? own > 0 : site->layer < own);
+}
+
+/* What is written to the sequences themselves, too, their copies have from them. */
+static int check_writer(const struct hook *hook, const struct forks *forks, size_t n,
+                        struct error *error)
+{
+  const struct portion all = {*forks, n, 0, n};
+  char name[SITE_NAME_SIZE];
+  for (size_t copy = 1, from, to; hook->write && hook->first && copy <= forks->count; copy++)
+    if (shares(forks, copy, &hook->site) &&
+        portion_cut(&all, copy, hook->first, hook->end ? hook->end : SIZE_MAX, &from, &to))
+      return error_set(error, EXIT_INPUT,
+                       "%s: copy %zu of the sequences has own layers from %zu on, before which "
+                       "nothing can be written to it",
+                       site_format(&hook->site, name), copy - 1, forks->layers[copy - 1]);
+  return 0;
+}
+
+int hooks_check_forks(const struct hooks *hooks, const struct model_config *c,
+                      const struct forks *forks, size_t n, struct error *error)
+{
+  for (size_t k = 0; k < forks->count; k++)
+    if (forks->layers[k] > c->layers || (k && forks->layers[k] < forks->layers[k - 1]))
+      return error_set(error, EXIT_INPUT,
+                       "copy %zu of the sequences: its first own layer, %zu, must not be past the "
+                       "%zu of the model or before the last copy's",
+                       k, forks->layers[k], c->layers);
+  for (size_t i = 0; i < hooks->count; i++)
+    if (check_writer(&hooks->list[i], forks, n, error))
+      return error->code;
+  return 0;
+}
+
 int hook_set_create(const struct hooks *hooks, size_t seq_len, struct hook_set *set,
                     struct error *error)
 {
@@ -65,13 +105,24 @@ static bool in_layer(const struct site *site, size_t layer)
   return site_has_layer(site->kind) && (site->layer == SITE_ALL || site->layer == layer);
 }
 
-void hook_set_choose(struct hook_set *set, const struct hooks *hooks, size_t layer, size_t first,
-                     size_t end)
+/* Whether it sees some of the portion. */
+static bool sees(const struct hook *hook, const struct portion *portion)
+{
+  size_t from, to, copy = 0;
+  while (copy <= portion->forks.count &&
+         !portion_cut(portion, copy, hook->first, hook->end ? hook->end : SIZE_MAX, &from, &to))
+    copy++;
+  return copy <= portion->forks.count;
+}
+
+void hook_set_choose(struct hook_set *set, const struct hooks *hooks, size_t layer,
+                     const struct portion *portion)
 {
   set->count = 0;
+  set->portion = *portion;
   for (size_t i = 0; i < hooks->count; i++) {
     const struct hook *hook = &hooks->list[i];
-    if (in_layer(&hook->site, layer) && hook->first < end && (!hook->end || hook->end > first))
+    if (in_layer(&hook->site, layer) && sees(hook, portion))
       set->list[set->count++] = hook;
   }
 }
@@ -117,7 +168,9 @@ static void show(const struct hook *hook, const struct hook_rows *rows, size_t l
 
 void hook_set_show(const struct hook_set *set, const struct hook_rows *rows)
 {
+  struct hook_rows numbered = *rows;
+  numbered.sequence = portion_number(&set->portion, rows->sequence);
   for (size_t i = 0; i < set->count; i++)
-    if (wants(set->list[i], rows))
-      show(set->list[i], rows, set->seq_len - 1);
+    if (wants(set->list[i], &numbered))
+      show(set->list[i], &numbered, set->seq_len - 1);
 }

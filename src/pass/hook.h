@@ -10,12 +10,13 @@
  * Every value comes once, some of them at the same time on several threads. Nobody writes: the bits
  * are those of a pass without hooks.
  *
- * Several conditions in one pass: repeat the tokens for each and give every condition's hooks its
- * own range of sequences. A sequence's figures depend on its own tokens and hooks alone. */
+ * Several conditions in one pass: give every condition copies of the sequences (forks.h) and its
+ * hooks their range. A sequence's figures depend on its own tokens and hooks alone. */
 #ifndef ATTEST_PASS_HOOK_H
 #define ATTEST_PASS_HOOK_H
 
 #include "model/config.h"
+#include "pass/forks.h"
 #include "pass/site.h"
 
 enum positions_kind { POSITIONS_ALL, POSITIONS_LAST, POSITIONS_LIST };
@@ -30,7 +31,7 @@ struct positions {
 /* What a hook is shown: a value at one position of one sequence. */
 struct hook_value {
   struct site site; /* with numbers, never SITE_ALL */
-  size_t sequence;  /* of the pass */
+  size_t sequence;  /* of the pass, as numbered there */
   size_t position;
   size_t first, count; /* elements [first, first + count); all but logits come whole */
 };
@@ -50,15 +51,18 @@ struct hooks {
   size_t count;
 };
 
-/* Whether the model and its sequences have the sites and positions. Errors: EXIT_INPUT, naming the
- * site. */
+/* Whether the model and its sequences have the sites and positions, and no hook would write to
+ * copies what is not their own yet. Errors: EXIT_INPUT, naming the site. */
 int hooks_check(const struct hooks *hooks, const struct model_config *config, size_t seq_len,
                 struct error *error);
+int hooks_check_forks(const struct hooks *hooks, const struct model_config *config,
+                      const struct forks *forks, size_t n, struct error *error);
 
-/* The hooks of one layer, or those outside the layers, that see some of a range of sequences. */
+/* The hooks of one layer, or those outside the layers, that see some of a part of the pass. */
 struct hook_set {
   const struct hook **list; /* owned: hook_set_free */
   size_t count, seq_len;
+  struct portion portion;
 };
 
 /* Room for `hooks`. Errors: EXIT_RUN. */
@@ -68,20 +72,22 @@ void hook_set_free(struct hook_set *set);
 
 #define HOOKS_OUTSIDE SIZE_MAX /* for `layer`: embedding, final norm, logits */
 
-void hook_set_choose(struct hook_set *set, const struct hooks *hooks, size_t layer, size_t first,
-                     size_t end);
+void hook_set_choose(struct hook_set *set, const struct hooks *hooks, size_t layer,
+                     const struct portion *portion);
 bool hook_set_has(const struct hook_set *set, enum site_kind kind);
 
 /* Values of one site and sequence at positions [position, position + rows). */
 struct hook_rows {
   struct site site;
-  size_t sequence, position, rows;
+  size_t sequence; /* index in the set's portion */
+  size_t position, rows;
   size_t first, count; /* as in struct hook_value; count 0 = position + 1 */
   float *data;         /* [rows], `stride` floats apart */
   size_t stride;
 };
 
-/* Calls the hooks of the set that want some of them. */
+/* Calls the hooks of the set that want some of them, by the numbers that sequences have in the
+ * pass. */
 void hook_set_show(const struct hook_set *set, const struct hook_rows *rows);
 
 #endif

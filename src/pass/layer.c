@@ -112,7 +112,7 @@ static void place_row(struct engine *e, const void *context, size_t row)
   float *qkv = e->act.qkv + row * width;
   bool query = with_query(e, &b->step[STEP_QUERIES], token);
   if (e->chunk.token_tables) {
-    size_t slot = (size_t)e->chunk.distinct.slots[token];
+    size_t slot = distinct_slot(&e->chunk.distinct, token);
     memcpy(qkv, e->chunk.distinct.qkv + slot * width, width * sizeof *qkv);
   } else {
     normalize(e, qkv, query, token);
@@ -184,7 +184,7 @@ static void attend(struct engine *e, const struct batch_rows *b)
                                     .scratch = e->act.scratch,
                                     .hooks = &e->chunk.hooks,
                                     .layer = b->layer,
-                                    .first_sequence = e->chunk.first + rows->first},
+                                    .first_sequence = rows->first},
                 e->threads);
   e->operations += attention_operations(e->config, e->seq_len, sequences, rows->last);
   engine_rows(e, rows_count(rows, e->seq_len), check_heads_row, b);
@@ -254,7 +254,7 @@ static void look_up_mlp_row(struct engine *e, const void *context, size_t row)
 {
   const struct batch_rows *b = context;
   size_t token = rows_token(&b->step[STEP_MLP], row, e->seq_len), hidden = e->config->hidden;
-  size_t slot = (size_t)e->chunk.distinct.slots[token];
+  size_t slot = distinct_slot(&e->chunk.distinct, token);
   memcpy(e->act.mlp + row * hidden, e->chunk.distinct.mlp + slot * hidden,
          hidden * sizeof *e->act.mlp);
 }

@@ -60,14 +60,13 @@ static int run_batch(struct engine *e, const struct head_rows *b, struct packed 
 
 int logits_run(struct engine *e, struct error *error)
 {
-  size_t begin = e->chunk.first, end = begin + e->chunk.sequences;
   const struct hooks *hooks = &e->options->hooks;
-  const struct rows norm = need_head(hooks, false, begin, end);
-  const struct rows logits = need_head(hooks, true, begin, end);
+  const struct rows norm = need_head(hooks, false, &e->chunk.portion);
+  const struct rows logits = need_head(hooks, true, &e->chunk.portion);
   size_t most = e->plan.batch * (norm.last ? e->seq_len : 1); /* sequences that fit the buffers */
   struct packed strip = {0};
   int status = rows_any(&norm) ? layer_weights_final_norm(e->model, &e->weights, error) : 0;
-  hook_set_choose(&e->chunk.hooks, hooks, HOOKS_OUTSIDE, begin, end);
+  hook_set_choose(&e->chunk.hooks, hooks, HOOKS_OUTSIDE, &e->chunk.portion);
   for (size_t first = norm.first; first < norm.end && !status; first += most) {
     const struct head_rows b = {rows_within(&norm, first, first + most),
                                 rows_within(&logits, first, first + most)};

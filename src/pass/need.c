@@ -29,18 +29,26 @@ static enum step step_of(enum site_kind kind)
   }
 }
 
-/* Adds the sequences of the range that a hook sees, its rows counted from the start of the range.
- */
-static void add(struct rows *rows, const struct hook *hook, bool last, size_t first, size_t end)
+static void add_sequences(struct rows *rows, size_t from, size_t to, bool last)
 {
-  size_t from = hook->first > first ? hook->first : first;
-  size_t to = hook->end && hook->end < end ? hook->end : end;
-  if (from >= to)
-    return;
   bool any = rows_any(rows);
   rows->last = last && (rows->last || !any);
-  rows->first = any && rows->first < from - first ? rows->first : from - first;
-  rows->end = any && rows->end > to - first ? rows->end : to - first;
+  rows->first = any && rows->first < from ? rows->first : from;
+  rows->end = any && rows->end > to ? rows->end : to;
+}
+
+/* Adds the sequences of the portion that a hook sees. A copy counts as the sequence itself unless
+ * its first own layer is below `own`. */
+static void add(struct rows *rows, const struct hook *hook, const struct portion *portion,
+                size_t own, bool last)
+{
+  size_t end = hook->end ? hook->end : SIZE_MAX;
+  for (size_t copy = 0, from, to; copy <= portion->forks.count; copy++) {
+    bool shared = copy && portion->forks.layers[copy - 1] >= own;
+    size_t at = shared ? 0 : copy * portion_own(portion);
+    if (portion_cut(portion, copy, hook->first, end, &from, &to))
+      add_sequences(rows, at + from, at + to, last);
+  }
 }
 
 /* The last layer on which what a hook reads depends; SIZE_MAX for the embedding. */
@@ -52,7 +60,7 @@ static size_t depth(const struct site *site, size_t layers)
 }
 
 void need_layer(const struct hooks *hooks, const struct model_config *config, size_t layer,
-                size_t first, size_t end, struct need *need)
+                const struct portion *portion, struct need *need)
 {
   *need = (struct need){0};
   for (size_t i = 0; i < hooks->count; i++) {
@@ -64,29 +72,29 @@ void need_layer(const struct hooks *hooks, const struct model_config *config, si
     bool last = top == layer && hook->positions.kind == POSITIONS_LAST;
     enum step steps = top == layer ? step_of(hook->site.kind) : STEP_MLP;
     for (int step = STEP_KEYS; step <= (int)steps; step++)
-      add(&need->step[step], hook, last && step != STEP_KEYS, first, end);
+      add(&need->step[step], hook, portion, layer + 1, last && step != STEP_KEYS);
   }
   if (rows_any(&need->step[STEP_QUERIES]) && !need->step[STEP_QUERIES].last)
     need->step[STEP_QUERIES] = need->step[STEP_KEYS];
 }
 
-struct rows need_embedding(const struct hooks *hooks, size_t first, size_t end)
+struct rows need_embedding(const struct hooks *hooks, const struct portion *portion)
 {
   struct rows rows = {0};
   for (size_t i = 0; i < hooks->count; i++)
     if (hooks->list[i].read)
-      add(&rows, &hooks->list[i], false, first, end);
+      add(&rows, &hooks->list[i], portion, 0, false);
   return rows;
 }
 
-struct rows need_head(const struct hooks *hooks, bool logits, size_t first, size_t end)
+struct rows need_head(const struct hooks *hooks, bool logits, const struct portion *portion)
 {
   struct rows rows = {0};
   for (size_t i = 0; i < hooks->count; i++) {
     const struct hook *hook = &hooks->list[i];
     if (hook->read &&
         (hook->site.kind == SITE_LOGITS || (hook->site.kind == SITE_FINAL_NORM && !logits)))
-      add(&rows, hook, hook->positions.kind == POSITIONS_LAST, first, end);
+      add(&rows, hook, portion, SIZE_MAX, hook->positions.kind == POSITIONS_LAST);
   }
   return rows;
 }

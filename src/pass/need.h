@@ -3,10 +3,11 @@
 #ifndef ATTEST_PASS_NEED_H
 #define ATTEST_PASS_NEED_H
 
+#include "pass/forks.h"
 #include "pass/hook.h"
 
-/* Tokens of sequences [first, end) of a chunk: all of them, or the last of each. Row i of a buffer
- * that has one for each of these tokens belongs to token rows_token(i). */
+/* Tokens of sequences [first, end) of a chunk (a part of the pass): all of them, or the last of
+ * each. Row i of a buffer that has one for each of these tokens belongs to token rows_token(i). */
 struct rows {
   size_t first, end;
   bool last;
@@ -52,15 +53,15 @@ struct need {
   struct rows step[STEPS];
 };
 
-/* Of a layer, for sequences [first, end) of the pass; rows count from `first`. */
+/* Of a layer, for a part of the pass; rows count the sequences of the portion. */
 void need_layer(const struct hooks *hooks, const struct model_config *config, size_t layer,
-                size_t first, size_t end, struct need *need);
+                const struct portion *portion, struct need *need);
 
-/* Of the embedding: all sequences of which anything is read. */
-struct rows need_embedding(const struct hooks *hooks, size_t first, size_t end);
+/* Of the embedding: all sequences of which, or of whose copies, anything is read. */
+struct rows need_embedding(const struct hooks *hooks, const struct portion *portion);
 
 /* Of the final norm (logits: false; what only the logits need is included), or of the logits. */
-struct rows need_head(const struct hooks *hooks, bool logits, size_t first, size_t end);
+struct rows need_head(const struct hooks *hooks, bool logits, const struct portion *portion);
 
 /* Whether layer 0 starts from what depends on the token id alone (no learned positions), and all of
  * its queries are needed. */

@@ -1,5 +1,6 @@
 #include "probe/batch.h"
 
+#include "base/digest.h"
 #include "base/memory.h"
 #include "base/random.h"
 
@@ -7,8 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define AB_LOW 20      /* ab is drawn from [20, seq_len / 2) */
-#define RESERVED_END 6 /* positions T-1 .. T-6 are what the classes look at */
+#define AB_LOW 20 /* ab is drawn from [20, seq_len / 2) */
 
 struct range {
   const char *name;
@@ -28,12 +28,13 @@ static int check_ranges(const struct range *ranges, size_t count, struct error *
 
 static int check_baseline(int64_t seq_len, int64_t baseline_n, struct error *error)
 {
-  const struct range ranges[] = {{"seq_len", seq_len, RESERVED_END + 2, BATCH_MAX_SEQ_LEN},
+  const struct range ranges[] = {{"seq_len", seq_len, BATCH_RESERVED_END + 2, BATCH_MAX_SEQ_LEN},
                                  {"baseline_n", baseline_n, 1, BATCH_MAX_SEQ_LEN}};
   int code = check_ranges(ranges, 2, error);
   if (code)
     return code;
-  int64_t positions = seq_len - 1 - RESERVED_END; /* all but the first and the reserved ones */
+  int64_t positions =
+      seq_len - 1 - BATCH_RESERVED_END; /* all but the first and the reserved ones */
   if (baseline_n > positions)
     return error_set(error, EXIT_INPUT,
                      "protocol: sequences of %lld tokens have only %lld baseline positions, not "
@@ -45,7 +46,7 @@ static int check_baseline(int64_t seq_len, int64_t baseline_n, struct error *err
 
 int64_t batch_least_seq_len(int64_t baseline_n)
 {
-  int64_t least = 2 * AB_LOW + 2, wanted = baseline_n + 1 + RESERVED_END;
+  int64_t least = 2 * AB_LOW + 2, wanted = baseline_n + 1 + BATCH_RESERVED_END;
   return wanted > least ? wanted : least;
 }
 
@@ -92,7 +93,7 @@ int batch_baseline_positions(int64_t seq_len, int64_t baseline_n, int32_t *posit
   random_seed(&random, 0);
   for (int64_t found = 0; found < baseline_n;) {
     int64_t position = random_integer(&random, 1, seq_len - 1);
-    if (position >= seq_len - RESERVED_END || taken[position])
+    if (position >= seq_len - BATCH_RESERVED_END || taken[position])
       continue;
     taken[position] = true;
     positions[found++] = (int32_t)position;
@@ -146,16 +147,16 @@ static void draw_sequence(struct random *random, const struct protocol *p, int64
   batch->b_position[i] = only_position(sequence, last, b);
 }
 
-static int allocate(const struct protocol *p, struct batch *batch, struct error *error)
+static int allocate(int64_t length, int64_t seq_len, struct batch *batch, struct error *error)
 {
-  size_t n = (size_t)p->n;
-  batch->n = p->n;
-  batch->seq_len = p->seq_len;
-  batch->tokens = memory_alloc(n * (size_t)p->seq_len, sizeof(int32_t), "batch", error);
+  size_t n = (size_t)length;
+  batch->n = length;
+  batch->seq_len = seq_len;
+  batch->tokens = memory_alloc(n * (size_t)seq_len, sizeof(int32_t), "batch", error);
   int32_t **arrays[] = {&batch->a, &batch->b, &batch->ab, &batch->b_position};
   bool complete = batch->tokens;
   for (size_t i = 0; complete && i < 4; i++) {
-    *arrays[i] = memory_alloc(n, sizeof(int32_t), "batch", error);
+    *arrays[i] = memory_zeroed(n, sizeof(int32_t), "batch", error);
     complete = *arrays[i];
   }
   return complete ? 0 : EXIT_RUN;
@@ -171,7 +172,7 @@ int batch_create(const struct protocol *protocol, struct batch *batch, struct er
                                       sizeof *permutation, "batch", error);
   if (!permutation)
     return EXIT_RUN;
-  code = allocate(protocol, batch, error);
+  code = allocate(protocol->n, protocol->seq_len, batch, error);
   if (code == 0) {
     struct random random;
     random_seed(&random, (uint32_t)protocol->seed);
@@ -182,6 +183,49 @@ int batch_create(const struct protocol *protocol, struct batch *batch, struct er
   }
   free(permutation);
   return code;
+}
+
+int batch_create_random(int64_t n, int64_t seq_len, int64_t vocab, uint32_t seed,
+                        struct batch *batch, struct error *error)
+{
+  struct random random;
+  memset(batch, 0, sizeof *batch);
+  const struct range ranges[] = {{"n", n, 1, BATCH_MAX_N},
+                                 {"seq_len", seq_len, 1, BATCH_MAX_SEQ_LEN},
+                                 {"vocab", vocab, 1, BATCH_MAX_VOCAB}};
+  if (check_ranges(ranges, sizeof ranges / sizeof *ranges, error) ||
+      allocate(n, seq_len, batch, error)) {
+    batch_free(batch);
+    return error->code;
+  }
+  random_seed(&random, seed);
+  for (int64_t i = 0; i < n * seq_len; i++)
+    batch->tokens[i] = (int32_t)random_integer(&random, 0, vocab);
+  for (int64_t i = 0; i < n; i++)
+    batch->b_position[i] = -1;
+  return 0;
+}
+
+int batch_digest(const struct batch *batch, char sha256[65], struct error *error)
+{
+  struct digester *digester;
+  struct digest digest;
+  int64_t *wide = memory_alloc((size_t)batch->seq_len, sizeof *wide, "batch", error);
+  if (!wide || digester_start(&digester, error)) {
+    free(wide);
+    return error->code;
+  }
+  int status = 0;
+  for (int64_t i = 0; i < batch->n && !status; i++) {
+    for (int64_t k = 0; k < batch->seq_len; k++)
+      wide[k] = batch->tokens[i * batch->seq_len + k];
+    status = digester_add(digester, wide, (size_t)batch->seq_len * sizeof *wide, error);
+  }
+  if (!status && !(status = digester_finish(digester, &digest, error)))
+    memcpy(sha256, digest.sha256, sizeof digest.sha256);
+  digester_free(digester);
+  free(wide);
+  return status;
 }
 
 void batch_free(struct batch *batch)

@@ -14,6 +14,8 @@
 #define BATCH_MAX_VOCAB (INT64_C(1) << 24)
 #define BATCH_MAX_DRAWS (INT64_C(1) << 34) /* n x token ids: each sequence permutes all ids */
 
+#define BATCH_RESERVED_END 6 /* positions T-1 .. T-6 are what the classes look at */
+
 struct batch {
   int64_t n, seq_len;
   int32_t *tokens;     /* [n][seq_len] */
@@ -30,6 +32,14 @@ int batch_check(const struct protocol *protocol, struct error *error);
  * Errors: EXIT_INPUT: a parameter out of range (named), sequences too short for ab or for the
  * baseline positions; EXIT_RUN: no memory. */
 int batch_create(const struct protocol *protocol, struct batch *batch, struct error *error);
+
+/* n sequences of random ids: RandomState(seed).randint(0, vocab, size=(n, seq_len)). None is valid,
+ * and a, b and ab are 0. Owner and errors as above. */
+int batch_create_random(int64_t n, int64_t seq_len, int64_t vocab, uint32_t seed,
+                        struct batch *batch, struct error *error);
+
+/* SHA-256 of the tokens as 64-bit little-endian integers. Errors: EXIT_RUN. */
+int batch_digest(const struct batch *batch, char sha256[65], struct error *error);
 
 void batch_free(struct batch *batch);
 

@@ -22,6 +22,8 @@ struct observations {
   int32_t *baseline;          /* [baseline_n] */
   double (*figures)[FIGURES]; /* [n_layers * n_heads][n]; NAN until added */
   float *outputs; /* [n_layers * n_heads][pr_rows][head_dim]; a row starts with NAN until added */
+  void *attached;
+  size_t attached_bytes;
 };
 
 static int64_t pr_rows(const struct protocol *protocol)
@@ -265,20 +267,36 @@ int observations_finish(const struct observations *observations, struct threads 
   return code;
 }
 
-/* The head of a saved file; the two arrays follow, then the digest of all that. */
+int observations_digest(const struct observations *o, char sha256[65], struct error *error)
+{
+  return batch_digest(o->batch, sha256, error);
+}
+
+void observations_attach(struct observations *o, void *figures, size_t bytes)
+{
+  o->attached = figures;
+  o->attached_bytes = bytes;
+}
+
+/* The head of a saved file; the arrays follow, then the digest of each. */
 struct saved_head {
   char magic[24], identity[32];
   int64_t done, figures, outputs; /* the latter in elements */
+  int64_t attached;               /* bytes */
 };
 
-static const char saved_magic[24] = "attest observations 1";
+#define SAVED_ARRAYS 3
+#define SAVED_DIGESTS (33 * SAVED_ARRAYS)
+
+static const char saved_magic[24] = "attest observations 2";
 
 static struct saved_head head_of(const struct observations *o, const char *identity, int64_t done)
 {
   int64_t heads = (int64_t)o->n_layers * o->n_heads;
   struct saved_head head = {.done = done,
                             .figures = heads * o->batch->n * FIGURES,
-                            .outputs = heads * o->pr_rows * o->head_dim};
+                            .outputs = heads * o->pr_rows * o->head_dim,
+                            .attached = (int64_t)o->attached_bytes};
   memcpy(head.magic, saved_magic, sizeof head.magic);
   memcpy(head.identity, identity, sizeof head.identity);
   return head;
@@ -295,11 +313,13 @@ static size_t output_bytes(const struct saved_head *head)
 }
 
 /* Each array's digest stands behind the arrays, so that nothing damaged is taken for a result. */
-static void digests_of(const struct saved_head *head, const void *figures, const void *outputs,
-                       char hex[66])
+static void digests_of(const struct saved_head *head, const void *const arrays[SAVED_ARRAYS],
+                       char hex[SAVED_DIGESTS])
 {
-  digest_xxh3(figures, figure_bytes(head), hex);
-  digest_xxh3(outputs, output_bytes(head), hex + 33);
+  const size_t bytes[SAVED_ARRAYS] = {figure_bytes(head), output_bytes(head),
+                                      (size_t)head->attached};
+  for (int i = 0; i < SAVED_ARRAYS; i++)
+    digest_xxh3(bytes[i] ? arrays[i] : "", bytes[i], hex + 33 * i);
 }
 
 int observations_save(const struct observations *o, const char *path, const char *identity,
@@ -307,13 +327,14 @@ int observations_save(const struct observations *o, const char *path, const char
 {
   struct saved_head head = head_of(o, identity, done);
   struct file_writer writer;
-  char digests[66];
-  digests_of(&head, o->figures, o->outputs, digests);
+  char digests[SAVED_DIGESTS];
+  digests_of(&head, (const void *[]){o->figures, o->outputs, o->attached}, digests);
   if (file_writer_open(path, &writer, error))
     return error->code;
   if (!file_writer_add(&writer, &head, sizeof head, error) &&
       !file_writer_add(&writer, o->figures, figure_bytes(&head), error) &&
       !file_writer_add(&writer, o->outputs, output_bytes(&head), error) &&
+      (!o->attached || !file_writer_add(&writer, o->attached, o->attached_bytes, error)) &&
       !file_writer_add(&writer, digests, sizeof digests, error) &&
       !file_writer_finish(&writer, error))
     (void)file_writer_publish(&writer, error);
@@ -326,21 +347,24 @@ int observations_load(struct observations *o, const char *path, const char *iden
 {
   struct saved_head want = head_of(o, identity, 0), head;
   struct blob blob;
-  char digests[66];
+  char digests[SAVED_DIGESTS];
   *done = 0;
   if (!file_exists(path))
     return 0;
   if (file_map(path, &blob, error))
     return error->code;
   const uint8_t *figures = blob.data + sizeof head, *outputs = figures + figure_bytes(&want);
-  if (blob.size == sizeof head + figure_bytes(&want) + output_bytes(&want) + sizeof digests) {
+  const uint8_t *attached = outputs + output_bytes(&want), *end = attached + want.attached;
+  if (blob.size == (size_t)(end - blob.data) + sizeof digests) {
     memcpy(&head, blob.data, sizeof head);
-    digests_of(&want, figures, outputs, digests);
+    digests_of(&want, (const void *[]){figures, outputs, attached}, digests);
     want.done = head.done;
     if (memcmp(&head, &want, sizeof head) == 0 && head.done > 0 && head.done <= o->batch->n &&
-        memcmp(digests, outputs + output_bytes(&want), sizeof digests) == 0) {
+        memcmp(digests, end, sizeof digests) == 0) {
       memcpy(o->figures, figures, figure_bytes(&want));
       memcpy(o->outputs, outputs, output_bytes(&want));
+      if (o->attached)
+        memcpy(o->attached, attached, o->attached_bytes);
       *done = head.done;
     }
   }

@@ -64,6 +64,10 @@ struct observed {
   const float *outputs; /* [pr_rows][head_dim]; a row starts with NAN until added */
 };
 
+/* batch_digest of its sequences. Errors: EXIT_RUN. */
+int observations_digest(const struct observations *observations, char sha256[65],
+                        struct error *error);
+
 size_t observations_heads(const struct observations *observations);
 struct observed observations_of(const struct observations *observations, size_t head);
 
@@ -89,6 +93,9 @@ void observed_row(const double means[OBSERVED_FIGURES], struct head_row *row);
  * finite (layer, head and sequence are named), singular values, no memory. */
 int observations_finish(const struct observations *observations, struct threads *threads,
                         struct head_row *rows, struct error *error);
+
+/* Figures of the caller's that are saved and loaded along; borrowed, NULL = none. */
+void observations_attach(struct observations *observations, void *figures, size_t bytes);
 
 /* Writes what the first `done` sequences showed, so that an interrupted screen can go on.
  * `identity` names the screen: 32 characters. Errors: EXIT_RUN. */

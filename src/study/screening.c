@@ -1,27 +1,24 @@
 #include "study/screening.h"
 
-#include "base/digest.h"
 #include "base/file.h"
 #include "base/file_use.h"
 #include "base/interrupt.h"
 #include "base/notice.h"
 #include "base/progress.h"
 #include "base/text.h"
-#include "base/version.h"
 #include "checkpoint/checkpoint.h"
-#include "checkpoint/tensor_pages.h"
 #include "pass/forward.h"
 #include "probe/batch.h"
 #include "probe/dump.h"
 #include "probe/observe.h"
 #include "study/cost.h"
+#include "study/identity.h"
+#include "study/window_notice.h"
 
 #include <stdlib.h>
 
 /* Passes shorter than this are not worth an estimate of time. */
 #define LONG_GFLOP 500.0
-
-#define PIECE_BYTES ((size_t)16 << 20) /* of a tensor, hashed at a time */
 
 /* Short chunks are not saved each. */
 #define SAVE_SECONDS 20.0
@@ -34,7 +31,7 @@ struct screen {
   struct batch batch;
   struct observations *observations;
   struct dump dump;
-  struct hook hooks[OBSERVATION_HOOKS + DUMP_HOOKS];
+  struct hook hooks[OBSERVATION_HOOKS + DUMP_HOOKS + 1];
   struct progress progress;
   char identity[33];   /* of this screen of this checkpoint, for `partial`; empty until needed */
   bool keeps;          /* chunks go to `partial` */
@@ -63,6 +60,8 @@ static void set_hooks(struct screen *s)
     dump_hooks(&s->dump, dumped(s), s->hooks + count);
     count += DUMP_HOOKS;
   }
+  if (s->screening->null)
+    s->hooks[count++] = null_hook(s->screening->null);
   s->options.hooks = (struct hooks){s->hooks, count};
 }
 
@@ -81,35 +80,17 @@ static void see_progress(void *context, double share)
   (void)refused(s);
 }
 
-/* Parameters, and of every tensor its name, type and elements: figures of one checkpoint must not
- * go on with another that took its place. */
+/* Of this screen of this checkpoint. */
 static int identify(struct screen *s, struct error *error)
 {
-  const struct protocol *p = &s->screening->protocol;
-  size_t size;
-  char hex[33];
-  struct text text = {0};
-  const char *config = checkpoint_config(s->checkpoint, &size);
-  digest_xxh3(config, size, hex);
-  text_add(&text, "%s %s %lld %lld %lld %lld %lld %lld %lld %lld\n", ATTEST_VERSION, hex,
-           (long long)p->n, (long long)p->seq_len, (long long)p->vocab_lo, (long long)p->vocab_hi,
-           (long long)p->seed, (long long)p->pr_n, (long long)p->baseline_n, (long long)p->bos);
-  for (size_t i = 0; i < checkpoint_count(s->checkpoint); i++) {
-    const struct tensor *tensor = checkpoint_at(s->checkpoint, i);
-    text_add(&text, "%s %s %llu\n", tensor->name, dtype_name(tensor->dtype),
-             (unsigned long long)tensor->bytes);
-    size_t width = dtype_size(tensor->dtype), most = PIECE_BYTES / width;
-    for (uint64_t at = 0; at < tensor->elements; at += most) {
-      uint64_t count = tensor->elements - at < most ? tensor->elements - at : most;
-      digest_xxh3((const char *)tensor->data + at * width, (size_t)count * width, hex);
-      tensor_drop_part(tensor, at, count);
-      text_add(&text, "%s\n", hex);
-    }
-  }
-  if (!text.failed)
-    digest_xxh3(text.data, text.length, s->identity);
-  int status = text.failed ? error_set(error, EXIT_RUN, "screen: out of memory") : 0;
-  text_free(&text);
+  const struct screening *screening = s->screening;
+  struct text parameters = {0};
+  identity_add_protocol(&parameters, &screening->protocol);
+  if (screening->random_tokens || screening->null)
+    text_add(&parameters, " %s %u, %zu draws", screening->random_tokens ? "random tokens" : "nulls",
+             screening->null_seed, screening->null ? screening->draws : 0);
+  int status = identity_of(s->checkpoint, &parameters, s->identity, error);
+  text_free(&parameters);
   return status;
 }
 
@@ -126,6 +107,8 @@ static bool see_chunk(void *context, size_t done)
   struct screen *s = context;
   bool stop = interrupt_requested();
   s->done = done;
+  if (s->screening->null)
+    null_take(s->screening->null, s->runtime->threads, done);
   if (refused(s) || file_use_glance(&s->changed))
     return false;
   if (!s->keeps)
@@ -182,8 +165,35 @@ static int plan(struct screen *s, const char *path, struct error *error)
     s->options.reserved +=
         bootstrap_bytes(p, c->layers * c->heads, (int)c->head_dim, s->screening->resamples,
                         threads_count(s->runtime->threads));
+  if (s->screening->null)
+    s->options.reserved += null_bytes(c->layers, c->heads, p->n, p->seq_len, s->screening->draws,
+                                      forward_most_chunk((size_t)p->n, (size_t)p->seq_len));
   if (cost_plan(&s->model, p, s->runtime, &s->options, &s->plan, error))
     return error_prefix(error, "%s", path);
+  return 0;
+}
+
+static int make_batch(struct screen *s, struct error *error)
+{
+  const struct protocol *p = &s->screening->protocol;
+  if (!s->screening->random_tokens)
+    return batch_create(p, &s->batch, error);
+  return batch_create_random(p->n, p->seq_len, (int64_t)s->model.config.vocab,
+                             s->screening->null_seed, &s->batch, error);
+}
+
+/* Sums of the nulls are kept along with the observations. */
+static int prepare_null(struct screen *s, const char *path, struct error *error)
+{
+  struct null_selectivity *null = s->screening->null;
+  const struct model_config *c = &s->model.config;
+  if (!null)
+    return 0;
+  if (null_create(&s->batch, c->layers, c->heads, s->screening->draws, s->screening->null_seed,
+                  s->plan.chunk, null, error))
+    return error_prefix(error, "%s", path);
+  observations_attach(s->observations, null->values,
+                      c->layers * c->heads * null->draws * sizeof *null->values);
   return 0;
 }
 
@@ -194,9 +204,11 @@ static int prepare(struct screen *s, const char *path, struct error *error)
   if (checkpoint_open(path, &s->checkpoint, error) ||
       outputs_spare_read(s->screening->outputs, s->screening->output_count, error) ||
       model_load(s->checkpoint, &s->model, error) || look_at_names(s, path, error) ||
-      check_protocol(s, path, error) || plan(s, path, error) || batch_create(p, &s->batch, error) ||
+      check_protocol(s, path, error) || plan(s, path, error) ||
+      window_notice(path, p, c, &s->runtime->notices, error) || make_batch(s, error) ||
       observations_create(p, &s->batch, (int)c->layers, (int)c->heads, (int)c->head_dim,
-                          &s->observations, error))
+                          &s->observations, error) ||
+      prepare_null(s, path, error))
     return error->code;
   set_hooks(s);
   return s->screening->dump ? dump_create(c, dumped(s), (size_t)p->seq_len, &s->dump, error) : 0;
@@ -215,6 +227,7 @@ static int announce(const struct screen *s, const char *path, struct error *erro
 {
   const struct model_config *c = &s->model.config;
   const struct protocol *p = &s->screening->protocol;
+  const char *part = s->screening->part;
   char size[32], kept[32];
   double gflop;
   if (!s->runtime->notices.line || s->plan.gflop < LONG_GFLOP)
@@ -224,12 +237,13 @@ static int announce(const struct screen *s, const char *path, struct error *erro
     return error->code;
   notices_add(
       &s->runtime->notices,
-      "%s: %s, %zu layers x %zu heads, %.1f M parameters; %lld sequences x %lld tokens, %.0f "
+      "%s: %s%s%s, %zu layers x %zu heads, %.1f M parameters; %lld sequences x %lld tokens, %.0f "
       "GFLOP, about %.0f s with %s on %d threads; %s of memory, %zu sequences at a time; %s on "
       "disk meanwhile",
-      text_shown(path).text, model_family_name(c->family), c->layers, c->heads,
-      (double)model_parameters(&s->model) / 1e6, (long long)p->n - (long long)s->options.start,
-      (long long)p->seq_len, gflop, cost_seconds(s->runtime, gflop, 2.0), s->runtime->kernels->name,
+      text_shown(path).text, part ? part : "", part ? ": " : "", model_family_name(c->family),
+      c->layers, c->heads, (double)model_parameters(&s->model) / 1e6,
+      (long long)p->n - (long long)s->options.start, (long long)p->seq_len, gflop,
+      cost_seconds(s->runtime, gflop, 2.0), s->runtime->kernels->name,
       threads_count(s->runtime->threads), text_bytes(size, sizeof size, s->plan.bytes),
       s->plan.chunk,
       s->keeps ? text_bytes(kept, sizeof kept,
@@ -246,6 +260,8 @@ static int load(struct screen *s, const char *path, struct error *error)
   if (identify(s, error) || observations_load(s->observations, partial, s->identity, &done, error))
     return error->code;
   s->options.start = (size_t)done;
+  if (s->screening->null)
+    s->screening->null->taken = (size_t)done;
   if (done)
     notices_add(&s->runtime->notices, "%s: resuming after %lld of %lld sequences",
                 text_shown(path).text, (long long)done, (long long)s->screening->protocol.n);
@@ -260,7 +276,7 @@ static int resume(struct screen *s, const char *path, struct error *error)
 {
   bool pieces = s->plan.chunk < (size_t)s->screening->protocol.n;
   s->saved = progress_clock();
-  s->options.chunk_done = pieces ? see_chunk : NULL;
+  s->options.chunk_done = pieces || s->screening->null ? see_chunk : NULL;
   s->keeps = pieces && s->screening->partial;
   if (s->screening->partial && file_exists(s->screening->partial))
     return load(s, path, error);
@@ -295,6 +311,18 @@ static int run(struct screen *s, const char *path, struct error *error)
   return status;
 }
 
+/* More is to come, and this part, unless it was short, need not be done again. */
+static int keep_whole(struct screen *s, struct error *error)
+{
+  const char *partial = s->screening->partial;
+  size_t n = (size_t)s->screening->protocol.n;
+  if (!s->screening->keeps_whole || !partial || s->options.start == n ||
+      (!file_exists(partial) && progress_clock() - s->saved < SAVE_SECONDS) || !save(s, n))
+    return 0;
+  *error = s->saving;
+  return error->code;
+}
+
 static int resample(const struct screen *s, const struct head_row *rows, struct error *error)
 {
   struct progress progress;
@@ -318,6 +346,10 @@ static int collect(const struct screen *s, struct revision *revision, struct err
       revision->name && revision->heads
           ? observations_finish(s->observations, s->runtime->threads, revision->heads, error)
           : error_set(error, EXIT_RUN, "screen: out of memory");
+  if (!status && s->screening->null)
+    null_finish(s->screening->null, revision->heads);
+  if (!status && s->screening->seen)
+    status = s->screening->seen(s->screening->context, s->observations, error);
   if (!status && s->screening->dump)
     status = dump_write(&s->dump, s->screening->dump, error);
   if (!status)
@@ -334,6 +366,8 @@ int screening_run(const char *path, const struct screening *screening,
   int status = prepare(&s, path, error);
   if (!status)
     status = run(&s, path, error);
+  if (!status)
+    status = keep_whole(&s, error);
   if (!status)
     status = collect(&s, revision, error);
   dump_free(&s.dump);

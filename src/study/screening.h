@@ -4,6 +4,8 @@
 
 #include "pass/runtime.h"
 #include "probe/bootstrap.h"
+#include "probe/null_selectivity.h"
+#include "probe/observe.h"
 #include "probe/protocol.h"
 #include "study/outputs.h"
 #include "trajectory/trajectory.h"
@@ -17,11 +19,20 @@ struct screening {
                                                  the last chance. NULL = always */
   bool (*go_on)(void *context); /* asked while it computes; false stops it after the chunk of
                                    sequences at hand. NULL = to the end */
-  void *context;                /* of may_save and go_on */
+  void *context;                /* of may_save, go_on and seen */
   const struct output *outputs; /* must not be files of the checkpoint */
   size_t output_count;
   const char *dump; /* directory for the .npy arrays of the first dump_n sequences; NULL = none */
   uint64_t dump_n;
+  const char *part;              /* what is said of it where there are several; NULL = nothing */
+  bool random_tokens;            /* batch_create_random in place of the protocol's sequences */
+  uint32_t null_seed;            /* of these, or of the nulls */
+  size_t draws;                  /* nulls a head */
+  struct null_selectivity *null; /* all zero; gets them (null_finish). Owner: the caller, null_free.
+                                    NULL = none */
+  bool keeps_whole;              /* more is to come: `partial` is written at the end, too */
+  /* Shows what was observed, before it is freed. NULL = nobody. Errors end the screen. */
+  int (*seen)(void *context, const struct observations *observations, struct error *error);
   size_t resamples;            /* of the bootstrap over its sequences; 0 = none */
   struct bootstrap *bootstrap; /* gets it unless there is an error; owner: the caller */
 };

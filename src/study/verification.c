@@ -113,19 +113,16 @@ enum verification_state verification_look(struct verification *v, bool wait)
                                                                    : VERIFICATION_HELD;
 }
 
-int verification_finish(struct verification *v, size_t *findings, size_t *unpinned,
-                        struct error *error)
+int verification_finish(struct verification *v, struct manifest_result *result, struct error *error)
 {
   verification_look(v, true);
   pthread_join(v->thread, NULL);
-  *findings = v->result.findings;
-  *unpinned = v->result.unpinned;
+  *result = v->result;
   int status = v->error.code;
   if (status)
     *error = v->error;
   else if (v->short_of_memory)
     status = error_set(error, EXIT_RUN, "verification: out of memory");
-  manifest_result_free(&v->result);
   pthread_mutex_destroy(&v->lock);
   pthread_cond_destroy(&v->changed);
   free(v);

@@ -25,8 +25,9 @@ int verification_start(const struct manifest_check *check, struct verification *
  * soon as there is no more to come. */
 enum verification_state verification_look(struct verification *verification, bool wait);
 
-/* Waits for it, hands over what was not yet, and frees it. Errors: EXIT_RUN, as manifest_verify. */
-int verification_finish(struct verification *verification, size_t *findings, size_t *unpinned,
+/* Waits for it, hands over what was not yet, and frees it. Owner of the result: the caller,
+ * manifest_result_free, also on failure. Errors: EXIT_RUN, as manifest_verify. */
+int verification_finish(struct verification *verification, struct manifest_result *result,
                         struct error *error);
 
 #endif

@@ -1,7 +1,5 @@
 #include "study/verified.h"
 
-#include <string.h>
-
 /* One reason after the other. */
 static void add_reason(struct text *text, size_t count, const char *what, size_t *reasons)
 {
@@ -15,7 +13,7 @@ void verified_add_tensors(struct text *text, const struct manifest_check *check,
 {
   const struct values_count *values = &result->values;
   size_t reasons = 0;
-  if (strcmp(check->manifest->kind, "published") == 0)
+  if (check->manifest->content == MANIFEST_TABLES)
     return;
   if (check->only) {
     text_add(text, "; its tensors were not compared with those of other revisions");
@@ -24,7 +22,7 @@ void verified_add_tensors(struct text *text, const struct manifest_check *check,
   text_add(text, "; %zu tensors of %zu revisions compared, each with all others", values->compared,
            values->revisions);
   add_reason(text, check->manifest->revision_count - values->revisions,
-             "revisions whose files do not hold", &reasons);
+             "revisions whose files failed verification", &reasons);
   add_reason(text, values->left_out, "tensors that may be alike (constants, masks, frequencies)",
              &reasons);
   add_reason(text, values->other, "tensors of types that are not floating", &reasons);

@@ -102,8 +102,8 @@ void workdir_close(struct workdir *dir)
   *dir = (struct workdir){0};
 }
 
-static char *path_of(const struct workdir *dir, const char *name, const char *suffix,
-                     struct error *error)
+char *workdir_path(const struct workdir *dir, const char *name, const char *suffix,
+                   struct error *error)
 {
   struct text file = {0};
   text_add(&file, "%s%s", name, suffix);
@@ -114,44 +114,13 @@ static char *path_of(const struct workdir *dir, const char *name, const char *su
   return path;
 }
 
-static char *revision_path(const struct workdir *dir, const char *name, struct error *error)
-{
-  return path_of(dir, name, ".csv", error);
-}
-
-char *workdir_partial(const struct workdir *dir, const char *name, struct error *error)
-{
-  return path_of(dir, name, ".partial", error);
-}
-
-int workdir_load(const struct workdir *dir, const char *revision, struct revision *out, bool *found,
-                 struct error *error)
-{
-  char *path = revision_path(dir, revision, error);
-  if (!path)
-    return error->code;
-  *found = file_exists(path);
-  int status = *found ? trajectory_read_csv(path, out, error) : 0;
-  free(path);
-  return status;
-}
-
-int workdir_store(const struct workdir *dir, const char *name, const struct revision *revision,
-                  struct error *error)
-{
-  char *path = revision_path(dir, name, error);
-  int status = path ? trajectory_write_csv(path, revision, error) : error->code;
-  free(path);
-  return status;
-}
-
 int workdir_finish(const struct workdir *dir, struct error *error)
 {
   return file_remove_directory(dir->current, error);
 }
 
 int workdir_first(const struct workdir *dir, const struct trajectory *trajectory, bool *is_first,
-                  struct trajectory *first, struct error *error)
+                  struct trajectory_files *first, struct error *error)
 {
   bool same;
   if (same_identity(dir->first, dir->identity, &same, error))
@@ -162,5 +131,5 @@ int workdir_first(const struct workdir *dir, const struct trajectory *trajectory
       return error->code;
     return write_identity(dir->first, dir->identity, error); /* last: it makes the copy count */
   }
-  return trajectory_load(dir->first, first, error);
+  return trajectory_files_load(dir->first, first, error);
 }

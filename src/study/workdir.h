@@ -24,21 +24,16 @@ int workdir_open(const char *work, const struct manifest *manifest, const char *
                  struct lock *lock, struct workdir *dir, struct error *error);
 void workdir_close(struct workdir *dir);
 
-/* Loads a finished revision; *found tells whether there was one. Errors: EXIT_INPUT (damaged). */
-int workdir_load(const struct workdir *dir, const char *revision, struct revision *out, bool *found,
-                 struct error *error);
-int workdir_store(const struct workdir *dir, const char *name, const struct revision *revision,
-                  struct error *error);
-
-/* Where an unfinished screen of a revision is kept: new string, free(). NULL and EXIT_RUN. */
-char *workdir_partial(const struct workdir *dir, const char *name, struct error *error);
+/* Where something of a revision is kept, finished or not: new string, free(). NULL and EXIT_RUN. */
+char *workdir_path(const struct workdir *dir, const char *name, const char *suffix,
+                   struct error *error);
 
 /* Removes `current`, after a complete run. */
 int workdir_finish(const struct workdir *dir, struct error *error);
 
-/* Loads the first complete run of the same manifest, *first (trajectory_free), or makes this one
- * the first (*is_first). Errors: EXIT_INPUT, EXIT_RUN. */
+/* Loads the first complete run of the same manifest, *first (trajectory_files_free), or makes this
+ * one the first (*is_first). Errors: EXIT_INPUT, EXIT_RUN. */
 int workdir_first(const struct workdir *dir, const struct trajectory *trajectory, bool *is_first,
-                  struct trajectory *first, struct error *error);
+                  struct trajectory_files *first, struct error *error);
 
 #endif

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/mistaken.h"
 #include "base/text.h"
+#include "trajectory/stored.h"
 #include "trajectory/trajectory.h"
 
 #include <math.h>
@@ -11,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FILE_LIMIT ((size_t)64 << 20) /* some 300,000 heads */
 #define LINE_LIMIT ((size_t)1024)
 #define INDEX_LIMIT 4096 /* layers, and heads of a layer */
 
@@ -278,7 +278,7 @@ int trajectory_parse_csv(const char *name, const void *data, size_t size, struct
 int trajectory_read_csv(const char *path, struct revision *revision, struct error *error)
 {
   struct blob blob;
-  if (file_read(path, FILE_LIMIT, &blob, error))
+  if (file_read(path, STORED_LIMIT, &blob, error))
     return error->code;
   int status = trajectory_parse_csv(path, blob.data, blob.size, revision, error);
   blob_free(&blob);

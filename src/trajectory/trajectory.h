@@ -8,6 +8,7 @@
 #define ATTEST_TRAJECTORY_TRAJECTORY_H
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/table.h"
 #include "probe/head.h"
 
@@ -62,6 +63,28 @@ int trajectory_write_csv(const char *path, const struct revision *revision, stru
  * and the files it names (plain names inside DIR). Errors: EXIT_INPUT. */
 int trajectory_load(const char *directory, struct trajectory *trajectory, struct error *error);
 
+/* The same from a set of files that is open, whose bytes were perhaps looked at before. */
+struct fileset;
+int trajectory_load_set(struct fileset *set, struct trajectory *trajectory, struct error *error);
+
+/* A trajectory, and the bytes of the files that it was read from. All owned. */
+struct trajectory_file {
+  char *path;
+  struct blob bytes;
+};
+struct trajectory_files {
+  char *directory; /* NULL = there is none */
+  struct trajectory trajectory;
+  struct trajectory_file index;   /* trajectory.json */
+  struct trajectory_file *tables; /* [table_count]: as many as revisions, in their order */
+  size_t table_count;
+};
+
+/* Reads every file once. Owner: the caller, trajectory_files_free. Errors: EXIT_INPUT, EXIT_RUN. */
+int trajectory_files_load(const char *directory, struct trajectory_files *files,
+                          struct error *error);
+void trajectory_files_free(struct trajectory_files *files); /* all zero is allowed */
+
 /* Writes trajectory.json and a CSV a revision (file name = revision name + ".csv") into an existing
  * or new directory, the JSON last. Errors: EXIT_RUN. */
 int trajectory_save(const char *directory, const struct trajectory *trajectory,
@@ -91,11 +114,12 @@ void trajectory_compare(const struct trajectory *a, const struct trajectory *b,
 void trajectory_compare_provenance(const struct trajectory *a, const struct trajectory *b,
                                    struct trajectory_difference *difference);
 
-/* Compares the files of a directory, byte by byte, with what trajectory_save would write there: a
- * digit below the last bit, a blank or the order of keys change no value that is read, and yet
- * nobody wrote them but by hand. Describes the first difference (trajectory.json, then the
- * revisions), with line and column. Errors: EXIT_INPUT (a file is missing), EXIT_RUN. */
-int trajectory_compare_files(const char *directory, const struct trajectory *trajectory,
+/* Compares the bytes of files with those that trajectory_save would write: a digit below the last
+ * bit, a blank or the order of keys change no value that is read, and yet nobody wrote them but by
+ * hand. Describes the first difference (trajectory.json, then the revisions), with line and column.
+ * Errors: EXIT_INPUT (a revision's name cannot be that of a file), EXIT_RUN. */
+int trajectory_compare_files(const struct trajectory_files *files,
+                             const struct trajectory *trajectory,
                              struct trajectory_difference *difference, struct error *error);
 
 /* What to do about golden files that were changed. */

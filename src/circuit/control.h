@@ -1,0 +1,63 @@
+/* Circuits of heads, and the sets of other heads that an ablation of one is compared with: drawn
+ * as in the public repository of arXiv 2606.02378 (docs/PROTOCOL.md, "Ablation"). */
+#ifndef ATTEST_CIRCUIT_CONTROL_H
+#define ATTEST_CIRCUIT_CONTROL_H
+
+#include "base/random.h"
+#include "circuit/head_set.h"
+#include "probe/head.h"
+
+enum control {
+  CONTROL_BASELINE, /* nothing is ablated */
+  CONTROL_CIRCUIT,
+  CONTROL_MATCHED_RANDOM,
+  CONTROL_ANY_LAYER,
+  CONTROL_UPPER_BOUND,
+  CONTROLS
+};
+
+/* "baseline", "circuit", "matched-random", "any-layer", "upper-bound". */
+const char *control_name(enum control control);
+
+/* Whether it is drawn, and so has a seed. */
+bool control_is_random(enum control control);
+
+/* The heads of a screen, in ascending order, whose selectivity for `class` is at least
+ * `threshold`; `best`: only those of which it is the best class, too. rows[count]. Owner: the
+ * caller, head_set_free, also of the sets below. Errors: EXIT_RUN, as of all below. */
+int circuit_choose(const struct head_row *rows, size_t count, enum head_class class, bool best,
+                   double threshold, struct head_set *circuit, struct error *error);
+
+/* A model's heads. */
+struct head_grid {
+  size_t layers, heads;
+};
+
+/* Heads of the circuit's layers: for each layer, in the circuit's order,
+ * choice(eligible, min(picked, eligible), replace=False) of the stream, sorted; eligible are, in
+ * ascending order, the layer's heads that are not of the circuit. A layer without any gives none
+ * and draws nothing. Heads that the model lacks count as picked. */
+int control_matched_random(const struct head_set *circuit, const struct head_grid *grid,
+                           struct random *stream, struct head_set *control, struct error *error);
+
+/* As many heads of the model as the circuit has:
+ * choice(heads outside the circuit, size of the circuit, replace=False) of the stream, sorted.
+ * Empty, and nothing drawn, where there are not as many. */
+int control_any_layer(const struct head_set *circuit, const struct head_grid *grid,
+                      struct random *stream, struct head_set *control, struct error *error);
+
+/* All heads of the circuit's layers, ascending. */
+int control_upper_bound(const struct head_set *circuit, const struct head_grid *grid,
+                        struct head_set *control, struct error *error);
+
+/* The thresholds whose published controls come from one stream, one after the other. */
+#define CONTROL_STREAM_THRESHOLDS 5
+extern const double control_stream_thresholds[CONTROL_STREAM_THRESHOLDS];
+
+/* The matched-random control of the threshold of that index, as published: the stream of `seed` has
+ * drawn those of the thresholds before. rows, class and best as in circuit_choose. */
+int control_published(const struct head_row *rows, const struct head_grid *grid,
+                      enum head_class class, bool best, size_t index, uint32_t seed,
+                      struct head_set *control, struct error *error);
+
+#endif

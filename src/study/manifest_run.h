@@ -1,0 +1,60 @@
+/* The inside of reproduction.h, shared by its files: one manifest on its way through, and what it
+ * has to say to the journal. */
+#ifndef ATTEST_STUDY_MANIFEST_RUN_H
+#define ATTEST_STUDY_MANIFEST_RUN_H
+
+#include "manifest/manifest_verify.h"
+#include "study/journal.h"
+#include "study/references.h"
+#include "study/reproduction.h"
+#include "study/workdir.h"
+
+struct study_kind;
+
+struct manifest_run {
+  const struct reproduction *all;
+  const struct study_kind *kind;
+  struct journal *journal;
+  struct journal_manifest *entry;  /* of this manifest */
+  const struct manifest *manifest; /* that of the entry */
+  struct references references;
+  struct workdir work;
+  struct fileset **sets; /* [revision_count] of tables, verified and not yet read; owned */
+  struct trajectory *trajectories; /* one of a screened model, several of published tables */
+  size_t count;
+  size_t contradicted; /* findings of the verification: what was read is not what was pinned */
+  size_t unpinned;     /* files that have no pin */
+  size_t skipped;      /* revisions without figures, because their files failed verification */
+  size_t comparisons;  /* with what stood there before: a golden, tables, a first run */
+};
+
+/* A check that failed, as one line. */
+void run_fail(struct manifest_run *run, const char *line);
+
+/* The same as callbacks of a verification, with the run as their context. */
+void run_finding(void *run, const char *line);
+void run_note(void *run, const char *line);
+
+/* What was compared, which counts as a comparison. */
+void run_compared(struct manifest_run *run, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Figures that were compared with nothing count for nothing: that is a failed check unless it is
+ * allowed. */
+void run_check_compared(struct manifest_run *run);
+
+/* What a verification found: findings and unpinned files are counted, digests noted. */
+void run_add_findings(struct manifest_run *run, size_t findings, size_t unpinned);
+void run_add_digests(struct manifest_run *run, const char *checkpoints,
+                     const struct manifest_revision *revision, const struct pinned_file *found);
+
+/* The digests of what it will compare with. */
+void run_add_references(struct manifest_run *run);
+
+/* Verifies all files of the manifest at once; `files` as in manifest_check. Errors: EXIT_INPUT,
+ * EXIT_RUN. */
+int run_verify(struct manifest_run *run,
+               void (*files)(void *run, size_t revision, struct fileset *files),
+               struct error *error);
+
+#endif
