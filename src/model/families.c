@@ -85,8 +85,6 @@ static const struct family_tensor olmoe_tensors[] = {
     END,
 };
 
-const char *const rope_passed_over[] = {".rotary_emb.inv_freq", NULL};
-
 static const struct family family_gpt_neox = {.name = "gpt_neox",
                                               .class = "GPTNeoXForCausalLM",
                                               .spellings = gpt_neox_spellings,

@@ -2,6 +2,8 @@
  * are those of transformers' configuration classes. */
 #include "model/family_rows.h"
 
+const char *const rope_passed_over[] = {".rotary_emb.inv_freq", NULL};
+
 #define LLAMA_SPELLINGS                                                                            \
   COMMON, {"rms_norm_eps", SETTING_NORM_EPS},                                                      \
   {                                                                                                \
