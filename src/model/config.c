@@ -280,14 +280,14 @@ static int derive_rope(struct reader *r)
   struct rope_scaling *rope = &r->config->rope;
   const char *type = json_string_value(settings_value(r->settings, SETTING_ROPE_TYPE));
   bool original = rope->original_context != 0;
-  rope->type = rope_type_parse(type);
-  if (!rope->factor)
+  rope->type = (enum rope_type)rope_type_parse(type);
+  if (rope->factor == 0)
     rope->factor = 1;
   if (!original)
     rope->original_context = r->config->context;
-  if (!rope->beta_fast)
+  if (rope->beta_fast == 0)
     rope->beta_fast = 32;
-  if (!rope->beta_slow)
+  if (rope->beta_slow == 0)
     rope->beta_slow = 1;
   rope->truncate |= !settings_value(r->settings, SETTING_ROPE_TRUNCATE);
   if (rope->type == ROPE_LLAMA3 && !(rope->low_freq > 0 && rope->high_freq > rope->low_freq))

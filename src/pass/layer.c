@@ -96,8 +96,8 @@ static void project(struct engine *e, const struct batch_rows *b)
 
 static void rotate(const struct engine *e, float *part, size_t heads, size_t position)
 {
-  size_t half = e->rope.half;
-  for (size_t head = 0; head < heads; head++)
+  size_t half = e->rope.half; /* 0 with learned positions */
+  for (size_t head = 0; head < heads && half; head++)
     e->kernels->rope(part + head * e->config->head_dim, e->rope.cosine + position * half,
                      e->rope.sine + position * half, half);
 }
