@@ -82,10 +82,14 @@ $(BUILD)/tests/fetch_tls: LDLIBS += -lssl
 $(addprefix $(BUILD)/tests/,conformance families): $(BUILD)/tests/reference.o
 
 # The tests of hooks share a model in memory.
-$(addprefix $(BUILD)/tests/,forks hook need zero_head): $(BUILD)/tests/passing.o
+$(addprefix $(BUILD)/tests/,forks hook need zero_head tape_pass): $(BUILD)/tests/passing.o
 
 # One lets calls of its own fail.
 $(BUILD)/tests/safetensors_write: | $(BUILD)/tests/preload_io.so
+
+# Those of gradients share cases and what is wrong with them.
+$(addprefix $(BUILD)/tests/,differences planted): \
+  $(addprefix $(BUILD)/tests/,gradient_check.o gradient_cases.o gradient_cases_more.o gradient_orders.o)
 
 # Those of what runs out, too, and libraries that let calls of the program fail.
 FAILING := $(addprefix $(BUILD)/tests/,allocations io_failures)

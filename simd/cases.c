@@ -32,6 +32,45 @@ struct case_moments case_moments(const float *x, size_t n, float eps)
   return m;
 }
 
+struct case_peak case_peak(const float *x, size_t n, double scale)
+{
+  struct case_peak peak = {.top = -INFINITY};
+  for (size_t i = 0; i < n; i++) {
+    double t = scale * (double)x[i];
+    peak.top = t > peak.top ? t : peak.top; /* fmax crashes gcc 12 for AArch64 here */
+    peak.most = fabs(t) > peak.most ? fabs(t) : peak.most;
+  }
+  for (size_t i = 0; i < n; i++)
+    peak.sum += exp(scale * (double)x[i] - peak.top);
+  return peak;
+}
+
+double case_rope(const struct case_data *d, size_t i, bool neighbours, double turn, double *size)
+{
+  size_t half = d->n / 2;
+  if (i >= 2 * half) { /* of an odd width the last element stays */
+    *size = -1;
+    return 0;
+  }
+  size_t pair = neighbours ? i / 2 : i % half;
+  size_t first = neighbours ? 2 * pair : pair, second = neighbours ? first + 1 : half + pair;
+  double x1 = (double)d->x[first], x2 = (double)d->x[second], c = (double)d->a[pair];
+  double s = turn * (double)d->b[pair];
+  *size = i == second ? fabs(x2 * c) + fabs(x1 * s) : fabs(x1 * c) + fabs(x2 * s);
+  return i == second ? x2 * c + x1 * s : x1 * c - x2 * s;
+}
+
+void row_case_exact(const struct row_case *row_case, const struct case_data *before, char result,
+                    struct case_exact *exact)
+{
+  if (row_case->exact) {
+    row_case->exact(before, result, exact);
+    return;
+  }
+  for (size_t i = 0; i < before->n; i++)
+    exact->want[i] = row_case->formula(before, i, result, &exact->size[i]);
+}
+
 #define FORWARD(name, type, m, n, k, bench)                                                        \
   {                                                                                                \
     name, type, m, n, k, bench, false, false, false, false                                         \

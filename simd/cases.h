@@ -19,17 +19,25 @@ struct case_exact {
   double *want, *size;
 };
 
+/* The same of one element that depends on no other: returns the result, size goes to *size. */
+typedef double case_formula(const struct case_data *before, size_t i, char result, double *size);
+
 struct row_case {
-  const char *name; /* the kernel's, and what is left out */
+  const char *name; /* the kernel's, and what is omitted */
   void (*run)(const struct kernels *kernels, const struct case_data *data);
-  const char *results; /* arrays that `exact` knows: "x", "yz"; NULL = the kernel does not round */
+  const char *results; /* arrays that are compared: "x", "yz"; NULL = the kernel does not round */
   void (*exact)(const struct case_data *before, char result, struct case_exact *exact);
-  double bound;  /* |result - want| <= bound * 2^-24 * size, as stated in kernels.h */
-  char positive; /* the array that must not be negative, if any */
-  size_t rows;   /* that one call works on, at most */
-  size_t width;  /* n in the bench; 0 = not timed */
-  double bytes;  /* an element of [rows][n]: read and written */
+  double bound;          /* |result - want| <= bound * 2^-24 * size, as stated in kernels.h */
+  char positive;         /* the array that must not be negative, if any */
+  size_t rows;           /* that one call works on, at most */
+  size_t width;          /* n in the bench; 0 = not timed */
+  double bytes;          /* an element of [rows][n]: read and written */
+  case_formula *formula; /* where `exact` is NULL */
 };
+
+/* By `exact`, or by `formula` for every element. */
+void row_case_exact(const struct row_case *row_case, const struct case_data *before, char result,
+                    struct case_exact *exact);
 
 #define CASE_MOST_ROWS 520 /* two blocks of a column sum and a bit */
 
@@ -38,7 +46,7 @@ float *case_array(const struct case_data *data, char name);
 /* The cases by index, NULL past the last. */
 const struct row_case *row_case_at(size_t index);
 
-/* How a case of a product stands in the bench. */
+/* How the bench shows a case of a product. */
 enum case_bench { CASE_CHECK_ONLY, CASE_BENCH, CASE_BENCH_QUICK };
 
 /* C [m][n] = A B^T: a product of the forward pass; with transposed_b the gradient of its input,

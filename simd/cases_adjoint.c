@@ -90,30 +90,27 @@ static void gelu(const struct kernels *k, const struct case_data *d)
 {
   k->gelu_backward(d->x, d->y, d->n);
 }
-static void gelu_exact(const struct case_data *d, char result, struct case_exact *e)
+static double gelu_at(const struct case_data *d, size_t i, char result, double *size)
 {
+  double x = (double)d->x[i], dy = (double)d->y[i];
+  double density = exp(-0.5 * x * x) * CASE_SQRT_2_OVER_PI / 2;
   (void)result;
-  for (size_t i = 0; i < d->n; i++) {
-    double x = (double)d->x[i], dy = (double)d->y[i];
-    double density = exp(-0.5 * x * x) * CASE_SQRT_2_OVER_PI / 2;
-    put(e, i, dy * (0.5 * (1 + erf(x * sqrt(0.5))) + x * density), fabs(dy));
-  }
+  *size = fabs(dy);
+  return dy * (0.5 * (1 + erf(x * sqrt(0.5))) + x * density);
 }
 
 static void gelu_tanh(const struct kernels *k, const struct case_data *d)
 {
   k->gelu_tanh_backward(d->x, d->y, d->n);
 }
-static void gelu_tanh_exact(const struct case_data *d, char result, struct case_exact *e)
+static double gelu_tanh_at(const struct case_data *d, size_t i, char result, double *size)
 {
+  double x = (double)d->x[i], dy = (double)d->y[i];
+  double t = tanh(CASE_SQRT_2_OVER_PI * (x + 0.044715 * x * x * x));
+  double slope = CASE_SQRT_2_OVER_PI * (1 + 3 * 0.044715 * x * x);
   (void)result;
-  for (size_t i = 0; i < d->n; i++) {
-    double x = (double)d->x[i], dy = (double)d->y[i];
-    double t = tanh(CASE_SQRT_2_OVER_PI * (x + 0.044715 * x * x * x));
-    double slope = CASE_SQRT_2_OVER_PI * (1 + 3 * 0.044715 * x * x);
-    put(e, i, dy * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * slope),
-        fabs(dy) * (1 + fabs(x) * slope));
-  }
+  *size = fabs(dy) * (1 + fabs(x) * slope);
+  return dy * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * slope);
 }
 
 /* gate in x, up in y, dy in z; d_gate in x, d_up in w. */
@@ -121,47 +118,32 @@ static void silu_mul(const struct kernels *k, const struct case_data *d)
 {
   k->silu_mul_backward(d->x, d->y, d->z, d->x, d->w, d->n);
 }
-static void silu_mul_exact(const struct case_data *d, char result, struct case_exact *e)
+static double silu_mul_at(const struct case_data *d, size_t i, char result, double *size)
 {
-  for (size_t i = 0; i < d->n; i++) {
-    double gate = (double)d->x[i], up = (double)d->y[i], dy = (double)d->z[i];
-    double r = 1 / (1 + exp(-gate));
-    if (result == 'w')
-      put(e, i, dy * gate * r, fabs(dy * gate * r));
-    else
-      put(e, i, dy * up * r * (1 + gate / (1 + exp(gate))), fabs(dy * up) * r * (1 + fabs(gate)));
-  }
+  double gate = (double)d->x[i], up = (double)d->y[i], dy = (double)d->z[i];
+  double r = 1 / (1 + exp(-gate));
+  *size = result == 'w' ? fabs(dy * gate * r) : fabs(dy * up) * r * (1 + fabs(gate));
+  return result == 'w' ? dy * gate * r : dy * up * r * (1 + gate / (1 + exp(gate)));
 }
 
 static void rope(const struct kernels *k, const struct case_data *d)
 {
   k->rope_backward(d->x, d->a, d->b, d->n / 2);
 }
-static void rope_exact(const struct case_data *d, char result, struct case_exact *e)
+static double rope_at(const struct case_data *d, size_t i, char result, double *size)
 {
-  size_t half = d->n / 2;
   (void)result;
-  for (size_t i = 0; i < half; i++) {
-    double x1 = (double)d->x[i], x2 = (double)d->x[half + i], c = (double)d->a[i];
-    double s = (double)d->b[i];
-    put(e, i, x1 * c + x2 * s, fabs(x1 * c) + fabs(x2 * s));
-    put(e, half + i, x2 * c - x1 * s, fabs(x2 * c) + fabs(x1 * s));
-  }
+  return case_rope(d, i, false, -1, size);
 }
 
 static void rope_pairs(const struct kernels *k, const struct case_data *d)
 {
   k->rope_pairs_backward(d->x, d->a, d->b, d->n / 2);
 }
-static void rope_pairs_exact(const struct case_data *d, char result, struct case_exact *e)
+static double rope_pairs_at(const struct case_data *d, size_t i, char result, double *size)
 {
   (void)result;
-  for (size_t i = 0; i < d->n / 2; i++) {
-    double x1 = (double)d->x[2 * i], x2 = (double)d->x[2 * i + 1], c = (double)d->a[i];
-    double s = (double)d->b[i];
-    put(e, 2 * i, x1 * c + x2 * s, fabs(x1 * c) + fabs(x2 * s));
-    put(e, 2 * i + 1, x2 * c - x1 * s, fabs(x2 * c) + fabs(x1 * s));
-  }
+  return case_rope(d, i, true, -1, size);
 }
 
 /* On the border, too. */
@@ -180,20 +162,13 @@ static void cross_entropy(const struct kernels *k, const struct case_data *d)
 }
 static void cross_entropy_exact(const struct case_data *d, char result, struct case_exact *e)
 {
-  double top = -INFINITY, most = 0, sum = 0;
-  for (size_t i = 0; i < d->n; i++) {
-    double x = (double)d->x[i];
-    top = x > top ? x : top;
-    most = fabs(x) > most ? fabs(x) : most;
-  }
-  for (size_t i = 0; i < d->n; i++)
-    sum += exp((double)d->x[i] - top);
-  double loss = log(sum) + top - (double)d->x[d->n / 3];
+  struct case_peak peak = case_peak(d->x, d->n, 1);
+  double loss = log(peak.sum) + peak.top - (double)d->x[d->n / 3];
   if (result == 'y')
     put(e, 0, loss, 1 + fabs(loss));
   for (size_t i = 0; i < d->n && result == 'x'; i++) {
-    double p = exp((double)d->x[i] - top) / sum;
-    put(e, i, p, p * (1 + most));
+    double p = exp((double)d->x[i] - peak.top) / peak.sum;
+    put(e, i, p, p * (1 + peak.most));
   }
 }
 
@@ -201,14 +176,13 @@ static void cross_entropy_backward(const struct kernels *k, const struct case_da
 {
   k->cross_entropy_backward(d->x, d->n, d->n / 3, 0.3f);
 }
-static void cross_entropy_backward_exact(const struct case_data *d, char result,
-                                         struct case_exact *e)
+static double cross_entropy_backward_at(const struct case_data *d, size_t i, char result,
+                                        double *size)
 {
+  double p = (double)0.3f * ((double)d->x[i] - (i == d->n / 3));
   (void)result;
-  for (size_t i = 0; i < d->n; i++) {
-    double p = (double)0.3f * ((double)d->x[i] - (i == d->n / 3));
-    put(e, i, p, fabs(p));
-  }
+  *size = fabs(p);
+  return p;
 }
 
 /* Some tokens often, some once, some never. */
@@ -292,57 +266,53 @@ static void adam(const struct kernels *k, const struct case_data *d)
 {
   k->adam(&update, d->w, d->x, d->y, d->z, d->n);
 }
-static void adam_exact(const struct case_data *d, char result, struct case_exact *e)
+static double adam_at(const struct case_data *d, size_t i, char result, double *size)
 {
-  for (size_t i = 0; i < d->n; i++) {
-    double g = (double)update.clip * (double)d->w[i], kept = (double)d->x[i] * (double)update.keep;
-    double old = (double)update.b1 * (double)d->y[i], new = (double)update.b1_rest *g;
-    double v = (double)update.b2 * (double)d->z[i] + (double)update.b2_rest * g * g;
-    double step = (double)update.rate / (sqrt(v) / (double)update.root + (double)update.eps);
-    if (result == 'x')
-      put(e, i, kept - step * (old + new), fabs(kept) + step * (fabs(old) + fabs(new)));
-    else if (result == 'y')
-      put(e, i, old + new, fabs(old) + fabs(new));
-    else
-      put(e, i, v, v);
-  }
+  double g = (double)update.clip * (double)d->w[i], kept = (double)d->x[i] * (double)update.keep;
+  double old = (double)update.b1 * (double)d->y[i], new = (double)update.b1_rest *g;
+  double v = (double)update.b2 * (double)d->z[i] + (double)update.b2_rest * g * g;
+  double step = (double)update.rate / (sqrt(v) / (double)update.root + (double)update.eps);
+  if (result == 'z')
+    return *size = v;
+  *size = (result == 'x' ? fabs(kept) : 0) + (result == 'x' ? step : 1) * (fabs(old) + fabs(new));
+  return result == 'x' ? kept - step * (old + new) : old + new;
 }
 
 static void sgd(const struct kernels *k, const struct case_data *d)
 {
   k->sgd(&update, d->y, d->x, d->n);
 }
-static void sgd_exact(const struct case_data *d, char result, struct case_exact *e)
+static double sgd_at(const struct case_data *d, size_t i, char result, double *size)
 {
+  double kept = (double)d->x[i] * (double)update.keep;
+  double step = (double)update.rate * (double)update.clip * (double)d->y[i];
   (void)result;
-  for (size_t i = 0; i < d->n; i++) {
-    double kept = (double)d->x[i] * (double)update.keep;
-    double step = (double)update.rate * (double)update.clip * (double)d->y[i];
-    put(e, i, kept - step, fabs(kept) + fabs(step));
-  }
+  *size = fabs(kept) + fabs(step);
+  return kept - step;
 }
 
 #define MANY CASE_MOST_ROWS
 
 const struct row_case cases_adjoint[] = {
-    {"layer_norm_backward", layer_norm, "zw", layer_norm_exact, 4, 0, 1, 2048, 16},
-    {"layer_norm_backward, plain", layer_norm_plain, "y", layer_norm_plain_exact, 4, 0, 1, 0, 0},
-    {"rms_norm_backward", rms_norm, "zw", rms_norm_exact, 6, 0, 1, 2048, 16},
-    {"softmax_backward", softmax, "y", softmax_exact, 4, 0, 1, 256, 12},
-    {"gelu_backward", gelu, "y", gelu_exact, 4, 0, 1, 8192, 12},
-    {"gelu_tanh_backward", gelu_tanh, "y", gelu_tanh_exact, 3, 0, 1, 8192, 12},
-    {"silu_mul_backward", silu_mul, "xw", silu_mul_exact, 6, 0, 1, 8192, 20},
-    {"rope_backward", rope, "x", rope_exact, 2, 0, 1, 128, 8},
-    {"rope_pairs_backward", rope_pairs, "x", rope_pairs_exact, 2, 0, 1, 128, 8},
-    {"clip_backward", clip, NULL, NULL, 0, 0, 1, 6144, 12},
-    {"cross_entropy", cross_entropy, "xy", cross_entropy_exact, 4, 0, 1, 8192, 8},
-    {"cross_entropy_backward", cross_entropy_backward, "x", cross_entropy_backward_exact, 2, 0, 1,
-     8192, 8},
-    {"scatter_add", scatter_add, "y", scatter_add_exact, 4, 0, MANY, 1000, 12},
-    {"column_sum", column_sum, "y", column_sum_exact, 4, 0, MANY, 1000, 4},
-    {"dot", dot, "z", dot_exact, 4, 0, 1, 2048, 8},
-    {"square_sum", square_sum, "y", square_sum_exact, 2, 0, 1, 2048, 4},
-    {"adam", adam, "xyz", adam_exact, 4, 'z', 1, 2048, 28},
-    {"sgd", sgd, "x", sgd_exact, 3, 0, 1, 2048, 12},
+    {"layer_norm_backward", layer_norm, "zw", layer_norm_exact, 4, 0, 1, 2048, 16, NULL},
+    {"layer_norm_backward, plain", layer_norm_plain, "y", layer_norm_plain_exact, 4, 0, 1, 0, 0,
+     NULL},
+    {"rms_norm_backward", rms_norm, "zw", rms_norm_exact, 6, 0, 1, 2048, 16, NULL},
+    {"softmax_backward", softmax, "y", softmax_exact, 4, 0, 1, 256, 12, NULL},
+    {"gelu_backward", gelu, "y", NULL, 4, 0, 1, 8192, 12, gelu_at},
+    {"gelu_tanh_backward", gelu_tanh, "y", NULL, 3, 0, 1, 8192, 12, gelu_tanh_at},
+    {"silu_mul_backward", silu_mul, "xw", NULL, 6, 0, 1, 8192, 20, silu_mul_at},
+    {"rope_backward", rope, "x", NULL, 2, 0, 1, 128, 8, rope_at},
+    {"rope_pairs_backward", rope_pairs, "x", NULL, 2, 0, 1, 128, 8, rope_pairs_at},
+    {"clip_backward", clip, NULL, NULL, 0, 0, 1, 6144, 12, NULL},
+    {"cross_entropy", cross_entropy, "xy", cross_entropy_exact, 4, 0, 1, 8192, 8, NULL},
+    {"cross_entropy_backward", cross_entropy_backward, "x", NULL, 2, 0, 1, 8192, 8,
+     cross_entropy_backward_at},
+    {"scatter_add", scatter_add, "y", scatter_add_exact, 4, 0, MANY, 1000, 12, NULL},
+    {"column_sum", column_sum, "y", column_sum_exact, 4, 0, MANY, 1000, 4, NULL},
+    {"dot", dot, "z", dot_exact, 4, 0, 1, 2048, 8, NULL},
+    {"square_sum", square_sum, "y", square_sum_exact, 2, 0, 1, 2048, 4, NULL},
+    {"adam", adam, "xyz", NULL, 4, 'z', 1, 2048, 28, adam_at},
+    {"sgd", sgd, "x", NULL, 3, 0, 1, 2048, 12, sgd_at},
 };
 const size_t cases_adjoint_count = sizeof cases_adjoint / sizeof *cases_adjoint;

@@ -24,4 +24,15 @@ struct case_moments {
 
 struct case_moments case_moments(const float *x, size_t n, float eps);
 
+/* Of t = scale * x: the largest t and |t|, and the sum of exp(t - top). */
+struct case_peak {
+  double top, most, sum;
+};
+
+struct case_peak case_peak(const float *x, size_t n, double scale);
+
+/* rope with turn = 1, its adjoint with -1; the same of neighbouring pairs. */
+double case_rope(const struct case_data *before, size_t i, bool neighbours, double turn,
+                 double *size);
+
 #endif

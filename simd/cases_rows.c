@@ -9,17 +9,13 @@ static void softmax(const struct kernels *k, const struct case_data *d)
 }
 static void softmax_exact(const struct case_data *d, char result, struct case_exact *e)
 {
-  double top = -INFINITY, most = 0, sum = 0, scale = (double)CASE_SOFTMAX_SCALE;
+  double scale = (double)CASE_SOFTMAX_SCALE;
+  struct case_peak peak = case_peak(d->x, d->n, scale);
   (void)result;
   for (size_t i = 0; i < d->n; i++) {
-    double t = scale * (double)d->x[i];
-    top = t > top ? t : top; /* fmax crashes gcc 12 for AArch64 here */
-    most = fabs(t) > most ? fabs(t) : most;
+    double p = exp(scale * (double)d->x[i] - peak.top) / peak.sum;
+    put(e, i, p, p * (1 + peak.most));
   }
-  for (size_t i = 0; i < d->n; i++)
-    sum += e->want[i] = exp(scale * (double)d->x[i] - top);
-  for (size_t i = 0; i < d->n; i++)
-    put(e, i, e->want[i] / sum, e->want[i] / sum * (1 + most));
 }
 
 #define EPS 1e-5f
@@ -79,121 +75,104 @@ static void gelu(const struct kernels *k, const struct case_data *d)
 {
   k->gelu(d->x, d->n);
 }
-static void gelu_exact(const struct case_data *d, char result, struct case_exact *e)
+static double gelu_at(const struct case_data *d, size_t i, char result, double *size)
 {
+  double x = (double)d->x[i];
   (void)result;
-  for (size_t i = 0; i < d->n; i++) {
-    double x = (double)d->x[i];
-    put(e, i, 0.5 * x * (1 + erf(x * sqrt(0.5))), fabs(x));
-  }
+  *size = fabs(x);
+  return 0.5 * x * (1 + erf(x * sqrt(0.5)));
 }
 
 static void gelu_tanh(const struct kernels *k, const struct case_data *d)
 {
   k->gelu_tanh(d->x, d->n);
 }
-static void gelu_tanh_exact(const struct case_data *d, char result, struct case_exact *e)
+static double gelu_tanh_at(const struct case_data *d, size_t i, char result, double *size)
 {
+  double x = (double)d->x[i];
   (void)result;
-  for (size_t i = 0; i < d->n; i++) {
-    double x = (double)d->x[i];
-    double t = tanh(CASE_SQRT_2_OVER_PI * (x + 0.044715 * x * x * x));
-    put(e, i, 0.5 * x * (1 + t), fabs(x));
-  }
+  *size = fabs(x);
+  return 0.5 * x * (1 + tanh(CASE_SQRT_2_OVER_PI * (x + 0.044715 * x * x * x)));
 }
 
 static void silu_mul(const struct kernels *k, const struct case_data *d)
 {
   k->silu_mul(d->x, d->y, d->x, d->n);
 }
-static void silu_mul_exact(const struct case_data *d, char result, struct case_exact *e)
+static double silu_mul_at(const struct case_data *d, size_t i, char result, double *size)
 {
+  double gate = (double)d->x[i], y = gate / (1 + exp(-gate)) * (double)d->y[i];
   (void)result;
-  for (size_t i = 0; i < d->n; i++) {
-    double gate = (double)d->x[i], y = gate / (1 + exp(-gate)) * (double)d->y[i];
-    put(e, i, y, fabs(y));
-  }
+  *size = fabs(y);
+  return y;
 }
 
 static void rope(const struct kernels *k, const struct case_data *d)
 {
   k->rope(d->x, d->a, d->b, d->n / 2);
 }
-static void rope_exact(const struct case_data *d, char result, struct case_exact *e)
+static double rope_at(const struct case_data *d, size_t i, char result, double *size)
 {
-  size_t half = d->n / 2;
   (void)result;
-  for (size_t i = 0; i < half; i++) {
-    double x1 = (double)d->x[i], x2 = (double)d->x[half + i], c = (double)d->a[i];
-    double s = (double)d->b[i];
-    put(e, i, x1 * c - x2 * s, fabs(x1 * c) + fabs(x2 * s));
-    put(e, half + i, x2 * c + x1 * s, fabs(x2 * c) + fabs(x1 * s));
-  }
+  return case_rope(d, i, false, 1, size);
 }
 
 static void rope_pairs(const struct kernels *k, const struct case_data *d)
 {
   k->rope_pairs(d->x, d->a, d->b, d->n / 2);
 }
-static void rope_pairs_exact(const struct case_data *d, char result, struct case_exact *e)
+static double rope_pairs_at(const struct case_data *d, size_t i, char result, double *size)
 {
   (void)result;
-  for (size_t i = 0; i < d->n / 2; i++) {
-    double x1 = (double)d->x[2 * i], x2 = (double)d->x[2 * i + 1], c = (double)d->a[i];
-    double s = (double)d->b[i];
-    put(e, 2 * i, x1 * c - x2 * s, fabs(x1 * c) + fabs(x2 * s));
-    put(e, 2 * i + 1, x2 * c + x1 * s, fabs(x2 * c) + fabs(x1 * s));
-  }
+  return case_rope(d, i, true, 1, size);
 }
 
 static void scale(const struct kernels *k, const struct case_data *d)
 {
   k->scale(0.3f, d->x, d->y, d->n);
 }
-static void scale_exact(const struct case_data *d, char result, struct case_exact *e)
+static double scale_at(const struct case_data *d, size_t i, char result, double *size)
 {
+  double y = (double)0.3f * (double)d->x[i];
   (void)result;
-  for (size_t i = 0; i < d->n; i++)
-    put(e, i, (double)0.3f * (double)d->x[i], fabs((double)0.3f * (double)d->x[i]));
+  *size = fabs(y);
+  return y;
 }
 
 static void add(const struct kernels *k, const struct case_data *d)
 {
   k->add(d->x, d->y, d->n);
 }
-static void add_exact(const struct case_data *d, char result, struct case_exact *e)
+static double add_at(const struct case_data *d, size_t i, char result, double *size)
 {
+  double y = (double)d->y[i] + (double)d->x[i];
   (void)result;
-  for (size_t i = 0; i < d->n; i++) {
-    double y = (double)d->y[i] + (double)d->x[i];
-    put(e, i, y, fabs(y));
-  }
+  *size = fabs(y);
+  return y;
 }
 
 static void add3(const struct kernels *k, const struct case_data *d)
 {
   k->add3(d->x, d->a, d->y, d->n);
 }
-static void add3_exact(const struct case_data *d, char result, struct case_exact *e)
+static double add3_at(const struct case_data *d, size_t i, char result, double *size)
 {
+  double sum = (double)d->x[i] + (double)d->a[i], y = sum + (double)d->y[i];
   (void)result;
-  for (size_t i = 0; i < d->n; i++) {
-    double sum = (double)d->x[i] + (double)d->a[i], y = sum + (double)d->y[i];
-    put(e, i, y, fabs(sum) + fabs(y));
-  }
+  *size = fabs(sum) + fabs(y);
+  return y;
 }
 
 static void scale_add(const struct kernels *k, const struct case_data *d)
 {
   k->scale_add(0.3f, d->x, d->y, d->n);
 }
-static void scale_add_exact(const struct case_data *d, char result, struct case_exact *e)
+static double scale_add_at(const struct case_data *d, size_t i, char result, double *size)
 {
+  double y = (double)0.3f * (double)d->x[i] + (double)d->y[i];
   (void)result;
-  for (size_t i = 0; i < d->n; i++) {
-    double y = (double)0.3f * (double)d->x[i] + (double)d->y[i];
-    put(e, i, y, fabs(y));
-  }
+  *size = fabs(y);
+  return y;
 }
 
 static void clip(const struct kernels *k, const struct case_data *d)
@@ -216,22 +195,22 @@ static void all_finite_damaged(const struct kernels *k, const struct case_data *
 }
 
 const struct row_case cases_rows[] = {
-    {"softmax", softmax, "x", softmax_exact, 4, 0, 1, 256, 8},
-    {"layer_norm", layer_norm, "y", layer_norm_exact, 4, 0, 1, 2048, 8},
-    {"layer_norm, no bias", layer_norm_weight, "y", layer_norm_weight_exact, 4, 0, 1, 0, 0},
-    {"layer_norm, no weight", layer_norm_plain, "x", layer_norm_plain_exact, 4, 0, 1, 0, 0},
-    {"rms_norm", rms_norm, "y", rms_norm_exact, 6, 0, 1, 2048, 8},
-    {"gelu", gelu, "x", gelu_exact, 3, 0, 1, 8192, 8},
-    {"gelu_tanh", gelu_tanh, "x", gelu_tanh_exact, 3, 0, 1, 8192, 8},
-    {"silu_mul", silu_mul, "x", silu_mul_exact, 4, 0, 1, 8192, 12},
-    {"rope", rope, "x", rope_exact, 2, 0, 1, 128, 8},
-    {"rope_pairs", rope_pairs, "x", rope_pairs_exact, 2, 0, 1, 128, 8},
-    {"scale", scale, "y", scale_exact, 1, 0, 1, 2048, 8},
-    {"add", add, "y", add_exact, 1, 0, 1, 2048, 12},
-    {"add3", add3, "y", add3_exact, 1, 0, 1, 2048, 16},
-    {"scale_add", scale_add, "y", scale_add_exact, 1, 0, 1, 2048, 12},
-    {"clip", clip, NULL, NULL, 0, 0, 1, 6144, 8},
-    {"all_finite", all_finite, NULL, NULL, 0, 0, 1, 2048, 4},
-    {"all_finite, damaged", all_finite_damaged, NULL, NULL, 0, 0, 1, 0, 0},
+    {"softmax", softmax, "x", softmax_exact, 4, 0, 1, 256, 8, NULL},
+    {"layer_norm", layer_norm, "y", layer_norm_exact, 4, 0, 1, 2048, 8, NULL},
+    {"layer_norm, no bias", layer_norm_weight, "y", layer_norm_weight_exact, 4, 0, 1, 0, 0, NULL},
+    {"layer_norm, no weight", layer_norm_plain, "x", layer_norm_plain_exact, 4, 0, 1, 0, 0, NULL},
+    {"rms_norm", rms_norm, "y", rms_norm_exact, 6, 0, 1, 2048, 8, NULL},
+    {"gelu", gelu, "x", NULL, 3, 0, 1, 8192, 8, gelu_at},
+    {"gelu_tanh", gelu_tanh, "x", NULL, 3, 0, 1, 8192, 8, gelu_tanh_at},
+    {"silu_mul", silu_mul, "x", NULL, 4, 0, 1, 8192, 12, silu_mul_at},
+    {"rope", rope, "x", NULL, 2, 0, 1, 128, 8, rope_at},
+    {"rope_pairs", rope_pairs, "x", NULL, 2, 0, 1, 128, 8, rope_pairs_at},
+    {"scale", scale, "y", NULL, 1, 0, 1, 2048, 8, scale_at},
+    {"add", add, "y", NULL, 1, 0, 1, 2048, 12, add_at},
+    {"add3", add3, "y", NULL, 1, 0, 1, 2048, 16, add3_at},
+    {"scale_add", scale_add, "y", NULL, 1, 0, 1, 2048, 12, scale_add_at},
+    {"clip", clip, NULL, NULL, 0, 0, 1, 6144, 8, NULL},
+    {"all_finite", all_finite, NULL, NULL, 0, 0, 1, 2048, 4, NULL},
+    {"all_finite, damaged", all_finite_damaged, NULL, NULL, 0, 0, 1, 0, 0, NULL},
 };
 const size_t cases_rows_count = sizeof cases_rows / sizeof *cases_rows;

@@ -74,7 +74,7 @@ struct panel {
 static void compare_panels(struct check *check, struct panel *p, size_t floats, bool finite,
                            bool reference)
 {
-  for (size_t j = 0; j < floats; j++) /* the payload of a NaN is nobody's business */
+  for (size_t j = 0; j < floats; j++) /* the payload of a NaN does not matter */
     if (!isfinite(p->want[j]) && !isfinite(p->got[j]))
       p->got[j] = p->want[j] = 0;
   check_count(check, memcmp(p->got, p->want, (floats + 1) * sizeof(float)) == 0);
@@ -145,7 +145,7 @@ static void check_precision(struct check *check, const struct row_case *c, struc
     for (size_t i = 0; i < n; i++)
       r->exact.size[i] = -1;
     bool good = true;
-    c->exact(&r->before, *result, &r->exact);
+    row_case_exact(c, &r->before, *result, &r->exact);
     for (size_t i = 0; i < n; i++)
       if (r->exact.size[i] >= 0)
         good &=

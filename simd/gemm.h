@@ -24,8 +24,8 @@ static inline size_t gemm_round_up(size_t x, size_t multiple)
   return (x + multiple - 1) / multiple * multiple;
 }
 
-/* The tile for a product whose operand B is packed with so many columns, padding and speed weighed
- * against each other, and its width. */
+/* The tile for a product whose operand B is packed with this many columns, padding and speed
+ * weighed against each other, and its width. */
 const struct tile *gemm_tile(const struct kernels *kernels, size_t columns);
 int gemm_nr(const struct kernels *kernels, size_t columns);
 

@@ -1,7 +1,5 @@
 #include "pack_c.h"
 
-#include "f32.h"
-
 #include <string.h>
 
 static uint32_t widen_f16(uint16_t half)

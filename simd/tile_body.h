@@ -3,7 +3,6 @@
  * of fused multiply-adds over k ascending from +0; then c = S or c = before + S; then c + bias.
  * Lanes run only across columns.
  */
-#include <stdbool.h>
 #include <stddef.h>
 
 #ifndef TILE_FETCH_A

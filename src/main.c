@@ -25,12 +25,19 @@ static const struct {
     {"verify", "check the files that a manifest pins", command_verify},
     {"pin", "fill a manifest's pins from the files on disk", command_pin},
     {"screen", "screen every attention head of a checkpoint", command_screen},
-    {"calibrate", "say what the figures of a screen come out as by chance", command_calibrate},
+    {"calibrate", "show how large the figures of a screen are by chance", command_calibrate},
+    {"rank", "rank the heads of a trajectory by the integral of their participation ratio",
+     command_rank},
+    {"sinks", "say when sinks emerge and how the induction circuit lasts in a trajectory",
+     command_sinks},
+    {"weights", "measure each head's part of the output projection, from weights alone",
+     command_weights},
     {"claims", "evaluate the claims of arXiv 2606.02378 from trajectories", command_claims},
     {"compare", "compare two trajectories bit for bit", command_compare},
-    {"inspect", "say what a checkpoint holds and what a screen of it would cost", command_inspect},
+    {"inspect", "show what a checkpoint holds and what a screen of it would cost", command_inspect},
     {"synth", "write a checkpoint of random weights in a published or a chosen shape",
      command_synth},
+    {"train", "train a model from a recipe, to the same bits everywhere", command_train},
     {"selftest", "check the kernels of this CPU against the C reference", command_selftest},
     {"bench", "measure kernels and whole screens on this machine", command_bench},
 };
@@ -116,7 +123,7 @@ int main(int argc, char **argv)
   file_use_start();
   reserve_install();
   if (argc < 2) {
-    fprintf(stderr, "attest: the command is missing; see attest --help\n");
+    fprintf(stderr, "attest: no command given; see attest --help\n");
     return EXIT_INPUT;
   }
   if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {

@@ -14,7 +14,7 @@ struct failing_job {
   enum failing_times times;
   bool resumes; /* leaves finished pieces, from which a second run must come to the clean end */
   bool lines;   /* says more than one line: of each file, or libarchive its own first */
-  size_t share; /* slow: run so many times less often than others; 0 = as often */
+  size_t share; /* slow: run this many times less often than others; 0 = as often */
 };
 
 extern const struct failing_job failing_jobs[];
@@ -24,7 +24,7 @@ extern const size_t failing_job_count;
 struct failing_kind {
   const char *call;
   int reason;        /* errno, 0 = half of the bytes */
-  const char *words; /* must stand in the error's line; NULL = any */
+  const char *words; /* must be in the error's line; NULL = any */
   bool harmless;     /* every run must end as the clean one */
   bool alone;        /* never all from one on */
 };

@@ -81,7 +81,7 @@ static inline double fixture_number(const struct fixture *f, size_t row, const c
   char *end;
   double number = strtod(text, &end);
   if (end == text || *end)
-    fail_msg("row %zu, column %s: \"%s\" is no number", row, column, text);
+    fail_msg("row %zu, column %s: \"%s\" is not a number", row, column, text);
   return number;
 }
 

@@ -8,6 +8,7 @@
 #include "files/fileset.h"
 
 #include <math.h>
+#include <stdio.h>
 
 #define GRADIENTS "tests/fixtures/gradients.tar.zst"
 

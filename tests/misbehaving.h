@@ -41,7 +41,7 @@ static inline void fail_with(int code, const char *words, const char *name, enum
   assert_false(file_exists(path));
 }
 
-/* Starts the server; no proxy stands before it, and what hangs is killed. */
+/* Starts the server; there is no proxy before it, and what hangs is killed. */
 static inline void misbehaving_start(void)
 {
   static const char *const proxies[] = {"http_proxy",  "https_proxy", "all_proxy", "HTTP_PROXY",

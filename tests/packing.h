@@ -43,7 +43,7 @@ static inline void add(struct archive *archive, const char *name, unsigned type,
   else if (link)
     archive_entry_set_hardlink(entry, link);
   archive_entry_set_size(entry, (la_int64_t)size);
-  /* ARCHIVE_WARN: a name is written as it stands, being in no encoding that the locale knows. */
+  /* ARCHIVE_WARN: a name is written as it is, being in no encoding that the locale knows. */
   int status = archive_write_header(archive, entry);
   assert_true(status == ARCHIVE_OK || status == ARCHIVE_WARN);
   if (size)

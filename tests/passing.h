@@ -35,6 +35,9 @@ void passing_open(const char *directory, bool distinct, struct passing *p);
  * one strip of logits. */
 void passing_open_grouped(struct passing *p);
 
+/* The model `index` of passing_models; passing_count() for the made-up one, whose tokens repeat. */
+void passing_open_any(size_t index, bool distinct, struct passing *p);
+
 void passing_close(struct passing *p);
 
 /* Runs sequences [0, n) with these hooks; must succeed. Returns the operations counted. */

@@ -2,7 +2,6 @@
  * errors in words. */
 #include "server_call.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define POINTER                                                                                    \

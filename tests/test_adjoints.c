@@ -57,7 +57,7 @@ static double value(const struct pair *pair, struct arrays *inputs, const float 
 {
   double want[ROOM] = {0}, size[ROOM], sum = 0;
   struct case_data data = data_of(inputs);
-  find(pair->forward)->exact(&data, pair->output, &(struct case_exact){want, size});
+  row_case_exact(find(pair->forward), &data, pair->output, &(struct case_exact){want, size});
   if (!dy)
     return pair->scale * want[0];
   for (size_t i = 0; i < N; i++)
@@ -102,13 +102,13 @@ static void check_pair(const struct pair *pair)
   backward = forward;
   struct case_data data = data_of(&backward), before = data_of(&forward);
   if (pair->given) {
-    find(pair->forward)->exact(&before, 'x', &(struct case_exact){want, size});
+    row_case_exact(find(pair->forward), &before, 'x', &(struct case_exact){want, size});
     for (size_t i = 0; i < N; i++)
       case_array(&data, pair->given)[i] = (float)want[i];
   }
   if (pair->dy)
     memcpy(case_array(&data, pair->dy), dy, sizeof dy);
-  find(pair->backward)->exact(&data, pair->dx, &(struct case_exact){want, size});
+  row_case_exact(find(pair->backward), &data, pair->dx, &(struct case_exact){want, size});
   for (size_t i = 0; i < N / 2 * 2; i++) {
     double slope_there = slope(pair, &forward, pair->dy ? dy : NULL, i);
     if (!(fabs(want[i] - slope_there) <= 1e-6 * (1 + fabs(slope_there))))
@@ -138,8 +138,8 @@ static void test_gain(void **state)
     for (size_t i = 0; i < N; i++)
       inputs.a[i] = 1;
     struct case_data data = data_of(&inputs);
-    find(norms[n].backward)->exact(&data, 'w', &(struct case_exact){gain, size});
-    find(norms[n].forward)->exact(&data, 'y', &(struct case_exact){normed, size});
+    row_case_exact(find(norms[n].backward), &data, 'w', &(struct case_exact){gain, size});
+    row_case_exact(find(norms[n].forward), &data, 'y', &(struct case_exact){normed, size});
     for (size_t i = 0; i < N; i++) /* with weight 1 and bias 0 the output is what is weighted */
       assert_true(fabs(gain[i] - (double)inputs.y[i] * normed[i]) < 1e-12);
   }

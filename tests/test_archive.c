@@ -148,8 +148,8 @@ static void test_unsafe_entries(void **state)
     finish(archive);
     assert_refused(path, "m", EXIT_INPUT, cases[i].words);
   }
-  assert_refused(path, "../m", EXIT_INPUT, "is no directory inside an archive");
-  assert_refused(path, "/m", EXIT_INPUT, "is no directory inside an archive");
+  assert_refused(path, "../m", EXIT_INPUT, "is not a directory inside an archive");
+  assert_refused(path, "/m", EXIT_INPUT, "is not a directory inside an archive");
 }
 
 static void test_missing(void **state)
@@ -223,9 +223,9 @@ static void test_damaged(void **state)
     free(bytes);
   }
   support_write(cut, "", 0);
-  assert_refused(cut, "m", EXIT_INPUT, "no .tar, .tar.zst or .zip archive");
+  assert_refused(cut, "m", EXIT_INPUT, "not a .tar, .tar.zst or .zip archive");
   support_write(cut, "plain text", 10);
-  assert_refused(cut, "m", EXIT_INPUT, "no .tar, .tar.zst or .zip archive");
+  assert_refused(cut, "m", EXIT_INPUT, "not a .tar, .tar.zst or .zip archive");
 }
 
 static void expect_no_model(const char *path)

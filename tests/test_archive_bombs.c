@@ -248,7 +248,7 @@ static void test_other_formats(void **state)
     assert_int_equal(archive_write_open_filename(archive, path), ARCHIVE_OK);
     add(archive, "m/config.json", AE_IFREG, NULL, "{}", 2);
     finish(archive);
-    snprintf(words, sizeof words, "is packed with %s, which is not read", cases[i].name);
+    snprintf(words, sizeof words, "is packed with %s, which is not supported", cases[i].name);
     assert_refused(path, "m", EXIT_INPUT, words);
   }
   const char *path = support_path("name.tar");

@@ -238,7 +238,7 @@ static void test_options(void **state)
   assert_true(p.used == 2);
   assert_string_equal(p.words[0], "a");
   assert_string_equal(p.words[1], "--flag");
-  assert_int_equal(parse("--string=-|-", &p, &error), 0); /* "-" is no option */
+  assert_int_equal(parse("--string=-|-", &p, &error), 0); /* "-" is not an option */
   assert_true(strcmp(p.string, "-") == 0 && p.used == 1);
   assert_int_equal(parse("--string=a=b", &p, &error), 0);
   assert_string_equal(p.string, "a=b");
@@ -316,7 +316,7 @@ static void test_json_refusals(void **state)
     for (size_t count = 0; count < 20000; count++)
       text_add(&bomb, "%s", i == 0 ? "[        " : "[],");
     assert_int_equal(parse_json(bomb.data, bomb.length, &object, &error), EXIT_INPUT);
-    support_assert_error(&error, EXIT_INPUT, i == 0 ? "depth" : "too many objects and arrays");
+    support_assert_error(&error, EXIT_INPUT, i == 0 ? "2048 deep" : "too many objects and arrays");
     text_free(&bomb);
   }
 }
@@ -365,7 +365,7 @@ static void test_json_values(void **state)
   json_decref(object);
 }
 
-/* What cannot be written refuses the whole, wherever it stands, and leaves no file. */
+/* What cannot be written refuses the whole, wherever it is, and leaves no file. */
 static void test_json_incomplete(void **state)
 {
   const char *path = support_path("incomplete.json");

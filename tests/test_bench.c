@@ -210,7 +210,7 @@ static void test_refusals(void **state)
          (const char *const[]){a, "bench", "--shrink", "17", NULL});
   refuse(EXIT_INPUT, "--only speed: must be peak, screen, gemm, ",
          (const char *const[]){a, "bench", "--only", "speed", NULL});
-  refuse(EXIT_INPUT, "leave --only out",
+  refuse(EXIT_INPUT, "drop --only",
          (const char *const[]){a, "bench", "--only", "gemm", "--sweep", "x", NULL});
   refuse(EXIT_INPUT, "cannot both be standard output",
          (const char *const[]){a, "bench", "--sweep", "-", "--json", "-", NULL});
@@ -220,7 +220,7 @@ static void test_refusals(void **state)
   refuse(EXIT_INPUT, "--memory: ",
          (const char *const[]){a, "bench", "--memory", "4K", "--quick", "--shrink", "16",
                                "--threads", "1", "--quiet", NULL});
-  refuse(EXIT_INPUT, "is no OpenBLAS library",
+  refuse(EXIT_INPUT, "is not an OpenBLAS library",
          (const char *const[]){a, "bench", "--openblas", "/dev/null", "--quick", "--shrink", "16",
                                "--threads", "1", "--quiet", NULL});
 }

@@ -44,7 +44,7 @@ static bool has_mapped(pid_t child, const char *path)
   return found;
 }
 
-/* Starts the program, stops it when it has mapped `path`, calls `change`, and lets it go on.
+/* Starts the program, stops it when it has mapped `path`, calls `change`, and lets it continue.
  * Returns its exit code; its outputs are in the files "out" and "err". */
 static int run_and_change(char *line, const char *path, void (*change)(void))
 {
@@ -330,7 +330,7 @@ static void test_young_file_is_hashed(void **state)
     munmap(shared, 10);
     close(fd);
   }
-  support_assert_error(&error, EXIT_INPUT, "its bytes are others");
+  support_assert_error(&error, EXIT_INPUT, "its bytes have changed");
 }
 
 int main(void)

@@ -90,9 +90,9 @@ static void test_header_refusals(void **state)
       {ONE("F32", "[1,-1]", "[0,4]"), 4, "shape[1] must be an integer >= 0"},
       {ONE("F32", "[1,1,1,1,1,1,1,1,1]", "[0,4]"), 4, "9 dimensions"},
       {ONE("F32", "[2]", "[0,4]"), 4, "span 4 bytes, dtype and shape need 8"},
-      {ONE("F32", "[9223372036854775807,3]", "[0,4]"), 4, "more elements than fit 64 bits"},
-      {ONE("F32", "[9223372036854775807,3,0]", "[0,0]"), 0, "more elements than fit 64 bits"},
-      {ONE("F32", "[9223372036854775807]", "[0,4]"), 4, "more bytes than fit 64 bits"},
+      {ONE("F32", "[9223372036854775807,3]", "[0,4]"), 4, "more elements than fit in 64 bits"},
+      {ONE("F32", "[9223372036854775807,3,0]", "[0,0]"), 0, "more elements than fit in 64 bits"},
+      {ONE("F32", "[9223372036854775807]", "[0,4]"), 4, "more bytes than fit in 64 bits"},
       {ONE("F32", "[18446744073709551617]", "[0,4]"), 4, "too big"},
       {ONE("F32", "[1e999]", "[0,4]"), 4, "line 1"},
       {ONE("F32", "[1]", "[0]"), 4, "must be two integers"},
@@ -119,7 +119,7 @@ static void test_header_bombs(void **state)
   char deep[6000] = "{\"a\":", name[700] = "{\"";
   (void)state;
   memset(deep + 5, '[', sizeof deep - 6);
-  assert_refused(deep, 0, "depth");
+  assert_refused(deep, 0, "2048 deep");
   memset(name + 2, 'n', 513);
   strcpy(name + 515, "\":{}}");
   assert_refused(name, 0, "1 to 512 bytes");
@@ -132,8 +132,8 @@ static void test_header_length(void **state)
     size_t size;
     const char *words;
   } cases[] = {
-      {{0}, 0, "too few"},
-      {{2, 0, 0}, 3, "too few"},
+      {{0}, 0, "is not enough"},
+      {{2, 0, 0}, 3, "is not enough"},
       {{0, 0, 0, 0, 0, 0, 0, 0x80, '{', '}'}, 10, "header of 9223372036854775808 bytes"},
       {{0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, '{', '}'}, 10, "larger than 25 MiB"},
       {{3, 0, 0, 0, 0, 0, 0, 0, '{', '}'}, 10, "header of 3 bytes is larger than the file"},
@@ -256,7 +256,7 @@ static void test_directory_refusals(void **state)
   (void)state;
   assert_open_refused("", "no such directory");
   assert_open_refused(support_path("absent"), "no such directory");
-  assert_open_refused("Makefile", "is no directory");
+  assert_open_refused("Makefile", "is not a directory");
   assert_open_refused(model, "neither model.safetensors nor");
   support_write(inside(model, "pytorch_model.bin"), "x", 1);
   assert_open_refused(model, "pytorch_model.bin: is plain text, not weights that torch.save wrote");
@@ -301,13 +301,13 @@ static void test_index_refusals(void **state)
       {"{\"weight_map\":{\"a\":\"gone.safetensors\"}}", "gone.safetensors: missing"},
       {"{\"weight_map\":{\"b\":\"s1.safetensors\"}}", "which the index does not name"},
       {"{\"weight_map\":{\"a\":\"s2.safetensors\",\"b\":\"s1.safetensors\"}}",
-       "which the index gives to"},
+       "which the index assigns to"},
       {"{\"weight_map\":{\"a\":\"s1.safetensors\",\"twin\":\"s2.safetensors\","
        "\"b\":\"s2.safetensors\"}}",
        "tensor \"twin\" is not in s2.safetensors"},
       {"{\"weight_map\":{\"a\":\"s1.safetensors\",\"b\":\"s2.safetensors\","
        "\"c\":\"copy.safetensors\"}}",
-       "copy.safetensors: holds tensor \"a\", which the index gives to s1"},
+       "copy.safetensors: holds tensor \"a\", which the index assigns to s1"},
   };
   const char *model = model_directory();
   (void)state;

@@ -286,7 +286,7 @@ static void test_missing_revisions(void **state)
   s->trajectories[PYTHIA].revisions[9].name = strdup("step64");
   evaluate(s, 1);
   row = find(s, "pythia-1b", "recall_67_tokens", "", "50x");
-  assert_string_equal(row->missing, "the trajectory goes on after step143000");
+  assert_string_equal(row->missing, "the trajectory continues after step143000");
 }
 
 static void test_unnamed_model(void **state)

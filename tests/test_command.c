@@ -10,7 +10,7 @@ static void test_usage_errors(void **state)
   static const struct {
     const char *line, *words;
   } cases[] = {
-      {"", "command is missing"},
+      {"", "no command given"},
       {"frobnicate", "frobnicate: no such command"},
       {"--frobnicate", "--frobnicate: no such command"},
       {"screen", "MODEL_DIR is missing"},

@@ -241,7 +241,7 @@ static const struct {
     {{NEOX, "", "{\"is_encoder_decoder\": true}"},
      "\"is_encoder_decoder\" is true, which changes the result (an encoder and a decoder)"},
     {{NEOX, "", "{\"pruned_heads\": {\"0\": [1]}}"},
-     "\"pruned_heads\" is {\"0\":[1]}, which changes the result (heads that are not there)"},
+     "\"pruned_heads\" is {\"0\":[1]}, which changes the result (heads that were pruned)"},
     {{OLMO, "", "{\"quantization_config\": {\"bits\": 4}}"}, "stored quantised"},
     {{OLMO, "", "{\"sliding_window\": 128}"}, "\"sliding_window\" is 128, which changes"},
     {{OLMO, "", "{\"use_sliding_window\": true}"}, "\"use_sliding_window\" is true, which changes"},
@@ -254,7 +254,7 @@ static const struct {
     {{NEOX, "", "{\"num_key_value_heads\": 2}"}, "num_key_value_heads 2 is not supported"},
     /* Null where nothing else states a value. */
     {{NEOX, "", "{\"use_parallel_residual\": null}"},
-     "\"use_parallel_residual\" is null, which says nothing to family gpt_neox"},
+     "\"use_parallel_residual\" is null, which means nothing for family gpt_neox"},
     {{OLMO, "", "{\"rope_theta\": null}"}, "\"rope_theta\" is null"},
     {{OLMO, "", "{\"hidden_size\": null}"}, "\"hidden_size\" is null"},
     {{OLMO, "hidden_size", "{}"}, "\"hidden_size\" is missing, must be an integer"},

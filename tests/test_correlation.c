@@ -38,7 +38,7 @@ static void test_by_hand(void **state)
   near(spearman(x, huge, 4, TIES_AS_PUBLISHED), 1);
   near(spearman(x, y, 4, TIES_AS_PUBLISHED), 0.8);           /* ranks 0 1 3 2 */
   near(spearman(x, y, 4, TIES_AVERAGED), 3 / sqrt(5 * 4.5)); /* 0 1.5 3 1.5 */
-  near(spearman(x, flat, 4, TIES_AS_PUBLISHED), 1);          /* the order in which they stand */
+  near(spearman(x, flat, 4, TIES_AS_PUBLISHED), 1);          /* the order they are in */
   assert_true(isnan(spearman(x, flat, 4, TIES_AVERAGED)));
 }
 

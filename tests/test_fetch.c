@@ -185,8 +185,8 @@ static void test_usage(void **state)
   const char *manifest = one("plain", PINNED);
   clear();
   free(workshop_refuse(EXIT_INPUT, "--to", "fetch %s", manifest));
-  free(workshop_refuse(EXIT_INPUT, "there are: main", "fetch %s --to %s --revision x", manifest,
-                       to));
+  free(workshop_refuse(EXIT_INPUT, "the manifest has: main", "fetch %s --to %s --revision x",
+                       manifest, to));
   free(workshop_refuse(EXIT_INPUT, "--base", "fetch %s --to %s --base ftp://a", manifest, to));
   free(workshop_refuse(EXIT_INPUT, "--base", "fetch %s --to %s --base http://a:b@c", manifest, to));
   free(workshop_refuse(EXIT_INPUT, ".part", "fetch %s --to %s", one("x.part", PINNED), to));

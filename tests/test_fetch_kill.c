@@ -29,8 +29,8 @@ static pid_t start(const char *manifest, const char *to)
   return child;
 }
 
-/* Kills the child once the server has served so many bytes more; false if it ended before, which it
- * may also do between the last look and the kill. */
+/* Kills the child once the server has served this many bytes more; false if it ended before, which
+ * it may also do between the last look and the kill. */
 static bool kill_after(pid_t child, int64_t bytes)
 {
   int64_t target = server.shared->served + bytes;
@@ -56,7 +56,7 @@ static void check_all(const char *const *names, const char *to, bool must_exist)
     fetching_check(to, *name, 0, must_exist);
 }
 
-/* A fetch that reached its end begins anew, so that every round has something to kill. */
+/* A fetch that reached its end starts over, so that every round has something to kill. */
 static void survive(const char *const *names, enum pins pins, const char *to)
 {
   const char *manifest = fetching_manifest(names, pins);
@@ -78,7 +78,7 @@ static void survive(const char *const *names, enum pins pins, const char *to)
   workshop_shell("test -z \"$(find %s -name '*.part*')\"", to);
 }
 
-/* ^C: exit code 3, the part stays, the same command goes on. */
+/* ^C: exit code 3, the part stays, the same command resumes. */
 static void test_interrupts_leave_parts(void **state)
 {
   static const char *const names[] = {"i", NULL};

@@ -18,7 +18,7 @@ static void test_retry_after_a_date(void **state)
   assert_true(took > 0.9 && took < 10);
 }
 
-/* A part that the server knows nothing of is given up, and the file begun anew. */
+/* A part that the server knows nothing of is given up, and the file started over. */
 static void test_ranges_that_are_not_there(void **state)
 {
   (void)state;
@@ -134,9 +134,9 @@ static void test_pins_in_part(void **state)
   check_partly(true, true, true, "");
   check_partly(true, true, false, "");
   check_partly(false, true, false, "");
-  check_partly(true, false, true, "UNPINNED main/plain: checked by size and XXH3-128 alone; found");
-  check_partly(false, false, true, "UNPINNED main/plain: checked by XXH3-128 alone; found");
-  check_partly(true, false, false, "UNPINNED main/plain: checked by size alone; found");
+  check_partly(true, false, true, "UNPINNED main/plain: checked only by size and XXH3-128; found");
+  check_partly(false, false, true, "UNPINNED main/plain: checked only by XXH3-128; found");
+  check_partly(true, false, false, "UNPINNED main/plain: checked only by size; found");
   check_partly(false, false, false, "UNPINNED main/plain: not checked against the manifest; found");
 }
 

@@ -1,5 +1,5 @@
 /* Pages in place of files: with status 200 they are told by their first bytes, with another their
- * words stand in the message, as far as they can be shown. */
+ * words are in the message, as far as they can be shown. */
 #define _GNU_SOURCE
 #include "misbehaving.h"
 
@@ -21,7 +21,7 @@ static void test_pages_in_place_of_files(void **state)
       {"page.txt", "is an HTML page"},
       {"marked.safetensors", "is an HTML page"},
       {"xml.bin", "is an XML document"},
-      {"pointer.safetensors", "is a git-lfs pointer, not a safetensors file: this server has the"},
+      {"pointer.safetensors", "is a git-lfs pointer, not a safetensors file: this server has only"},
       {"pointer.bin", "is a git-lfs pointer"},
       {"pointer.json", "is a git-lfs pointer"},
       {"pointer.txt", "is a git-lfs pointer"},
@@ -131,11 +131,11 @@ static void test_words_of_the_server(void **state)
   check_words(EXIT_INPUT, "latin-404", "the server says: caf ferm\n", true);
   check_words(EXIT_INPUT, "zeros-404", "no such revision or file\n", false);
   check_words(EXIT_INPUT, "packed-404", "no such revision or file\n", false);
-  check_words(EXIT_RUN, "empty-401", "into ~/.netrc\n", false);
+  check_words(EXIT_RUN, "empty-401", "in ~/.netrc\n", false);
   check_words(EXIT_RUN, "user-text-401", "the server says: see http://hub/x\n", true);
 }
 
-/* A server that sends credentials back has its words left out. */
+/* A server that sends credentials back has its words dropped. */
 static void test_echoes(void **state)
 {
   static const char *const names[] = {"echo-401", "echo-json-401", "echo-field-401",

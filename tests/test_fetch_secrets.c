@@ -46,7 +46,8 @@ static char *fetch_silently(int code, const char *name, enum pins pins, const ch
   return err;
 }
 
-/* Fetches it rightly, with the credentials in so many requests to the hub and none to the other. */
+/* Fetches it rightly, with the credentials in this many requests to the hub and none to the other.
+ */
 static void fetch_rightly(const char *name, enum pins pins, int authorized)
 {
   int before = server.shared->authorized;
@@ -86,7 +87,7 @@ static void test_failures_are_silent(void **state)
       {"user-loop", "more than 10 redirects"},
       {"user-scheme", "redirects to ftp://127.0.0.1:"},
       {"user-query", "/x/plain, which is not followed"},
-      {"user-nonsense", "redirects to what is no address"},
+      {"user-nonsense", "redirects to something that is not an address"},
       {"user-continue", "/x/continue: the server sends headers without end"},
       {"user-stall", "/x/stall: Operation too slow"},
       {"user-closed", "localhost:1/"},

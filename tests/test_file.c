@@ -6,7 +6,6 @@
 #include "base/file_use.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -305,7 +304,7 @@ static void test_parallel_writers(void **state)
     assert_int_equal(data[i], data[0]);
   free(data);
   assert_int_equal(entries(folder), 1);
-  /* What a killed writer with our process number left behind is in nobody's way. */
+  /* What a killed writer with our process number left behind does no harm. */
   char left[64];
   snprintf(left, sizeof left, "parallel/.attest.tmp.%ld.0", (long)getpid());
   support_write(support_path(left), "old", 3);

@@ -5,7 +5,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 static const struct head_rule sink = {CLASS_FIRST_TOKEN, CLASS_THRESHOLD, false};
 static const struct head_rule induction = {CLASS_INDUCTION, CIRCUIT_THRESHOLD, false};

@@ -222,21 +222,13 @@ static void check_reading(struct passing *p, enum site_kind kind, const struct h
   capture_free(&again);
 }
 
-static void open_any(size_t index, struct passing *p)
-{
-  if (index < passing_count())
-    passing_open(passing_models[index], false, p);
-  else
-    passing_open_grouped(p);
-}
-
 static void test_reading_changes_no_bit(void **state)
 {
   (void)state;
   for (size_t i = 0; i <= passing_count(); i++) {
     struct passing p;
     struct screened s;
-    open_any(i, &p);
+    passing_open_any(i, false, &p);
     screen_start(&p, &s);
     passing_run(&p, s.hooks, OBSERVATION_HOOKS, PASSING_N);
     struct head_row *plain = screen_finish(&p, &s);
@@ -357,7 +349,7 @@ static void test_what_sites_are(void **state)
   for (size_t m = 0; m <= passing_count(); m++) {
     struct passing p;
     struct capture all[KINDS];
-    open_any(m, &p);
+    passing_open_any(m, false, &p);
     const struct model_config *c = &p.model.config;
     capture_everything(&p, all);
     for (size_t s = 0; s < PASSING_N; s += 5)
@@ -386,7 +378,7 @@ static void test_positions_and_sequences(void **state)
       for (int which = POSITIONS_LAST; which <= POSITIONS_LIST; which++) {
         struct passing p;
         struct capture all, part;
-        open_any(m, &p);
+        passing_open_any(m, false, &p);
         struct hook hook = capture_start(&all, &p.model.config, (enum site_kind)kind, PASSING_N);
         passing_run(&p, &hook, 1, PASSING_N);
         hook = capture_start(&part, &p.model.config, (enum site_kind)kind, PASSING_N);

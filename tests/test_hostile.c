@@ -145,14 +145,14 @@ static void test_tensors(void **state)
       {unknown_dtype, "dtype \"F31\" is not known"},
       {wrong_shape, QUERY " has rank 2 and shape [40, 160]"},
       {wrong_rank, QUERY " has rank 1"},
-      {huge_shape, "more elements than fit 64 bits"},
+      {huge_shape, "more elements than fit in 64 bits"},
       {negative_shape, "shape[0] must be an integer >= 0"},
       {missing, QUERY " is missing"},
       {overlapping, "without overlap"},
       {outside, "data_offsets end at"},
       {backwards, "must be two integers"},
       {cut_off, "cut off or damaged"},
-      {trailing, "4 bytes after the last tensor belong to none"},
+      {trailing, "4 bytes after the last tensor belong to no tensor"},
       {nan_weight, QUERY " holds a NaN"},
       {infinite_weight, "model.layers.0.mlp.down_proj.weight holds a NaN or an infinity"},
       {nan_embedding, "model.embed_tokens.weight holds a NaN"},
@@ -171,7 +171,7 @@ static void test_headers(void **state)
     const char *words;
   } cases[] = {
       {"", 0, "is an empty file"},
-      {"\x08\0\0", 3, "too few for a safetensors file"},
+      {"\x08\0\0", 3, "is not enough for a safetensors file"},
       {"\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x7F{}", 10, "is larger than 25 MiB"},
       {"\x10\0\0\0\0\0\0\0{}", 10, "is larger than the file"},
       {"\0\0\0\0\0\0\0\0{}", 10, "header must start with '{'"},
@@ -267,7 +267,7 @@ static void test_shards(void **state)
   refuse(model, "\"weight_map\" is empty; fetch the index again");
   write_text(model, "model.safetensors.index.json", "{\"weight_map\": {\"x\": 1}}");
   refuse(model,
-         "\"(no string)\" is not the plain name of a .safetensors file beside the index; fetch "
+         "\"(not a string)\" is not the plain name of a .safetensors file beside the index; fetch "
          "the index again");
 }
 

@@ -160,7 +160,7 @@ static void test_zip(void **state)
       {END64, false, 24, 8, UINT64_MAX, "several disks"},
       {END64, false, 40, 8, UINT64_MAX, "contradict"},
       {END64, false, 48, 8, UINT64_C(1) << 63, "contradict"},
-      {LOCATOR, false, 8, 8, UINT64_MAX - 10, "zip64 end record must stand just before"},
+      {LOCATOR, false, 8, 8, UINT64_MAX - 10, "expected the zip64 end record just before"},
       {EXTRA, true, 4, 8, UINT64_MAX, "two different sizes"},
       {EXTRA, true, 2, 2, 8, "extra fields are damaged"},
       {CENTRAL, true, 42, 4, UINT32_MAX, "extra fields are damaged"},

@@ -77,7 +77,7 @@ static void test_several_snapshots(void **state)
   workshop_shell("cd %s/" REPOSITORY "/snapshots && cp -r " FIRST " " SECOND
                  " && printf '%s\\n' > ../refs/main",
                  hub, SECOND);
-  char *line = workshop_refuse(EXIT_INPUT, "is a cache of the hub with 2 snapshots; give one of",
+  char *line = workshop_refuse(EXIT_INPUT, "is a hub cache with 2 snapshots; give one of",
                                "screen %s " PROTOCOL, hub);
   const char *first = strstr(line, "/snapshots/" FIRST), *second = strstr(line, SECOND " (main)");
   assert_true(first && second && second < first);
@@ -85,7 +85,7 @@ static void test_several_snapshots(void **state)
   workshop_shell("cp -r %s/" REPOSITORY " %s/models--org--other", hub, hub);
   free(workshop_refuse(EXIT_INPUT, "with 4 snapshots", "screen %s " PROTOCOL, hub));
   workshop_shell("rm -r %s/*/snapshots/*", hub);
-  free(workshop_refuse(EXIT_INPUT, "is a cache of the hub without a snapshot; download",
+  free(workshop_refuse(EXIT_INPUT, "is a hub cache without a snapshot; download",
                        "screen %s " PROTOCOL, hub));
   const char *parent = workshop_path("parent");
   workshop_shell("rm -rf %s && mkdir %s && cp -r " MODEL " %s/step1", parent, parent, parent);

@@ -19,7 +19,7 @@ static json_int_t integer(const json_t *object, const char *key)
 {
   const json_t *value = json_object_get(object, key);
   if (!json_is_integer(value))
-    fail_msg("%s is no integer", key);
+    fail_msg("%s is not an integer", key);
   return json_integer_value(value);
 }
 
@@ -27,7 +27,7 @@ static const char *string(const json_t *object, const char *key)
 {
   const char *value = json_string_value(json_object_get(object, key));
   if (!value)
-    fail_msg("%s is no string", key);
+    fail_msg("%s is not a string", key);
   return value;
 }
 
@@ -262,7 +262,7 @@ static void test_inconsistent(void **state)
       {"s/\"num_hidden_layers\": 3/\"num_hidden_layers\": 4/", "missing",
        "  missing: model.layers.3.", "is missing", 7},
       {"s/\"num_hidden_layers\": 3/\"num_hidden_layers\": 2/", "unexpected",
-       " not in a model of this config.json: model.layers.2.", "has no place", 7},
+       " not in a model of this config.json: model.layers.2.", "does not belong", 7},
       {"s/\"intermediate_size\": 100/\"intermediate_size\": 99/", "wrong_shape",
        " of another shape than config.json says: ", "config.json says", 9},
   };
@@ -332,7 +332,7 @@ static void test_refusals(void **state)
   free(workshop_refuse(EXIT_INPUT, "attest verify", "inspect manifests/nursery-olmo.json"));
   free(workshop_refuse(EXIT_INPUT, "give its directory",
                        "inspect " WORKSHOP_MODEL "/model.safetensors"));
-  free(workshop_refuse(EXIT_INPUT, "is plain text, no .tar, .tar.zst or .zip archive",
+  free(workshop_refuse(EXIT_INPUT, "is plain text, not a .tar, .tar.zst or .zip archive",
                        "inspect Makefile"));
   free(workshop_refuse(EXIT_INPUT, "config.json: missing", "inspect tests/fixtures"));
   free(workshop_refuse(EXIT_INPUT, "config.json", "inspect %s", damaged));

@@ -22,7 +22,7 @@ static void test_faults(void **state)
     const char *text, *words;
   } cases[] = {
       {"", "x.json: is an empty file; fetch the file again"},
-      {" \n", "x.json: holds blanks alone"},
+      {" \n", "x.json: contains nothing but blanks"},
       {"version https", "x.json: is plain text, not JSON; it begins \"version https\": fetch"},
       {"\x01{}",
        "x.json: line 1, column 1: expected '{', with which a JSON object begins, found byte "
@@ -37,8 +37,8 @@ static void test_faults(void **state)
       {"{\"a\":\"\\u0000\"}", "column 7, key \"a\": an escape that JSON does not know"},
       {"{\"a\":\"\\uD800\"}", "an escape that JSON does not know"},
       {"{\"a\":\"\\q\"}", "an escape that JSON does not know"},
-      {"{\"a\":\"\xFF\"}", "key \"a\": byte 0xFF (offset 6) inside a text: it is not UTF-8"},
-      {"{\"a\":\"\t\"}", "byte 0x09 (offset 6) inside a text: control characters"},
+      {"{\"a\":\"\xFF\"}", "key \"a\": byte 0xFF (offset 6) inside a string: it is not UTF-8"},
+      {"{\"a\":\"\t\"}", "byte 0x09 (offset 6) inside a string: control characters"},
       {"{\xC3\xA4:1}", "expected a key in double quotes or '}', found byte 0xC3 (offset 1)"},
       {"{\n\"a\": NaN}",
        "line 2, column 6, key \"a\": expected a value, found 'NaN', which JSON does "
@@ -65,14 +65,16 @@ static void test_faults(void **state)
       {"{\"a\":1", "column 7, key \"a\": expected ',' or '}', found the end of the file: it is cut "
                    "short"},
       {"{\"a\":", "expected a value, found the end of the file"},
-      {"{\"a\":\"b", "column 6, key \"a\": this text has no closing double quote: the file is cut"},
-      {"{\"a\":\"b\n\"}", "column 6, key \"a\": this text has no closing double quote on its line"},
+      {"{\"a\":\"b",
+       "column 6, key \"a\": this string has no closing double quote: the file is cut"},
+      {"{\"a\":\"b\n\"}",
+       "column 6, key \"a\": this string has no closing double quote on its line"},
   };
   (void)state;
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
     parse(cases[i].text, strlen(cases[i].text), EXIT_INPUT, cases[i].words);
   parse("{}\0", 3, EXIT_INPUT, "found byte 0x00 (offset 2)");
-  parse("{\"a\":\"\0\"}", 9, EXIT_INPUT, "byte 0x00 (offset 6) inside a text");
+  parse("{\"a\":\"\0\"}", 9, EXIT_INPUT, "byte 0x00 (offset 6) inside a string");
 }
 
 /* Editors of Windows put a byte order mark in front. */

@@ -8,7 +8,6 @@
 #include "rows_c.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

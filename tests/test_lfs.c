@@ -188,8 +188,8 @@ static void test_checkpoints(void **state)
              cases[i].weights);
     assert_checkpoint_refused(place, words);
     support_write(path, GOOD, strlen(GOOD) - 1);
-    snprintf(words, sizeof words, "/%s: begins like a git-lfs pointer but is none; fetch the file",
-             cases[i].weights);
+    snprintf(words, sizeof words,
+             "/%s: begins like a git-lfs pointer but is not one; fetch the file", cases[i].weights);
     assert_checkpoint_refused(place, words);
   }
 }

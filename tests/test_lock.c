@@ -5,9 +5,7 @@
 
 #include "base/file.h"
 #include "base/lock.h"
-#include "base/temporary.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/file.h>
@@ -145,7 +143,8 @@ static void test_not_a_lock(void **state)
   (void)state;
   support_write(path, "my notes\n", 9);
   assert_int_equal(lock_take(path, "notes", &held, &error), EXIT_INPUT);
-  support_assert_error(&error, EXIT_INPUT, "notes.lock: is needed for locking but is no lock");
+  support_assert_error(&error, EXIT_INPUT,
+                       "notes.lock: is needed as a lock, but attest did not make it");
   char *text = support_read(path, &size);
   assert_string_equal(text, "my notes\n");
   free(text);

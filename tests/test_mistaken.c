@@ -1,7 +1,6 @@
 /* Files of another kind under the name of what is to be read: said by every reader, with a remedy.
  */
 #include "base/mistaken.h"
-#include "base/sniff.h"
 #include "workshop.h"
 
 #define LFS                                                                                        \
@@ -154,7 +153,7 @@ static void test_spreadsheets(void **state)
   } cases[] = {
       {"s/,/;/g", "line 1: the columns are separated by semicolons, must be by commas"},
       {"s/,/\\t/g", "line 1: the columns are separated by tabs, must be by commas"},
-      {"1s/,/\",\"/g; 1s/^/\"/; 1s/$/\"/", "line 1: the columns stand in quotes; save it as CSV"},
+      {"1s/,/\",\"/g; 1s/^/\"/; 1s/$/\"/", "line 1: the columns are in quotes; save it as CSV"},
       {"1s/,/\";\"/g; 1s/^/\"/; 1s/$/\"/", "separated by semicolons and quoted, must be by commas"},
       {"s/$/\\r/",
        "line 1: ends in a carriage return (Windows line ends); save the file with Unix"},
@@ -170,7 +169,7 @@ static void test_spreadsheets(void **state)
     free(workshop_refuse(EXIT_INPUT, cases[i].words, "compare %s %s", bad, good));
   }
   workshop_shell("tr '\\n' '\\r' < %s > %s", good, bad);
-  free(workshop_refuse(EXIT_INPUT, "line 1: ends in a carriage return alone, as on old Macs",
+  free(workshop_refuse(EXIT_INPUT, "line 1: ends in a lone carriage return, as on old Macs",
                        "compare %s %s", bad, good));
 }
 
@@ -185,10 +184,10 @@ static void test_safetensors_headers(void **state)
       {BYTES("\x05\0\0\0\0\0\0\0{}\0\0\0"),
        "the header is padded with 3 bytes 0x00 from offset 10 on; the format pads with blanks"},
       {BYTES("\x03\0\0\0\0\0\0\0 {}"),
-       "header must start with '{' at offset 8, where byte 0x20 stands"},
-      {BYTES("\x05\0\0\0\0\0\0\0\xEF\xBB\xBF{}"), "at offset 8, where byte 0xEF stands"},
+       "header must start with '{' at offset 8, but found byte 0x20"},
+      {BYTES("\x05\0\0\0\0\0\0\0\xEF\xBB\xBF{}"), "at offset 8, but found byte 0xEF"},
       {BYTES("\x15\0\0\0\0\0\0\0{\"__metadata__\":null}"),
-       "\"__metadata__\" must be an object, is null; write the file again without it"},
+       "\"__metadata__\" must be an object, but is null; write the file again without it"},
       {BYTES("\x0F\0\0\0\0\0\0\0{\"a\":{},\"a\":{}}"), "column 9: duplicate key \"a\""},
       {BYTES("\x04\0\0\0\0\0\0\0{}\0x"), "expected the end of the file after the last '}', found "
                                          "byte 0x00 (offset 2)"},

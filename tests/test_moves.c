@@ -213,7 +213,7 @@ static void test_choice(void **state)
   expect_choice(tensors, 1, "00 ");
   expect_choice(tensors, 0, "");
   expect_choice(tensors, 6, "00 01 07 08 14 15 ");
-  expect_choice(tensors, 7, "00 01 02 07 08 15 "); /* 14 is left out */
+  expect_choice(tensors, 7, "00 01 02 07 08 15 "); /* 14 is skipped */
 }
 
 /* Only floating matrices with elements count; of others nothing is read. */
@@ -369,7 +369,7 @@ static void test_sample(void **state)
     assert_true(move.sampled && move.identical == !cases[i].in);
     assert_true(move.norm == (cases[i].in ? 1 / sqrt((double)most) : 0));
   }
-  /* One element less than a sample would take is no sample. */
+  /* One element less than a sample would take is not a sample. */
   struct move move = move_of(data, ones, most, MOVES_PIECE + 5);
   assert_true(!move.sampled && !move.identical && move.norm == 1 / sqrt((double)most));
   move = move_of(data, ones, most + 1, most);

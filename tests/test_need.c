@@ -3,10 +3,8 @@
 #include "passing.h"
 
 #include "pass/zero_head.h"
-#include "probe/observe.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 /* Multiply-adds: of a token, but attention, which is of a sequence. */
 struct work {
@@ -75,14 +73,6 @@ static uint64_t run_beside(const struct passing *p, const struct hook *more)
   return run(p, hooks, 3);
 }
 
-static void open_any(size_t index, bool distinct, struct passing *p)
-{
-  if (index < passing_count())
-    passing_open(passing_models[index], distinct, p);
-  else
-    passing_open_grouped(p);
-}
-
 /* What reading a site of the last layer adds to a screen, for `n` sequences. */
 static uint64_t added(const struct work *w, enum site_kind kind, bool last, uint64_t n)
 {
@@ -117,7 +107,7 @@ static void test_last_layer(void **state)
   (void)state;
   for (size_t m = 0; m < passing_count(); m++) {
     struct passing p;
-    open_any(m, true, &p);
+    passing_open_any(m, true, &p);
     size_t layers = p.model.config.layers;
     struct work w = work_of(&p.model.config);
     uint64_t screen = screen_work(&w, layers, PASSING_N);
@@ -147,7 +137,7 @@ static void test_layers_before_cost_nothing(void **state)
   for (size_t m = 0; m <= passing_count(); m++)
     for (int repeated = 0; repeated < 2; repeated++) {
       struct passing p;
-      open_any(m, !repeated, &p);
+      passing_open_any(m, !repeated, &p);
       struct hook none = {.site = {SITE_EMBEDDING, 0, 0}, .read = ignore};
       uint64_t screen = run_beside(&p, &none);
       for (int kind = SITE_KEY; kind <= SITE_RESIDUAL; kind++)
@@ -165,7 +155,7 @@ static void test_tables(void **state)
   (void)state;
   for (size_t m = 0; m < passing_count(); m++) {
     struct passing p;
-    open_any(m, false, &p);
+    passing_open_any(m, false, &p);
     const struct model_config *c = &p.model.config;
     struct work w = work_of(c);
     uint64_t token = w.keys + w.query + (c->parallel_residual ? w.mlp : 0);
@@ -186,7 +176,7 @@ static void test_alone(void **state)
   (void)state;
   for (size_t m = 0; m < passing_count(); m++) {
     struct passing p;
-    open_any(m, true, &p);
+    passing_open_any(m, true, &p);
     size_t layers = p.model.config.layers;
     struct work w = work_of(&p.model.config);
     struct hook hook = {.site = {SITE_EMBEDDING, 0, 0}, .read = ignore};

@@ -113,7 +113,7 @@ static void test_nowhere_to_write(void **state)
         workshop_refuse(EXIT_RUN, "/x.json: cannot be written", SCREEN " --json %s/x.json", place));
   }
   free(workshop_refuse(EXIT_RUN, "s a directory", SCREEN " --out %s", support_directory()));
-  free(workshop_refuse(EXIT_RUN, "directory cannot be made: Not a directory",
+  free(workshop_refuse(EXIT_RUN, "directory cannot be created: Not a directory",
                        SCREEN " --dump %s/dump", workshop_path("file")));
   free(workshop_refuse(EXIT_RUN, "Not a directory",
                        "reproduce manifests/nursery-olmo.json --quiet --work %s/work",

@@ -104,7 +104,7 @@ static void test_two_outputs(void **state)
          "--json %s/synth/config.json",
          here, here);
   workshop_shell("rmdir %s/synth", here);
-  /* Nothing is lost in /dev/null; figures beside the model harm nobody. */
+  /* Nothing is lost in /dev/null; figures beside the model do no harm. */
   free(workshop_run(EXIT_HELD, "screen %s/ck " SCREEN_OPTIONS " --out /dev/null --json /dev/null",
                     here));
   for (int again = 0; again < 2; again++)

@@ -8,8 +8,6 @@
 #include "spectrum.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static struct error error;

@@ -133,10 +133,11 @@ static void test_limits(void **state)
 static void test_entries(void **state)
 {
   (void)state;
-  assert_refused("\x80\2}X\5\0\0\0model}s.", "is a dict, no tensor: this is a training checkpoint");
-  assert_refused("\x80\2}X\5\0\0\0epochK\1s.", "\"epoch\" of the state dict is no tensor");
+  assert_refused("\x80\2}X\5\0\0\0model}s.",
+                 "is a dict, not a tensor: this is a training checkpoint");
+  assert_refused("\x80\2}X\5\0\0\0epochK\1s.", "\"epoch\" of the state dict is not a tensor");
   assert_refused("\x80\2}K\1K\1s.",
-                 "offset 1007: the pickle's dict has a key that is no string but a number");
+                 "offset 1007: the pickle's dict has a key that is not a string but a number");
   assert_refused("\x80\2}X\0\0\0\0Ns.", "1 to 512 bytes");
   size_t size;
   char *nested = support_read("tests/fuzz/corpus/pickle/nested", &size);
@@ -144,7 +145,7 @@ static void test_entries(void **state)
   free(nested);
   for (int i = 0; i < 4; i++) {
     static const char *const names[] = {"w", "a\nb", "\xc0\x80", "x"};
-    static const char *const words[] = {"is there twice", "not printable", "not printable", NULL};
+    static const char *const words[] = {"appears twice", "not printable", "not printable", NULL};
     struct error error;
     struct pickle pickle;
     struct torch_file p = {0};
@@ -300,7 +301,7 @@ static void test_hidden(void **state)
   torch_free(&p);
 }
 
-/* However long the texts of the pickle and the path are, what to do stands at the end. */
+/* However long the texts of the pickle and the path are, what to do comes at the end. */
 static void test_long_texts(void **state)
 {
   static const char *const before[] = {"\x80\2c", "\x80\2ctorch", "\x80\2}X\1\1\1\1"};

@@ -6,9 +6,7 @@
 #include "torch_file.h"
 
 #include <stdbool.h>
-#include <stdio.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #define ELEMENTS 24
 #define BYTES ((size_t)ELEMENTS * 4)
@@ -166,7 +164,7 @@ static void test_bad_views(void **state)
       "reaches element 105",
       "overlap",
       "larger than the file",
-      "more elements than fit 64 bits",
+      "more elements than fit in 64 bits",
       "23 F32 elements, but its record has 96 bytes",
       "24 F16 elements, but its record has 96 bytes",
       "storage \"1\" has no record",

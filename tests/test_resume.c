@@ -122,7 +122,7 @@ static void test_damaged_or_foreign_files_are_not_believed(void **state)
 #define MODEL "tests/fixtures/conformance/olmoe-f32/model"
 #define SMALL "7M" /* memory for chunks of few sequences */
 
-static const char *sequences = "500";
+static const char *sequences = "500", *until_sure;
 
 /* A screen slow enough to be caught in the middle; what it says goes to a file. */
 static pid_t start_of(const char *model, const char *memory, const char *out)
@@ -145,6 +145,8 @@ static pid_t start_of(const char *model, const char *memory, const char *out)
                          memory,
                          out ? "--out" : NULL,
                          out,
+                         out && until_sure ? "--until-sure" : NULL,
+                         until_sure,
                          NULL};
   return support_start(words, "/dev/null", said);
 }
@@ -265,7 +267,7 @@ static void test_another_checkpoint_does_not_go_on(void **state)
   free(fresh);
 }
 
-/* With memory for all sequences at once it goes on, too, and leaves nothing behind. */
+/* With memory for all sequences at once it resumes, too, and leaves nothing behind. */
 static void test_goes_on_in_one_chunk(void **state)
 {
   char *out = const_path("one.csv"), *whole = const_path("all.csv");
@@ -314,6 +316,30 @@ static void test_partial_outlives_a_failed_output(void **state)
   free(out);
 }
 
+/* Looks are taken again over what was kept, be it of a screen that was to go to the end. */
+static void test_screen_until_sure_goes_on_to_the_same_bits(void **state)
+{
+  char *whole = const_path("sure.csv"), *out = const_path("sure-pieces.csv");
+  (void)state;
+  if (emulated())
+    skip();
+  sequences = "3000";
+  until_sure = "0.99";
+  assert_int_equal(support_wait(start(whole), NULL), 0);
+  for (int first = 0; first < 2; first++) {
+    until_sure = first ? NULL : "0.99";
+    interrupt(MODEL, out);
+    until_sure = "0.99";
+    assert_int_equal(support_wait(start(out), NULL), 0);
+    assert_said("resuming after ");
+    same_file(whole, out);
+  }
+  until_sure = NULL;
+  sequences = "500";
+  free(whole);
+  free(out);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -324,6 +350,7 @@ int main(void)
       cmocka_unit_test(test_goes_on_in_one_chunk),
       cmocka_unit_test(test_without_output_nothing_is_kept),
       cmocka_unit_test(test_partial_outlives_a_failed_output),
+      cmocka_unit_test(test_screen_until_sure_goes_on_to_the_same_bits),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

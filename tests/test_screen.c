@@ -123,7 +123,7 @@ static void check_shapes(const char *directory, size_t n)
   }
 }
 
-/* A dump needs the last layer in full, which a screen leaves out: the figures must not notice. */
+/* A dump needs the last layer in full, which a screen skips: the figures must not notice. */
 static void test_dump(void **state)
 {
   const char *one = workshop_path("dump-one"), *two = workshop_path("dump-two");

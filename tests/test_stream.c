@@ -116,7 +116,7 @@ static void test_nothing_stays_of_any_folder(void **state)
 }
 
 /* The second revision lies below the first and is half there: the next run, which resumes the
- * first, leaves that alone and goes on with it. */
+ * first, leaves that alone and continues with it. */
 static void test_half_fetched_below_another(void **state)
 {
   static const char *const folders[] = {"", "a", "b"};
@@ -155,7 +155,7 @@ static void test_wrong_bytes(void **state)
   assert_int_equal(seen->requests[0], 0); /* finished before */
 }
 
-/* What lies in the stream's folder is nobody's: wrong files there are replaced, strange ones are
+/* Faults in the stream's folder are not findings: wrong files there are replaced, strange ones are
  * not read. */
 static void test_remains_of_another_run(void **state)
 {
@@ -260,7 +260,7 @@ static void test_killed_while_screening(void **state)
   assert_int_equal(requests(), 6);
 }
 
-/* ^C keeps the chunks of a verified revision, and the next run goes on after them. */
+/* ^C keeps the chunks of a verified revision, and the next run resumes after them. */
 static void test_interrupted_while_screening(void **state)
 {
   char *out, *err, line[2048];

@@ -174,8 +174,8 @@ static void test_recipes_refused(void **state)
       {"pythia", "must be pythia-1b"},
       {"pythia-1b:layers=2", "must be pythia-1b"},
       {"mamba:layers=2", "must be pythia-1b"},
-      {"olmo:", "no key of family olmo"},
-      {"olmo:layers=2,", "no key of family olmo"},
+      {"olmo:", "not a key of family olmo"},
+      {"olmo:layers=2,", "not a key of family olmo"},
       {"olmo:layers", "layers needs a value"},
       {"olmo:layers=", "whole number from 1 to 1024"},
       {"olmo:layers=0", "whole number from 1 to 1024"},
@@ -183,11 +183,11 @@ static void test_recipes_refused(void **state)
       {"olmo:layers=99999999999999999999", "whole number from 1 to 1024"},
       {"olmo:layers=-1", "whole number from 1 to 1024"},
       {"olmo:layers=2,layers=2", "layers is given twice"},
-      {"olmo:experts=2", "\"experts\" is no key of family olmo"},
-      {"olmo:buffers=1", "\"buffers\" is no key of family olmo"},
-      {"gpt_neox:clip=1", "\"clip\" is no key of family gpt_neox"},
-      {"gpt_neox:kv_heads=1", "\"kv_heads\" is no key of family gpt_neox"},
-      {"olmo:colour=red", "\"colour\" is no key of family olmo"},
+      {"olmo:experts=2", "\"experts\" is not a key of family olmo"},
+      {"olmo:buffers=1", "\"buffers\" is not a key of family olmo"},
+      {"gpt_neox:clip=1", "\"clip\" is not a key of family gpt_neox"},
+      {"gpt_neox:kv_heads=1", "\"kv_heads\" is not a key of family gpt_neox"},
+      {"olmo:colour=red", "\"colour\" is not a key of family olmo"},
       {"olmo:dtype=f64", "dtype f64 must be f32, bf16 or f16"},
       {"olmo:clip=nan", "clip nan must be 0 or a number"},
       {"olmo:clip=-3", "clip -3 must be 0 or a number"},
@@ -217,9 +217,9 @@ static void test_places_refused(void **state)
   workshop_shell("mkdir %s && echo text > %s", directory, file);
   free(workshop_refuse(EXIT_INPUT, "holds notes.txt", "synth --like olmo --out %s --quiet",
                        directory));
-  free(workshop_refuse(EXIT_RUN, "directory cannot be made", "synth --like olmo --out %s --quiet",
-                       file));
-  free(workshop_refuse(EXIT_RUN, "are needed and",
+  free(workshop_refuse(EXIT_RUN, "directory cannot be created",
+                       "synth --like olmo --out %s --quiet", file));
+  free(workshop_refuse(EXIT_RUN, "but only",
                        "synth --like olmo:layers=1024,hidden=65536 --out %s --quiet",
                        workshop_path("vast")));
   assert_int_not_equal(access(workshop_path("vast"), F_OK), 0);

@@ -4,7 +4,6 @@
 #include "base/table.h"
 
 #include <math.h>
-#include <string.h>
 
 static const struct table_column columns[] = {{"name", "name", CELL_TEXT},
                                               {"hidden", NULL, CELL_INTEGER},

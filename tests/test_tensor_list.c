@@ -88,7 +88,7 @@ static void test_defects(void **state)
       {HEADER "a\tF32\t1", "line 2: no newline"},
       {HEADER "a\tF32\t1\n#\n", "line 3: 1 columns"},
       {HEADER "a\tF32\t1\n\n", "line 3: empty; remove the empty line"},
-      {"name\tdtype\tshape\toptional\ra\tF32\t1\r", "line 1: ends in a carriage return alone"},
+      {"name\tdtype\tshape\toptional\ra\tF32\t1\r", "line 1: ends in a lone carriage return"},
       {"<html>", "is an HTML page, not a list of tensors"},
       {HEADER "a\tF32\n", "line 2: 2 columns"},
       {HEADER "a\tF32\t1\toptional\t\n", "line 2: 5 columns"},
@@ -340,7 +340,7 @@ static void test_many_deviations(void **state)
   assert_int_equal(compare(text, tensors, 7, &lines), 7);
   assert_int_equal(lines.count, 6);
   assert_non_null(strstr(lines.text, "m: tensor \"t4\" has dtype F64, must be F32\n"));
-  assert_non_null(strstr(lines.text, "m: and 2 more tensors have another dtype\n"));
+  assert_non_null(strstr(lines.text, "m: and 2 more tensors have a different dtype\n"));
 }
 
 /* Names of hostile files reach the report as printable text. */

@@ -1,7 +1,6 @@
 /* The trajectory room: CSV and JSON in and out, every refusal, comparison bit by bit. */
 #include "support.h"
 
-#include "base/file.h"
 #include "trajectory/trajectory.h"
 
 #include <math.h>
@@ -98,14 +97,14 @@ static void test_csv_refuses_values(void **state)
 static void test_csv_refuses_order(void **state)
 {
   (void)state;
-  refused(HEADER ROW("0", "1"), "layer 0, head 1 stands where layer 0, head 0 must");
-  refused(HEADER ROW("1", "0"), "layer 1, head 0 stands where layer 0, head 0 must");
+  refused(HEADER ROW("0", "1"), "found layer 0, head 1, expected layer 0, head 0");
+  refused(HEADER ROW("1", "0"), "found layer 1, head 0, expected layer 0, head 0");
   refused(HEADER ROW("0", "0") ROW("0", "0"), "line 3, columns layer and head");
-  refused(HEADER ROW("0", "0") ROW("0", "2"), "where layer 0, head 1 must");
+  refused(HEADER ROW("0", "0") ROW("0", "2"), "expected layer 0, head 1");
   refused(HEADER ROW("0", "0") ROW("2", "0"), "line 3");
   refused(HEADER ROW("0", "0") ROW("0", "1") ROW("1", "0") ROW("2", "0"),
-          "layer 2, head 0 stands where layer 1, head 1 must");
-  refused(HEADER ROW("0", "0") ROW("1", "0") ROW("1", "1"), "where layer 2, head 0 must");
+          "found layer 2, head 0, expected layer 1, head 1");
+  refused(HEADER ROW("0", "0") ROW("1", "0") ROW("1", "1"), "expected layer 2, head 0");
   refused(HEADER ROW("0", "0") ROW("0", "1") ROW("1", "0"), "the last layer has 1 heads");
   refused(HEADER ROW("0", "0") ROW("4095", "4095"), "line 3");
 }

@@ -123,7 +123,7 @@ static void test_verify_one_revision(void **state)
                     "step60: there is no such directory");
   json_decref(all);
   free(text);
-  free(workshop_refuse(EXIT_INPUT, "no revision step7; there are: step0, step60",
+  free(workshop_refuse(EXIT_INPUT, "no revision step7; the manifest has: step0, step60",
                        "verify %s --revision step7 --quiet", path));
   free(workshop_refuse(EXIT_INPUT, "exactly one with --checkpoints, --pointers or --revision",
                        "verify %s %s --revision step0", path, path));
@@ -159,7 +159,7 @@ static void test_pointers(void **state)
   text = workshop_run(EXIT_CHECK, "verify %s " FLAG " --pointers %s/git", path, place);
   workshop_contains(text, "step60/model.safetensors: is a git-lfs pointer (");
   free(text);
-  free(workshop_refuse(EXIT_INPUT, "is no directory with git-lfs pointers",
+  free(workshop_refuse(EXIT_INPUT, "is not a directory with git-lfs pointers",
                        "verify %s --quiet --pointers %s/absent", path, place));
 }
 
@@ -212,7 +212,7 @@ static void test_reproduce_allowed(void **state)
   free(text);
 }
 
-/* An interrupted run goes on with what it had of these very files, and of no others. */
+/* An interrupted run resumes with what it had of these very files, and of no others. */
 static void test_interrupted(void **state)
 {
   (void)state;

@@ -294,7 +294,7 @@ static void expect_said(const char *place, const char *words)
   }
 }
 
-/* One tensor, then both, of a revision that is no neighbour. */
+/* One tensor, then both, of a revision that is not a neighbour. */
 static void test_another_revision(void **state)
 {
   (void)state;

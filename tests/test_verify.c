@@ -2,7 +2,6 @@
 #define _GNU_SOURCE
 #include "verifying.h"
 
-#include <inttypes.h>
 #include <unistd.h>
 
 #define EMPTY_SHA "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -57,7 +56,7 @@ static void test_pins(void **state)
   check = (struct manifest_check){
       .manifest = &m, .pointers = "Makefile", .finding = keep_finding, .quiet = true};
   assert_int_equal(manifest_verify(&check, &result, &error), EXIT_INPUT);
-  support_assert_error(&error, EXIT_INPUT, "Makefile: is no directory with git-lfs pointers");
+  support_assert_error(&error, EXIT_INPUT, "Makefile: is not a directory with git-lfs pointers");
   manifest_result_free(&result);
   manifest_free(&m);
 }
@@ -234,7 +233,7 @@ static void test_pointers(void **state)
   write_pointer(path, m.revisions[1].files[1].digest.sha256, pin->bytes);
   expect(check, m.revisions[1].files[1].digest.sha256);
   write_pointer(path, "E3B0", pin->bytes);
-  expect(check, "begins like a git-lfs pointer but is none");
+  expect(check, "begins like a git-lfs pointer but is not one");
   assert_int_equal(unlink(path), 0);
   assert_int_equal(mkdir(path, 0700), 0);
   expect(check, "not a regular file");

@@ -78,12 +78,12 @@ static void check_head(struct passing *p, size_t layer, size_t head, const struc
   forget(&copy);
 }
 
-static void open_any(size_t index, struct passing *p)
+/* A model, and what it shows when no head is zeroed. */
+static void open_plain(size_t index, struct passing *p, struct seen *plain)
 {
-  if (index < passing_count())
-    passing_open(passing_models[index], false, p);
-  else
-    passing_open_grouped(p);
+  passing_open_any(index, false, p);
+  look(plain, &p->model.config, PASSING_N);
+  passing_run(p, plain->hooks, READ, PASSING_N);
 }
 
 /* Of every layer, the first with its tables and the last among them. */
@@ -93,9 +93,7 @@ static void test_equals_zero_columns(void **state)
   for (size_t m = 0; m <= passing_count(); m++) {
     struct passing p;
     struct seen plain;
-    open_any(m, &p);
-    look(&plain, &p.model.config, PASSING_N);
-    passing_run(&p, plain.hooks, READ, PASSING_N);
+    open_plain(m, &p, &plain);
     for (size_t layer = 0; layer < p.model.config.layers; layer++)
       for (size_t head = 0; head < p.model.config.heads; head += 2)
         check_head(&p, layer, head, &plain);
@@ -110,7 +108,7 @@ static void test_order(void **state)
   struct passing p;
   struct capture before, after;
   (void)state;
-  open_any(2, &p);
+  passing_open_any(2, false, &p);
   struct hook hooks[3] = {capture_start(&before, &p.model.config, SITE_HEAD_OUTPUT, PASSING_N),
                           zero_head(1, 2),
                           capture_start(&after, &p.model.config, SITE_HEAD_OUTPUT, PASSING_N)};
@@ -164,9 +162,7 @@ static void test_last_position_alone(void **state)
   for (size_t m = 0; m <= passing_count(); m++) {
     struct passing p;
     struct seen plain;
-    open_any(m, &p);
-    look(&plain, &p.model.config, PASSING_N);
-    passing_run(&p, plain.hooks, READ, PASSING_N);
+    open_plain(m, &p, &plain);
     for (size_t layer = 0; layer < p.model.config.layers; layer++)
       check_last(&p, layer, &plain);
     forget(&plain);
@@ -226,7 +222,7 @@ static void test_conditions_side_by_side(void **state)
   (void)state;
   for (size_t m = 0; m <= passing_count(); m++) {
     struct passing p;
-    open_any(m, &p);
+    passing_open_any(m, false, &p);
     check_conditions(&p, (uint64_t)1 << 30);
     check_conditions(&p, (uint64_t)3 << 20);
     passing_close(&p);

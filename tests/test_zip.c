@@ -7,7 +7,6 @@
 #include "torch_file.h"
 
 #include <stdbool.h>
-#include <stdio.h>
 
 #define LOCAL 0
 #define FIRST_DATA 64 /* the records are aligned to 64 bytes */
@@ -114,12 +113,12 @@ static void test_refusals(void **state)
   assert_change_refused(IN_DIRECTORY, 20, 8, 0x500000005, "data descriptor of 16 or 24 bytes");
   assert_change_refused(IN_DIRECTORY, 20, 8, 0xfffffff0fffffff0, "reaches into the directory");
   assert_change_refused(IN_DIRECTORY, 24, 4, UINT32_MAX, "extra fields are damaged");
-  assert_change_refused(IN_DIRECTORY, 28, 2, 0, "no plain relative path");
+  assert_change_refused(IN_DIRECTORY, 28, 2, 0, "not a plain relative path");
   assert_change_refused(IN_DIRECTORY, 28, 2, 60000, "past the end of the directory");
   assert_change_refused(IN_DIRECTORY, 32, 2, 1, "has a comment");
   assert_change_refused(IN_DIRECTORY, 34, 2, 1, "another disk");
   assert_change_refused(IN_DIRECTORY, 42, 4, 1, "first entry must start here");
-  assert_change_refused(IN_LOCAL, 0, 4, 0, "an entry should start here");
+  assert_change_refused(IN_LOCAL, 0, 4, 0, "expected an entry to start here");
   assert_change_refused(IN_LOCAL, 6, 2, 0x800, "contradict");
   assert_change_refused(IN_LOCAL, 8, 2, 8, "contradict");
   assert_change_refused(IN_LOCAL, 18, 4, 5, "contradict");
@@ -147,7 +146,7 @@ static void test_names(void **state)
     struct torch_file f = {0};
     torch_add(&f, bad[i], "x", 1);
     torch_end(&f);
-    assert_refused(&f, "no plain relative path");
+    assert_refused(&f, "not a plain relative path");
     torch_free(&f);
   }
   struct torch_file f = {0};
@@ -226,11 +225,11 @@ static void test_zip64(void **state)
   }
   f = sample64(0, 0, 0);
   torch_number(f.data + f.size - TORCH_END - TORCH_LOCATOR + 8, 8, UINT64_MAX);
-  assert_refused(&f, "zip64 end record must stand just before");
+  assert_refused(&f, "expected the zip64 end record just before");
   torch_free(&f);
 }
 
-/* Entries whose sizes stand in zip64 fields, with descriptors of 24 bytes. */
+/* Entries whose sizes are in zip64 fields, with descriptors of 24 bytes. */
 static void test_wide_entries(void **state)
 {
   static const struct {

@@ -12,7 +12,7 @@ enum exit_code {
 
 struct error {
   int code;        /* enum exit_code; 0 while nothing went wrong */
-  char text[1024]; /* one line without newline, UTF-8; all that is not printable stands as \xNN,
+  char text[1024]; /* one line without newline, UTF-8; all that is not printable is written as \xNN,
                       and addresses without user and password */
 };
 

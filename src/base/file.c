@@ -344,7 +344,7 @@ int file_make_directory(const char *path, struct error *error)
     reason = make_one_directory(copy);
   free(copy);
   if (reason)
-    return error_set(error, EXIT_RUN, "%s: directory cannot be made: %s",
+    return error_set(error, EXIT_RUN, "%s: directory cannot be created: %s",
                      *path ? path : "an empty name", error_reason(reason));
   return 0;
 }
@@ -386,9 +386,8 @@ int file_check_space(const char *directory, uint64_t bytes, struct error *error)
   uint64_t available;
   if (!file_free_bytes(directory, &available) || bytes <= available)
     return 0;
-  return error_set(error, EXIT_RUN, "%s: %s are needed and %s are free; take another disk",
-                   directory, text_bytes(need, sizeof need, bytes),
-                   text_bytes(have, sizeof have, available));
+  return error_set(error, EXIT_RUN, "%s: needs %s, but only %s are free on this disk", directory,
+                   text_bytes(need, sizeof need, bytes), text_bytes(have, sizeof have, available));
 }
 
 bool file_exists(const char *path)

@@ -27,10 +27,10 @@ void blob_free(struct blob *blob);
 
 /* Writes a file: beside, fsync, rename, fsync of the directory; on failure nothing is left and an
  * older file stays as it was. A symbolic link stays and its target is written, also one that does
- * not exist yet; the permissions of an older file stay. A path that exists and is no regular file
- * (a pipe, a device) is written to directly. "-" is standard output, as is every path that leads
- * there (/dev/stdout). Nothing is written when a file that was read has changed meanwhile, or is
- * the one to be written (file_use.h). Errors: EXIT_INPUT (that), EXIT_RUN. */
+ * not exist yet; the permissions of an older file stay. A path that exists and is not a regular
+ * file (a pipe, a device) is written to directly. "-" is standard output, as is every path that
+ * leads there (/dev/stdout). Nothing is written when a file that was read has changed meanwhile, or
+ * is the one to be written (file_use.h). Errors: EXIT_INPUT (that), EXIT_RUN. */
 int file_write(const char *path, const void *data, size_t size, struct error *error);
 
 /* A file written piece by piece into a new one beside it, for outputs that do not fit in memory or

@@ -92,13 +92,14 @@ static void compare(struct known *known, const struct stat *now)
     snprintf(change, sizeof known->change, "it was written to");
   else if (!same_time(was->st_ctim, now->st_ctim))
     snprintf(change, sizeof known->change,
-             "its content, permissions or links were changed, says its ctime");
+             "its content, permissions or links were changed, as its ctime shows");
 }
 
 static void compare_hash(struct known *known, XXH128_hash_t hash)
 {
   if (!*known->change && !XXH128_isEqual(known->hash, hash))
-    snprintf(known->change, sizeof known->change, "its bytes are others, under the same times");
+    snprintf(known->change, sizeof known->change,
+             "its bytes have changed, though its times have not");
 }
 
 static const struct mapping *mapping_of(const struct known *known)
@@ -300,8 +301,8 @@ static int replace(const char *path, struct error *error)
   for (const struct known *k = all; there && k; k = k->next)
     if (k->users && same_file(&k->info, &now))
       return error_set(error, EXIT_INPUT,
-                       "%s: is %s, which is being read, and would be lost; name another output",
-                       path, k->path);
+                       "%s: is the same file as %s, which is being read; name another output", path,
+                       k->path);
   if (!known)
     return 0;
   if (there)

@@ -9,7 +9,7 @@ static volatile sig_atomic_t requested;
 static void note(int number)
 {
   static const char line[] =
-      "\nattest: stopping at the end of the current piece; once more to stop at once\n";
+      "\nattest: stopping at the end of the current piece; press ^C again to stop at once\n";
   requested = 1;
   (void)number;
   ssize_t ignored = write(STDERR_FILENO, line, sizeof line - 1);

@@ -6,7 +6,6 @@
 #include "base/reserve.h"
 #include "base/text.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define MAX_DEPTH 2048 /* jansson's own limit, which bounds its recursion */

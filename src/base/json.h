@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 /* Parses size bytes as one JSON object (nothing after it); a UTF-8 byte order mark before it is
- * skipped. `name` stands in messages. The caller owns *object (json_decref). Errors: EXIT_INPUT
+ * skipped. `name` appears in messages. The caller owns *object (json_decref). Errors: EXIT_INPUT
  * with line, column, key and what was found in place of what; EXIT_RUN (memory). */
 int json_parse_object(const char *name, const void *data, size_t size, json_t **object,
                       struct error *error);
@@ -20,7 +20,7 @@ int json_parse_object(const char *name, const void *data, size_t size, json_t **
 /* Reads and parses a JSON file of at most `limit` bytes. */
 int json_read_object(const char *path, size_t limit, json_t **object, struct error *error);
 
-/* Values of `object` by key; `where` stands in messages before the key. A missing key or a value
+/* Values of `object` by key; `where` appears in messages before the key. A missing key or a value
  * of another type or out of [low, high] is EXIT_INPUT. Strings belong to the object. */
 int json_get_integer(const json_t *object, const char *where, const char *key, int64_t low,
                      int64_t high, int64_t *value, struct error *error);
@@ -54,8 +54,8 @@ void json_put(json_t *object, const char *key, json_t *value);
 void json_add(json_t *array, json_t *value);
 
 /* Adds a JSON value to a text: indented, keys in insertion order, each real with the fewest of 15,
- * 16 or 17 significant digits that read back to the same bits, newline at the end. `path` stands in
- * messages. Errors: EXIT_RUN; EXIT_INPUT where there is no value (NULL, json_put). */
+ * 16 or 17 significant digits that read back to the same bits, newline at the end. `path` appears
+ * in messages. Errors: EXIT_RUN; EXIT_INPUT where there is no value (NULL, json_put). */
 int json_format(const char *path, const json_t *value, struct text *text, struct error *error);
 
 /* Writes the same to a file, "-" = standard output. Errors: those of json_format, EXIT_RUN. */
@@ -64,7 +64,7 @@ int json_write(const char *path, const json_t *value, struct error *error);
 /* Adds a text as a JSON string, with its quotes. text->failed where it is not UTF-8. */
 void json_quote(struct text *text, const char *value);
 
-/* Adds a JSON value to `text` in as few bytes as possible, without a newline. `name` stands in
+/* Adds a JSON value to `text` in as few bytes as possible, without a newline. `name` appears in
  * messages. Errors as json_write. */
 int json_compact(const char *name, const json_t *value, struct text *text, struct error *error);
 

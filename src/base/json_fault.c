@@ -9,7 +9,7 @@
 #define MAX_DEPTH 2048 /* jansson's */
 #define KEY_DEPTH 16   /* levels whose keys are remembered */
 
-/* What may stand next. */
+/* What may come next. */
 enum state { START, VALUE, ELEMENT, KEY, MEMBER, COLON, NEXT, END };
 
 struct scan {
@@ -68,7 +68,7 @@ static size_t word_size(const struct scan *scan)
   return end - scan->at;
 }
 
-/* What stands here: a word, a character, or a byte by its number and offset. */
+/* What is found here: a word, a character, or a byte by its number and offset. */
 static void describe(const struct scan *scan, char out[80])
 {
   size_t word = word_size(scan);
@@ -188,7 +188,7 @@ static int skip_string(struct scan *scan)
     char what[120];
     if (byte == '\n' || byte == '\r') {
       scan->at = opening;
-      return refuse(scan, "this text has no closing double quote on its line");
+      return refuse(scan, "this string has no closing double quote on its line");
     }
     if (byte == '\\' && !skip_escape(scan)) {
       scan->at = before;
@@ -199,7 +199,7 @@ static int skip_string(struct scan *scan)
     if (byte >= 0x80)
       length = text_utf8(scan->text + scan->at, scan->size - scan->at, &code);
     if (byte < ' ' || length == 0) {
-      snprintf(what, sizeof what, "byte 0x%02X (offset %zu) inside a text: %s", byte, scan->at,
+      snprintf(what, sizeof what, "byte 0x%02X (offset %zu) inside a string: %s", byte, scan->at,
                length ? "control characters must be escaped" : "it is not UTF-8; save it as UTF-8");
       return refuse(scan, what);
     }
@@ -207,7 +207,7 @@ static int skip_string(struct scan *scan)
   }
   if (scan->at == scan->size) {
     scan->at = opening;
-    return refuse(scan, "this text has no closing double quote: the file is cut short");
+    return refuse(scan, "this string has no closing double quote: the file is cut short");
   }
   scan->at++;
   return 0;
@@ -284,7 +284,7 @@ static int word(struct scan *scan)
 static int open_bracket(struct scan *scan, bool object)
 {
   if (scan->depth == MAX_DEPTH)
-    return refuse(scan, "nested to a depth of more than 2048, as no such file is");
+    return refuse(scan, "nested more than 2048 deep, as no such file is");
   scan->at++;
   scan->object[++scan->depth] = object;
   if (scan->depth < KEY_DEPTH)
@@ -339,8 +339,7 @@ static int key(struct scan *scan)
   if (scan->code == json_error_duplicate_key && scan->at >= scan->stop) {
     char what[300];
     scan->at = start - 1;
-    snprintf(what, sizeof what,
-             "duplicate key \"%.*s\": it stands in this object already; keep one",
+    snprintf(what, sizeof what, "duplicate key \"%.*s\": it is in this object already; keep one",
              size < 200 ? (int)size : 200, scan->text + start);
     return refuse(scan, what);
   }
@@ -352,7 +351,7 @@ static int key(struct scan *scan)
   return 0;
 }
 
-/* What stands after a value. */
+/* What comes after a value. */
 static int next(struct scan *scan)
 {
   char first = scan->text[scan->at];

@@ -125,7 +125,7 @@ static int format(const char *name, const json_t *value, bool compact, struct te
     return error_set(error, EXIT_RUN, "%s: out of memory for its JSON", name);
   if (writer.incomplete)
     return error_set(error, EXIT_INPUT,
-                     "%s: not written: JSON takes no name that is not UTF-8; rename what has one",
+                     "%s: not written: a name is not UTF-8, which JSON cannot hold; rename it",
                      name);
   return 0;
 }

@@ -22,10 +22,15 @@ static int open_lock(const char *path, int *fd, struct error *error)
   *fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
   if (*fd < 0)
     return error_set(error, EXIT_RUN, "%s: cannot be created: %s", path, error_reason(errno));
-  if (fstat(*fd, &info) == 0 && S_ISREG(info.st_mode))
+  bool known = fstat(*fd, &info) == 0;
+  int reason = errno;
+  if (known && S_ISREG(info.st_mode))
     return 0;
   close(*fd);
-  return error_set(error, EXIT_INPUT, "%s: must be a file for locking; move it away", path);
+  if (!known)
+    return error_set(error, EXIT_RUN, "%s: cannot be looked at: %s", path, error_reason(reason));
+  return error_set(error, EXIT_INPUT,
+                   "%s: is needed as a lock, but is not a regular file; move it away", path);
 }
 
 /* What its holder wrote, without the mark: "process 12 since ...". */
@@ -47,7 +52,7 @@ static void write_holder(int fd)
     strcpy(since, "an unknown time");
   int length = snprintf(line, sizeof line, MARK "process %ld since %s\n", (long)getpid(), since);
   if (ftruncate(fd, 0) == 0 && pwrite(fd, line, (size_t)length, 0) != length)
-    (void)ftruncate(fd, 0); /* held all the same, by nobody in particular */
+    (void)ftruncate(fd, 0); /* still held, though without a name */
 }
 
 /* Nobody's data may be lost to a lock. */
@@ -87,9 +92,7 @@ static int acquire(const char *path, const char *subject, int *fd, struct error 
     return 0;
   close(*fd);
   return error_set(error, EXIT_INPUT,
-                   "%s: is needed for locking but is no lock of attest; move it "
-                   "away",
-                   path);
+                   "%s: is needed as a lock, but attest did not make it; move it away", path);
 }
 
 int lock_take(const char *path, const char *subject, struct lock *lock, struct error *error)

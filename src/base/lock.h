@@ -12,7 +12,8 @@ struct lock {
 /* Creates the file `path`, which says who holds it since when, and locks it; what a killed process
  * left is taken over, for the kernel released it. `subject` is what is locked, for messages; the
  * owner calls lock_release. Where the file system has no locks, nothing is locked. Errors: EXIT_RUN
- * (held by another, naming it; cannot be created), EXIT_INPUT (a file that is no lock is there). */
+ * (held by another, naming it; cannot be created), EXIT_INPUT (a file that is not a lock is there).
+ */
 int lock_take(const char *path, const char *subject, struct lock *lock, struct error *error);
 
 /* The same with "FILE.lock" for an output FILE. */

@@ -69,7 +69,7 @@ static const char *remedy(enum sniff_kind kind, enum reads reader)
   }
 }
 
-/* Of a text that stands in place of a file its first line is shown: it may say what happened. */
+/* Of a text found in place of a file its first line is shown: it may say what happened. */
 static int refuse_text(const char *file, enum reads reader, const char *kind, const char *text,
                        size_t size, struct error *error)
 {
@@ -81,7 +81,8 @@ static int refuse_text(const char *file, enum reads reader, const char *kind, co
   while (shown < size && shown < SHOWN && text[shown] && text[shown] != '\n' && text[shown] != '\r')
     shown++;
   if (!shown)
-    return error_set(error, EXIT_INPUT, "%.600s: holds blanks alone; fetch the file again", file);
+    return error_set(error, EXIT_INPUT, "%.600s: contains nothing but blanks; fetch the file again",
+                     file);
   return error_set(error, EXIT_INPUT,
                    "%.600s: is %s, not %s; it begins \"%.*s\": fetch the file "
                    "again",

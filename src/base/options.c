@@ -6,6 +6,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HELP_INDENT 27
+#define HELP_COLUMNS 100
+
+/* One option, its help broken between words. */
+static void print_option(const char *left, const char *help)
+{
+  size_t room = HELP_COLUMNS - HELP_INDENT;
+  printf("  %-*s", HELP_INDENT - 2, left);
+  for (size_t length; (length = strlen(help)) > room; help += length + 1) {
+    for (length = room; length > 1 && help[length] != ' ';)
+      length--;
+    printf("%.*s\n%*s", (int)length, help, HELP_INDENT, "");
+  }
+  printf("%s\n", help);
+}
+
 static void print_help(const struct option_list *list)
 {
   printf("Usage: attest %s\n\n%s\n\nOptions:\n", list->usage, list->summary);
@@ -14,9 +30,9 @@ static void print_help(const struct option_list *list)
     char left[64];
     snprintf(left, sizeof left, "--%s%s%s", spec->name, spec->argument ? " " : "",
              spec->argument ? spec->argument : "");
-    printf("  %-24s %s\n", left, spec->help);
+    print_option(left, spec->help);
   }
-  printf("  %-24s %s\n", "--help", "print this text");
+  print_option("--help", "print this help");
 }
 
 static int store_range(const struct option_spec *spec, const char *text, struct error *error)

@@ -32,7 +32,7 @@ struct option_list {
   size_t count;
 };
 
-/* Parses argv[1..]. Options may stand anywhere, each at most once; "--" ends them; the rest goes
+/* Parses argv[1..]. Options may come anywhere, each at most once; "--" ends them; the rest goes
  * to positionals (at most `capacity`, their number to *used). On --help prints the help to
  * standard output, sets *help and returns 0. Errors: EXIT_INPUT, also for
  * a name that is empty. */

@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 
-/* Joins two path parts as file_join does, without "." and with every "NAME/.." left out where NAME
+/* Joins two path parts as file_join does, without "." and with every "NAME/.." dropped where NAME
  * is a directory and no symbolic link: the result is shorter and names the same file. New string,
  * free(). NULL and error when out of memory. */
 char *path_resolve(const char *directory, const char *name, struct error *error);

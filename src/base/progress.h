@@ -15,7 +15,8 @@ struct progress {
 
 double progress_clock(void); /* seconds, monotonic */
 void progress_start(struct progress *progress, const char *label, double total, bool quiet);
-void progress_go_on(struct progress *progress, double done); /* so much was done before the start */
+void progress_go_on(struct progress *progress,
+                    double done); /* this much was done before the start */
 void progress_update(struct progress *progress, double done);
 void progress_end(struct progress *progress);
 

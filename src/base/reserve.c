@@ -26,7 +26,7 @@ bool reserve_touched(void)
 /* Nothing is printed below src/command/, but here nobody is left who could. */
 static _Noreturn void give_up(void)
 {
-  static const char line[] = "attest: out of memory, even for saying what it was for\n";
+  static const char line[] = "attest: out of memory, even for a full message\n";
   ssize_t ignored = write(STDERR_FILENO, line, sizeof line - 1);
   (void)ignored;
   _exit(EXIT_RUN);
@@ -38,7 +38,7 @@ static bool is_reserved(const void *block)
   return at >= begin && at - begin < RESERVE;
 }
 
-/* The size stands in the unit before the block. */
+/* The size is in the unit before the block. */
 static void *take(size_t size)
 {
   size_t rounded = size / UNIT * UNIT + 2 * UNIT;

@@ -1,4 +1,4 @@
-/* Memory for libraries that crash, or leave things out, where an allocation fails: what malloc
+/* Memory for libraries that crash, or skip things, where an allocation fails: what malloc
  * refuses comes from a reserve. Once it was touched the program is about to end: whoever uses such
  * a library asks reserve_touched before what it made counts for anything. Should the reserve run
  * out, too, the program ends with one line and exit code 3. */

@@ -50,8 +50,8 @@ size_t table_rows(const struct table *table);
 void table_free(struct table *table);
 
 /* Adds a header and the rows to `text`, cells parted by `separator`, one row a line. Numbers have
- * the 17 digits that read back to the same bits, flags are yes or no, `missing` stands where a cell
- * is missing. Texts must not hold the separator, quotes or line ends: it is for figures and
+ * the 17 digits that read back to the same bits, flags are yes or no, `missing` is written where a
+ * cell is missing. Texts must not hold the separator, quotes or line ends: it is for figures and
  * names. text->failed without memory. */
 void table_separated(const struct table *table, char separator, const char *missing,
                      struct text *text);

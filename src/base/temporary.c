@@ -71,7 +71,7 @@ static bool is_ours(const char *name)
   return false;
 }
 
-/* Whether the process that made the file is no more, or had the number of this one (`same`), as
+/* Whether the process that made the file is gone, or had the number of this one (`same`), as
  * happens in containers. */
 static bool is_orphan(const char *name, bool *same)
 {

@@ -29,8 +29,8 @@ void text_skip_bom(const char **text, size_t *size);
 size_t text_printable(const char *text);
 
 /* Copies a string with all that is not printable as \xNN: names from hostile files must not reach a
- * terminal as control sequences, nor JSON as anything but UTF-8. What does not fit whole is left
- * out. */
+ * terminal as control sequences, nor JSON as anything but UTF-8. What does not fit whole is
+ * dropped. */
 void text_escape(char *out, size_t capacity, const char *in);
 
 /* Copies a string as one line: blanks, line ends and all that is not printable become one blank
@@ -60,8 +60,8 @@ struct shown text_shown(const char *in);
 
 bool text_ends_with(const char *text, const char *end);
 
-/* Whether this can be the name of a model or a revision, which stand in file names and in columns
- * of text: 1 to 200 visible ASCII characters without '/' and '\\', not "." or "..". */
+/* Whether this can be the name of a model or a revision, which are used in file names and in
+ * columns of text: 1 to 200 visible ASCII characters without '/' and '\\', not "." or "..". */
 bool text_is_label(const char *text);
 
 /* A string that grows; `failed` is set once and for all when memory runs out. Release with

@@ -109,7 +109,7 @@ int threads_start(int count, struct threads **out, struct error *error)
       free(helper);
       threads_stop(pool);
       return error_set(error, EXIT_RUN,
-                       "threads: could not start %d: out of memory or of processes; use a smaller "
+                       "threads: could not start %d: out of memory or processes; use a smaller "
                        "--threads",
                        count);
     }

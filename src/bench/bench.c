@@ -1,5 +1,4 @@
 #include "bench/bench.h"
-#include "base/file.h"
 #include "base/json.h"
 #include "base/progress.h"
 #include "base/text.h"
@@ -36,12 +35,11 @@ static int check_only(const char *name, struct error *error)
 static int parse(int argc, char **argv, struct bench *b, bool *help, struct error *error)
 {
   const struct option_spec specs[] = {
-      {"quick", OPTION_FLAG, &b->options.quick, 0, 0, NULL,
-       "less of everything: within 45 seconds"},
+      {"quick", OPTION_FLAG, &b->options.quick, 0, 0, NULL, "a short run: within 45 seconds"},
       {"only", OPTION_STRING, &b->options.only, 0, 0, "PART",
-       "peak alone, or after it screen, gemm, attention, rows or digest alone"},
+       "only the peak, or after it only screen, gemm, attention, rows or digest"},
       {"sweep", OPTION_STRING, &b->options.sweep, 0, 0, "FILE.csv",
-       "instead: time over layers, tokens and sequences of small models"},
+       "instead of the rest: time against layers, tokens and sequences of small models"},
       {"plot", OPTION_STRING, &b->options.plot, 0, 0, "FILE.svg", "draw the sweep"},
       {"openblas", OPTION_STRING, &b->options.openblas, 0, 0, "FILE",
        "library to compare with; default: libopenblas.so.0 if installed"},
@@ -54,7 +52,8 @@ static int parse(int argc, char **argv, struct bench *b, bool *help, struct erro
       "Measures the peak of this CPU, the screen on models of the published shapes (random\n"
       "weights), matrix products against the peak and OpenBLAS, attention, row kernels and\n"
       "the digests of files.\n"
-      "Single-thread figures are CPU time; what is compared takes turns; medians and spread.",
+      "Single-thread figures are CPU time; what is compared takes turns; figures are medians "
+      "with\ntheir spread.",
       specs, sizeof specs / sizeof *specs};
   size_t used;
   if (options_parse(argc, argv, &list, NULL, 0, &used, help, error) || *help)
@@ -62,7 +61,7 @@ static int parse(int argc, char **argv, struct bench *b, bool *help, struct erro
   if (b->options.only && check_only(b->options.only, error))
     return error->code;
   if (b->options.only && b->options.sweep)
-    return error_set(error, EXIT_INPUT, "bench: --sweep replaces all parts: leave --only out");
+    return error_set(error, EXIT_INPUT, "bench: --sweep replaces all parts: drop --only");
   if (b->options.plot && !b->options.sweep)
     return error_set(error, EXIT_INPUT, "bench: --plot draws a sweep: give --sweep FILE.csv, too");
   const struct output outputs[] = {{"--sweep", b->options.sweep, false},

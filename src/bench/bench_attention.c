@@ -45,7 +45,7 @@ static void release(struct bench_attention *a)
   a->qkv = a->out = a->scratch = NULL;
 }
 
-/* Scores and values, the masked half left out, as forward_plan counts them. */
+/* Scores and values, the masked half not counted, as forward_plan counts them. */
 static double gflop(const struct bench_attention *a)
 {
   return 2e-9 * (double)a->config.hidden * (double)a->seq_len * (double)(a->seq_len + 1);

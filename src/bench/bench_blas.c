@@ -103,7 +103,7 @@ int blas_load(const char *path, enum isa isa, struct blas blas[BLAS_MOST], size_
   if (*count || !path)
     return 0;
   const char *reason = dlerror();
-  return error_set(error, EXIT_INPUT, "--openblas %s: is no OpenBLAS library: %s", path,
+  return error_set(error, EXIT_INPUT, "--openblas %s: is not an OpenBLAS library: %s", path,
                    reason ? reason : "it lacks its functions");
 }
 

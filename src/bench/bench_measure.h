@@ -22,7 +22,7 @@ struct spread {
   double median, low, high;
 };
 
-/* Samples past BENCH_SAMPLES are left out. */
+/* Samples past BENCH_SAMPLES are dropped. */
 void samples_add(struct samples *samples, double value);
 
 /* Zeros of no samples. */

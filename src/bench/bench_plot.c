@@ -105,7 +105,7 @@ int sweep_plot(const struct sweep_point *points, size_t count, const char *path,
            "font-family=\"sans-serif\" font-size=\"12\">\n"
            "<rect width=\"100%%\" height=\"100%%\" fill=\"white\"/>\n"
            "<text x=\"%.0f\" y=\"20\">CPU seconds of a screen on one thread: measured (dots), and "
-           "what equal time an operation predicts (dashed)</text>\n",
+           "what a constant time per operation predicts (dashed)</text>\n",
            width, TOP + PANEL + GAP, GAP);
   for (size_t i = 0; i < SHAPES; i++)
     text_add(&svg, "<text x=\"%.0f\" y=\"40\" fill=\"%s\">%s</text>\n", GAP + 140.0 * (double)i,

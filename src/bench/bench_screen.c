@@ -7,7 +7,6 @@
 #include "bench/bench_shapes.h"
 
 #include <stdio.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>

@@ -17,7 +17,7 @@ struct sweep_point {
 };
 
 /* Draws the points, one panel an axis, and beside them the line of equal time an operation. The
- * points of one shape and axis stand together, ascending. Errors: EXIT_RUN. */
+ * points of one shape and axis come together, ascending. Errors: EXIT_RUN. */
 int sweep_plot(const struct sweep_point *points, size_t count, const char *path,
                struct error *error);
 

@@ -39,7 +39,7 @@ static int check_against_index(const struct shard_list *shards, size_t shard,
       return error_set(error, EXIT_INPUT,
                        "%s: holds tensor \"%.200s\", which the index %s%.100s; fetch shards and "
                        "index of one revision",
-                       tensor->file, tensor->name, owner ? "gives to " : "does not name",
+                       tensor->file, tensor->name, owner ? "assigns to " : "does not name",
                        owner ? owner : "");
   }
   return 0;

@@ -82,7 +82,7 @@ bool checkpoint_headless(const struct checkpoint *checkpoint);
 int checkpoint_check_names(const struct checkpoint *checkpoint, struct error *error);
 
 /* Tensors that hold all experts of a layer, as they are stored; NULL behind the last. Those of a
- * fitting shape stand among the checkpoint's tensors taken apart. */
+ * fitting shape are among the checkpoint's tensors, taken apart. */
 const struct tensor *checkpoint_fused(const struct checkpoint *checkpoint, size_t index);
 
 /* By exact name; NULL when there is none. */

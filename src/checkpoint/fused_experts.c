@@ -135,7 +135,7 @@ int names_split_experts(const char *path, struct tensor **tensors, size_t *count
   if (c.single) {
     error_set(&naming->doubt, EXIT_INPUT,
               "%s: tensors \"%.150s\" and \"%.150s\": experts stored together and one by one in "
-              "one checkpoint; store all of them in one way",
+              "one checkpoint; store all of them the same way",
               c.single->file, c.first->name, c.single->name);
     return 0;
   }

@@ -5,7 +5,7 @@
 
 #include "checkpoint/checkpoint.h"
 
-/* Makes a checkpoint of `count` tensors; `path` stands in messages. The array and the config are
+/* Makes a checkpoint of `count` tensors; `path` appears in messages. The array and the config are
  * copied; names, files and data are borrowed and must outlive the checkpoint. Names must differ;
  * data may be shared by several tensors. A tensor whose file is NULL gets `path`. Owner: the
  * caller, checkpoint_close. Errors: EXIT_RUN. */

@@ -18,7 +18,7 @@ enum layout_order {
 struct layout_rule {
   const char *stem, *ending; /* "model", "safetensors": model.safetensors, or, of three files,
                                 model-00001-of-00003.safetensors */
-  size_t files;              /* so many of about equal size; 0 = as file_bytes says */
+  size_t files;              /* this many of about equal size; 0 = as file_bytes says */
   uint64_t file_bytes;       /* a tensor that would take a file past it opens the next; 0 = one file
                                 for all */
   enum layout_order order;   /* within a file */
@@ -47,7 +47,7 @@ struct layout {
 };
 
 /* Adds a tensor by its name, dtype, rank and shape; `data` may be NULL. The name must outlive the
- * layout. Tensors are assigned to files in the order in which they are added. `where` stands in
+ * layout. Tensors are assigned to files in the order in which they are added. `where` appears in
  * messages. Errors: EXIT_INPUT (a name that is empty, longer than SAFETENSORS_MAX_NAME, no UTF-8 or
  * "__metadata__"; a size beyond 64 bits; too many tensors), EXIT_RUN. */
 int layout_add(struct layout *layout, const char *where, const struct tensor *tensor,

@@ -11,7 +11,7 @@
 static const char *const wrappers[] = {"module", "_orig_mod", "_fsdp_wrapped_module",
                                        "_checkpoint_wrapped_module"};
 
-/* The embedding's own name, and the prefix that all but the LM head stand under. */
+/* The embedding's own name, and the prefix that all but the LM head have. */
 static const struct convention {
   const char *embedding, *base;
 } conventions[] = {
@@ -24,7 +24,7 @@ static const char *const heads[] = {"lm_head.weight", "lm_head.bias", "embed_out
 
 /* How names become those of a plain checkpoint. */
 struct prefix {
-  char *found;      /* what stands before the embedding's own name; NULL = unknown */
+  char *found;      /* what comes before the embedding's own name; NULL = unknown */
   const char *base; /* what should */
 };
 

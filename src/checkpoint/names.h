@@ -3,8 +3,8 @@
  * one saved without its LM head has none, and newer writers fuse the experts of a layer.
  *
  * Where that is unambiguous, tensors get the names of a plain checkpoint when it is opened:
- *   - the names of wrappers go, wherever they stand between dots;
- *   - the embedding tells the prefix: what stands before embed_in.weight, embed_tokens.weight or
+ *   - the names of wrappers go, wherever they are between dots;
+ *   - the embedding tells the prefix: what comes before embed_in.weight, embed_tokens.weight or
  *     wte.weight becomes gpt_neox., model. or transformer., for it and for all beside it;
  *   - EXPERTS.gate_up_proj [E][2 I][H] becomes gate_proj (the first I rows) and up_proj of every
  *     expert, EXPERTS.down_proj [E][H][I] becomes down_proj, all read in place.

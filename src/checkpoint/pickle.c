@@ -10,7 +10,7 @@
 
 #define MAX_NAME 512
 
-#define ALONE "save the state dict (names and tensors) alone with torch.save"
+#define ALONE "save only the state dict (names and tensors) with torch.save"
 
 static const char *kind_name(enum pickle_kind kind)
 {
@@ -44,16 +44,16 @@ static int check_item(const struct pickle_machine *m, const struct pickle_pair *
 {
   if (pair->key.kind != PICKLE_STRING)
     return error_set(m->error, EXIT_INPUT,
-                     "%s: offset %" PRIu64 ": the pickle's dict has a key that is no string but a "
-                     "%s; %s",
+                     "%s: offset %" PRIu64
+                     ": the pickle's dict has a key that is not a string but a %s; %s",
                      m->file, m->base + pair->at, kind_name(pair->key.kind), ALONE);
   if (pair->key.length == 0 || pair->key.length > MAX_NAME)
     return wrong_item(m, &pair->key, "must have a name of 1 to 512 bytes", "", PICKLE_ADVICE);
   if (pair->value.kind == PICKLE_DICT)
-    return wrong_item(m, &pair->key, "is a dict, no tensor: this is a training checkpoint", "",
+    return wrong_item(m, &pair->key, "is a dict, not a tensor: this is a training checkpoint", "",
                       ALONE);
   if (pair->value.kind != PICKLE_TENSOR)
-    return wrong_item(m, &pair->key, "is no tensor but a ", kind_name(pair->value.kind), ALONE);
+    return wrong_item(m, &pair->key, "is not a tensor but a ", kind_name(pair->value.kind), ALONE);
   return 0;
 }
 
@@ -88,7 +88,7 @@ static int make_items(const struct pickle_machine *m, const struct pickle_pair *
   size_t bytes = 0;
   for (size_t i = 0; i < count; i++) {
     if (i > 0 && by_key(&pairs[i - 1], &pairs[i]) == 0)
-      return wrong_item(m, &pairs[i].key, "is there twice", "", PICKLE_ADVICE);
+      return wrong_item(m, &pairs[i].key, "appears twice", "", PICKLE_ADVICE);
     bytes += pairs[i].key.length + 1;
   }
   pickle->items = memory_alloc(count, sizeof *pickle->items, m->file, m->error);
@@ -120,7 +120,7 @@ static int take_result(struct pickle_machine *m, struct pickle *pickle)
   if (m->stack.count)
     return pickle_refuse(m, "%zu values are left over", m->stack.count);
   if (top.kind != PICKLE_DICT)
-    return pickle_refuse(m, "the pickle is a %s, no state dict", kind_name(top.kind));
+    return pickle_refuse(m, "the pickle is a %s, not a state dict", kind_name(top.kind));
   for (size_t i = 0; i < m->pairs.count; i++)
     if (pairs[i].dict == top.index) {
       if (check_item(m, &pairs[i]))

@@ -44,7 +44,7 @@ struct pickle {
 #define PICKLE_MAX_MIB 8
 #define PICKLE_MAX_OBJECTS 200000 /* tensors, storages, dicts and entries of dicts, of each */
 
-/* Parses `size` bytes that stand at offset `base` of `file`; they must outlive the result. Memory
+/* Parses `size` bytes at offset `base` of `file`; they must outlive the result. Memory
  * is proportional to size, and what is kept to the items. Owner: the caller, pickle_free. Errors:
  * EXIT_INPUT (with the opcode or the name, and the offset in the file), EXIT_RUN (memory). */
 int pickle_parse(const char *file, uint64_t base, const void *data, size_t size,

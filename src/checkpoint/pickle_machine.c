@@ -90,7 +90,7 @@ int pickle_push(struct pickle_machine *m, struct pickle_value value)
 int pickle_peek(struct pickle_machine *m, struct pickle_value *value)
 {
   if (m->stack.count == 0 || pickle_value_at(&m->stack, m->stack.count - 1)->kind == PICKLE_MARK)
-    return pickle_refuse(m, "it needs a value and there is none");
+    return pickle_refuse(m, "it needs a value, but there is none");
   *value = *pickle_value_at(&m->stack, m->stack.count - 1);
   return 0;
 }
@@ -124,7 +124,7 @@ int pickle_number(struct pickle_machine *m, size_t width, uint64_t *number)
   return 0;
 }
 
-/* Where the values since the last mark start; the mark stands before it. */
+/* Where the values since the last mark start; the mark is before it. */
 int pickle_find_mark(struct pickle_machine *m, size_t *first)
 {
   for (size_t i = m->stack.count; i-- > 0;)
@@ -132,5 +132,5 @@ int pickle_find_mark(struct pickle_machine *m, size_t *first)
       *first = i + 1;
       return 0;
     }
-  return pickle_refuse(m, "it needs a mark and there is none");
+  return pickle_refuse(m, "it needs a mark, but there is none");
 }

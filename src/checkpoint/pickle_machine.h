@@ -72,7 +72,7 @@ struct pickle_machine {
 /* Those that return int give 0 or the code of the recorded error. */
 
 /* What to do, at the end of messages. Texts from the pickle are cut to PICKLE_SHOWN bytes each, so
- * that it is never cut off, not even behind bytes that stand as \xNN. */
+ * that it is never cut off, not even behind bytes written as \xNN. */
 #define PICKLE_ADVICE "fetch the file again, or save the plain state dict with torch.save"
 #define PICKLE_SHOWN 40
 
@@ -95,8 +95,8 @@ void *pickle_grow_object(struct pickle_machine *m, struct pickle_pool *pool, siz
 int pickle_add(struct pickle_machine *m, struct pickle_pool *pool, struct pickle_value value);
 struct pickle_value *pickle_value_at(const struct pickle_pool *pool, size_t index);
 
-/* The stack. A mark is no value: peek and pop refuse it. find_mark tells where the values since the
- * last mark start. */
+/* The stack. A mark is not a value: peek and pop refuse it. find_mark tells where the values since
+ * the last mark start. */
 int pickle_push(struct pickle_machine *m, struct pickle_value value);
 int pickle_peek(struct pickle_machine *m, struct pickle_value *value);
 int pickle_pop(struct pickle_machine *m, struct pickle_value *value);

@@ -14,7 +14,7 @@ static int op_proto(struct pickle_machine *m, size_t width)
   if (pickle_number(m, width, &protocol))
     return m->error->code;
   if (m->opcode_at != 0)
-    return pickle_refuse(m, "it may stand only at the start");
+    return pickle_refuse(m, "it is allowed only at the start");
   if (protocol < LOWEST_PROTOCOL || protocol > HIGHEST_PROTOCOL)
     return pickle_refuse(m, "protocol %" PRIu64 " is not one of %d to %d", protocol,
                          LOWEST_PROTOCOL, HIGHEST_PROTOCOL);
@@ -98,7 +98,7 @@ static int op_string(struct pickle_machine *m, size_t width)
                                               .text = (const char *)bytes});
 }
 
-/* Makes a tuple of stack[first..] and removes what stands from `keep` on. */
+/* Makes a tuple of stack[first..] and removes what is there from `keep` on. */
 static int make_tuple(struct pickle_machine *m, size_t first, size_t keep)
 {
   struct pickle_value tuple = {
@@ -124,7 +124,7 @@ static int op_tuple_of(struct pickle_machine *m, size_t count)
   size_t first = m->stack.count;
   while (m->stack.count - first < count) {
     if (first == 0 || pickle_value_at(&m->stack, first - 1)->kind == PICKLE_MARK)
-      return pickle_refuse(m, "it needs %zu values and there are fewer", count);
+      return pickle_refuse(m, "it needs %zu values, but there are fewer", count);
     first--;
   }
   return make_tuple(m, first, first);
@@ -206,7 +206,7 @@ static int op_get(struct pickle_machine *m, size_t width)
   return pickle_push(m, *pickle_value_at(&m->memo, index));
 }
 
-/* Puts stack[first..], keys and values in turn, into the dict that stands at `dict`. */
+/* Puts stack[first..], keys and values in turn, into the dict at `dict`. */
 static int set_items(struct pickle_machine *m, size_t dict, size_t first)
 {
   const struct pickle_value *target = pickle_value_at(&m->stack, dict);
@@ -235,7 +235,7 @@ static int op_set_item(struct pickle_machine *m, size_t unused)
   if (pickle_pop(m, &value) || pickle_pop(m, &key) || pickle_peek(m, &dict))
     return m->error->code;
   size_t first = m->stack.count;
-  m->stack.count += 2; /* they stand there still */
+  m->stack.count += 2; /* they are still there */
   return set_items(m, first - 1, first);
 }
 

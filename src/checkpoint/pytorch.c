@@ -86,9 +86,9 @@ static int check_view(struct reading *r, const struct pickle_tensor *view,
   tensor->elements = 1;
   for (int i = 0; i < view->rank; i++)
     if (__builtin_mul_overflow(tensor->elements, (uint64_t)view->shape[i], &tensor->elements))
-      return refuse(r, view, tensor, "shape has more elements than fit 64 bits; " AGAIN);
+      return refuse(r, view, tensor, "shape has more elements than fit in 64 bits; " AGAIN);
   if (__builtin_mul_overflow(tensor->elements, dtype_size(storage->dtype), &tensor->bytes))
-    return refuse(r, view, tensor, "shape has more bytes than fit 64 bits; " AGAIN);
+    return refuse(r, view, tensor, "shape has more bytes than fit in 64 bits; " AGAIN);
   for (int i = 0; tensor->elements && i < view->rank; i++)
     if (__builtin_mul_overflow((uint64_t)view->shape[i] - 1, (uint64_t)view->stride[i], &step) ||
         __builtin_add_overflow(last, step, &last))

@@ -10,7 +10,7 @@
 #define TAR_MAGIC_AT 257
 #define AGAIN "fetch the file again, or save it again with torch.save"
 
-#define SHOWN 100 /* bytes of a key, any of which may stand as \xNN */
+#define SHOWN 100 /* bytes of a key, any of which may be written as \xNN */
 
 int pytorch_shown(size_t length)
 {
@@ -35,10 +35,11 @@ static int check_kind(const char *file, const uint8_t *data, size_t size, struct
 {
   bool tar = size > TAR_MAGIC_AT + 5 && memcmp(data + TAR_MAGIC_AT, "ustar", 5) == 0;
   if (tar || is_legacy(data, size))
-    return error_set(error, EXIT_INPUT,
-                     "%s: saved by PyTorch before 1.6, in a format that is not read; convert it "
-                     "with a current torch: torch.save(torch.load(FILE, weights_only=True), FILE)",
-                     file);
+    return error_set(
+        error, EXIT_INPUT,
+        "%s: saved by PyTorch before 1.6, in a format that is not supported; convert it "
+        "with a current torch: torch.save(torch.load(FILE, weights_only=True), FILE)",
+        file);
   if (size < 4 || memcmp(data, "PK\3\4", 4) != 0)
     return error_set(error, EXIT_INPUT,
                      "%s: is not the zip file that torch.save writes; fetch it again", file);
@@ -64,7 +65,7 @@ static int refuse(const struct pytorch_records *r, const struct zip_entry *entry
                    entry->header, pytorch_shown(entry->name_length), entry->name, what);
 }
 
-/* What stands before the first slash, the same for all records. */
+/* What comes before the first slash, the same for all records. */
 static int find_prefix(struct pytorch_records *r, struct error *error)
 {
   const struct zip_entry *first = r->zip.entries;
@@ -88,12 +89,13 @@ static int check_record(struct pytorch_records *r, const struct zip_entry *entry
                                       ".format_version", ".storage_alignment"};
   size_t skip = strlen(r->prefix);
   if (!name_starts(entry, 0, r->prefix))
-    return refuse(r, entry, "does not lie in the folder of the others; " AGAIN, error);
+    return refuse(r, entry, "is not in the folder of the others; " AGAIN, error);
   if (name_is(entry, skip, "constants.pkl") || name_starts(entry, skip, "code/"))
-    return refuse(r, entry,
-                  "is of a TorchScript program, which is not read; save the state dict of the "
-                  "model with torch.save",
-                  error);
+    return refuse(
+        r, entry,
+        "belongs to a TorchScript program, which is not supported; save the state dict of the "
+        "model with torch.save",
+        error);
   if (name_starts(entry, skip, "data/")) {
     r->storage_bytes += entry->size; /* entries do not overlap */
     return 0;

@@ -73,10 +73,10 @@ static int parse_shape(const json_t *entry, const char *where, struct tensor *te
       return error_set(error, EXIT_INPUT, "%s: shape[%zu] must be an integer >= 0", where, i);
     tensor->shape[i] = length;
     if (__builtin_mul_overflow(tensor->elements, (uint64_t)length, &tensor->elements))
-      return error_set(error, EXIT_INPUT, "%s: shape has more elements than fit 64 bits", where);
+      return error_set(error, EXIT_INPUT, "%s: shape has more elements than fit in 64 bits", where);
   }
   if (__builtin_mul_overflow(tensor->elements, dtype_size(tensor->dtype), &tensor->bytes))
-    return error_set(error, EXIT_INPUT, "%s: shape has more bytes than fit 64 bits", where);
+    return error_set(error, EXIT_INPUT, "%s: shape has more bytes than fit in 64 bits", where);
   return 0;
 }
 
@@ -128,9 +128,10 @@ static int check_metadata(const char *file, json_t *metadata, struct error *erro
   const char *key;
   json_t *value;
   if (!json_is_object(metadata))
-    return error_set(error, EXIT_INPUT,
-                     "%s: \"__metadata__\" must be an object, %s; write the file again without it",
-                     file, json_is_null(metadata) ? "is null" : "is none");
+    return error_set(
+        error, EXIT_INPUT,
+        "%s: \"__metadata__\" must be an object, but %s; write the file again without it", file,
+        json_is_null(metadata) ? "is null" : "is not one");
   json_object_foreach(metadata, key, value)
   {
     if (!json_is_string(value))
@@ -167,7 +168,7 @@ static int check_cover(const char *file, const struct buffer *buffer, struct saf
   }
   if (covered != buffer->size)
     return error_set(error, EXIT_INPUT,
-                     "%s: %" PRIu64 " bytes after the last tensor belong to none", file,
+                     "%s: %" PRIu64 " bytes after the last tensor belong to no tensor", file,
                      buffer->size - covered);
   return 0;
 }
@@ -203,14 +204,13 @@ static int check_ends(const char *file, const uint8_t *header, uint64_t length, 
 {
   uint64_t end = length;
   if (length == 0)
-    return error_set(
-        error, EXIT_INPUT,
-        "%s: header must start with '{', but its size is 0: the file is no safetensors "
-        "file, or its download was not finished; fetch it again",
-        file);
+    return error_set(error, EXIT_INPUT,
+                     "%s: header must start with '{', but its size is 0: the file is not a "
+                     "safetensors file, or its download was not finished; fetch it again",
+                     file);
   if (header[0] != '{')
     return error_set(error, EXIT_INPUT,
-                     "%s: header must start with '{' at offset %d, where byte 0x%02X stands; write "
+                     "%s: header must start with '{' at offset %d, but found byte 0x%02X; write "
                      "the file again with the safetensors library",
                      file, LENGTH_BYTES, header[0]);
   while (end > 1 && header[end - 1] == 0)
@@ -230,14 +230,14 @@ static int parse_header(const char *file, const uint8_t *data, size_t size, stru
   uint64_t length = 0;
   if (size < LENGTH_BYTES)
     return error_set(error, EXIT_INPUT,
-                     "%s: %zu bytes are too few for a safetensors file; fetch it again", file,
+                     "%s: %zu bytes is not enough for a safetensors file; fetch it again", file,
                      size);
   for (size_t i = LENGTH_BYTES; i-- > 0;)
     length = length << 8 | data[i];
   if (length > SAFETENSORS_MAX_HEADER || length > size - LENGTH_BYTES)
     return error_set(error, EXIT_INPUT,
-                     "%s: header of %" PRIu64 " bytes is larger than %s; the file is cut off or no "
-                     "safetensors file",
+                     "%s: header of %" PRIu64
+                     " bytes is larger than %s; the file is cut off or is not a safetensors file",
                      file, length, length > SAFETENSORS_MAX_HEADER ? "25 MiB" : "the file");
   if (check_ends(file, data + LENGTH_BYTES, length, error))
     return error->code;

@@ -51,7 +51,7 @@ static int collect_names(struct shard_list *shards, struct error *error)
       return error_set(error, EXIT_INPUT,
                        "%s: tensor \"%.200s\": \"%.100s\" is not the plain name of a %s file "
                        "beside the index; fetch the index again",
-                       shards->index, tensor, name ? name : "(no string)", ending);
+                       shards->index, tensor, name ? name : "(not a string)", ending);
     shards->names[all++] = name;
   }
   qsort(shards->names, all, sizeof *shards->names, by_text);

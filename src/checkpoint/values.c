@@ -18,7 +18,7 @@ struct entry {
   size_t revision;
   char *name; /* owned by the entry that is not rounded */
   enum dtype dtype;
-  bool silent;  /* it is there, but is no evidence or could not be read: no digest */
+  bool silent;  /* it is there, but is not evidence or could not be read: no digest */
   bool rounded; /* `as` is the type that its values were rounded to */
   enum dtype as;
   int rank;
@@ -239,7 +239,7 @@ void values_counts(const struct values *values, struct values_count *count)
 
 /* --- what revisions have in common -----------------------------------------------------------*/
 
-/* The same values side by side, those that are nobody's rounded ones first, by revision and name.
+/* The same values side by side, those that are not rounded from others first, by revision and name.
  */
 static int by_values(const void *a, const void *b)
 {

@@ -2,10 +2,10 @@
  * are stored as, whatever files they lie in, over all revisions of a manifest.
  *
  * Evidence is a tensor that training moves: of F64, F32, BF16 or F16 elements, rank 1 to 3 (biases
- * and norms, matrices, fused experts). Three kinds say nothing and are left out, since different
+ * and norms, matrices, fused experts). Three kinds say nothing and are skipped, since different
  * revisions have them in common by right: tensors whose elements are all equal (zeros and ones of
  * an initialisation, scalars), those of rank 4 or more (attention masks), and the frequencies of
- * rotary embeddings (names that end with "inv_freq"). Tensors of other types are counted alone.
+ * rotary embeddings (names that end with "inv_freq"). Tensors of other types are only counted.
  *
  * Two tensors are the same when they have as many elements and these, widened to fp32 in row-major
  * order, have the same XXH3-128; F64 elements are rounded to fp32. And where revisions are stored
@@ -29,7 +29,7 @@ struct values_count {
   size_t compared;   /* tensors that are evidence */
   size_t left_out;   /* tensors that say nothing */
   size_t other;      /* rank 1 to 3 and more than one element, but of a type that is not compared */
-  size_t not_finite; /* evidence, but for elements that are no numbers: not compared */
+  size_t not_finite; /* evidence, but for elements that are not numbers: not compared */
   size_t unpaired;   /* of evidence: neighbours lack one of the same name and shape */
   size_t unpaired_neighbours; /* pairs of neighbouring revisions that have such */
 };

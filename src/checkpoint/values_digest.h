@@ -10,11 +10,11 @@ struct values_digest {
   uint8_t bytes[DIGEST_XXH3_BYTES]; /* of the fp32 values in row-major order */
   bool constant;                    /* all elements are equal (0 and -0 are) */
   bool finite;
-  uint64_t not_finite; /* the first element that is no number, where not all are finite */
+  uint64_t not_finite; /* the first element that is not a number, where not all are finite */
 };
 
 /* Of a tensor of F64, F32, BF16 or F16 with elements, its values rounded to `as`: DTYPE_F32 (which
- * changes those of F64 alone), DTYPE_F16 or DTYPE_BF16. Not finite is what the tensor holds, not
+ * changes only those of F64), DTYPE_F16 or DTYPE_BF16. Not finite is what the tensor holds, not
  * what rounding makes of it. Errors: EXIT_RUN. */
 int values_digest(const struct tensor *tensor, enum dtype as, struct values_digest *digest,
                   struct error *error);

@@ -37,7 +37,7 @@ bool head_set_new_layer(const struct head_set *set, size_t first);
 /* Sorts heads [first, count) by layer, then head. */
 void head_set_sort(struct head_set *set, size_t first);
 
-/* Reads "L4H4,L7H0"; every head once. `where` (an option) stands in messages. Errors: EXIT_INPUT,
+/* Reads "L4H4,L7H0"; every head once. `where` (an option) appears in messages. Errors: EXIT_INPUT,
  * EXIT_RUN. */
 int head_set_parse(const char *where, const char *text, struct head_set *set, struct error *error);
 

@@ -30,7 +30,7 @@ static int check(const struct trajectory *trajectories, size_t index, struct err
   for (size_t i = 0; i < index; i++)
     if (strcmp(trajectories[i].model, trajectory->model) == 0 &&
         trajectories[i].kind == trajectory->kind)
-      return error_set(error, EXIT_INPUT, "%s: two %s trajectories of it are given; leave one out",
+      return error_set(error, EXIT_INPUT, "%s: two %s trajectories of it are given; drop one",
                        trajectory->model, trajectory_kind_name(trajectory->kind));
   return 0;
 }

@@ -2,7 +2,7 @@
  * follows from trajectories.
  *
  * Every figure is evaluated under every reading of its definition, one row each; one reading is
- * the one that the paper's text states. Recomputed figures come from the trajectories alone.
+ * the one that the paper's text states. Recomputed figures come only from the trajectories.
  *
  * When a number matches: a figure published with d decimals is reproduced when the recomputed one
  * rounds to it, |recomputed - published| <= half a unit of the last published digit + 1e-12. A

@@ -39,7 +39,7 @@ static void find_missing(const struct subject *subject, enum figure_need need,
     /* What is "final" in a claim must be the paper's final revision. */
     if (need == NEED_ALL && i + 1 == subject->named->revision_count &&
         found + 1 != trajectory->count)
-      snprintf(figure->missing, sizeof figure->missing, "the trajectory goes on after %s", name);
+      snprintf(figure->missing, sizeof figure->missing, "the trajectory continues after %s", name);
   }
 }
 
@@ -76,7 +76,7 @@ void figure_published_text(const struct asserted *asserted, enum claim_unit unit
   number_text(high, sizeof high, each, asserted->high, asserted->high_decimals);
   if (unit == UNIT_JUMP)
     snprintf(out, capacity, "%s -> %s", low, high);
-  else if (asserted->low < asserted->high) /* the unit stands once: "0.3-2 %" */
+  else if (asserted->low < asserted->high) /* the unit is written once: "0.3-2 %" */
     snprintf(out, capacity, "%.*s-%s", (int)strspn(low, "0123456789."), low, high);
   else
     snprintf(out, capacity, "%s", low);

@@ -69,7 +69,7 @@ void figure_percent_text(double fraction, char *out, size_t capacity);
 void figure_published_text(const struct asserted *asserted, enum claim_unit unit, char *out,
                            size_t capacity);
 
-#define EVIDENCE_HEADS 32 /* a list names so many heads at most; counts are always whole */
+#define EVIDENCE_HEADS 32 /* a list names at most this many heads; counts are always whole */
 
 struct evidence evidence_start(void);
 /* Takes over the value; NULL (out of memory) is remembered. */

@@ -1,5 +1,5 @@
 /* A paper: what it asserts, as data, and how its figures follow from trajectories. Nothing
- * recomputed stands here. Each paper has a folder of its own beside this file. */
+ * recomputed is here. Each paper has a folder of its own beside this file. */
 #ifndef ATTEST_CLAIMS_PAPER_H
 #define ATTEST_CLAIMS_PAPER_H
 

@@ -76,7 +76,7 @@ static void find_models(const struct summary *summary, struct grid *grid)
   }
 }
 
-/* "+6 ~1 x1" in columns; a verdict that no figure has is left out. */
+/* "+6 ~1 x1" in columns; a verdict that no figure has is omitted. */
 static void add_cell(const struct summary *summary, const struct grid *grid, const char *claim,
                      const char *model, size_t width)
 {
@@ -151,7 +151,7 @@ static bool differs(const struct claim_row *row)
          (row->verdict == CLAIM_NOT_REPRODUCED || row->verdict == CLAIM_UNDER_ANOTHER);
 }
 
-/* Cut to `columns`: this is one line a figure, the whole stands in the details. */
+/* Cut to `columns`: this is one line a figure, the whole is in the details. */
 static void add_fitting(struct text *text, const char *words, size_t columns)
 {
   if (text_columns(words) <= columns) {

@@ -9,7 +9,7 @@
 struct summary_style {
   bool utf8;    /* else ASCII */
   bool colour;  /* ANSI colours */
-  size_t lines; /* at most so many lines name figures; the rest is counted */
+  size_t lines; /* at most this many lines name figures; the rest is counted */
 };
 
 #define SUMMARY_LINES 15

@@ -3,7 +3,6 @@
 #include "base/file.h"
 #include "base/table.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 

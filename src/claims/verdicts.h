@@ -9,7 +9,7 @@
 /* The text of the file. text->failed without memory. */
 void verdicts_format(const struct claim_list *list, struct text *text);
 
-/* Compares the bytes of such a file with the verdicts; `path` stands in messages. *difference
+/* Compares the bytes of such a file with the verdicts; `path` appears in messages. *difference
  * (free()) names the first line that says something else or, where all lines say the same, the
  * first byte that is not as it would be written; NULL when the bytes are equal. Lines say the same
  * when their columns do, apart from blanks around them and from how a number is spelled.

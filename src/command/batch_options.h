@@ -7,7 +7,7 @@
 
 struct batch_options {
   uint64_t n, vocab[2], seed, pr_n, baseline_n, bos;
-  const char *seq_len; /* its least value depends on baseline_n, which may stand behind */
+  const char *seq_len; /* its least value depends on baseline_n, which may come later */
   bool beyond_context;
 };
 
@@ -21,8 +21,8 @@ struct batch_options {
 
 /* Table rows for options_parse, for a `struct batch_options *b`; `pr` is the help of --pr-n. */
 #define BATCH_OPTIONS(b, pr)                                                                       \
-  {"n", OPTION_NUMBER, &(b)->n, 1, BATCH_MAX_N, "N", "sequences; default 2000"},                   \
-      {"seq-len", OPTION_STRING, &(b)->seq_len, 0, 0, "T", "tokens a sequence; default 256"},      \
+  {"n", OPTION_NUMBER, &(b)->n, 1, BATCH_MAX_N, "N", "number of sequences; default 2000"},         \
+      {"seq-len", OPTION_STRING, &(b)->seq_len, 0, 0, "T", "tokens per sequence; default 256"},    \
       {"vocab",                                                                                    \
        OPTION_RANGE,                                                                               \
        (b)->vocab,                                                                                 \
@@ -30,7 +30,7 @@ struct batch_options {
        INT32_MAX,                                                                                  \
        "LO:HI",                                                                                    \
        "token ids are drawn from [LO, HI); default 100:10000"},                                    \
-      {"seed", OPTION_NUMBER, &(b)->seed, 0, UINT32_MAX, "S", "of the batch; default 42"},         \
+      {"seed", OPTION_NUMBER, &(b)->seed, 0, UINT32_MAX, "S", "seed of the batch; default 42"},    \
       {"pr-n", OPTION_NUMBER, &(b)->pr_n, 1, BATCH_MAX_N, "N", pr},                                \
       {"baseline-n",                                                                               \
        OPTION_NUMBER,                                                                              \

@@ -36,12 +36,12 @@ static int parse(int argc, char **argv, struct calibrate_options *o, const char 
        "nulls of selectivity; default 500"},
       {"null-seed", OPTION_NUMBER, &o->null_seed, 0, UINT32_MAX, "S",
        "of their positions and of the random ids; default 2026"},
-      {"out", OPTION_STRING, &o->out, 0, 0, "FILE.csv", "write one row a head"},
+      {"out", OPTION_STRING, &o->out, 0, 0, "FILE.csv", "write one row per head"},
       COMMON_OPTIONS(&o->common),
   };
   const struct option_list list = {
       "calibrate MODEL_DIR [OPTIONS]",
-      "Says how large the figures of a screen come out by chance: the induction selectivity at\n"
+      "Shows how large the figures of a screen are by chance: the induction selectivity at\n"
       "random positions, and the participation ratio on random token ids. Batch and MODEL_DIR\n"
       "are those of attest screen.",
       specs, sizeof specs / sizeof *specs};

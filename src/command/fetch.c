@@ -9,7 +9,6 @@
 #include "command/terminal.h"
 #include "fetch/http.h"
 #include "manifest/tensor_list.h"
-#include "pass/runtime.h"
 #include "study/outputs.h"
 
 #include <inttypes.h>
@@ -73,7 +72,7 @@ static int show_tensors(const struct manifest *manifest, size_t revisions, struc
   uint64_t bytes = tensor_list_bytes(&list), total;
   if (__builtin_mul_overflow(bytes, revisions, &total))
     total = UINT64_MAX;
-  printf("tensors alone, by %s: %s a revision, %s in all\n", manifest->tensors,
+  printf("only tensors, by %s: %s a revision, %s in all\n", manifest->tensors,
          text_bytes(each, sizeof each, bytes), text_bytes(all, sizeof all, total));
   tensor_list_free(&list);
   return 0;
@@ -93,8 +92,8 @@ static void show_files(const struct fetch_result *results, size_t count, bool dr
 static const char *checked_by(const struct pinned_file *file)
 {
   if (*file->digest.xxh3_128)
-    return file->has_bytes ? "checked by size and XXH3-128 alone" : "checked by XXH3-128 alone";
-  return file->has_bytes ? "checked by size alone" : "not checked against the manifest";
+    return file->has_bytes ? "checked only by size and XXH3-128" : "checked only by XXH3-128";
+  return file->has_bytes ? "checked only by size" : "not checked against the manifest";
 }
 
 static void show_unpinned(const struct fetch_result *results, size_t count)
@@ -152,8 +151,8 @@ static int conclude(const struct fetch_result *results, size_t count, bool dry_r
   }
   if (left && !dry_run)
     fprintf(stderr,
-            "attest: %zu of %zu files are not complete; run the same command again to go on\n",
-            left, count);
+            "attest: %zu of %zu files are incomplete; run the same command again to resume\n", left,
+            count);
   if (seen[EXIT_CHECK])
     return EXIT_CHECK;
   if (seen[EXIT_INPUT])
@@ -206,29 +205,29 @@ int command_fetch(int argc, char **argv, struct error *error)
   struct fetch_options *options = &command.options;
   const struct option_spec specs[] = {
       {"to", OPTION_STRING, &command.to, 0, 0, "DIR", "where the files go; required"},
-      {"revision", OPTION_STRING, &command.revision, 0, 0, "NAME", "this one; default: all"},
+      {"revision", OPTION_STRING, &command.revision, 0, 0, "NAME",
+       "only this revision; default: all"},
       {"dry-run", OPTION_FLAG, &command.dry_run, 0, 0, NULL,
        "print what would be fetched; sizes that are not pinned are asked of the server"},
       {"replace", OPTION_FLAG, &options->replace, 0, 0, NULL,
-       "fetch files anew that are there but wrong"},
+       "fetch files again that are there but wrong"},
       {"base", OPTION_STRING, &options->base, 0, 0, "URL",
        "address of the hub; default: " FETCH_BASE},
       {"parallel", OPTION_NUMBER, &options->parallel, 1, 8, "N", "files at a time; default: 2"},
       {"retries", OPTION_NUMBER, &options->retries, 0, 1000, "N",
-       "of a file, in a row, without success; default: 5"},
+       "retries of a file in a row before giving up; default: 5"},
       {"retry-wait", OPTION_NUMBER, &options->retry_wait, 1, 60000, "MS",
        "milliseconds before the first retry, doubled each time up to a minute; default: 1000"},
       {"stall-seconds", OPTION_NUMBER, &options->stall_seconds, 1, 3600, "S",
-       "give a connection up that is slower than 1 KiB/s for so long; default: 60"},
+       "give up on a connection slower than 1 KiB/s for so many seconds; default: 60"},
       {"json", OPTION_STRING, &command.json, 0, 0, "FILE", "write the result as JSON; - = stdout"},
-      {"quiet", OPTION_FLAG, &options->quiet, 0, 0, NULL, "print errors and nothing else"},
+      {"quiet", OPTION_FLAG, &options->quiet, 0, 0, NULL, "print only errors"},
   };
   const struct option_list list = {
       "fetch MANIFEST --to DIR [OPTIONS]",
-      "Fetches the files that a manifest pins from its repository on a hub and checks them. What "
-      "was\n"
-      "interrupted goes on where it stopped. A proxy is taken from the environment, a token for\n"
-      "the hub from ~/.netrc.",
+      "Fetches the files that a manifest pins from its repository on a hub and checks "
+      "them.\nInterrupted downloads resume. A proxy is taken from the environment, a token for the "
+      "hub\nfrom ~/.netrc.",
       specs, sizeof specs / sizeof *specs};
   const char *path;
   size_t used;

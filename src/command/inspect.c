@@ -10,7 +10,6 @@
 #include "study/forecast.h"
 
 #include <stdio.h>
-#include <string.h>
 
 struct inspect_options {
   struct common_options common;
@@ -22,7 +21,7 @@ static int parse(int argc, char **argv, struct inspect_options *o, const char **
 {
   struct text summary = {0};
   text_add(&summary,
-           "Says what is in a checkpoint: shape, files with their digests, tensors, and what a\n"
+           "Shows what is in a checkpoint: shape, files with their digests, tensors, and what a\n"
            "screen of it would cost. PATH is a model directory, or an archive, whose model\n"
            "directories are listed. Exit code 2 when it is damaged or its tensors are not those\n"
            "of its config.json.\n");
@@ -31,7 +30,7 @@ static int parse(int argc, char **argv, struct inspect_options *o, const char **
     return error_set(error, EXIT_RUN, "inspect: out of memory");
   const struct option_spec specs[] = {
       {"tensors", OPTION_FLAG, &o->tensors, 0, 0, NULL, "print every tensor"},
-      {"no-hash", OPTION_FLAG, &o->no_hash, 0, 0, NULL, "leave out the digests of the files"},
+      {"no-hash", OPTION_FLAG, &o->no_hash, 0, 0, NULL, "skip the digests of the files"},
       COMMON_OPTIONS(&o->common),
   };
   const struct option_list list = {"inspect PATH [OPTIONS]", summary.data, specs,
@@ -144,8 +143,8 @@ static int inspect_path(const char *path, const struct inspect_options *o,
     return inspect_model(path, o, runtime, error);
   if (text_ends_with(path, ".json"))
     return error_set(error, EXIT_INPUT,
-                     "%s: is no checkpoint; for a manifest there is attest verify, for a model "
-                     "give its directory",
+                     "%s: is not a checkpoint; check a manifest with attest verify, and name a "
+                     "model by its directory",
                      path);
   if (text_ends_with(path, ".safetensors") || text_ends_with(path, ".bin"))
     return error_set(error, EXIT_INPUT,

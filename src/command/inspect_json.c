@@ -1,6 +1,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "command/inspection.h"
+#include "probe/sure.h"
 #include "study/cost.h"
 
 static json_t *files_json(const struct inspection *in)
@@ -78,13 +79,27 @@ static json_t *tensors_json(const struct inspection *in)
                    list);
 }
 
+/* What looks could save (forecast_until_sure). */
+static json_t *looks_json(const struct inspection *in)
+{
+  int64_t n = in->protocol.n;
+  json_t *looks = json_array();
+  for (int64_t look = sure_next_look(n, 0); look < n; look = sure_next_look(n, look)) {
+    double seconds = in->seconds * (double)look / (double)n;
+    json_add(looks, json_pack("{s:I, s:f, s:f}", "sequences", (json_int_t)look, "seconds", seconds,
+                              "seconds_saved", in->seconds - seconds));
+  }
+  return looks;
+}
+
 static json_t *screen_json(const struct inspection *in, const struct runtime *runtime)
 {
-  return json_pack("{s:b, s:o, s:f, s:I, s:I, s:f, s:s, s:i}", "published", in->published,
+  return json_pack("{s:b, s:o, s:f, s:I, s:I, s:f, s:s, s:i, s:o}", "published", in->published,
                    "protocol", cost_protocol_json(&in->protocol), "gflop", in->plan.gflop,
                    "memory_bytes", (json_int_t)in->plan.bytes, "sequences_at_a_time",
                    (json_int_t)in->plan.chunk, "seconds", in->seconds, "isa",
-                   runtime->kernels->name, "threads", threads_count(runtime->threads));
+                   runtime->kernels->name, "threads", threads_count(runtime->threads), "until_sure",
+                   looks_json(in));
 }
 
 json_t *inspection_json(const struct inspection *in, const struct runtime *runtime)

@@ -1,10 +1,12 @@
 /* What attest inspect prints. Names come from files of strangers: see text_escape. */
 #include "base/text.h"
 #include "command/inspection.h"
+#include "study/forecast.h"
 
 #include <stdio.h>
 
-#define SHOWN 5 /* names of a list */
+#define SHOWN 5           /* names of a list */
+#define LONG_SECONDS 60.0 /* a screen worth to be ended early */
 
 static void print_files(const struct inspection *in)
 {
@@ -35,11 +37,11 @@ static void print_config(const struct model_config *c)
          model_family_name(c->family), c->layers, c->hidden, c->heads, c->head_dim, c->kv_heads);
   printf("  MLP %zu wide, %s", c->ffn, activations[c->activation]);
   if (c->experts)
-    printf(", %zu experts of which %zu work%s", c->experts, c->top_k,
-           c->norm_topk_prob ? ", weights normalised" : "");
+    printf(", %zu experts, %zu of them per token%s", c->experts, c->top_k,
+           c->norm_topk_prob ? ", routing weights normalised" : "");
   printf("; attention and MLP %s\n", c->parallel_residual ? "in parallel" : "in sequence");
   printf("  vocabulary %zu, %s; context %zu\n", c->vocab,
-         c->tied ? "LM head tied to the embedding" : "LM head of its own", c->context);
+         c->tied ? "LM head tied to the embedding" : "separate LM head", c->context);
   if (c->learned_positions)
     printf("  learned positions");
   else
@@ -121,6 +123,12 @@ static void print_screen(const struct inspection *in, const struct runtime *runt
          (long long)p->n, (long long)p->seq_len, in->plan.gflop,
          text_bytes(size, sizeof size, in->plan.bytes), in->seconds < 10, in->seconds,
          runtime->kernels->name, threads_count(runtime->threads));
+  struct text text = {0};
+  if (in->seconds >= LONG_SECONDS)
+    forecast_until_sure(p->n, in->seconds, &text);
+  if (text.length && !text.failed)
+    printf("  %s\n", text.data);
+  text_free(&text);
 }
 
 void inspection_print(const struct inspection *in, const struct runtime *runtime, bool tensors)

@@ -8,7 +8,6 @@
 #include "study/cost.h"
 #include "study/forecast.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

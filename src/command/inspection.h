@@ -3,7 +3,6 @@
 #define ATTEST_COMMAND_INSPECTION_H
 
 #include "base/digest.h"
-#include "base/progress.h"
 #include "checkpoint/contents.h"
 #include "model/inventory.h"
 #include "pass/forward.h"
@@ -30,7 +29,7 @@ struct inspection {
   struct checkpoint *checkpoint;
   struct contents contents;
   struct digest *digests; /* [contents.count]; NULL = not asked for */
-  char *model_type;       /* of config.json, as it stands there; NULL = none */
+  char *model_type;       /* of config.json, as written there; NULL = none */
 
   bool known; /* whether config.json is one that attest can run; else `config` is empty */
   struct model_config config;
@@ -51,7 +50,7 @@ struct inspection {
 
 /* Opens `path` and gathers all of it; `hash`: digests, too. `json` must not be one of the files
  * (outputs.h). Owner: the caller, inspection_free.
- * Errors: EXIT_INPUT (damaged), EXIT_RUN. A model that attest cannot run is no error, but an
+ * Errors: EXIT_INPUT (damaged), EXIT_RUN. A model that attest cannot run is not an error, but an
  * obstacle. */
 int inspection_gather(const char *path, bool hash, const struct output *json,
                       const struct runtime *runtime, struct inspection *inspection,

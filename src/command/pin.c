@@ -40,20 +40,21 @@ static int parse(int argc, char **argv, struct pin_options *o, const char **path
 {
   const struct option_spec specs[] = {
       {"checkpoints", OPTION_STRING, &o->checkpoints, 0, 0, "DIR",
-       "the checkpoints, if not where the manifest says"},
+       "directory of the checkpoints, if not where the manifest says"},
       {"out", OPTION_STRING, &o->out, 0, 0, "FILE",
        "write the pinned manifest there, its paths rewritten for that folder; default: in place; "
        "-: standard output, paths as they are"},
-      {"revision", OPTION_STRING, &o->revision, 0, 0, "NAME", "pin this revision alone"},
+      {"revision", OPTION_STRING, &o->revision, 0, 0, "NAME", "pin only this revision"},
       {"replace", OPTION_FLAG, &o->replace, 0, 0, NULL,
-       "replace pins that the files contradict; without it they are failures"},
+       "replace pins that contradict the files; without it they are failures"},
       COMMON_OPTIONS(&o->common),
   };
   const struct option_list list = {
       "pin MANIFEST [OPTIONS]",
       "Fills in size, SHA-256 and XXH3-128 of every file that a manifest names, from the files on\n"
       "disk. Nothing is written unless every file is there, agrees with the pins that there are,\n"
-      "is no git-lfs pointer, has the tensors of the inventory, and no two revisions have tensors "
+      "is not a git-lfs pointer, has the tensors of the inventory, and no two revisions have "
+      "tensors "
       "in\n"
       "common.",
       specs, sizeof specs / sizeof *specs};

@@ -34,7 +34,7 @@ static int parse(int argc, char **argv, struct reproduce_options *o, const char 
 {
   const struct option_spec specs[] = {
       {"checkpoints", OPTION_STRING, &o->checkpoints, 0, 0, "DIR",
-       "the checkpoints, if not where the manifest says"},
+       "directory of the checkpoints, if not where the manifest says"},
       {"work", OPTION_STRING, &o->work, 0, 0, "DIR",
        "keeps finished revisions for resuming; default attest-work"},
       {"update-golden", OPTION_FLAG, &o->update_golden, 0, 0, NULL,

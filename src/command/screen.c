@@ -7,6 +7,7 @@
 #include "command/batch_options.h"
 #include "command/command.h"
 #include "command/intervals.h"
+#include "command/sureness.h"
 #include "command/terminal.h"
 #include "probe/dump.h"
 #include "study/cost.h"
@@ -23,19 +24,40 @@ struct screen_options {
   struct common_options common;
   struct batch_options batch;
   uint64_t resamples;
-  const char *out;
+  const char *out, *until_sure;
   struct screening screening;
   struct bootstrap bootstrap;
+  struct sureness sureness;
   struct output outputs[4 + DUMP_FILES];
   char *dumped[DUMP_FILES], *intervals; /* owned */
 };
+
+/* The looks end a screen with the first sequences at hand, of which --dump must be a part. */
+static int read_until_sure(struct screen_options *o, struct error *error)
+{
+  const char *text = o->until_sure;
+  double *p = &o->screening.until_sure;
+  if (!text)
+    return 0;
+  if (!text_to_double(text, strlen(text), p) || *p < 0.5 || *p > 0.999999)
+    return error_set(error, EXIT_INPUT,
+                     "--until-sure %s: must be a probability from 0.5 to 0.999999, such as 0.99",
+                     text);
+  if (o->screening.dump && o->screening.dump_n > SURE_FIRST_LOOK)
+    return error_set(error, EXIT_INPUT,
+                     "--until-sure may stop after %d sequences; use --dump-n %d at most, or leave "
+                     "one of both out",
+                     SURE_FIRST_LOOK, SURE_FIRST_LOOK);
+  o->screening.sureness = &o->sureness;
+  return 0;
+}
 
 static int parse(int argc, char **argv, struct screen_options *o, const char **path, bool *help,
                  struct error *error)
 {
   const struct option_spec specs[] = {
-      BATCH_OPTIONS(&o->batch, "sequences of the participation ratio; default 500"),
-      {"out", OPTION_STRING, &o->out, 0, 0, "FILE.csv", "write one row a head"},
+      BATCH_OPTIONS(&o->batch, "sequences for the participation ratio; default 500"),
+      {"out", OPTION_STRING, &o->out, 0, 0, "FILE.csv", "write one row per head"},
       {"dump", OPTION_STRING, &o->screening.dump, 0, 0, "DIR",
        "write arrays of the first sequences as .npy"},
       {"dump-n", OPTION_NUMBER, &o->screening.dump_n, 1, BATCH_MAX_N, "N",
@@ -43,6 +65,9 @@ static int parse(int argc, char **argv, struct screen_options *o, const char **p
       {"bootstrap", OPTION_NUMBER, &o->resamples, 1, BOOTSTRAP_MOST, "B",
        "95 % intervals from B resamples of the sequences, also to FILE.bootstrap.csv; 200 is "
        "usual"},
+      {"until-sure", OPTION_STRING, &o->until_sure, 0, 0, "P",
+       "look after 100, 200, 400 ... sequences and stop when classes and memberships are settled "
+       "with probability P, such as 0.99, or cannot be soon"},
       COMMON_OPTIONS(&o->common),
   };
   const struct option_list list = {
@@ -60,7 +85,8 @@ static int parse(int argc, char **argv, struct screen_options *o, const char **p
   o->screening.beyond_context = o->batch.beyond_context;
   o->screening.resamples = (size_t)o->resamples;
   o->screening.bootstrap = &o->bootstrap;
-  return batch_options_read(&o->batch, &o->screening.protocol, error);
+  return read_until_sure(o, error) ? error->code
+                                   : batch_options_read(&o->batch, &o->screening.protocol, error);
 }
 
 static void print_summary(const char *path, const struct revision *revision, const char *hash)
@@ -88,9 +114,14 @@ static int write_json(const char *to, const char *path, const struct screen_opti
   struct table table = trajectory_table(revision);
   json_t *heads = table_json(&table);
   table_free(&table);
+  struct protocol protocol = o->screening.protocol;
+  if (o->until_sure)
+    protocol.n = o->sureness.seen; /* the figures are those of a screen of this length */
   json_t *all =
       json_pack("{s:s, s:s, s:s, s:o, s:o}", "model", text_shown(path).text, "isa", isa, "xxh3_128",
-                hash, "protocol", cost_protocol_json(&o->screening.protocol), "heads", heads);
+                hash, "protocol", cost_protocol_json(&protocol), "heads", heads);
+  if (o->until_sure)
+    json_put(all, "until_sure", sureness_json(&o->screening, revision));
   if (o->resamples)
     json_put(all, "bootstrap", intervals_json(revision, &o->bootstrap));
   int status =
@@ -105,6 +136,8 @@ static int print(const char *path, const struct screen_options *o, const struct 
 {
   struct text text = {0};
   print_summary(path, revision, hash);
+  if (o->until_sure)
+    sureness_text(&o->screening, revision, &text);
   if (o->resamples)
     intervals_text(revision, &o->bootstrap, &text);
   if (text.data)
@@ -134,7 +167,7 @@ static int deliver(const char *path, const struct screen_options *o, const struc
   return status;
 }
 
-/* An interrupted screen leaves FILE.csv.partial and goes on from there. Arrays are not kept in it;
+/* An interrupted screen leaves FILE.csv.partial and resumes from there. Arrays are not kept in it;
  * beside a pipe or a device there is no place for it. */
 static int name_partial(struct screen_options *o, struct text *partial, struct error *error)
 {
@@ -212,6 +245,7 @@ int command_screen(int argc, char **argv, struct error *error)
       unlink(o.screening.partial);
     trajectory_revision_free(&revision);
     bootstrap_free(&o.bootstrap);
+    sureness_free(&o.sureness);
   }
   runtime_stop(&runtime);
   free_outputs(&o);

@@ -59,7 +59,7 @@ int command_selftest(int argc, char **argv, struct error *error)
   const struct option_list list = {
       "selftest [OPTIONS]",
       "Compares every kernel that this CPU can run with the portable C reference, bit for bit.\n"
-      "With --isa only those of one instruction set.",
+      "With --isa, only those of one instruction set.",
       specs, sizeof specs / sizeof *specs};
   struct runtime runtime = {0};
   size_t used, failures;

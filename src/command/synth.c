@@ -31,10 +31,10 @@ static int parse(int argc, char **argv, struct synth_options *o, bool *help, str
   const struct option_spec specs[] = {
       {"like", OPTION_STRING, &o->like, 0, 0, "MODEL", "the shape, as above"},
       {"out", OPTION_STRING, &o->out, 0, 0, "DIR", "a new or an empty directory"},
-      {"seed", OPTION_NUMBER, &o->seed, 0, INT64_MAX, "S", "of the weights; default 0"},
+      {"seed", OPTION_NUMBER, &o->seed, 0, INT64_MAX, "S", "seed of the weights; default 0"},
       {"pytorch", OPTION_FLAG, &o->pytorch, 0, 0, NULL,
-       "write pytorch_model.bin, as torch.save does, and no safetensors"},
-      {"dry-run", OPTION_FLAG, &o->dry_run, 0, 0, NULL, "say what would be written, and end"},
+       "write pytorch_model.bin, as torch.save does, instead of safetensors"},
+      {"dry-run", OPTION_FLAG, &o->dry_run, 0, 0, NULL, "show what would be written, and stop"},
       COMMON_OPTIONS(&o->common),
   };
   const struct option_list list = {"synth --like MODEL --out DIR [OPTIONS]", summary.data, specs,

@@ -46,7 +46,7 @@ static void say_note(void *context, const char *line)
   json_add(saying->notes, json_string(line));
 }
 
-/* The tensors stand above their columns' first row, and again when they change. */
+/* The tensors are named above their columns' first row, and again when they change. */
 static void print_moved(struct saying *saying, const char *before, const char *after,
                         const struct move_list *moves)
 {
@@ -189,21 +189,21 @@ static int parse(int argc, char **argv, struct verify_options *o, const char **p
 {
   const struct option_spec specs[] = {
       {"checkpoints", OPTION_STRING, &o->checkpoints, 0, 0, "DIR",
-       "the checkpoints, if not where the manifest says"},
+       "directory of the checkpoints, if not where the manifest says"},
       {"pointers", OPTION_STRING, &o->pointers, 0, 0, "DIR",
        "a git checkout with git-lfs pointers (GIT_LFS_SKIP_SMUDGE=1), laid out as the checkpoints: "
        "size and SHA-256 of every file must be those of the repository"},
       {"revision", OPTION_STRING, &o->revision, 0, 0, "NAME",
-       "check this revision alone; its tensors are not compared with those of others"},
+       "check only this revision; its tensors are not compared with those of others"},
       {"allow-unpinned", OPTION_FLAG, &o->allow_unpinned, 0, 0, NULL,
-       "files without a pin are said and do not fail"},
+       "report files without a pin, but do not fail because of them"},
       COMMON_OPTIONS(&o->common),
   };
   const struct option_list list = {
       "verify MANIFEST... [OPTIONS]",
       "Checks the size and digests of every file that a manifest pins and the names, types and\n"
       "shapes of the tensors; flags unpinned files, git-lfs pointers in place of files,\n"
-      "revisions with the same payload, and tensors that any two revisions have in common.",
+      "revisions with the same tensor files, and tensors that any two revisions have in common.",
       specs, sizeof specs / sizeof *specs};
   if (options_parse(argc, argv, &list, paths, MOST_MANIFESTS, used, help, error) || *help)
     return error->code;

@@ -90,8 +90,8 @@ int http_check_base(const char *base, struct error *error)
     return 0;
   char *plain = http_plain(base);
   error_set(error, EXIT_INPUT,
-            "--base%s%.*s: must be http://HOST[:PORT][/PATH] or https://..., without user "
-            "(that belongs into ~/.netrc), query and fragment",
+            "--base%s%.*s: must be http://HOST[:PORT][/PATH] or https://..., without user (that "
+            "belongs in ~/.netrc), query and fragment",
             plain ? " " : "", plain ? http_shown(plain) : 0, plain ? plain : "");
   free(plain);
   return error->code;

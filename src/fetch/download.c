@@ -1,7 +1,6 @@
 #define _GNU_SOURCE
 #include "fetch/download.h"
 
-#include "base/file.h"
 #include "base/interrupt.h"
 #include "base/text.h"
 #include "fetch/kind.h"
@@ -10,7 +9,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>

@@ -11,9 +11,7 @@
 #include "fetch/http.h"
 #include "fetch/part.h"
 
-#include <inttypes.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -76,8 +74,8 @@ static int check_names(const struct manifest *manifest, const struct fetch_resul
   for (size_t i = 0; i < count; i++)
     if (part_is_reserved(results[i].file->path))
       return error_set(error, EXIT_INPUT,
-                       "%s: revision %s: file %s: names ending in .part or .part.json are for "
-                       "files on their way",
+                       "%s: revision %s: file %s: names ending in .part or .part.json are reserved "
+                       "for unfinished downloads",
                        manifest->path, results[i].revision->name, results[i].file->path);
   return 0;
 }
@@ -307,9 +305,9 @@ int fetch_revision(const struct manifest *manifest, const struct manifest_revisi
     }
   for (size_t i = 0; i < count && !status; i++)
     if (results[i].state == FETCH_LEFT)
-      status =
-          error_set(error, EXIT_RUN, "%s: fetching %s stopped; run the same command again to go on",
-                    manifest->path, revision->name);
+      status = error_set(error, EXIT_RUN,
+                         "%s: fetching %s stopped; run the same command again to resume",
+                         manifest->path, revision->name);
   free(results);
   return status;
 }

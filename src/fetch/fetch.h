@@ -19,11 +19,11 @@ struct fetch_options {
   uint64_t retry_wait;    /* milliseconds before the first; doubles up to a minute */
   uint64_t stall_seconds; /* without 1 KiB/s: the connection is broken */
   uint64_t parallel;      /* files at a time, 1 .. 8 */
-  bool replace;           /* wrong files under final names are fetched anew */
+  bool replace;           /* wrong files under final names are fetched again */
   bool quiet;             /* no progress and no notices */
 
   /* Of what failed and is tried again. Called by one thread at a time, never while a progress bar
-   * stands on the line. */
+   * is on the line. */
   struct notices notices;
 };
 
@@ -54,7 +54,7 @@ struct fetch_result {
 int fetch_list(const struct manifest *manifest, const struct manifest_revision *only,
                struct fetch_result **results, size_t *count, struct error *error);
 
-/* Sizes by the pins, otherwise asked of the server. Errors stand in the results. */
+/* Sizes by the pins, otherwise asked of the server. Errors are in the results. */
 int fetch_sizes(const struct manifest *manifest, const struct fetch_options *options,
                 struct fetch_result *results, size_t count, struct error *error);
 

@@ -64,7 +64,7 @@ int http_open(uint64_t stall_seconds, struct http **http, struct error *error)
     return 0;
   free(*http);
   *http = NULL;
-  return error_set(error, EXIT_RUN, "a connection: out of memory");
+  return error_set(error, EXIT_RUN, "connection: out of memory");
 }
 
 void http_close(struct http *http)
@@ -196,7 +196,7 @@ static bool says_enough(const struct http *http)
   return http->headed && status >= 200 && !is_wanted(status) && !is_redirect(status);
 }
 
-/* The words of the header go before those of the body; a text with a secret in it is left out, and
+/* The words of the header go before those of the body; a text with a secret in it is dropped, and
  * looked at before it is cut. */
 static void read_words(struct http *http)
 {
@@ -308,7 +308,8 @@ static char *redirected(struct http *http, const char *url, int hops, enum http_
   if (next && hops < MOST_REDIRECTS && http_may_lead(url, next))
     return next;
   if (!next)
-    error_set(error, EXIT_RUN, "%.*s: redirects to what is no address", http_shown(url), url);
+    error_set(error, EXIT_RUN, "%.*s: redirects to something that is not an address",
+              http_shown(url), url);
   else if (hops == MOST_REDIRECTS)
     error_set(error, EXIT_RUN, "%s: more than %d redirects", http->request->url, MOST_REDIRECTS);
   else

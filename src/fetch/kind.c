@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -80,12 +79,11 @@ int kind_check(const char *where, const char *name, const char *path, struct err
     return 0;
   if (sniff(head, (size_t)size) == SNIFF_LFS_POINTER)
     return error_set(error, EXIT_CHECK,
-                     "%s: is %s, not %s: this server has the pointers alone; fetch from the hub "
+                     "%s: is %s, not %s: this server has only the pointers; fetch from the hub "
                      "itself, or from a mirror of its large files (--base)",
                      where, is, wanted);
   return error_set(error, EXIT_CHECK,
-                   "%s: is %s, not %s; does a login, a proxy or a mirror (--base) answer in its "
-                   "place?",
+                   "%s: is %s, not %s; does a login, a proxy or a mirror (--base) answer instead?",
                    where, is, wanted);
 }
 

@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 /* Looks at the first bytes of the file on disk that is, or will be, called `name`: weights and JSON
- * must begin like such, other files not like a page or a git-lfs pointer. `where` stands in the
+ * must begin like such, other files not like a page or a git-lfs pointer. `where` appears in the
  * message. Errors: EXIT_CHECK, EXIT_RUN. */
 int kind_check(const char *where, const char *name, const char *path, struct error *error);
 

@@ -26,7 +26,7 @@ static void read_json(char *out, size_t capacity, const char *text)
   json_decref(root);
 }
 
-/* What stands between <tag> and </tag>. */
+/* What is between <tag> and </tag>. */
 static void read_element(char *out, size_t capacity, char *text, const char *tag)
 {
   char *start = strcasestr(text, tag);

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define SHORTEST_PASSWORD 4 /* shorter ones stand in every text */
+#define SHORTEST_PASSWORD 4 /* shorter ones occur in every text */
 #define SHORTEST_USER 8     /* a user may be a token, but seldom a short one */
 
 static void learn(struct secrets *secrets, const char *text, size_t length)

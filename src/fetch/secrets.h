@@ -18,7 +18,7 @@ struct secrets {
  * encoded text, the password and, when it is long enough to be one, the user. */
 void secrets_learn(struct secrets *secrets, const char *request, size_t size);
 
-/* Whether a secret stands in the text. */
+/* Whether a secret is in the text. */
 bool secrets_in(const struct secrets *secrets, const char *text);
 
 /* Overwrites secrets in the text with '*'. */

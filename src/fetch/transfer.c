@@ -121,7 +121,8 @@ enum attempt transfer_accept(struct transfer *transfer, const struct http_answer
   uint64_t bytes;
   transfer->accepted = true;
   if (answer->encoded) {
-    error_set(transfer->error, EXIT_RUN, "%s: the server compresses, which was not asked for", url);
+    error_set(transfer->error, EXIT_RUN,
+              "%s: the server compresses its answer, which was not asked for", url);
     return stop(transfer, GIVEN_UP);
   }
   if (!whole_size(transfer, answer, &bytes)) {
@@ -196,7 +197,7 @@ bool download_refused(const struct http_answer *answer, const char *url, struct 
   if (status == 401 || status == 403)
     error_set(error, EXIT_RUN,
               "%s: no access (HTTP %ld): accept the model's conditions on the hub and put a token "
-              "as password into ~/.netrc%s%s",
+              "as the password in ~/.netrc%s%s",
               url, status, before, said);
   else if (status == 404 || status == 410)
     error_set(error, EXIT_INPUT, "%s: not on the server (HTTP %ld): no such revision or file%s%s",

@@ -184,7 +184,7 @@ int fileset_open_archive(const char *path, const void *data, size_t size, bool l
   reader.memory = available ? available / 10 * 9 : (uint64_t)ARCHIVE_MAX_GIB << 30;
   if (!archive_plain_path(directory, reader.directory))
     return error_set(error, EXIT_INPUT,
-                     "%s: \"%.200s\" is no directory inside an archive; give it as ARCHIVE:a/b",
+                     "%s: \"%.200s\" is not a directory inside an archive; give it as ARCHIVE:a/b",
                      path, directory);
   if (fileset_new(path, false, &reader.set, error))
     return error->code;

@@ -18,8 +18,8 @@ struct archive_list {
   struct archive_model *models; /* by directory */
 };
 
-/* Lists the models of an archive given as bytes; `name` stands in messages. The limits are those of
- * archive_walk.h. Owner: the caller, archive_list_free. Errors: EXIT_INPUT (no such archive,
+/* Lists the models of an archive given as bytes; `name` appears in messages. The limits are those
+ * of archive_walk.h. Owner: the caller, archive_list_free. Errors: EXIT_INPUT (no such archive,
  * damaged, no model in it), EXIT_RUN. */
 int archive_list_models(const char *name, const void *data, size_t size, struct archive_list *list,
                         struct error *error);

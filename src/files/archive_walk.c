@@ -86,10 +86,11 @@ static int foreign(const struct archive_walk *walk, struct error *error)
                  {"RAR", "Rar!", 4}};
   for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
     if (walk->size >= formats[i].size && memcmp(walk->data, formats[i].bytes, formats[i].size) == 0)
-      return error_set(error, EXIT_INPUT,
-                       "%s: is packed with %s, which is not read; unpack it, or pack it again as "
-                       ".tar, .tar.zst or .zip",
-                       walk->name, formats[i].name);
+      return error_set(
+          error, EXIT_INPUT,
+          "%s: is packed with %s, which is not supported; unpack it, or pack it again as "
+          ".tar, .tar.zst or .zip",
+          walk->name, formats[i].name);
   const char *reason = archive_error_string(walk->archive);
   if (reason && strstr(reason, "too much memory"))
     return error_set(error, EXIT_INPUT,
@@ -99,9 +100,9 @@ static int foreign(const struct archive_walk *walk, struct error *error)
   enum sniff_kind kind = sniff(walk->data, walk->size);
   if (kind != SNIFF_UNKNOWN && kind != SNIFF_ZIP && kind != SNIFF_TAR && kind != SNIFF_ZSTD)
     return error_set(error, EXIT_INPUT,
-                     "%s: is %s, no .tar, .tar.zst or .zip archive; fetch the file again",
+                     "%s: is %s, not a .tar, .tar.zst or .zip archive; fetch the file again",
                      walk->name, sniff_name(kind));
-  return error_set(error, EXIT_INPUT, "%s: is no .tar, .tar.zst or .zip archive: %s", walk->name,
+  return error_set(error, EXIT_INPUT, "%s: is not a .tar, .tar.zst or .zip archive: %s", walk->name,
                    reason ? reason : "damaged");
 }
 
@@ -147,7 +148,7 @@ static int check_limits(struct archive_walk *walk, uint64_t size, struct error *
 {
   if (walk->entries > ARCHIVE_MAX_ENTRIES)
     return error_set(error, EXIT_INPUT,
-                     "%s: the archive has more than %d entries; pack the model alone", walk->name,
+                     "%s: the archive has more than %d entries; pack only the model", walk->name,
                      ARCHIVE_MAX_ENTRIES);
   if (__builtin_add_overflow(walk->total, size, &walk->total))
     walk->total = UINT64_MAX;
@@ -180,7 +181,7 @@ static int walk_entry(struct archive_walk *walk, struct archive_entry *entry, ar
 }
 
 /* A name (of the entry, of its owner or group) that says it is UTF-8 and is not. libarchive then
- * hands it out as it stands, or none: such an entry nobody can ask for, and it is passed over. */
+ * hands it out as it is, or none: such an entry nobody can ask for, and it is passed over. */
 static bool is_about_a_name(struct archive *archive)
 {
   const char *reason = archive_error_string(archive);

@@ -51,7 +51,7 @@ static int add(struct candidates *c, const char *folder, const char *name, struc
   return 0;
 }
 
-/* What happens to a folder's entries that begin with a prefix, hidden ones left out. */
+/* What happens to a folder's entries that begin with a prefix, hidden ones skipped. */
 typedef int visit(struct candidates *c, const char *folder, const char *name, struct error *error);
 
 static int each(struct candidates *c, const char *folder, const char *prefix, visit *what,
@@ -145,8 +145,8 @@ static int refuse(const char *path, struct candidates *c, struct error *error)
   int status = list.failed ? error_set(error, EXIT_RUN, "%s: out of memory", path)
                : c->cache
                    ? error_set(error, EXIT_INPUT,
-                               "%s: is a cache of the hub with %zu snapshots; give one of them: %s",
-                               path, count, list.data)
+                               "%s: is a hub cache with %zu snapshots; give one of them: %s", path,
+                               count, list.data)
                    : error_set(error, EXIT_INPUT,
                                "%s: holds no config.json, but directories below it do; give one of "
                                "them: %s",
@@ -168,9 +168,8 @@ int hub_cache_resolve(const char *path, char **snapshot, struct error *error)
   if (!status && c->cache && count == 1)
     *snapshot = c->paths[0];
   else if (!status && c->cache && count == 0)
-    status =
-        error_set(error, EXIT_INPUT,
-                  "%s: is a cache of the hub without a snapshot; download the model again", path);
+    status = error_set(error, EXIT_INPUT,
+                       "%s: is a hub cache without a snapshot; download the model again", path);
   else if (!status && count)
     status = refuse(path, c, error);
   for (size_t i = 0; i < c->count; i++)

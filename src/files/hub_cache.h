@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 /* The snapshot that `path` stands for, when it is a folder of a cache above the only one: *snapshot
- * is a new string, free(). NULL when `path` has a config.json or is no folder above any. Errors:
+ * is a new string, free(). NULL when `path` has a config.json or is not a folder above any. Errors:
  * EXIT_INPUT (several folders below `path` have one, or none of a cache: with their names),
  * EXIT_RUN. */
 int hub_cache_resolve(const char *path, char **snapshot, struct error *error);

@@ -75,9 +75,10 @@ int lfs_refuse(const char *file, const void *data, size_t size, struct error *er
                      "fetch it with git lfs pull or attest fetch",
                      file, pointer.bytes, pointer.sha256);
   if (kind == LFS_DAMAGED)
-    return error_set(error, EXIT_INPUT,
-                     "%s: begins like a git-lfs pointer but is none; fetch the file again with git "
-                     "lfs pull or attest fetch",
-                     file);
+    return error_set(
+        error, EXIT_INPUT,
+        "%s: begins like a git-lfs pointer but is not one; fetch the file again with git "
+        "lfs pull or attest fetch",
+        file);
   return 0;
 }

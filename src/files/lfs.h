@@ -1,4 +1,4 @@
-/* Git-lfs pointers: the small text files that stand where large files should be in a clone made
+/* Git-lfs pointers: the small text files found where large files should be in a clone made
  * without git-lfs. Source: git-lfs, docs/spec.md. Exactly these lines are read:
  *
  *   version https://git-lfs.github.com/spec/v1

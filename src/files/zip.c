@@ -65,7 +65,7 @@ static int read_local(const struct zip_file *f, struct zip_entry *entry, uint64_
   const uint8_t *local = f->data + entry->header;
   if (entry->header > end || end - entry->header < ZIP_LOCAL_BYTES ||
       zip_u32(local) != ZIP_LOCAL_SIGNATURE)
-    return zip_refuse(f, entry->header, "an entry should start here", error);
+    return zip_refuse(f, entry->header, "expected an entry to start here", error);
   uint64_t head = ZIP_LOCAL_BYTES + (uint64_t)zip_u16(local + 26) + zip_u16(local + 28);
   if (head > end - entry->header || entry->size > end - entry->header - head)
     return zip_refuse(f, entry->header, "the entry reaches into the directory", error);
@@ -90,7 +90,7 @@ static int check_behind(const struct zip_file *f, const struct zip_entry *entry,
   if (!(entry->flags & ZIP_FLAG_DESCRIPTOR))
     return between ? zip_refuse(f, at, "bytes here belong to no entry", error) : 0;
   if (between != ZIP_DESCRIPTOR_BYTES && between != ZIP_DESCRIPTOR64_BYTES)
-    return zip_refuse(f, at, "a data descriptor of 16 or 24 bytes and nothing else must stand here",
+    return zip_refuse(f, at, "expected a data descriptor of 16 or 24 bytes and nothing else here",
                       error);
   size_t width = (size_t)(between - 8) / 2;
   if (zip_u32(d) != ZIP_DESCRIPTOR_SIGNATURE || zip_u32(d + 4) != entry->crc ||

@@ -54,10 +54,10 @@ static int read_end64(const struct zip_file *f, const uint8_t *old, struct end *
   if (zip_u32(f->data + locator + 4) != 0 || zip_u32(f->data + locator + 16) != 1)
     return zip_refuse(f, locator, "the zip file has several disks", error);
   if (locator < ZIP_END64_BYTES || at != locator - ZIP_END64_BYTES)
-    return zip_refuse(f, locator, "the zip64 end record must stand just before", error);
+    return zip_refuse(f, locator, "expected the zip64 end record just before", error);
   const uint8_t *r = f->data + at;
   if (zip_u32(r) != ZIP_END64_SIGNATURE || zip_u64(r + 4) != ZIP_END64_BYTES - 12)
-    return zip_refuse(f, at, "a zip64 end record of 56 bytes should stand here", error);
+    return zip_refuse(f, at, "expected a zip64 end record of 56 bytes here", error);
   if (zip_u32(r + 16) != 0 || zip_u32(r + 20) != 0 || zip_u64(r + 24) != zip_u64(r + 32))
     return zip_refuse(f, at, "the zip file has several disks", error);
   *end = (struct end){at, zip_u64(r + 32), zip_u64(r + 40), zip_u64(r + 48)};
@@ -163,14 +163,14 @@ static int read_entry(const struct zip_file *f, uint64_t *at, uint64_t end, stru
 {
   const uint8_t *r = f->data + *at;
   if (end - *at < ZIP_CENTRAL_BYTES || zip_u32(r) != ZIP_CENTRAL_SIGNATURE)
-    return zip_refuse(f, *at, "an entry of the directory should start here", error);
+    return zip_refuse(f, *at, "expected an entry of the directory to start here", error);
   size_t name = zip_u16(r + 28), extra = zip_u16(r + 30);
   uint64_t values[3] = {zip_u32(r + 24), zip_u32(r + 20), zip_u32(r + 42)};
   if (ZIP_CENTRAL_BYTES + name + extra > end - *at)
     return zip_refuse(f, *at, "the entry reaches past the end of the directory", error);
   const char *text = (const char *)r + ZIP_CENTRAL_BYTES;
   if (!is_good_name(text, name))
-    return zip_refuse(f, *at, "the entry's name is no plain relative path", error);
+    return zip_refuse(f, *at, "the entry's name is not a plain relative path", error);
   if (!read_extra(r + ZIP_CENTRAL_BYTES + name, extra, values))
     return zip_refuse(f, *at, "the entry's extra fields are damaged", error);
   const char *wrong = what_is_wrong(r, values[1], values[0]);

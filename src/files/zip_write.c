@@ -69,7 +69,7 @@ int torch_stream_begin_record(struct torch_stream *stream, const char *name, uin
   add_number(&head, 2, FLAGS);
   for (int i = 0; i < 3; i++) /* stored, without a time */
     add_number(&head, 2, 0);
-  for (int i = 0; i < 3; i++) /* CRC and sizes stand in the descriptor */
+  for (int i = 0; i < 3; i++) /* CRC and sizes are in the descriptor */
     add_number(&head, 4, 0);
   add_number(&head, 2, strlen(stream->name));
   add_number(&head, 2, extra.length);

@@ -1,5 +1,5 @@
 /* A zip file laid out as torch.save does, written as it comes: stored records
- * aligned to 64 bytes, data descriptors, zip64 where 32 bits are too few.
+ * aligned to 64 bytes, data descriptors, zip64 where 32 bits are not enough.
  * Source: caffe2/serialize/inline_container.cc; checkpoint/zip.h reads it. */
 #ifndef ATTEST_FILES_ZIP_WRITE_H
 #define ATTEST_FILES_ZIP_WRITE_H

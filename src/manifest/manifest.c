@@ -58,8 +58,8 @@ int manifest_find(const struct manifest *manifest, const char *name,
     text_add(&names, "%s%s", i ? ", " : "", manifest->revisions[i].name);
   }
   if (name && !*found)
-    status = error_set(error, EXIT_INPUT, "%s: no revision %.200s; there are: %s", manifest->path,
-                       name, names.data ? names.data : "none");
+    status = error_set(error, EXIT_INPUT, "%s: no revision %.200s; the manifest has: %s",
+                       manifest->path, name, names.data ? names.data : "none");
   text_free(&names);
   return status;
 }

@@ -8,9 +8,9 @@
  *                                             absent or null for a directory
  *    "repository": "allenai/OLMo-1B-0724-hf", of a hub, for fetching: OWNER/NAME; null or absent =
  *                                             there is nothing to fetch
- *    "tensors": "olmo-1b.tensors.tsv",        inventory that every revision must have (inventory
- *                                             file, relative to the manifest); null or absent =
- * none "protocol": {"n": 500, "seq_len": 64, "vocab": [1, 97], "seed": 42, "pr_n": 500,
+ *    "tensors": "olmo-1b.tensors.tsv",        inventory that every revision must have, a file
+ *                                             relative to the manifest; null or absent = none
+ *    "protocol": {"n": 500, "seq_len": 64, "vocab": [1, 97], "seed": 42, "pr_n": 500,
  *                 "baseline_n": 50, "bos": null},
  *    "golden": "../golden/nursery-olmo",      our own bit-exact trajectory; null = none
  *    "published": {"directory": "../golden/published/olmo-1b-0724",   null or absent = none

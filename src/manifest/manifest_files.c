@@ -107,7 +107,7 @@ static int check_counterpart(struct verifier *verifier, const char *path, const 
   if (status)
     return status;
   if (kind == LFS_DAMAGED)
-    verifier_finding(verifier, "%s: begins like a git-lfs pointer but is none", path);
+    verifier_finding(verifier, "%s: begins like a git-lfs pointer but is not one", path);
   else if (pointer.bytes != found->bytes || strcmp(pointer.sha256, found->digest.sha256) != 0)
     verifier_finding(
         verifier,

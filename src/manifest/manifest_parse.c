@@ -240,7 +240,7 @@ static int by_text(const void *a, const void *b)
   return strcmp(*left, *right);
 }
 
-/* Sorts the names and refuses one that stands twice. */
+/* Sorts the names and refuses a duplicate. */
 static int check_unique(const char *where, const char *what, const char **names, size_t count,
                         struct error *error)
 {

@@ -66,8 +66,8 @@ static int rebase(json_t *object, const char *key, const char *from, const char 
   if (relative.failed)
     status = error_set(error, EXIT_RUN, "%s: out of memory", target);
   else if (!made)
-    status =
-        error_set(error, EXIT_INPUT, "%s: \"%s\": no text that a manifest could hold", target, key);
+    status = error_set(error, EXIT_INPUT, "%s: \"%s\": not a text that a manifest can hold", target,
+                       key);
   else if (json_object_set_new(object, key, made))
     status = error_set(error, EXIT_RUN, "%s: out of memory", target);
   text_free(&relative);

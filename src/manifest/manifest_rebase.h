@@ -10,7 +10,7 @@
  * was read from the file `from` so that they name the same places in the file `to`. Symbolic links
  * on the way to either folder are followed. In the same folder nothing changes, to the letter. What
  * the paths name need not exist. Errors: EXIT_RUN (a folder that is not there), EXIT_INPUT (the
- * result cannot stand in a manifest). */
+ * result is not allowed in a manifest). */
 int manifest_rebase(json_t *root, const char *from, const char *to, struct error *error);
 
 #endif

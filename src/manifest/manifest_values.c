@@ -1,7 +1,6 @@
 /* Tensors that revisions have in common: one of them may hold weights of the other, whatever its
  * files are. */
 #include "base/memory.h"
-#include "base/text.h"
 #include "manifest/manifest_verifier.h"
 
 #include <stdio.h>

@@ -73,7 +73,7 @@ int manifest_verify(const struct manifest_check *check, struct manifest_result *
     return error_set(error, EXIT_INPUT, "%s: the checkpoints of %s are not there; fetch them", base,
                      check->manifest->path);
   if (check->pointers && !file_is_directory(check->pointers))
-    return error_set(error, EXIT_INPUT, "%s: is no directory with git-lfs pointers",
+    return error_set(error, EXIT_INPUT, "%s: is not a directory with git-lfs pointers",
                      check->pointers);
   return make_room(check->manifest, result, error) ? error->code : check_all(&verifier, error);
 }

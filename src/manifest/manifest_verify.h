@@ -15,11 +15,11 @@ struct manifest_check {
   const char *pointers; /* a git checkout with git-lfs pointers in place of the large files, laid
                            out as the checkpoints; NULL = none */
   const struct tensor_list *tensors; /* that of the manifest, if it was read before; else NULL */
-  bool allow_unpinned;               /* unpinned files are noted and are no finding */
+  bool allow_unpinned;               /* unpinned files are noted and are not findings */
   bool quiet;                        /* no progress */
 
   manifest_report *finding; /* gets each finding as one line */
-  manifest_report *note;    /* gets what should be said and is no finding; NULL = nobody */
+  manifest_report *note;    /* gets what is worth saying but is not a finding; NULL = drop it */
 
   /* Gets what moved from one revision to the next; NULL = that is not measured. */
   void (*moved)(void *context, const struct manifest_revision *before,

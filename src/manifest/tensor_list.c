@@ -36,7 +36,7 @@ static int next_line(struct reader *reader, char **line)
   if (left == 0)
     return refuse(reader, "the file ends here; it must hold a header and tensors");
   if (!end && memchr(reader->at, '\r', left))
-    return refuse(reader, "ends in a carriage return alone; save the file with Unix line ends");
+    return refuse(reader, "ends in a lone carriage return; save the file with Unix line ends");
   if (!end)
     return refuse(reader, "no newline at its end; the file is cut short, get it again");
   if (end - reader->at > LINE_LIMIT)
@@ -164,7 +164,7 @@ static int read_row(struct reader *reader, struct tensor_list *list)
       read_dtypes(reader, columns[1], &row->dtypes) || read_shape(reader, columns[2], row))
     return reader->error->code;
   if (row->optional && strcmp(columns[3], "optional") != 0)
-    return refuse(reader, "the fourth column must be \"optional\" or not be there");
+    return refuse(reader, "the fourth column must be \"optional\" or absent");
   list->count++;
   return 0;
 }

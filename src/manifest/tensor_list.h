@@ -47,7 +47,7 @@ struct tensor_list {
  * line), EXIT_RUN. */
 int tensor_list_load(const char *path, struct tensor_list *list, struct error *error);
 
-/* The same for bytes in memory, which may be released afterwards; `path` stands in messages. */
+/* The same for bytes in memory, which may be released afterwards; `path` appears in messages. */
 int tensor_list_parse(const char *path, const void *data, size_t size, struct tensor_list *list,
                       struct error *error);
 void tensor_list_free(struct tensor_list *list); /* all zero is allowed */

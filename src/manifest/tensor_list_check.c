@@ -3,7 +3,6 @@
 #include "base/text.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define NAMED 5 /* deviations of a kind that get a line of their own */
@@ -42,8 +41,8 @@ static void report_rest(struct comparison *c, enum kind kind)
   static const char *const words[KINDS] = {
       [KIND_MISSING] = "tensors are missing",
       [KIND_UNEXPECTED] = "tensors are not in the list",
-      [KIND_DTYPE] = "tensors have another dtype",
-      [KIND_SHAPE] = "tensors have another shape",
+      [KIND_DTYPE] = "tensors have a different dtype",
+      [KIND_SHAPE] = "tensors have a different shape",
   };
   struct error line;
   if (c->counts[kind] <= NAMED)
@@ -74,7 +73,7 @@ static void report_differing(struct comparison *c, enum kind kind, const struct 
                              struct text *found, struct text *wanted)
 {
   bool whole = !found->failed && !wanted->failed;
-  report_one(c, kind, tensor->file, tensor->name, whole ? found->data : "other than it should",
+  report_one(c, kind, tensor->file, tensor->name, whole ? found->data : "another value",
              whole ? wanted->data : "as listed");
   text_free(found);
   text_free(wanted);

@@ -167,8 +167,8 @@ static int refuse_null(struct reader *r, enum setting setting)
 {
   char key[SETTINGS_TEXT];
   return error_set(r->error, EXIT_INPUT,
-                   "%s: \"%s\" is null, which says nothing to family %s; in a copy of the file "
-                   "state its value, or remove it for the family's default",
+                   "%s: \"%s\" is null, which means nothing for family %s; in a copy of the file "
+                   "give it a value, or remove it for the family's default",
                    r->settings->name, settings_key(r->settings, setting, key),
                    r->settings->family->name);
 }
@@ -322,10 +322,11 @@ static int derive_rest(struct reader *r)
   if (c->learned_positions)
     return 0;
   if (c->rotary_dims % 2 || c->rotary_dims == 0)
-    return error_set(r->error, EXIT_INPUT,
-                     "%s: %zu rotary dimensions a head are not supported; the number must be even "
-                     "and not 0",
-                     r->settings->name, c->rotary_dims);
+    return error_set(
+        r->error, EXIT_INPUT,
+        "%s: %zu rotary dimensions per head are not supported; the number must be even "
+        "and not 0",
+        r->settings->name, c->rotary_dims);
   if (c->top_k > c->experts)
     return error_set(r->error, EXIT_INPUT,
                      "%s: num_experts_per_tok %zu is more than num_experts %zu", r->settings->name,

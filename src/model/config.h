@@ -104,7 +104,7 @@ const char *model_family_name(enum model_family family); /* "gpt_neox", "olmo", 
 /* Parses `size` bytes of JSON, in the spelling of older writers and of newer ones (settings.h). A
  * key that does not touch the forward pass is accepted; one that changes the result in a way that
  * is not supported, and one that is unknown, are refused by name, each with a message of its own
- * (config_keys.h). `name` stands in messages. Errors: EXIT_INPUT. */
+ * (config_keys.h). `name` appears in messages. Errors: EXIT_INPUT. */
 int model_config_parse(const char *name, const void *data, size_t size, struct model_config *config,
                        struct error *error);
 

@@ -1,6 +1,5 @@
 #include "model/config_keys.h"
 
-#include "base/json.h"
 #include "base/text.h"
 #include "model/settings.h"
 
@@ -13,7 +12,7 @@ enum inert {
   INERT_TRUE,   /* true */
   INERT_EMPTY,  /* {} or [] */
   INERT_ONE,    /* the number 1 */
-  INERT_NULL,   /* null alone */
+  INERT_NULL,   /* only null */
   INERT_FULL,   /* a list of "full_attention" */
   INERT_UNUSED, /* where "use_sliding_window" is false */
 };
@@ -132,13 +131,13 @@ static const struct {
     {"tie_encoder_decoder", INERT_FALSE, "an encoder and a decoder"},
     {"add_cross_attention", INERT_FALSE, "attention to an encoder"},
     {"cross_attention_hidden_size", INERT_NULL, "attention to an encoder"},
-    {"pruned_heads", INERT_EMPTY, "heads that are not there"},
+    {"pruned_heads", INERT_EMPTY, "heads that were pruned"},
     {"quantization_config", INERT_NULL, "weights that are stored quantised"},
     {"compression_config", INERT_NULL, "weights that are stored compressed"},
     {"mlp_bias", INERT_FALSE, "biases in the MLP"},
     {"sliding_window", INERT_UNUSED, "attention within a window"},
     {"use_sliding_window", INERT_FALSE, "attention within a window"},
-    {"max_window_layers", INERT, NULL}, /* counts with use_sliding_window alone */
+    {"max_window_layers", INERT, NULL}, /* counts only with use_sliding_window */
     {"layer_types", INERT_FULL, "layers that attend to a part of the sequence"},
     {"is_llama_config", INERT, NULL}, /* of the trainer that wrote it */
     {"rope_interleaved", INERT_FALSE, "another order of the rotated dimensions"},

@@ -1,6 +1,6 @@
-/* The keys of config.json that are no setting of a forward pass (settings.h). Three answers: a key
- * that does not touch the result is accepted, or is accepted at the values where it does not; at
- * another value it is refused with the reason; one that is unknown is refused as unknown. */
+/* The keys of config.json that are not settings of a forward pass (settings.h). Three answers: a
+ * key that does not touch the result is accepted, or is accepted at the values where it does not;
+ * at another value it is refused with the reason; one that is unknown is refused as unknown. */
 #ifndef ATTEST_MODEL_CONFIG_KEYS_H
 #define ATTEST_MODEL_CONFIG_KEYS_H
 

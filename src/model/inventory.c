@@ -59,7 +59,7 @@ int inventory_create(const char *name, const struct model_config *config, enum d
   *inventory = (struct inventory){0};
   (void)family_tensors(config, buffers, add, &lister);
   if (inventory->count > INVENTORY_MOST)
-    return error_set(error, EXIT_INPUT, "%s: more than %d tensors; take fewer layers or experts",
+    return error_set(error, EXIT_INPUT, "%s: more than %d tensors; use fewer layers or experts",
                      name, INVENTORY_MOST);
   int status = allocate(name, inventory, error);
   if (!status) {
@@ -67,8 +67,8 @@ int inventory_create(const char *name, const struct model_config *config, enum d
     inventory->count = 0;
     (void)family_tensors(config, buffers, add, &lister);
     if (lister.overflow)
-      status = error_set(error, EXIT_INPUT, "%s: more bytes than fit 64 bits; take a smaller model",
-                         name);
+      status = error_set(error, EXIT_INPUT,
+                         "%s: more bytes than fit in 64 bits; use a smaller model", name);
   }
   if (status)
     inventory_free(inventory);

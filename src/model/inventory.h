@@ -22,7 +22,7 @@ struct inventory {
 };
 
 /* Lists the tensors with their parameters stored as `dtype`; `buffers`: also those of older
- * gpt_neox checkpoints. `name` stands in messages. Owner: the caller, inventory_free. Errors:
+ * gpt_neox checkpoints. `name` appears in messages. Owner: the caller, inventory_free. Errors:
  * EXIT_INPUT (more than INVENTORY_MOST tensors, sizes beyond 64 bits), EXIT_RUN. */
 int inventory_create(const char *name, const struct model_config *config, enum dtype dtype,
                      bool buffers, struct inventory *inventory, struct error *error);

@@ -169,9 +169,10 @@ static int check_leftovers(const struct finder *f)
   for (size_t i = 0; i < checkpoint_count(f->checkpoint); i++) {
     const struct tensor *tensor = checkpoint_at(f->checkpoint, i);
     if (!f->used[i] && !model_passes_over(c, tensor->name))
-      return error_set(f->error, EXIT_INPUT,
-                       "%s: tensor %s has no place in a %s model of this config.json", tensor->file,
-                       show_name(tensor, name), family_of(c)->name);
+      return error_set(
+          f->error, EXIT_INPUT,
+          "%s: tensor %s does not belong in a model of family %s with this config.json",
+          tensor->file, show_name(tensor, name), family_of(c)->name);
   }
   return 0;
 }

@@ -4,7 +4,6 @@
 
 #include "base/error.h"
 #include "checkpoint/checkpoint.h"
-#include "gemm.h"
 #include "model/config.h"
 
 /* A matrix [out][in] (gpt2: [in][out]) and its bias [out]; bias NULL = none. gpt_neox and gpt2 keep

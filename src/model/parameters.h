@@ -31,7 +31,7 @@ struct parameters {
   float *values, *gradients; /* one block each */
 };
 
-/* Arrays for the model of this config.json (`name` stands in messages), values and gradients 0.
+/* Arrays for the model of this config.json (`name` appears in messages), values and gradients 0.
  * Owner: the caller, parameters_free, also after an error. Errors: EXIT_INPUT (a config.json that
  * model_config_parse refuses), EXIT_RUN. */
 int parameters_create(const char *name, const char *config_json, size_t size,

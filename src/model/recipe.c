@@ -76,7 +76,7 @@ static const struct {
 
 enum key_kind { KEY_NUMBER, KEY_CLIP, KEY_DTYPE };
 
-/* Keys that are no setting of config.json. */
+/* Keys that are not settings of config.json. */
 enum { EVERY = SETTINGS, WITH_BUFFERS };
 
 /* Ranges are those of model_config_parse, or narrower. A family has the keys of its settings. */
@@ -200,7 +200,7 @@ static int parse_pair(const char *text, const char *pair, size_t length, bool se
     seen[i] = true;
     return parse_value(text, key, equals + 1, length - name - 1, recipe, error);
   }
-  return error_set(error, EXIT_INPUT, "--like %s: \"%.*s\" is no key of family %s; see --help",
+  return error_set(error, EXIT_INPUT, "--like %s: \"%.*s\" is not a key of family %s; see --help",
                    text, (int)name, pair, recipe->family->name);
 }
 

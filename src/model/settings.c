@@ -1,7 +1,5 @@
 #include "model/settings.h"
 
-#include "base/json.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -12,7 +12,7 @@
 
 #include <jansson.h>
 
-/* Where a setting stands: `key` of `object`. */
+/* Where a setting is stated: `key` of `object`. */
 struct stated {
   const json_t *object; /* NULL = not stated */
   const char *group;    /* the key of config.json that holds the object; "" = config.json itself */
@@ -26,7 +26,8 @@ struct settings {
 };
 
 /* Finds what `object`, a config.json of `family`, states. Errors: EXIT_INPUT (a contradiction,
- * layer types that differ, a rope_parameters that is no object, keys of it that are unknown). */
+ * layer types that differ, a rope_parameters that is not an object, keys of it that are unknown).
+ */
 int settings_collect(const char *name, const json_t *object, const struct family *family,
                      struct settings *settings, struct error *error);
 

@@ -77,7 +77,7 @@ static int write_tensor(void *context, const struct layout_part *part, uint32_t 
     if (write_piece(w, count * size, crc, error))
       return error->code;
     if (interrupt_requested())
-      return error_set(error, EXIT_RUN, "%s: interrupted; nothing of it is left", w->directory);
+      return error_set(error, EXIT_RUN, "%s: interrupted; nothing was kept", w->directory);
     first += count;
     w->done += count * size;
     progress_update(&w->progress, (double)w->done);
@@ -179,7 +179,7 @@ static void announce(struct writing *w, const struct notices *notices)
   struct stretch stretch = {s, largest, 0, count, PIECE_BYTES / width, w->buffer};
   for (; seconds < 0.5; seconds = progress_clock() - start, bytes += (double)BUFFER_BYTES)
     threads_run(w->threads, BUFFER_BYTES / PIECE_BYTES, fill_piece, &stretch);
-  notices_add(notices, "%s: %s to write, about %.0f s and what the disk takes",
+  notices_add(notices, "%s: %s to write, about %.0f s plus what the disk takes",
               text_shown(w->directory).text, text_bytes(size, sizeof size, s->bytes),
               (double)s->bytes * seconds / bytes);
 }

@@ -1,7 +1,6 @@
 #include "pass/activations.h"
 
 #include "base/memory.h"
-#include "gemm.h"
 #include "pass/attention.h"
 
 #include <stdlib.h>

@@ -26,7 +26,7 @@ struct attention {
   const struct model_config *config;
   const struct kernels *kernels;
   size_t seq_len, sequences;
-  size_t first_query;           /* attention of positions >= this alone; 0 = all */
+  size_t first_query;           /* attention only of positions >= this; 0 = all */
   const float *qkv;             /* [sequences * seq_len][attention_row_floats], rotated */
   float *out;                   /* [sequences * seq_len][attention_heads_floats] */
   float *scratch;               /* attention_scratch_floats a thread */
@@ -36,7 +36,7 @@ struct attention {
 
 size_t attention_scratch_floats(const struct model_config *config, size_t seq_len);
 
-/* Floating-point operations of scores and values, keys past a query left out. */
+/* Floating-point operations of scores and values, keys past a query not counted. */
 uint64_t attention_operations(const struct model_config *config, size_t seq_len, size_t sequences,
                               bool last_query_alone);
 

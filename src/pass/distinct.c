@@ -74,7 +74,7 @@ static void name_token(struct engine *e)
   atomic_store(&e->damaged, token);
 }
 
-/* Of ids [row0, row0 + rows), whose embeddings stand in the residual stream. */
+/* Of ids [row0, row0 + rows), whose embeddings are in the residual stream. */
 static int compute(struct engine *e, size_t row0, size_t rows, struct error *error)
 {
   struct distinct *d = &e->chunk.distinct;

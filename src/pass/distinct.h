@@ -1,4 +1,4 @@
-/* What depends on the token id alone at layer 0 - queries, keys and values before rotation, and
+/* What depends only on the token id at layer 0 - queries, keys and values before rotation, and
  * with a parallel residual the MLP - is computed once per distinct id of the chunk and then looked
  * up. */
 #ifndef ATTEST_PASS_DISTINCT_H

@@ -60,7 +60,7 @@ struct span {
 
 struct span span_of(const struct engine *engine, const struct rows *rows);
 
-/* Tells that so much work, in sequences times layers, is done. Of a layer with experts this share
+/* Reports progress, in sequences times layers. Of a layer with experts this share
  * is theirs. */
 #define EXPERTS_SHARE 0.75
 void engine_advance(struct engine *engine, double amount);
@@ -95,7 +95,7 @@ void engine_norm_buffer(struct engine *engine, const struct norm *norm, float *b
 void engine_product(struct engine *engine, const struct packed *w, const float *x, size_t stride,
                     size_t rows, float *c, size_t ldc);
 
-/* The same of weights that are needed for these rows alone; `w` lends its memory. Errors:
+/* The same of weights that are needed only for these rows; `w` lends its memory. Errors:
  * EXIT_INPUT for a weight that is not finite, EXIT_RUN. */
 int engine_product_once(struct engine *engine, struct packed *w, const struct segment *segments,
                         size_t count, const float *x, size_t stride, size_t rows, float *c,

@@ -1,6 +1,5 @@
 #include "pass/forward.h"
 
-#include "base/memory.h"
 #include "pass/engine.h"
 
 #include <stdlib.h>

@@ -49,9 +49,9 @@ int forward_plan(const struct model *model, size_t n, size_t seq_len,
 /* The largest chunk of any plan over n sequences without copies. */
 size_t forward_most_chunk(size_t n, size_t seq_len);
 
-/* The plan's operations, for the hooks and forks of `options`, in chunks of so many sequences:
- * those of matrix products and of attention (keys past the query left out), a multiply-add counts
- * as two. Looking up spares some of them. */
+/* The plan's operations, for the hooks and forks of `options`, in chunks of this many sequences:
+ * those of matrix products and of attention (keys past the query not counted), a multiply-add
+ * counts as two. Looking up spares some of them. */
 double forward_gflop(const struct model_config *config, const struct forward_options *options,
                      size_t n, size_t seq_len, size_t chunk);
 

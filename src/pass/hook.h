@@ -1,7 +1,7 @@
 /* One way to read or replace a value of a forward pass.
  *
  * A pass computes what its hooks read, and what that depends on, and nothing else: the last layer's
- * MLP, queries other than the last, the LM head, whole layers and sequences are left out when no
+ * MLP, queries other than the last, the LM head, whole layers and sequences are skipped when no
  * hook reads anything that follows from them. A hook that only writes asks for nothing: it is
  * called where the value is computed because somebody reads it or what follows from it.
  *
@@ -11,7 +11,7 @@
  * are those of a pass without hooks.
  *
  * Several conditions in one pass: give every condition copies of the sequences (forks.h) and its
- * hooks their range. A sequence's figures depend on its own tokens and hooks alone. */
+ * hooks their range. A sequence's figures depend on its own tokens and hooks only. */
 #ifndef ATTEST_PASS_HOOK_H
 #define ATTEST_PASS_HOOK_H
 

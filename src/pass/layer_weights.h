@@ -11,7 +11,7 @@ struct norm {
 };
 
 struct layer_weights {
-  struct packed qkv;    /* queries, keys and values of all tokens; or keys and values alone, */
+  struct packed qkv;    /* queries, keys and values of all tokens; or only keys and values, */
   struct packed query;  /* with the queries of last tokens here */
   struct packed output; /* the output projection */
   struct packed router; /* [experts] */

@@ -1,4 +1,4 @@
-/* What of a pass somebody reads, or needs for what somebody reads: it follows from the hooks alone.
+/* What of a pass somebody reads, or needs for what somebody reads: it follows only from the hooks.
  */
 #ifndef ATTEST_PASS_NEED_H
 #define ATTEST_PASS_NEED_H
@@ -63,7 +63,7 @@ struct rows need_embedding(const struct hooks *hooks, const struct portion *port
 /* Of the final norm (logits: false; what only the logits need is included), or of the logits. */
 struct rows need_head(const struct hooks *hooks, bool logits, const struct portion *portion);
 
-/* Whether layer 0 starts from what depends on the token id alone (no learned positions), and all of
+/* Whether layer 0 starts from what depends only on the token id (no learned positions), and all of
  * its queries are needed. */
 bool need_token_tables(const struct hooks *hooks, const struct model_config *config,
                        const struct need *layer0);

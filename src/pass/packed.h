@@ -29,7 +29,7 @@ int packed_fill(struct packed *packed, const struct kernels *kernels, struct thr
  * has set, and runs it. */
 void packed_product(const struct packed *packed, struct gemm *product, struct threads *threads);
 
-/* The same of weights that are needed for this product alone; the buffers of `packed` serve where
+/* The same of weights that are needed only for this product; the buffers of `packed` serve where
  * all of it is packed first. Errors: those of packed_fill. */
 int packed_product_once(struct packed *packed, struct gemm *product, struct threads *threads,
                         const struct segment *segments, size_t count, struct error *error);

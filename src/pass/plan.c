@@ -168,7 +168,7 @@ int forward_plan(const struct model *model, size_t n, size_t seq_len,
   if (fixed + each > options->memory) {
     char need[32], have[32];
     return error_set(error, EXIT_INPUT,
-                     "--memory: %s are too few; this model needs at least %s at %zu tokens a "
+                     "--memory: %s is not enough; this model needs at least %s at %zu tokens a "
                      "sequence: --memory %lluK",
                      text_bytes(have, sizeof have, options->memory),
                      text_bytes(need, sizeof need, fixed + each), seq_len,

@@ -16,8 +16,20 @@ struct common_options {
 
 /* Table rows for options_parse, for a `struct common_options *c`. */
 #define COMMON_OPTIONS(c)                                                                          \
-  {"isa", OPTION_STRING, &(c)->isa, 0, 0, "ISA", "auto, scalar, avx2, avx512 or neon"},            \
-      {"threads", OPTION_NUMBER, &(c)->threads, 1, 1024, "N", "threads; default: one a core"},     \
+  {"isa",                                                                                          \
+   OPTION_STRING,                                                                                  \
+   &(c)->isa,                                                                                      \
+   0,                                                                                              \
+   0,                                                                                              \
+   "ISA",                                                                                          \
+   "instruction set: auto, scalar, avx2, avx512 or neon"},                                         \
+      {"threads",                                                                                  \
+       OPTION_NUMBER,                                                                              \
+       &(c)->threads,                                                                              \
+       1,                                                                                          \
+       1024,                                                                                       \
+       "N",                                                                                        \
+       "number of threads; default: one per core"},                                                \
       {"memory",                                                                                   \
        OPTION_SIZE,                                                                                \
        &(c)->memory,                                                                               \
@@ -27,7 +39,7 @@ struct common_options {
        "memory to use, such as 4G; default: three quarters of what is free"},                      \
       {"json", OPTION_STRING, &(c)->json, 0, 0, "FILE", "write the result as JSON; - = stdout"},   \
   {                                                                                                \
-    "quiet", OPTION_FLAG, &(c)->quiet, 0, 0, NULL, "print errors and nothing else"                 \
+    "quiet", OPTION_FLAG, &(c)->quiet, 0, 0, NULL, "print only errors"                             \
   }
 
 struct runtime {

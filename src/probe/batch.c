@@ -102,7 +102,7 @@ int batch_baseline_positions(int64_t seq_len, int64_t baseline_n, int32_t *posit
   return 0;
 }
 
-/* Draws anew, once, every `token` but the one at position `keep`. */
+/* Draws again, once, every `token` but the one at position `keep`. */
 static void redraw(struct random *random, const struct protocol *p, int32_t *sequence,
                    int32_t token, int64_t keep)
 {

@@ -50,7 +50,7 @@ void batch_free(struct batch *batch);
 int batch_baseline_positions(int64_t seq_len, int64_t baseline_n, int32_t *positions,
                              struct error *error);
 
-/* The shortest sequences with so many baseline positions. */
+/* The shortest sequences with this many baseline positions. */
 int64_t batch_least_seq_len(int64_t baseline_n);
 
 #endif

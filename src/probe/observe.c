@@ -312,7 +312,7 @@ static size_t output_bytes(const struct saved_head *head)
   return (size_t)head->outputs * sizeof(float);
 }
 
-/* Each array's digest stands behind the arrays, so that nothing damaged is taken for a result. */
+/* Each array's digest comes after the arrays, so that nothing damaged is taken for a result. */
 static void digests_of(const struct saved_head *head, const void *const arrays[SAVED_ARRAYS],
                        char hex[SAVED_DIGESTS])
 {

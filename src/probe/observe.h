@@ -97,7 +97,7 @@ int observations_finish(const struct observations *observations, struct threads 
 /* Figures of the caller's that are saved and loaded along; borrowed, NULL = none. */
 void observations_attach(struct observations *observations, void *figures, size_t bytes);
 
-/* Writes what the first `done` sequences showed, so that an interrupted screen can go on.
+/* Writes what the first `done` sequences showed, so that an interrupted screen can resume.
  * `identity` names the screen: 32 characters. Errors: EXIT_RUN. */
 int observations_save(const struct observations *observations, const char *path,
                       const char *identity, int64_t done, struct error *error);

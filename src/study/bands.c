@@ -3,7 +3,6 @@
 #include "claims/claims.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 static bool close_to(double value, double published, double error)

@@ -4,6 +4,7 @@
 #include "base/progress.h"
 #include "base/text.h"
 #include "checkpoint/checkpoint.h"
+#include "probe/sure.h"
 #include "study/cost.h"
 
 #include <stdlib.h>
@@ -32,6 +33,40 @@ static bool plan(const struct manifest *m, const struct manifest_revision *revis
   return known;
 }
 
+/* "0.3 hours" or, of short ones, "12 s". */
+static void add_time(struct text *text, double seconds)
+{
+  if (seconds < 600)
+    text_add(text, "%.0f s", seconds);
+  else
+    text_add(text, "%.1f hours", seconds / 3600);
+}
+
+void forecast_until_sure(int64_t n, double seconds, struct text *text)
+{
+  const char *before = "";
+  if (!sure_looks(n))
+    return;
+  text_add(text, "screen --until-sure 0.99 may end before all %lld sequences: ", (long long)n);
+  for (int64_t look = sure_next_look(n, 0); look < n; look = sure_next_look(n, look)) {
+    text_add(text, "%safter %lld in ", before, (long long)look);
+    add_time(text, seconds * (double)look / (double)n);
+    text_add(text, " (");
+    add_time(text, seconds * (double)(n - look) / (double)n);
+    text_add(text, " saved)");
+    before = ", ";
+  }
+}
+
+static void say_until_sure(const struct manifest *m, double seconds, const struct runtime *runtime)
+{
+  struct text text = {0};
+  forecast_until_sure(m->protocol.n, seconds, &text);
+  if (text.length && !text.failed)
+    notices_add(&runtime->notices, "%s: %s", m->model, text.data);
+  text_free(&text);
+}
+
 void forecast_screens(const struct manifest *m, const char *checkpoints,
                       const struct runtime *runtime)
 {
@@ -45,13 +80,15 @@ void forecast_screens(const struct manifest *m, const char *checkpoints,
     return;
   double gflop = of.gflop * (double)m->revision_count;
   double seconds = gflop > LONG_GFLOP ? cost_seconds(runtime, gflop, 2.0) : 0;
-  if (seconds > LONG_SECONDS)
-    notices_add(
-        &runtime->notices,
-        "%s: %zu revisions, at most about %.1f hours with %s on %d threads (finished ones are "
-        "not repeated); %s of memory",
-        m->model, m->revision_count, seconds / 3600, runtime->kernels->name,
-        threads_count(runtime->threads), text_bytes(size, sizeof size, of.bytes));
+  if (seconds <= LONG_SECONDS)
+    return;
+  notices_add(
+      &runtime->notices,
+      "%s: %zu revisions, at most about %.1f hours with %s on %d threads (finished ones are "
+      "not repeated); %s of memory",
+      m->model, m->revision_count, seconds / 3600, runtime->kernels->name,
+      threads_count(runtime->threads), text_bytes(size, sizeof size, of.bytes));
+  say_until_sure(m, seconds, runtime);
 }
 
 void forecast_bytes(const char *path, uint64_t bytes, const struct notices *notices)

@@ -2,6 +2,7 @@
 #ifndef ATTEST_STUDY_FORECAST_H
 #define ATTEST_STUDY_FORECAST_H
 
+#include "base/text.h"
 #include "manifest/manifest.h"
 #include "pass/runtime.h"
 
@@ -10,6 +11,11 @@
  * it is a matter of minutes, and when none is there or cannot be screened. */
 void forecast_screens(const struct manifest *manifest, const char *checkpoints,
                       const struct runtime *runtime);
+
+/* Adds to `text` what `screen --until-sure` would take and save where a screen of n sequences, or
+ * several, take so many seconds: "... may end after 100, 200, 400 ... of 2000 sequences: ...".
+ * Nothing where n is too short for a look. */
+void forecast_until_sure(int64_t n, double seconds, struct text *text);
 
 /* The digests of the files of a manifest, of revision `only` if not NULL. */
 void forecast_digests(const struct manifest *manifest, const char *checkpoints,

@@ -4,7 +4,6 @@
 #define ATTEST_STUDY_OBTAIN_H
 
 #include "fetch/fetch.h"
-#include "manifest/manifest_verify.h"
 #include "pass/runtime.h"
 #include "study/workdir.h"
 

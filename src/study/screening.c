@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/file_use.h"
 #include "base/interrupt.h"
+#include "base/memory.h"
 #include "base/notice.h"
 #include "base/progress.h"
 #include "base/text.h"
@@ -36,7 +37,9 @@ struct screen {
   char identity[33];   /* of this screen of this checkpoint, for `partial`; empty until needed */
   bool keeps;          /* chunks go to `partial` */
   bool refused;        /* by go_on */
+  bool halted;         /* by the last chunk */
   size_t done;         /* sequences */
+  size_t end;          /* of the pass at hand: the next look, or all */
   double saved;        /* when, on progress_clock */
   struct error saving; /* why a chunk could not be saved */
   struct error changed;
@@ -76,7 +79,7 @@ static bool refused(struct screen *s)
 static void see_progress(void *context, double share)
 {
   struct screen *s = context;
-  progress_update(&s->progress, share);
+  progress_update(&s->progress, share * (double)s->end / (double)s->screening->protocol.n);
   (void)refused(s);
 }
 
@@ -102,9 +105,8 @@ static int save(struct screen *s, size_t done)
                            &s->saving);
 }
 
-static bool see_chunk(void *context, size_t done)
+static bool goes_on(struct screen *s, size_t done)
 {
-  struct screen *s = context;
   bool stop = interrupt_requested();
   s->done = done;
   if (s->screening->null)
@@ -120,6 +122,13 @@ static bool see_chunk(void *context, size_t done)
     return !stop;
   s->saved = progress_clock();
   return !save(s, done) && !stop;
+}
+
+static bool see_chunk(void *context, size_t done)
+{
+  struct screen *s = context;
+  s->halted = !goes_on(s, done);
+  return !s->halted;
 }
 
 static int check_protocol(const struct screen *s, const char *path, struct error *error)
@@ -238,11 +247,12 @@ static int announce(const struct screen *s, const char *path, struct error *erro
   notices_add(
       &s->runtime->notices,
       "%s: %s%s%s, %zu layers x %zu heads, %.1f M parameters; %lld sequences x %lld tokens, %.0f "
-      "GFLOP, about %.0f s with %s on %d threads; %s of memory, %zu sequences at a time; %s on "
+      "GFLOP, %s %.0f s with %s on %d threads; %s of memory, %zu sequences at a time; %s on "
       "disk meanwhile",
       text_shown(path).text, part ? part : "", part ? ": " : "", model_family_name(c->family),
       c->layers, c->heads, (double)model_parameters(&s->model) / 1e6,
       (long long)p->n - (long long)s->options.start, (long long)p->seq_len, gflop,
+      s->screening->until_sure > 0 ? "at most about" : "about",
       cost_seconds(s->runtime, gflop, 2.0), s->runtime->kernels->name,
       threads_count(s->runtime->threads), text_bytes(size, sizeof size, s->plan.bytes),
       s->plan.chunk,
@@ -271,16 +281,60 @@ static int load(struct screen *s, const char *path, struct error *error)
   return 0;
 }
 
-/* Only a pass of several chunks has something to stop or to save. */
+/* Only what has several chunks or looks has something to stop or to save. */
 static int resume(struct screen *s, const char *path, struct error *error)
 {
-  bool pieces = s->plan.chunk < (size_t)s->screening->protocol.n;
+  bool pieces = s->plan.chunk < (size_t)s->screening->protocol.n || s->screening->until_sure > 0;
   s->saved = progress_clock();
   s->options.chunk_done = pieces || s->screening->null ? see_chunk : NULL;
   s->keeps = pieces && s->screening->partial;
   if (s->screening->partial && file_exists(s->screening->partial))
     return load(s, path, error);
   return 0;
+}
+
+/* Goes on to sequence `end`; an earlier run may have been there. */
+static int run_to(struct screen *s, size_t end, struct error *error)
+{
+  const struct protocol *p = &s->screening->protocol;
+  s->end = end;
+  if (s->options.start >= end)
+    return 0;
+  if (forward_run(&s->model, s->batch.tokens, end, (size_t)p->seq_len, &s->options, error))
+    return error->code;
+  if (s->halted && end < (size_t)p->n) /* right before a look */
+    return error_set(error, EXIT_RUN, "%s: stopped after %zu of %lld sequences",
+                     checkpoint_path(s->checkpoint), end, (long long)p->n);
+  return 0;
+}
+
+/* Looks are taken anew over what an earlier run left, so that it ends where one run does. */
+static int run_looks(struct screen *s, struct error *error)
+{
+  int64_t n = s->screening->protocol.n;
+  struct sureness *to = s->screening->sureness;
+  struct sure_test test = {n, 1 - s->screening->until_sure, observations_heads(s->observations)};
+  *to = (struct sureness){.count = test.heads};
+  to->heads = memory_zeroed(test.heads, sizeof *to->heads, "looks at the heads", error);
+  if (!to->heads)
+    return EXIT_RUN;
+  do {
+    to->seen = sure_next_look(n, to->seen);
+    if (run_to(s, (size_t)to->seen, error))
+      return error->code;
+    if (s->options.start < (size_t)to->seen)
+      s->options.start = (size_t)to->seen;
+    observations_limit(s->observations, to->seen);
+  } while (to->seen < n && !sure_look(&test, s->observations, s->runtime->threads, to->heads));
+  for (size_t i = 0; to->seen == n && i < test.heads; i++)
+    to->heads[i] = (struct sure_head){.settled = true};
+  return 0;
+}
+
+void sureness_free(struct sureness *sureness)
+{
+  free(sureness->heads);
+  *sureness = (struct sureness){.seen = 0};
 }
 
 static int run(struct screen *s, const char *path, struct error *error)
@@ -293,8 +347,7 @@ static int run(struct screen *s, const char *path, struct error *error)
     return error_set(error, EXIT_RUN, "%s: interrupted before the first sequence", path);
   progress_start(&s->progress, path, 1.0, s->runtime->quiet);
   progress_go_on(&s->progress, (double)s->options.start / (double)p->n);
-  int status =
-      forward_run(&s->model, s->batch.tokens, (size_t)p->n, (size_t)p->seq_len, &s->options, error);
+  int status = s->screening->until_sure > 0 ? run_looks(s, error) : run_to(s, (size_t)p->n, error);
   progress_end(&s->progress);
   if (file_use_check(&s->changed)) { /* explains whatever else went wrong */
     *error = s->changed;
@@ -370,6 +423,8 @@ int screening_run(const char *path, const struct screening *screening,
     status = keep_whole(&s, error);
   if (!status)
     status = collect(&s, revision, error);
+  if (status && screening->sureness)
+    sureness_free(screening->sureness);
   dump_free(&s.dump);
   observations_free(s.observations);
   batch_free(&s.batch);

@@ -7,6 +7,7 @@
 #include "probe/null_selectivity.h"
 #include "probe/observe.h"
 #include "probe/protocol.h"
+#include "probe/sure.h"
 #include "study/outputs.h"
 #include "trajectory/trajectory.h"
 
@@ -35,7 +36,17 @@ struct screening {
   int (*seen)(void *context, const struct observations *observations, struct error *error);
   size_t resamples;            /* of the bootstrap over its sequences; 0 = none */
   struct bootstrap *bootstrap; /* gets it unless there is an error; owner: the caller */
+  double until_sure;           /* confidence with which a look may end it (sure.h); 0 = no looks */
+  struct sureness *sureness;   /* gets what the last look said; owner: the caller, sureness_free */
 };
+
+/* What came of the looks. The figures are those of a screen of `seen` sequences, to the bit. */
+struct sureness {
+  int64_t seen; /* sequences */
+  size_t count;
+  struct sure_head *heads; /* [count]; all settled after the full batch */
+};
+void sureness_free(struct sureness *sureness);
 
 /* Screens the checkpoint at `path` (checkpoint_open). `revision` gets shape and heads; its name is
  * "", step and tokens are 0. Owner: the caller, trajectory_revision_free. Tells of an

@@ -82,7 +82,7 @@ int verification_start(const struct manifest_check *check, struct verification *
   if (reason) {
     free(v);
     return error_set(error, EXIT_RUN, "verification: no thread: %s",
-                     reason == EAGAIN ? "out of memory or of processes" : error_reason(reason));
+                     reason == EAGAIN ? "out of memory or processes" : error_reason(reason));
   }
   *verification = v;
   return 0;

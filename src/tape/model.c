@@ -151,17 +151,20 @@ double tape_model_gflop(const struct tape_model *m)
 
 /* --- running --- */
 
-static int take_tokens(struct tape_model *m, const int32_t *tokens, struct error *error)
+/* Those of micro-batch `number`. */
+static int take_tokens(struct tape_model *m, const int32_t *batch, size_t number,
+                       struct error *error)
 {
   size_t seq_len = m->options.seq_len, vocab = m->parameters->model.config.vocab;
+  size_t first = number * m->options.micro_batch;
+  const int32_t *tokens = batch + first * (seq_len + 1);
   for (size_t s = 0; s < m->options.micro_batch; s++)
     for (size_t i = 0; i <= seq_len; i++) {
       int32_t token = tokens[s * (seq_len + 1) + i];
       if (token < 0 || (size_t)token >= vocab)
         return error_set(error, EXIT_INPUT,
-                         "sequence %zu of the micro-batch, token %zu: id %d is outside the "
-                         "vocabulary of %zu",
-                         s, i, token, vocab);
+                         "sequence %zu, token %zu: id %d is outside the vocabulary of %zu",
+                         first + s, i, token, vocab);
       if (i < seq_len)
         m->inputs[s * seq_len + i] = token;
       if (i > 0)
@@ -219,9 +222,8 @@ static int check_gradients(const struct tape_model *m, struct error *error)
 /* Something is not finite: the same micro-batches once more, value by value. */
 static int explain(struct tape_model *m, const int32_t *tokens, struct error *error)
 {
-  size_t step = m->options.micro_batch * (m->options.seq_len + 1);
   for (size_t i = 0; i < m->micro_batches; i++)
-    if (take_tokens(m, tokens + i * step, error) || tape_check(m->tape, error))
+    if (take_tokens(m, tokens, i, error) || tape_check(m->tape, error))
       return error->code;
   return error_set(error, EXIT_INPUT, "the sum of the gradients of micro-batches is not finite");
 }
@@ -229,11 +231,10 @@ static int explain(struct tape_model *m, const int32_t *tokens, struct error *er
 static int run(struct tape_model *m, const int32_t *tokens, bool gradients,
                struct tape_losses *losses, struct error *error)
 {
-  size_t step = m->options.micro_batch * (m->options.seq_len + 1);
   *losses = (struct tape_losses){0};
   memset(m->layer_losses, 0, 2 * m->pass.count * sizeof *m->layer_losses);
   for (size_t i = 0; i < m->micro_batches; i++) {
-    if (take_tokens(m, tokens + i * step, error))
+    if (take_tokens(m, tokens, i, error))
       return error->code;
     tape_forward(m->tape);
     add_losses(m, losses);

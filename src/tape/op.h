@@ -53,6 +53,7 @@ struct tape_op_kind {
   bool in_place;     /* the output may lie where the first operand does */
   bool gradient_in_place;  /* one operand's gradient may lie where the output's does */
   bool gradient_in_output; /* the first one's may lie where the output itself does */
+  bool repeats;            /* a value may be several operands: the adjoint takes the last first */
   bool loss;
 };
 
@@ -73,6 +74,7 @@ struct tape {
   const struct kernels *kernels;
   struct threads *threads;
   int workers;
+  size_t shared_work; /* below this an operation runs on the caller's thread */
   bool planned, accumulate, adding;
   const char *fault; /* what went wrong while recording; NULL */
   struct tape_value *values;

@@ -155,14 +155,14 @@ static void scores_back_task(struct tape *tape, struct tape_op *op, size_t index
   for (size_t member = 0; member < u.group; member++) {
     size_t head = u.kv_head * u.group + member;
     struct matrix ds = scaled_gradient(tape, &u, op_out(tape, op), head);
-    if (queries->wanted)
-      causal_product(&u.causal, ds, head_of(&u, keys, keys->data, u.kv_head),
-                     head_of(&u, queries, queries->gradient, head),
-                     op_mode(tape, op, 0) == MODE_ADD);
     if (keys->wanted)
       put_group(tape, &u, op_mode(tape, op, 1), ds, member,
                 head_of(&u, queries, queries->data, head),
                 head_of(&u, keys, keys->gradient, u.kv_head));
+    if (queries->wanted)
+      causal_product(&u.causal, ds, head_of(&u, keys, keys->data, u.kv_head),
+                     head_of(&u, queries, queries->gradient, head),
+                     op_mode(tape, op, 0) == MODE_ADD);
   }
 }
 
@@ -175,7 +175,8 @@ static const struct tape_op_kind scores_kind = {.name = "attention scores",
                                                 .forward = scores_forward,
                                                 .backward = scores_backward,
                                                 .scratch = attention_scratch,
-                                                .reads = 3};
+                                                .reads = 3,
+                                                .repeats = true};
 
 size_t tape_scores(struct tape *tape, size_t queries, size_t keys, const struct tape_heads *h)
 {

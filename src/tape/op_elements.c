@@ -42,8 +42,11 @@ static void add_backward(struct tape *tape, struct tape_op *op)
   op_each_row(tape, op, op_out(tape, op)->rows, op_out(tape, op)->columns / 8, add_back_row);
 }
 
-static const struct tape_op_kind add_kind = {
-    .name = "add", .forward = add_forward, .backward = add_backward, .gradient_in_place = true};
+static const struct tape_op_kind add_kind = {.name = "add",
+                                             .forward = add_forward,
+                                             .backward = add_backward,
+                                             .gradient_in_place = true,
+                                             .repeats = true};
 
 size_t tape_add(struct tape *tape, const size_t *values, size_t count)
 {
@@ -147,7 +150,7 @@ static void replace_backward(struct tape *tape, struct tape_op *op)
 }
 
 static const struct tape_op_kind replace_kind = {
-    .name = "replace", .forward = replace_forward, .backward = replace_backward};
+    .name = "replace", .forward = replace_forward, .backward = replace_backward, .repeats = true};
 
 size_t tape_replace(struct tape *tape, size_t x, const unsigned char *mask, size_t given)
 {
@@ -247,33 +250,40 @@ static size_t outer_scratch(const struct tape *tape, const struct tape_op *op, b
   return backward ? (z->rows + 1) * z->columns : 0;
 }
 
-static void outer_back_row(struct tape *tape, struct tape_op *op, size_t row, float *scratch)
+static void outer_column_row(struct tape *tape, struct tape_op *op, size_t row, float *scratch)
 {
-  const struct tape_value *x = op_in(tape, op, 0), *y = op_in(tape, op, 1), *z = op_out(tape, op);
-  const float *dz = gradient_row(z, row);
+  const struct tape_value *z = op_out(tape, op);
   (void)scratch;
-  if (x->wanted) {
-    float d = tape->kernels->dot(dz, y->data, z->columns);
-    op_put(tape, op_mode(tape, op, 0), &d, x->gradient + row, 1);
-  }
-  if (y->wanted)
-    tape->kernels->scale(x->data[row], dz, op->scratch[1] + row * z->columns, z->columns);
+  tape->kernels->scale(op_in(tape, op, 0)->data[row], gradient_row(z, row),
+                       op->scratch[1] + row * z->columns, z->columns);
+}
+
+static void outer_dot_row(struct tape *tape, struct tape_op *op, size_t row, float *scratch)
+{
+  const struct tape_value *z = op_out(tape, op);
+  float d = tape->kernels->dot(gradient_row(z, row), op_in(tape, op, 1)->data, z->columns);
+  (void)scratch;
+  op_put(tape, op_mode(tape, op, 0), &d, op_in(tape, op, 0)->gradient + row, 1);
 }
 
 static void outer_backward(struct tape *tape, struct tape_op *op)
 {
   const struct tape_value *z = op_out(tape, op);
-  op_each_row(tape, op, z->rows, z->columns / 2, outer_back_row);
-  if (op_in(tape, op, 1)->wanted)
+  if (op_in(tape, op, 1)->wanted) {
+    op_each_row(tape, op, z->rows, z->columns / 2, outer_column_row);
     op_column_sum(tape, op, 1, 0, op->scratch[1], z->columns, z->rows, z->columns,
                   op->scratch[1] + elements(z));
+  }
+  if (op_in(tape, op, 0)->wanted)
+    op_each_row(tape, op, z->rows, z->columns / 2, outer_dot_row);
 }
 
 static const struct tape_op_kind outer_kind = {.name = "outer product",
                                                .forward = outer_forward,
                                                .backward = outer_backward,
                                                .scratch = outer_scratch,
-                                               .reads = 3};
+                                               .reads = 3,
+                                               .repeats = true};
 
 size_t tape_outer(struct tape *tape, size_t x, size_t y)
 {

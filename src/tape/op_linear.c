@@ -71,6 +71,16 @@ static bool fits(struct tape *tape, const struct tape_part *part, size_t in)
           part->first + part->count <= tape_columns(tape, part->bias));
 }
 
+/* Whether a part takes rows that an earlier one has. */
+static bool taken(const struct tape_part *parts, size_t i)
+{
+  for (size_t j = 0; j < i; j++)
+    if (parts[j].weight == parts[i].weight && parts[j].first < parts[i].first + parts[i].count &&
+        parts[i].first < parts[j].first + parts[j].count)
+      return true;
+  return false;
+}
+
 /* Marks operands of which some rows have no part. */
 static void mark_partial(struct tape *tape, const struct tape_op *op)
 {
@@ -101,8 +111,8 @@ size_t tape_linear(struct tape *tape, size_t x, const struct tape_part *parts, s
   *linear = (struct linear){.count = count, .in = in};
   op_operand(tape, op, x);
   for (size_t i = 0; i < count; i++) {
-    if (!fits(tape, &parts[i], in))
-      return op_fault(tape, "a weight that does not fit its input");
+    if (!fits(tape, &parts[i], in) || taken(parts, i))
+      return op_fault(tape, "a weight that does not fit its input, or rows of it taken twice");
     size_t weight = operand_of(tape, op, parts[i].weight);
     size_t bias = parts[i].bias == TAPE_NONE ? TAPE_NONE : operand_of(tape, op, parts[i].bias);
     linear->parts[i] = (struct product_part){weight, bias, parts[i].first, parts[i].count};

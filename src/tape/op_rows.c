@@ -111,24 +111,19 @@ static void place_forward(struct tape *tape, struct tape_op *op)
   op_each_row(tape, op, op_out(tape, op)->rows, op_out(tape, op)->columns / 8, place_row);
 }
 
-static void place_back_row(struct tape *tape, struct tape_op *op, size_t row, float *scratch)
-{
-  const struct placed *from = (const struct placed *)op->detail + row;
-  const struct tape_value *y = op_out(tape, op);
-  (void)scratch;
-  if (from->operand == TAPE_NONE || !op_in(tape, op, from->operand)->wanted)
-    return;
-  op_put(tape, op_mode(tape, op, from->operand), gradient_row(y, row),
-         gradient_row(op_in(tape, op, from->operand), from->row), y->columns);
-}
-
 static void place_backward(struct tape *tape, struct tape_op *op)
 {
-  op_each_row(tape, op, op_out(tape, op)->rows, op_out(tape, op)->columns / 8, place_back_row);
+  const struct placed *from = op->detail;
+  const struct tape_value *y = op_out(tape, op);
+  for (size_t k = op->count; k-- > 0;)
+    for (size_t row = 0; row < y->rows && op_in(tape, op, k)->wanted; row++)
+      if (from[row].operand == k)
+        op_put(tape, op_mode(tape, op, k), gradient_row(y, row),
+               gradient_row(op_in(tape, op, k), from[row].row), y->columns);
 }
 
 static const struct tape_op_kind place_kind = {
-    .name = "place rows", .forward = place_forward, .backward = place_backward};
+    .name = "place rows", .forward = place_forward, .backward = place_backward, .repeats = true};
 
 /* Where the rows of source k go; a fault where a row is taken or is none. */
 static bool note_rows(struct tape *tape, const struct tape_placed *source, size_t k, size_t rows,

@@ -4,6 +4,7 @@
 #include "tape/op.h"
 #include "tape/replacing.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,6 +44,15 @@ static size_t site(const struct recorder *r, enum site_kind kind, size_t layer, 
   char name[SITE_NAME_SIZE];
   tape_name(r->tape, value, site_format(&(struct site){kind, layer, SITE_ALL}, name));
   return replacing_apply(r->pass->replacing, r->tape, r->input, kind, layer, value);
+}
+
+/* A name for a value that is no site. */
+static size_t named(const struct recorder *r, const char *what, size_t layer, size_t value)
+{
+  char name[TAPE_NAME];
+  snprintf(name, sizeof name, "%s of layer %zu", what, layer);
+  tape_name(r->tape, value, name);
+  return value;
 }
 
 static size_t norm(const struct recorder *r, size_t x, const struct tensor *gain,
@@ -93,7 +103,7 @@ static void queries_keys_values(const struct recorder *r, const struct layer *la
   const struct model_config *c = r->config;
   struct tape *tape = r->tape;
   size_t queries = c->heads * c->head_dim, keys = c->kv_heads * c->head_dim;
-  size_t qkv = project(r, layer, x);
+  size_t qkv = named(r, "queries, keys and values", index, project(r, layer, x));
   bool together = c->clip_qkv > 0 && c->qk_norm == QK_NORM_NONE;
   qkv = together ? tape_clip(tape, qkv, c->clip_qkv) : qkv;
   size_t parts[] = {tape_view(tape, qkv, 0, queries), tape_view(tape, qkv, queries, keys),
@@ -131,31 +141,31 @@ static size_t activate(const struct recorder *r, size_t x)
                                                   : tape_gelu_tanh(r->tape, x);
 }
 
-static size_t dense(const struct recorder *r, const struct layer *layer, size_t x)
+static size_t dense(const struct recorder *r, const struct layer *layer, size_t index, size_t x)
 {
   const struct tape_part gate_up[] = {whole(r, &layer->gate), whole(r, &layer->up)};
   bool gated = r->config->gated_mlp;
   size_t up = tape_linear(r->tape, x, gated ? gate_up : gate_up + 1, gated ? 2 : 1);
-  return linear(r, activate(r, up), &layer->down);
+  return linear(r, activate(r, named(r, "MLP", index, up)), &layer->down);
 }
 
-static size_t experts(const struct recorder *r, const struct layer *layer, size_t x,
-                      struct tape_layer *l)
+static size_t experts(const struct recorder *r, const struct layer *layer, size_t index, size_t x)
 {
+  struct tape_layer *l = &r->pass->layers[index];
   const struct model_config *c = r->config;
   struct tape *tape = r->tape;
-  l->router = linear(r, x, &layer->router);
-  tape_name(tape, l->router, "router logits");
+  l->router = named(r, "router logits", index, linear(r, x, &layer->router));
   l->route = tape_route(tape, l->router, c->top_k, c->norm_topk_prob);
   for (size_t e = 0; e < c->experts; e++) {
     r->parts[2 * e] = whole(r, &layer->experts[e].gate);
     r->parts[2 * e + 1] = whole(r, &layer->experts[e].up);
   }
   size_t rows = tape_gather(tape, x, l->route);
-  size_t up = activate(r, tape_expert_linear(tape, rows, l->route, r->parts, 2));
+  size_t up = tape_expert_linear(tape, rows, l->route, r->parts, 2);
+  size_t inner = activate(r, named(r, "experts", index, up));
   for (size_t e = 0; e < c->experts; e++)
     r->parts[e] = whole(r, &layer->experts[e].down);
-  return tape_combine(tape, tape_expert_linear(tape, up, l->route, r->parts, 1), l->route);
+  return tape_combine(tape, tape_expert_linear(tape, inner, l->route, r->parts, 1), l->route);
 }
 
 /* --- the pass --- */
@@ -166,13 +176,18 @@ static size_t record_layer(const struct recorder *r, size_t index, size_t residu
   struct tape_layer *l = &r->pass->layers[index];
   bool parallel = r->config->parallel_residual;
   l->router = l->route = TAPE_NONE;
-  queries_keys_values(r, layer, index, norm(r, residual, layer->norm1, layer->norm1_bias), l);
+  queries_keys_values(
+      r, layer, index,
+      named(r, "norm before attention", index, norm(r, residual, layer->norm1, layer->norm1_bias)),
+      l);
   attend(r, layer, index, l);
   size_t between = residual;
   if (!parallel)
     between = tape_add(r->tape, (const size_t[]){residual, l->attention}, 2);
-  size_t normed = norm(r, between, layer->norm2, layer->norm2_bias);
-  size_t mlp = r->config->experts ? experts(r, layer, normed, l) : dense(r, layer, normed);
+  size_t normed =
+      named(r, "norm before the MLP", index, norm(r, between, layer->norm2, layer->norm2_bias));
+  size_t mlp =
+      r->config->experts ? experts(r, layer, index, normed) : dense(r, layer, index, normed);
   l->mlp = site(r, SITE_MLP_OUTPUT, index, mlp);
   size_t after = parallel ? tape_add(r->tape, (const size_t[]){l->mlp, l->attention, residual}, 3)
                           : tape_add(r->tape, (const size_t[]){between, l->mlp}, 2);

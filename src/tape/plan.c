@@ -84,7 +84,7 @@ static void plan_op_gradients(struct tape *tape, struct tape_op *op, unsigned ch
       if (!there[j])
         op_out(tape, op)->zeroed = true;
   }
-  for (size_t k = 0; k < op->count; k++) {
+  for (size_t k = op->count; k-- > 0;) { /* as adjoints take them */
     struct tape_operand *operand = &tape->operands[op->first + k];
     if (!tape->values[operand->value].wanted)
       continue;
@@ -189,6 +189,14 @@ static void place_outputs(struct tape *tape)
   }
 }
 
+static bool used_once(const struct tape *tape, const struct tape_op *op, size_t k)
+{
+  for (size_t other = 0; other < op->count; other++)
+    if (other != k && op_in(tape, op, other)->base == op_in(tape, op, k)->base)
+      return false;
+  return true;
+}
+
 /* The operand whose gradient takes the place of the output's: the first that may. */
 static size_t heir(const struct tape *tape, const struct tape_op *op)
 {
@@ -198,7 +206,8 @@ static size_t heir(const struct tape *tape, const struct tape_op *op)
   for (size_t k = 0; k < op->count && !y->gradient_kept; k++) {
     const struct tape_value *x = op_in(tape, op, k);
     if (alone(x, tape->operands[op->first + k].value) && x->gradient_buffer == TAPE_NONE &&
-        tape->operands[op->first + k].mode == MODE_WRITE && same_shape(x, y))
+        tape->operands[op->first + k].mode == MODE_WRITE && same_shape(x, y) &&
+        used_once(tape, op, k))
       return k;
   }
   return TAPE_NONE;

@@ -7,12 +7,9 @@
 
 /* --- what operations run on --- */
 
-/* Work below this is done on the caller's thread: waking another one costs as much. */
-#define SHARED_WORK 100000
-
 struct threads *op_threads(const struct tape *tape, size_t work)
 {
-  return work < SHARED_WORK || tape->workers < 2 ? NULL : tape->threads;
+  return work < tape->shared_work || tape->workers < 2 ? NULL : tape->threads;
 }
 
 struct job {

@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* In simple operations on one number; waking another thread costs as much. */
+#define SHARED_WORK 100000
+
 int tape_create(const struct kernels *kernels, struct threads *threads, struct tape **out,
                 struct error *error)
 {
@@ -14,6 +17,7 @@ int tape_create(const struct kernels *kernels, struct threads *threads, struct t
   if (!tape)
     return error->code;
   tape->kernels = kernels;
+  tape->shared_work = SHARED_WORK;
   tape->threads = threads;
   tape->workers = threads ? threads_count(threads) : 1;
   *out = tape;
@@ -175,8 +179,17 @@ struct tape_op *op_record(struct tape *tape, const struct tape_op_kind *kind, si
   return op;
 }
 
+/* Whether two values share memory. */
+static bool overlap(const struct tape_value *a, const struct tape_value *b)
+{
+  return a->base == b->base && a->first < b->first + b->columns && b->first < a->first + a->columns;
+}
+
 size_t op_operand(struct tape *tape, struct tape_op *op, size_t value)
 {
+  for (size_t k = 0; k < op->count && !op->kind->repeats; k++)
+    if (overlap(op_in(tape, op, k), &tape->values[value]))
+      op_fault(tape, "an operation on the same value twice");
   if (!GROW(tape, operands, operand))
     return 0;
   tape->operands[tape->operand_count++] = (struct tape_operand){value, MODE_NONE, false};

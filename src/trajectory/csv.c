@@ -61,7 +61,7 @@ static int next_line(struct reader *reader, struct field *line)
   const char *end = memchr(start, '\n', reader->size - reader->at);
   reader->line++;
   if (!end && memchr(start, '\r', reader->size - reader->at))
-    return refuse_line(reader, "ends in a carriage return alone, as on old Macs; save the file "
+    return refuse_line(reader, "ends in a lone carriage return, as on old Macs; save the file "
                                "with Unix line ends");
   if (!end)
     return refuse_line(reader, "no newline at its end; the file is cut short, get it again");
@@ -107,7 +107,7 @@ static int refuse_spreadsheet(const struct reader *reader, const struct field *l
                          "%s: line 1: the columns are separated by %s%s, must be by commas; %s",
                          reader->name, separators[i].name, quoted ? " and quoted" : "", remedy);
   if (is_header_with(line, ',', true))
-    return error_set(reader->error, EXIT_INPUT, "%s: line 1: the columns stand in quotes; %s",
+    return error_set(reader->error, EXIT_INPUT, "%s: line 1: the columns are in quotes; %s",
                      reader->name, remedy);
   return 0;
 }
@@ -206,8 +206,8 @@ static int check_order(const struct reader *reader, const struct head_row *row, 
   if (row->layer == layer && row->head == head)
     return 0;
   return error_set(reader->error, EXIT_INPUT,
-                   "%s: line %zu, columns layer and head: layer %d, head %d stands where layer %d, "
-                   "head %d must; every head must be there once, in order",
+                   "%s: line %zu, columns layer and head: found layer %d, head %d, expected layer "
+                   "%d, head %d; every head must appear once, in order",
                    reader->name, reader->line, row->layer, row->head, layer, head);
 }
 

@@ -1,8 +1,6 @@
 /* The heads of a revision as a table, from which its CSV and its JSON are made. */
 #include "trajectory/trajectory.h"
 
-#include <stdlib.h>
-
 static const struct table_column columns[] = {
     {"layer", "layer", CELL_INTEGER},
     {"head", "head", CELL_INTEGER},

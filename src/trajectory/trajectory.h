@@ -45,7 +45,7 @@ struct trajectory {
 };
 
 /* Reads one CSV: every head exactly once, finite numbers, class equal to head_class_best. `name`
- * stands in messages. Errors: EXIT_INPUT with line and column name. */
+ * appears in messages. Errors: EXIT_INPUT with line and column name. */
 int trajectory_parse_csv(const char *name, const void *data, size_t size, struct revision *revision,
                          struct error *error);
 int trajectory_read_csv(const char *path, struct revision *revision, struct error *error);
@@ -104,7 +104,7 @@ struct trajectory_difference {
 };
 
 /* Compares all figures bit for bit; describes the first difference in (layer, head, column) order.
- * The names of the two sides stand in messages only where shapes differ. */
+ * The names of the two sides appear in messages only where shapes differ. */
 void trajectory_compare_revisions(const struct revision *a, const struct revision *b,
                                   struct trajectory_difference *difference);
 void trajectory_compare(const struct trajectory *a, const struct trajectory *b,
@@ -124,7 +124,7 @@ int trajectory_compare_files(const struct trajectory_files *files,
 
 /* What to do about golden files that were changed. */
 #define TRAJECTORY_REMEDY                                                                          \
-  "restore the file (git checkout), or write it anew with attest reproduce --update-golden"
+  "restore the file (git checkout), or write it again with attest reproduce --update-golden"
 
 /* Distance of two doubles in units in the last place: 0 when the bits are equal, UINT64_MAX when
  * one is NaN. +0 and -0 are 1 apart. */

@@ -1,5 +1,5 @@
 /* libFuzzer target: the index of shards, of either format. The names that are accepted are plain,
- * end as their format does, and stand in order, each once. */
+ * end as their format does, and are in order, each once. */
 #include "base/file.h"
 #include "checkpoint/shards.h"
 

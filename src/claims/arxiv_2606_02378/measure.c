@@ -1,7 +1,6 @@
 #include "claims/arxiv_2606_02378/measure.h"
 
 #include <math.h>
-#include <string.h>
 
 size_t measure_heads(const struct revision *revision)
 {

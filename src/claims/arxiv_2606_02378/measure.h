@@ -1,4 +1,4 @@
-/* What follows from a trajectory alone: counts, first revisions, recall, nearest heads. */
+/* What follows from a trajectory: counts, first revisions, recall, nearest heads. */
 #ifndef ATTEST_CLAIMS_ARXIV_2606_02378_MEASURE_H
 #define ATTEST_CLAIMS_ARXIV_2606_02378_MEASURE_H
 
@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 #define BOS_THRESHOLD CLASS_THRESHOLD
-#define CIRCUIT_HEADS 3 /* so many induction heads are an onset */
+#define CIRCUIT_HEADS 3 /* this many induction heads are an onset */
 
 size_t measure_heads(const struct revision *revision);
 

@@ -203,7 +203,7 @@ static int add_pair(const struct subject *subject, const char *name, enum claim_
   return 0;
 }
 
-/* Figures that the paper gives for some of its models only are left out for its others. */
+/* Figures that the paper gives for some of its models only are omitted for its others. */
 static bool wanted(const struct subject *subject, const char *figure)
 {
   return !subject->named || paper_find_asserted(subject->paper, subject->model, figure, "");

@@ -1,0 +1,276 @@
+/* A run from its first step, or from where it was stopped, to its last. */
+#include "base/file.h"
+#include "base/file_group.h"
+#include "base/lock.h"
+#include "base/progress.h"
+#include "base/temporary.h"
+#include "checkpoint/safetensors_write.h"
+#include "train/training.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LOCK_FILE "attest.lock"
+#define IDENTITY_FILE "identity.json"
+#define SAVE_SECONDS 20.0 /* a kill costs no more than this */
+
+char *training_revision(const char *out, uint64_t step, struct error *error)
+{
+  char name[32];
+  snprintf(name, sizeof name, "step%llu", (unsigned long long)step);
+  return file_join(out, name, error);
+}
+
+static int add_tensors(const struct parameters *p, const char *directory, struct layout *layout,
+                       struct error *error)
+{
+  const struct layout_rule rule = {.stem = "model", .ending = "safetensors"};
+  for (size_t i = 0; i < p->count; i++)
+    if (layout_add(layout, directory, &p->inventory.tensors[i], error))
+      return error->code;
+  return layout_arrange(layout, directory, &rule, error);
+}
+
+/* config.json last: a directory that has one is complete. */
+static int write_revision(const struct training *t, const char *out, uint64_t step,
+                          struct error *error)
+{
+  char *directory = training_revision(out, step, error);
+  struct layout layout = {0};
+  struct file_group group = {0};
+  int status = directory ? file_make_directory(directory, error) : error->code;
+  if (!status)
+    status = add_tensors(&t->parameters, directory, &layout, error);
+  if (!status)
+    status = safetensors_save(directory, &layout, &group, error);
+  if (!status)
+    status = file_group_write(&group, directory, "config.json", t->config_json,
+                              strlen(t->config_json), error);
+  if (!status)
+    status = file_group_publish(&group, error);
+  file_group_close(&group);
+  layout_free(&layout);
+  free(directory);
+  return status;
+}
+
+static bool is_revision(const struct train_recipe *recipe, uint64_t step)
+{
+  for (size_t i = 0; i < recipe->revision_count; i++)
+    if (recipe->revisions[i] == step)
+      return true;
+  return false;
+}
+
+static int check_revisions(const struct training *t, const char *out, struct error *error)
+{
+  for (size_t i = 0; i < t->recipe.revision_count && t->recipe.revisions[i] <= t->log.count; i++) {
+    char *directory = training_revision(out, t->recipe.revisions[i], error);
+    char *path = directory ? file_join(directory, "config.json", error) : NULL;
+    int status = path ? 0 : error->code;
+    if (path && !file_exists(path))
+      status = error_set(error, EXIT_INPUT,
+                         "%s: is missing though the run got past it; remove %s/" TRAIN_STATE_FILE
+                         " to start again from the beginning",
+                         path, out);
+    free(path);
+    free(directory);
+    if (status)
+      return status;
+  }
+  return 0;
+}
+
+static int write_log(const struct training *t, const char *out, struct error *error)
+{
+  struct text csv = {0};
+  char *path = file_join(out, "steps.csv", error);
+  train_log_csv(&t->log, t->parameters.model.config.experts > 0, &csv);
+  int status = path ? 0 : error->code;
+  if (!status && csv.failed)
+    status = error_set(error, EXIT_RUN, "%s: out of memory", path);
+  if (!status)
+    status = file_write(path, csv.data, csv.length, error);
+  text_free(&csv);
+  free(path);
+  return status;
+}
+
+/* The state last: what it claims to be done is on the disk. */
+static int save(const struct training *t, const char *out, struct error *error)
+{
+  if (write_log(t, out, error) || !t->log.count)
+    return error->code;
+  return train_state_save(out, t->identity, &t->log, &t->optimizer, error);
+}
+
+/* A directory of this recipe has its identity; a new one is empty but for the lock. */
+static int check_fresh(const char *out, struct error *error)
+{
+  DIR *stream = opendir(out);
+  if (!stream)
+    return error_set(error, EXIT_RUN, "%s: cannot be read: %s", out, error_reason(errno));
+  int status = 0;
+  for (struct dirent *entry; !status && (entry = readdir(stream));)
+    if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+        strcmp(entry->d_name, LOCK_FILE) != 0)
+      status = error_set(error, EXIT_INPUT,
+                         "%s: holds %s and no " IDENTITY_FILE
+                         " of a run; --out must be new, empty or of the same recipe",
+                         out, text_shown(entry->d_name).text);
+  closedir(stream);
+  return status;
+}
+
+static int check_identity(const struct training *t, const char *out, const char *path,
+                          struct error *error)
+{
+  struct blob blob;
+  if (!file_exists(path)) {
+    if (check_fresh(out, error))
+      return error->code;
+    return file_write(path, t->canonical.data, t->canonical.length, error);
+  }
+  if (file_read(path, (size_t)1 << 24, &blob, error))
+    return error->code;
+  bool same =
+      blob.size == t->canonical.length && memcmp(blob.data, t->canonical.data, blob.size) == 0;
+  blob_free(&blob);
+  if (same)
+    return 0;
+  return error_set(error, EXIT_INPUT,
+                   "%s: belongs to another recipe, or one that was changed; choose another --out",
+                   path);
+}
+
+static int take(const char *out, struct lock *lock, struct error *error)
+{
+  if (file_make_directory(out, error))
+    return error->code;
+  char *path = file_join(out, LOCK_FILE, error);
+  int status = path ? lock_take(path, out, lock, error) : error->code;
+  if (!status)
+    temporary_sweep(path);
+  free(path);
+  return status;
+}
+
+static int check_space(const struct training *t, const char *out, struct error *error)
+{
+  char need[32], have[32];
+  uint64_t available;
+  if (!file_free_bytes(out, &available) || t->disk_bytes <= available)
+    return 0;
+  return error_set(error, EXIT_RUN, "%s: needs %s, but only %s are free on this disk", out,
+                   text_bytes(need, sizeof need, t->disk_bytes),
+                   text_bytes(have, sizeof have, available));
+}
+
+/* To where an earlier run was, or to the beginning. */
+static int begin(struct training *t, const char *out, struct error *error)
+{
+  bool found;
+  char *path = file_join(out, IDENTITY_FILE, error);
+  int status = path ? check_identity(t, out, path, error) : error->code;
+  free(path);
+  if (status || train_state_load(out, t->identity, &t->log, &t->optimizer, &found, error))
+    return error->code;
+  if (t->log.count > t->recipe.steps)
+    return error_set(error, EXIT_INPUT, "%s/" TRAIN_STATE_FILE ": has more steps than the recipe",
+                     out);
+  if (found)
+    return check_revisions(t, out, error);
+  if (check_space(t, out, error))
+    return error->code;
+  return is_revision(&t->recipe, 0) ? write_revision(t, out, 0, error) : 0;
+}
+
+static int check_parameters(const struct training *t, struct error *error)
+{
+  const struct parameters *p = &t->parameters;
+  for (size_t i = 0; i < p->count; i++) {
+    const struct parameter *q = &p->list[i];
+    size_t at = 0;
+    if (t->runtime->kernels->all_finite(q->values, q->elements))
+      continue;
+    while (isfinite(q->values[at]))
+      at++;
+    return error_set(
+        error, EXIT_INPUT,
+        "%s is not finite after the update: element %zu (row %zu, column %zu); a lower "
+        "rate or a clip may help",
+        q->name, at, at / q->columns, at % q->columns);
+  }
+  return 0;
+}
+
+static double sum(const double *values, size_t count)
+{
+  double all = 0;
+  for (size_t i = 0; i < count; i++)
+    all += values[i];
+  return all;
+}
+
+static int do_step(struct training *t, uint64_t step, struct error *error)
+{
+  struct tape_losses losses;
+  data_batch(&t->data, step, t->tokens);
+  if (tape_model_run(t->model, t->tokens, &losses, error))
+    return error->code;
+  struct train_record record = {.rate = schedule_rate(&t->recipe.schedule, step),
+                                .loss = losses.loss,
+                                .cross_entropy = losses.cross_entropy,
+                                .grad_norm = optimizer_norm(&t->optimizer),
+                                .load_balancing = sum(losses.load_balancing, losses.layers),
+                                .router_z = sum(losses.router_z, losses.layers)};
+  optimizer_step(&t->optimizer, record.rate, record.grad_norm);
+  if (check_parameters(t, error))
+    return error->code;
+  return train_log_add(&t->log, &record, error);
+}
+
+/* Steps to the end, or until `stepped` stops them. */
+static int run_steps(struct training *t, const char *out, const struct training_events *events,
+                     struct error *error)
+{
+  double saved = progress_clock();
+  bool go_on = true;
+  while (go_on && t->log.count < t->recipe.steps) {
+    uint64_t step = t->log.count + 1;
+    if (do_step(t, step, error))
+      return error_prefix(error, "%s: step %llu", t->path, (unsigned long long)step);
+    bool revision = is_revision(&t->recipe, step);
+    go_on = events->stepped(events->context, step, &t->log.records[step - 1]);
+    if (revision && write_revision(t, out, step, error))
+      return error->code;
+    if (!revision && go_on && step < t->recipe.steps && progress_clock() < saved + SAVE_SECONDS)
+      continue;
+    if (save(t, out, error))
+      return error->code;
+    saved = progress_clock();
+  }
+  return 0;
+}
+
+int training_run(struct training *t, const char *out, const struct training_events *events,
+                 uint64_t *done, struct error *error)
+{
+  struct lock lock = {0};
+  int status = take(out, &lock, error);
+  if (!status)
+    status = begin(t, out, error);
+  if (!status) {
+    events->begun(events->context, t->log.count);
+    status = run_steps(t, out, events, error);
+  }
+  if (!status && !t->recipe.steps)
+    status = save(t, out, error);
+  *done = t->log.count;
+  lock_release(&lock);
+  return status;
+}

@@ -1,0 +1,58 @@
+/* Gradients of the tape against differences of the same formulas in double: a list of cases that
+ * covers every operation, and a check that tells how far off a gradient is. */
+#ifndef ATTEST_TESTS_GRADIENT_CHECK_H
+#define ATTEST_TESTS_GRADIENT_CHECK_H
+
+#include "support.h"
+
+#include "tape/operations.h"
+
+#define CASE_INPUTS 18
+
+struct case_input {
+  size_t rows, columns;
+  bool constant; /* no gradient is wanted */
+};
+
+/* Shapes of what is not a matrix; a case reads those that it has. */
+struct case_shape {
+  struct tape_heads heads;
+  size_t top_k;
+  bool flag; /* normalised, interleaved */
+};
+
+struct gradient_case {
+  const char *name;
+  struct case_input inputs[CASE_INPUTS]; /* rows 0 ends the list */
+  struct case_shape shape;
+
+  /* Records it on leaves of these values; returns the output, or TAPE_NONE where it recorded a
+   * loss with coefficient CASE_COEFFICIENT. */
+  size_t (*record)(const struct gradient_case *c, struct tape *tape, const size_t *leaves);
+
+  /* The same in double: all of y, or the loss. x: the inputs, row by row. */
+  void (*exact)(const struct gradient_case *c, double *const *x, double *y);
+
+  uint32_t linear; /* inputs that y is linear in, all together, the others being fixed */
+};
+
+#define CASE_COEFFICIENT 0.7
+
+/* Two files of them: experts and losses apart. */
+extern const struct gradient_case gradient_cases_common[], gradient_cases_more[];
+extern const size_t gradient_cases_common_count, gradient_cases_more_count;
+
+/* NULL past the last. */
+const struct gradient_case *gradient_case_at(size_t index);
+const struct gradient_case *gradient_case_find(const char *name);
+
+/* What a check may change before the tape is planned: a fault that it must notice. */
+typedef void gradient_fault(struct tape *tape);
+
+/* How far values and gradients are off, as a multiple of what fp32 explains: 2e-6 of the element
+ * plus the largest beside it; and of <A x, dy> = <x, A^T dy> where y is linear, 1e-6 of the sum of
+ * magnitudes. At most 1 is right. `fault` may be NULL. */
+double gradient_check(const struct gradient_case *c, const struct kernels *kernels,
+                      struct threads *threads, gradient_fault *fault);
+
+#endif
