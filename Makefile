@@ -93,7 +93,7 @@ $(addprefix $(BUILD)/tests/,differences planted): \
 
 # Those of what runs out, too, and libraries that let calls of the program fail.
 FAILING := $(addprefix $(BUILD)/tests/,allocations io_failures)
-$(FAILING): $(addprefix $(BUILD)/tests/,failing.o server.o server_faults.o server_pages.o) \
+$(FAILING): $(addprefix $(BUILD)/tests/,failing.o failing_jobs.o server.o server_faults.o server_pages.o) \
   | $(addprefix $(BUILD)/tests/,preload_alloc.so preload_io.so)
 
 # Without CFLAGS: a sanitizer's runtime belongs to the program alone.
@@ -119,7 +119,7 @@ writable:
 reproduce:
 	@$(MAKE) --no-print-directory writable installed
 	@$(MAKE) $(FILES) $(BUILD)/attest
-	$(RUN) $(BUILD)/attest reproduce --work $(BUILD)/reproduce
+	$(RUN) $(BUILD)/attest reproduce --work $(BUILD)/reproduce --bootstrap 200
 
 # Every test program, from the project's root, as many at a time as there are cores; what one prints stays together.
 test:

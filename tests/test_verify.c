@@ -413,7 +413,7 @@ static void test_own_manifests(void **state)
   for (size_t i = 0; i < 4; i++) {
     struct manifest m;
     load(paths[i], &m);
-    assert_int_equal(m.revision_count, i < 3 ? 10 : 3);
+    assert_int_equal(m.revision_count, i < 3 ? 10 : 4);
     expect((struct manifest_check){.manifest = &m, .only = i < 3 ? &m.revisions[9] : NULL}, NULL);
     if (i == 0)
       expect((struct manifest_check){.manifest = &m}, NULL);

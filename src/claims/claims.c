@@ -1,6 +1,7 @@
 #include "claims/claims.h"
 
 #include "claims/figure.h"
+#include "claims/published.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -78,6 +79,17 @@ int claims_evaluate(struct trajectory *trajectories, size_t count, struct claim_
   }
   *list = read;
   return 0;
+}
+
+int claims_add_tables(const struct published_tables *tables, struct claim_list *list,
+                      struct error *error)
+{
+  const struct subject subject = {.paper = tables->paper,
+                                  .model = ALL_MODELS,
+                                  .kind = TRAJECTORY_PUBLISHED,
+                                  .list = list,
+                                  .error = error};
+  return tables->paper->evaluate_tables(&subject, tables);
 }
 
 void claims_free(struct claim_list *list)

@@ -34,6 +34,22 @@ enum claim_verdict {
 const char *claim_verdict_name(enum claim_verdict verdict);
 
 struct paper;
+struct published_tables;
+
+/* Where the text asserts a figure that is recomputed from its published tables. */
+struct claim_source {
+  const char *id;    /* "P1-001", "C-03" */
+  const char *where; /* "methodology_paper.md 4.3" */
+  bool headline;     /* one of the few that a summary names */
+};
+
+/* What resamples of the sequences make of a row (survival.h). */
+struct claim_interval {
+  size_t resamples;    /* 0 = it has none */
+  size_t same_verdict; /* of these, those with the verdict of the row */
+  size_t same_text;    /* those with its recomputed_text */
+  double low, high;    /* 95 % interval of `recomputed`; NAN unless all have a number */
+};
 
 /* One figure under one reading. Strings without an array are static or belong to a trajectory. */
 struct claim_row {
@@ -56,6 +72,9 @@ struct claim_row {
   double margin;         /* distance to the published figure in its unit; NAN where it has none */
   json_t *evidence;      /* object: revisions, heads, values, thresholds, ...; owned */
   const char *statement; /* one sentence: what the paper asserts */
+  struct claim_interval interval;
+  const struct claim_source *source; /* NULL: F1 to F5 */
+  const char *basis;                 /* of a row with a source: where this reading is from */
 };
 
 struct claim_list {
@@ -70,6 +89,11 @@ struct claim_list {
  * EXIT_INPUT (no revisions, a model given twice in one kind), EXIT_RUN (memory). */
 int claims_evaluate(struct trajectory *trajectories, size_t count, struct claim_list *list,
                     struct error *error);
+
+/* Adds the figures that follow from a paper's published tables together with the list's published
+ * trajectories. The tables need not outlive the list. Errors: EXIT_RUN. */
+int claims_add_tables(const struct published_tables *tables, struct claim_list *list,
+                      struct error *error);
 void claims_free(struct claim_list *list);
 
 /* How many stated rows have this verdict. */

@@ -8,6 +8,8 @@
 #define ANY_MODEL "*"
 #define ALL_MODELS "all"
 
+struct published_schema;
+struct published_tables;
 struct subject;
 
 struct paper_model {
@@ -43,6 +45,10 @@ struct paper {
   int (*evaluate_model)(const struct subject *subject); /* adds the rows of one trajectory */
   /* Adds rows of ALL_MODELS, from those of one kind; NULL: the paper has none. */
   int (*evaluate_all)(const struct subject *subject);
+  /* Tables beside the trajectories, ends with a name of NULL, and what follows from them; NULL: the
+   * paper has none. */
+  const struct published_schema *schemas;
+  int (*evaluate_tables)(const struct subject *subject, const struct published_tables *tables);
 };
 
 /* All papers that are checked, NULL-terminated: a new one is a folder and a line in papers.c. */

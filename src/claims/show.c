@@ -1,6 +1,7 @@
 /* A list of claims as JSON and as text for a terminal. */
 #include "claims/claims.h"
 #include "claims/paper.h"
+#include "claims/survival.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -19,21 +20,38 @@ static json_t *text_json(const char *text)
   return *text ? json_string(text) : json_null();
 }
 
+static json_t *interval_json(const struct claim_row *row)
+{
+  const struct claim_interval *i = &row->interval;
+  if (!i->resamples)
+    return json_null();
+  bool evaluated = row->verdict != CLAIM_NOT_EVALUATED;
+  return json_pack("{s:I, s:I, s:I, s:o, s:o, s:o}", "resamples", (json_int_t)i->resamples,
+                   "same_verdict", (json_int_t)i->same_verdict, "same_recomputed",
+                   (json_int_t)i->same_text, "survives",
+                   evaluated ? json_boolean(claim_survives(row)) : json_null(), "low",
+                   figure_json(i->low, ""), "high", figure_json(i->high, ""));
+}
+
 static json_t *row_json(const struct claim_row *row)
 {
   return json_pack(
-      "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:o, s:o, s:o, s:o, s:s, s:o, s:o, "
-      "s:o, s:o, s:o, s:O}",
-      "paper", row->paper->arxiv, "id", row->id, "model", row->model, "kind",
+      "{s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:s, s:o, s:b, s:s, s:o, s:o, s:o, s:o, s:o, s:s, s:o, "
+      "s:o, s:o, s:o, s:o, s:O, s:o, s:s?}",
+      "paper", row->paper->arxiv, "id", row->id, "source_id",
+      text_json(row->source ? row->source->id : ""), "model", row->model, "kind",
       trajectory_kind_name(row->kind), "figure", row->figure, "revision", row->revision,
-      "definition", row->definition, "stated", row->stated, "statement", row->statement,
-      "published", figure_json(row->published, row->published_text), "recomputed",
+      "definition", row->definition, "basis", text_json(row->basis ? row->basis : ""), "stated",
+      row->stated, "statement", row->statement, "where",
+      text_json(row->source ? row->source->where : ""), "published",
+      figure_json(row->published, row->published_text), "recomputed",
       figure_json(row->recomputed, row->recomputed_text), "published_text",
       text_json(row->published_text), "recomputed_text", text_json(row->recomputed_text), "verdict",
       claim_verdict_name(row->verdict), "under",
       text_json(row->verdict == CLAIM_UNDER_ANOTHER ? row->under : ""), "also_holds_under",
       text_json(row->stated ? row->under : ""), "missing", text_json(row->missing), "why",
-      text_json(row->why), "margin", figure_json(row->margin, ""), "evidence", row->evidence);
+      text_json(row->why), "margin", figure_json(row->margin, ""), "evidence", row->evidence,
+      "interval", interval_json(row), "no_interval", claim_no_interval(row));
 }
 
 static json_t *trajectory_json(const struct trajectory *trajectory)
@@ -68,15 +86,26 @@ static void add_sources(const struct claim_list *list, struct text *text)
              trajectory_kind_name(trajectory->kind), trajectory->count, trajectory->source);
     if (*trajectory->caveat)
       text_add(text, "  Caveat: %s\n", trajectory->caveat);
+    if (trajectory->kind == TRAJECTORY_PUBLISHED)
+      text_add(text, "  Verdicts have no intervals: " CLAIM_TABLES_ALONE "\n");
   }
 }
 
 static const struct table_column columns[] = {
     {"id", "", CELL_TEXT},
+    {"model", NULL, CELL_TEXT},
     {"figure", "figure", CELL_TEXT},
     {"definition", "reading", CELL_TEXT},
     {"published", "published", CELL_TEXT},
     {"recomputed", "recomputed", CELL_TEXT},
+    {"verdict", "verdict", CELL_TEXT},
+};
+
+/* Of figures from published tables, whose tables are of one group and several models. */
+static const struct table_column source_columns[] = {
+    {"source_id", "", CELL_TEXT},          {"model", "model", CELL_TEXT},
+    {"figure", "figure", CELL_TEXT},       {"definition", "reading", CELL_TEXT},
+    {"published", "published", CELL_TEXT}, {"recomputed", "recomputed", CELL_TEXT},
     {"verdict", "verdict", CELL_TEXT},
 };
 
@@ -97,12 +126,30 @@ static void verdict_text(const struct claim_row *row, char *out, size_t capacity
     snprintf(out, capacity, "%s", verdict);
 }
 
+/* Whether other sequences would have led to the same. */
+static void interval_text(const struct claim_row *row, char *out, size_t capacity)
+{
+  const struct claim_interval *i = &row->interval;
+  bool evaluated = row->verdict != CLAIM_NOT_EVALUATED;
+  size_t same = evaluated ? i->same_verdict : i->same_text;
+  double percent = 100 * (double)same / (double)i->resamples;
+  if (evaluated && claim_survives(row))
+    snprintf(out, capacity, "; survives the interval");
+  else if (evaluated)
+    snprintf(out, capacity, "; does not survive the interval: in %.1f %% of resamples", percent);
+  else if (same < i->resamples)
+    snprintf(out, capacity, "; the figure in %.1f %% of resamples", percent);
+}
+
 static void add_row(const struct claim_row *row, struct table *table)
 {
   char figure[300], verdict[300];
   snprintf(figure, sizeof figure, "%s%s%s", row->figure, *row->revision ? " " : "", row->revision);
   verdict_text(row, verdict, sizeof verdict);
-  table_text(table, row->id);
+  if (row->interval.resamples)
+    interval_text(row, verdict + strlen(verdict), sizeof verdict - strlen(verdict));
+  table_text(table, row->source ? row->source->id : row->id);
+  table_text(table, row->model);
   table_text(table, figure);
   table_text(table, row->definition);
   table_text(table, *row->published_text ? row->published_text : NULL);
@@ -112,20 +159,43 @@ static void add_row(const struct claim_row *row, struct table *table)
 
 static bool same_group(const struct claim_row *a, const struct claim_row *b)
 {
-  return a->paper == b->paper && a->kind == b->kind && strcmp(a->model, b->model) == 0;
+  if (a->source && b->source)
+    return a->paper == b->paper && a->kind == b->kind && strcmp(a->id, b->id) == 0;
+  return a->source == b->source && a->paper == b->paper && a->kind == b->kind &&
+         strcmp(a->model, b->model) == 0;
+}
+
+/* Without `all`: the stated readings and, of the many figures of published tables, those that do
+ * not come out. */
+static bool is_shown(const struct claim_row *row, bool all)
+{
+  return all || (row->stated && (!row->source || row->verdict != CLAIM_REPRODUCED));
+}
+
+static void add_title(const struct claim_row *row, struct text *text)
+{
+  const char *title = row->model;
+  for (size_t i = 0; row->source && i < row->paper->claim_count; i++)
+    if (strcmp(row->paper->claims[i].id, row->id) == 0)
+      title = row->paper->claims[i].title;
+  text_add(text, "\n%s%s%s (%s)\n", row->source ? row->id : "", row->source ? ": " : "", title,
+           trajectory_kind_name(row->kind));
 }
 
 void claims_text(const struct claim_list *list, bool all, struct text *text)
 {
   add_sources(list, text);
   for (size_t i = 0; i < list->count;) {
-    struct table table = {.columns = columns, .column_count = sizeof columns / sizeof *columns};
     const struct claim_row *first = &list->rows[i];
+    struct table table = {.columns = first->source ? source_columns : columns,
+                          .column_count = sizeof columns / sizeof *columns};
     for (; i < list->count && same_group(first, &list->rows[i]); i++)
-      if (all || list->rows[i].stated)
+      if (is_shown(&list->rows[i], all))
         add_row(&list->rows[i], &table);
-    text_add(text, "\n%s (%s)\n", first->model, trajectory_kind_name(first->kind));
-    table_aligned(&table, "", text);
+    if (table_rows(&table) || table.failed) {
+      add_title(first, text);
+      table_aligned(&table, "", text);
+    }
     table_free(&table);
   }
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define WIDTH 100
-#define TITLE_WIDTH 43 /* of a claim in the grid */
+#define TITLE_WIDTH 40 /* of a claim in the grid */
 #define MOST_MODELS 12 /* of one kind */
 
 struct summary {
@@ -22,6 +22,7 @@ struct grid {
   enum trajectory_kind kind;
   const char *models[MOST_MODELS];
   size_t model_count;
+  bool others; /* a column holds rows of other models than its own */
 };
 
 static const char *const kind_titles[] = {
@@ -61,39 +62,67 @@ static bool in_grid(const struct grid *grid, const struct claim_row *row)
   return row->stated && row->paper == grid->paper && row->kind == grid->kind;
 }
 
+/* Models that a text names beside those of the paper's own trajectories share a column. */
+static const char *column_model(const struct claim_row *row)
+{
+  return row->source && !paper_find_model(row->paper, row->model) ? ALL_MODELS : row->model;
+}
+
 static void find_models(const struct summary *summary, struct grid *grid)
 {
   const struct claim_row *row;
   grid->model_count = 0;
+  grid->others = false;
   for (size_t i = 0; (row = row_at(summary, i)); i++) {
     size_t m = 0;
     if (!in_grid(grid, row))
       continue;
-    while (m < grid->model_count && strcmp(grid->models[m], row->model) != 0)
+    grid->others = grid->others || strcmp(column_model(row), row->model) != 0;
+    while (m < grid->model_count && strcmp(grid->models[m], column_model(row)) != 0)
       m++;
     if (m == grid->model_count && m < MOST_MODELS)
-      grid->models[grid->model_count++] = row->model;
+      grid->models[grid->model_count++] = column_model(row);
   }
 }
 
-/* "+6 ~1 x1" in columns; a verdict that no figure has is omitted. */
-static void add_cell(const struct summary *summary, const struct grid *grid, const char *claim,
-                     const char *model, size_t width)
+/* How many figures have each verdict. */
+struct counts {
+  size_t of[CLAIM_VERDICT_COUNT];
+};
+
+static struct counts count_cell(const struct summary *summary, const struct grid *grid,
+                                const char *claim, const char *model)
 {
-  size_t counts[CLAIM_VERDICT_COUNT] = {0}, used = 0;
+  struct counts counts = {{0}};
   const struct claim_row *row;
   for (size_t i = 0; (row = row_at(summary, i)); i++)
-    if (in_grid(grid, row) && strcmp(row->model, model) == 0 && strcmp(row->id, claim) == 0)
-      counts[row->verdict]++;
+    if (in_grid(grid, row) && strcmp(column_model(row), model) == 0 && strcmp(row->id, claim) == 0)
+      counts.of[row->verdict]++;
+  return counts;
+}
+
+/* Columns that "+6 ~1 x1" takes. */
+static size_t counts_width(const struct counts *counts)
+{
+  size_t used = 0;
+  for (int v = 0; v < CLAIM_VERDICT_COUNT; v++)
+    if (counts->of[v])
+      used += (used ? 2 : 1) + (size_t)snprintf(NULL, 0, "%zu", counts->of[v]);
+  return used;
+}
+
+/* In columns; a verdict that no figure has is omitted. */
+static void add_counts(const struct summary *summary, const struct counts *counts, size_t width)
+{
+  size_t used = counts_width(counts);
+  bool any = false;
   for (int v = 0; v < CLAIM_VERDICT_COUNT; v++) {
-    char number[24];
-    if (!counts[v])
+    if (!counts->of[v])
       continue;
-    int length = snprintf(number, sizeof number, "%zu", counts[v]);
-    text_add(summary->text, "%s", used ? " " : "");
+    text_add(summary->text, "%s", any ? " " : "");
     add_symbol(summary, (enum claim_verdict)v);
-    text_add(summary->text, "%s", number);
-    used += (size_t)length + 1 + (used ? 1 : 0);
+    text_add(summary->text, "%zu", counts->of[v]);
+    any = true;
   }
   text_add(summary->text, "%*s", (int)(width > used ? width - used : 0), "");
 }
@@ -106,10 +135,63 @@ static void end_line(struct text *text)
   text_add(text, "\n");
 }
 
-static size_t model_width(const char *model)
+static const char *model_title(const struct grid *grid, const char *model)
 {
-  size_t length = strlen(model);
-  return (length < 9 ? 9 : length) + 2;
+  if (strcmp(model, ALL_MODELS) != 0)
+    return model;
+  return grid->others ? "all, other" : "together";
+}
+
+static size_t model_width(const struct summary *summary, const struct grid *grid, const char *model)
+{
+  size_t width = strlen(model_title(grid, model));
+  for (size_t c = 0; c < grid->paper->claim_count; c++) {
+    struct counts counts = count_cell(summary, grid, grid->paper->claims[c].id, model);
+    size_t needed = counts_width(&counts);
+    width = needed > width ? needed : width;
+  }
+  return (width < 9 ? 9 : width) + 2;
+}
+
+/* What a claim's row says as a whole. */
+enum row_kind { ROW_NONE, ROW_OPEN, ROW_EVALUATED };
+
+static enum row_kind kind_of(const struct summary *summary, const struct grid *grid,
+                             const char *claim)
+{
+  enum row_kind kind = ROW_NONE;
+  for (size_t m = 0; m < grid->model_count; m++) {
+    struct counts counts = count_cell(summary, grid, claim, grid->models[m]);
+    for (int v = 0; v < CLAIM_VERDICT_COUNT; v++)
+      if (counts.of[v] && kind != ROW_EVALUATED)
+        kind = v == CLAIM_NOT_EVALUATED ? ROW_OPEN : ROW_EVALUATED;
+  }
+  return kind;
+}
+
+/* Claims of which no figure can be evaluated share a row, as their numbers say the same. */
+static void add_open(const struct summary *summary, const struct grid *grid, size_t first,
+                     size_t last)
+{
+  struct counts sums[MOST_MODELS] = {0};
+  struct text names = {0};
+  for (size_t c = 0; c < grid->paper->claim_count; c++) {
+    const char *id = grid->paper->claims[c].id;
+    if (kind_of(summary, grid, id) != ROW_OPEN)
+      continue;
+    text_add(&names, "%s ", id);
+    for (size_t m = first; m < last; m++)
+      sums[m].of[CLAIM_NOT_EVALUATED] +=
+          count_cell(summary, grid, id, grid->models[m]).of[CLAIM_NOT_EVALUATED];
+  }
+  if (names.length) {
+    text_add(summary->text, "%-*s", TITLE_WIDTH, names.data);
+    for (size_t m = first; m < last; m++)
+      add_counts(summary, &sums[m], model_width(summary, grid, grid->models[m]));
+    end_line(summary->text);
+  }
+  summary->text->failed = summary->text->failed || names.failed;
+  text_free(&names);
 }
 
 /* Models first .. until the line is full; returns the first that did not fit. */
@@ -117,21 +199,27 @@ static size_t add_columns(const struct summary *summary, const struct grid *grid
 {
   size_t last = first, width = TITLE_WIDTH;
   while (last < grid->model_count &&
-         (last == first || width + model_width(grid->models[last]) <= WIDTH))
-    width += model_width(grid->models[last++]);
+         (last == first || width + model_width(summary, grid, grid->models[last]) <=
+                               WIDTH + 2)) /* blanks at the end */
+    width += model_width(summary, grid, grid->models[last++]);
   text_add(summary->text, "%*s", TITLE_WIDTH, "");
   for (size_t m = first; m < last; m++)
-    text_add(summary->text, "%-*s", (int)model_width(grid->models[m]),
-             strcmp(grid->models[m], ALL_MODELS) == 0 ? "together" : grid->models[m]);
+    text_add(summary->text, "%-*s", (int)model_width(summary, grid, grid->models[m]),
+             model_title(grid, grid->models[m]));
   end_line(summary->text);
   for (size_t c = 0; c < grid->paper->claim_count; c++) {
     const struct paper_claim *claim = &grid->paper->claims[c];
+    if (kind_of(summary, grid, claim->id) != ROW_EVALUATED)
+      continue;
     text_add(summary->text, "%-3s %-*.*s", claim->id, TITLE_WIDTH - 4, TITLE_WIDTH - 5,
              claim->title);
-    for (size_t m = first; m < last; m++)
-      add_cell(summary, grid, claim->id, grid->models[m], model_width(grid->models[m]));
+    for (size_t m = first; m < last; m++) {
+      struct counts counts = count_cell(summary, grid, claim->id, grid->models[m]);
+      add_counts(summary, &counts, model_width(summary, grid, grid->models[m]));
+    }
     end_line(summary->text);
   }
+  add_open(summary, grid, first, last);
   return last;
 }
 
@@ -173,7 +261,7 @@ static void add_line(const struct summary *summary, const struct claim_row *row)
 {
   struct text line = {0};
   add_symbol(summary, row->verdict);
-  text_add(&line, " %s %s %s: published %s, comes out %s", row->id,
+  text_add(&line, " %s %s %s: published %s, comes out %s", row->source ? row->source->id : row->id,
            strcmp(row->model, ALL_MODELS) == 0 ? "together" : row->model, row->figure,
            row->published_text, *row->recomputed_text ? row->recomputed_text : "-");
   if (*row->under)
@@ -186,19 +274,30 @@ static void add_line(const struct summary *summary, const struct claim_row *row)
   text_free(&line);
 }
 
-/* What does not hold at all comes first: it must not be among what is only counted. */
+/* The figures of the claims that do not hold at all come first, then the most important of the
+ * others: they must not be among what is only counted. What is asserted of all models together
+ * comes after what is asserted of each. */
+static int rank_of(const struct claim_row *row)
+{
+  bool fails = row->verdict == CLAIM_NOT_REPRODUCED;
+  bool together = !row->source && strcmp(row->model, ALL_MODELS) == 0;
+  if (row->source)
+    return row->source->headline ? 1 : fails ? 4 : 5;
+  return !fails ? 3 : together ? 2 : 0;
+}
+#define RANKS 6
+
 static void add_lines(const struct summary *summary)
 {
-  static const enum claim_verdict order[] = {CLAIM_NOT_REPRODUCED, CLAIM_UNDER_ANOTHER};
   const struct claim_row *row;
   size_t total = 0, shown = 0;
   for (size_t i = 0; (row = row_at(summary, i)); i++)
     total += differs(row);
   if (total)
     text_add(summary->text, "\n%zu figures do not come out as stated:\n", total);
-  for (size_t v = 0; v < 2; v++)
+  for (int rank = 0; rank < RANKS; rank++)
     for (size_t i = 0; (row = row_at(summary, i)); i++) {
-      if (!differs(row) || row->verdict != order[v] || shown == summary->style->lines)
+      if (!differs(row) || rank_of(row) != rank || shown == summary->style->lines)
         continue;
       add_line(summary, row);
       shown++;

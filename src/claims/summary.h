@@ -12,7 +12,7 @@ struct summary_style {
   size_t lines; /* at most this many lines name figures; the rest is counted */
 };
 
-#define SUMMARY_LINES 15
+#define SUMMARY_LINES 10
 
 /* Adds for every paper and kind of evidence a grid of claims x models, at most 100 columns wide, a
  * line for each figure that is not reproduced as stated, a legend, and what kinds of evidence there

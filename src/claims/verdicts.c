@@ -19,11 +19,29 @@ static const struct table_column columns[] = {
     {"verdict", "verdict", CELL_TEXT},
 };
 
+/* Of figures from published tables: a file of its own, whose rows say where a reading is from and
+ * what is missing. */
+static const struct table_column source_columns[] = {
+    {"source_id", "source_id", CELL_TEXT},
+    {"model", "model", CELL_TEXT},
+    {"figure", "figure", CELL_TEXT},
+    {"definition", "definition", CELL_TEXT},
+    {"stated", "stated", CELL_FLAG},
+    {"basis", "basis", CELL_TEXT},
+    {"published", "published", CELL_TEXT},
+    {"recomputed", "recomputed", CELL_TEXT},
+    {"recomputed_value", "recomputed_value", CELL_NUMBER},
+    {"verdict", "verdict", CELL_TEXT},
+    {"missing", "missing", CELL_TEXT},
+};
+
 void verdicts_format(const struct claim_list *list, struct text *text)
 {
   struct table table = {.columns = columns, .column_count = sizeof columns / sizeof *columns};
   for (size_t i = 0; i < list->count; i++) {
     const struct claim_row *row = &list->rows[i];
+    if (row->source)
+      continue;
     table_text(&table, row->id);
     table_text(&table, row->model);
     table_text(&table, row->figure);
@@ -39,7 +57,39 @@ void verdicts_format(const struct claim_list *list, struct text *text)
   table_free(&table);
 }
 
-#define VALUE_COLUMN 8 /* recomputed_value */
+void verdicts_format_sources(const struct claim_list *list, struct text *text)
+{
+  struct table table = {.columns = source_columns,
+                        .column_count = sizeof source_columns / sizeof *source_columns};
+  for (size_t i = 0; i < list->count; i++) {
+    const struct claim_row *row = &list->rows[i];
+    if (!row->source)
+      continue;
+    table_text(&table, row->source->id);
+    table_text(&table, row->model);
+    table_text(&table, row->figure);
+    table_text(&table, row->definition);
+    table_flag(&table, row->stated);
+    table_text(&table, row->basis);
+    table_text(&table, row->published_text);
+    table_text(&table, row->recomputed_text);
+    table_number(&table, row->recomputed);
+    table_text(&table, claim_verdict_name(row->verdict));
+    table_text(&table, *row->missing ? row->missing : NULL);
+  }
+  table_separated(&table, '\t', "-", text);
+  table_free(&table);
+}
+
+size_t verdicts_sources(const struct claim_list *list)
+{
+  size_t count = 0;
+  for (size_t i = 0; i < list->count; i++)
+    count += list->rows[i].source != NULL;
+  return count;
+}
+
+#define VALUE_COLUMN 8 /* recomputed_value, in both files */
 
 struct field {
   const char *text;
@@ -89,7 +139,7 @@ static bool same_line(struct field golden, struct field fresh)
 {
   size_t end = golden.length;
   bool same = true;
-  while (end && is_blank(golden.text[end - 1])) /* the last column is never empty */
+  while (end && is_blank(golden.text[end - 1])) /* the last columns are never empty */
     end--;
   golden.length = end;
   for (int column = 0; same && (golden.length || fresh.length); column++)
@@ -132,13 +182,16 @@ static void find_line(const char *path, struct field golden, struct field fresh,
   }
 }
 
-int verdicts_compare_text(const struct claim_list *list, const char *path, const void *data,
-                          size_t size, char **difference, struct error *error)
+/* The text of one of the two files. */
+typedef void format_file(const struct claim_list *list, struct text *text);
+
+static int compare_text(const struct claim_list *list, format_file *format, const char *path,
+                        const void *data, size_t size, char **difference, struct error *error)
 {
   struct text fresh = {0}, line = {0};
   char where[256];
   *difference = NULL;
-  verdicts_format(list, &fresh);
+  format(list, &fresh);
   if (!fresh.failed && text_differs(where, sizeof where, data, size, fresh.data, fresh.length)) {
     find_line(path, (struct field){data, size}, (struct field){fresh.data, fresh.length}, &line);
     if (!line.length)
@@ -154,33 +207,58 @@ int verdicts_compare_text(const struct claim_list *list, const char *path, const
   return status;
 }
 
-int verdicts_compare(const struct claim_list *list, const char *directory, char **difference,
-                     struct error *error)
+int verdicts_compare_text(const struct claim_list *list, const char *path, const void *data,
+                          size_t size, char **difference, struct error *error)
+{
+  return compare_text(list, verdicts_format, path, data, size, difference, error);
+}
+
+static int compare_file(const struct claim_list *list, format_file *format, const char *directory,
+                        const char *name, char **difference, struct error *error)
 {
   struct blob golden;
   *difference = NULL;
-  char *path = file_join(directory, VERDICTS_FILE, error);
+  char *path = file_join(directory, name, error);
   if (!path)
     return error->code;
   int status = file_read(path, (size_t)64 << 20, &golden, error);
   if (!status) {
-    status = verdicts_compare_text(list, path, golden.data, golden.size, difference, error);
+    status = compare_text(list, format, path, golden.data, golden.size, difference, error);
     blob_free(&golden);
   }
   free(path);
   return status;
 }
 
-int verdicts_write(const struct claim_list *list, const char *directory, struct error *error)
+int verdicts_compare(const struct claim_list *list, const char *directory, char **difference,
+                     struct error *error)
+{
+  int status = compare_file(list, verdicts_format, directory, VERDICTS_FILE, difference, error);
+  if (status || *difference || !verdicts_sources(list))
+    return status;
+  return compare_file(list, verdicts_format_sources, directory, VERDICTS_SOURCES_FILE, difference,
+                      error);
+}
+
+static int write_file(const struct claim_list *list, format_file *format, const char *directory,
+                      const char *name, struct error *error)
 {
   struct text text = {0};
-  char *path = file_join(directory, VERDICTS_FILE, error);
+  char *path = file_join(directory, name, error);
   if (!path)
     return error->code;
-  verdicts_format(list, &text);
+  format(list, &text);
   int status = text.failed ? error_set(error, EXIT_RUN, "%s: out of memory", path)
                            : file_write(path, text.data, text.length, error);
   text_free(&text);
   free(path);
   return status;
+}
+
+int verdicts_write(const struct claim_list *list, const char *directory, struct error *error)
+{
+  int status = write_file(list, verdicts_format, directory, VERDICTS_FILE, error);
+  if (status || !verdicts_sources(list))
+    return status;
+  return write_file(list, verdicts_format_sources, directory, VERDICTS_SOURCES_FILE, error);
 }

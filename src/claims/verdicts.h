@@ -5,11 +5,13 @@
 #include "claims/claims.h"
 
 #define VERDICTS_FILE "verdicts.tsv"
+#define VERDICTS_SOURCES_FILE "assertions.tsv" /* of rows that have a source (claims.h) */
 
-/* The text of the file. text->failed without memory. */
+/* The texts of the files. text->failed without memory. */
 void verdicts_format(const struct claim_list *list, struct text *text);
+void verdicts_format_sources(const struct claim_list *list, struct text *text);
 
-/* Compares the bytes of such a file with the verdicts; `path` appears in messages. *difference
+/* Compares the bytes of a VERDICTS_FILE with the verdicts; `path` appears in messages. *difference
  * (free()) names the first line that says something else or, where all lines say the same, the
  * first byte that is not as it would be written; NULL when the bytes are equal. Lines say the same
  * when their columns do, apart from blanks around them and from how a number is spelled.
@@ -17,11 +19,15 @@ void verdicts_format(const struct claim_list *list, struct text *text);
 int verdicts_compare_text(const struct claim_list *list, const char *path, const void *data,
                           size_t size, char **difference, struct error *error);
 
-/* The same with DIR/verdicts.tsv. Errors: EXIT_INPUT (no such file), EXIT_RUN. */
+/* The same with DIR/verdicts.tsv and, where a row has a source, DIR/assertions.tsv. Errors:
+ * EXIT_INPUT (no such file), EXIT_RUN. */
 int verdicts_compare(const struct claim_list *list, const char *directory, char **difference,
                      struct error *error);
 
-/* Writes DIR/verdicts.tsv. Errors: EXIT_RUN. */
+/* How many rows are in the second file. */
+size_t verdicts_sources(const struct claim_list *list);
+
+/* Writes the same files. Errors: EXIT_RUN. */
 int verdicts_write(const struct claim_list *list, const char *directory, struct error *error);
 
 #endif

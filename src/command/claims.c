@@ -1,4 +1,6 @@
 #include "claims/claims.h"
+#include "claims/paper.h"
+#include "claims/published.h"
 
 #include "base/file.h"
 #include "base/file_use.h"
@@ -19,6 +21,7 @@
 struct loaded {
   struct trajectory all[MOST_TRAJECTORIES];
   size_t count;
+  struct published_tables tables; /* of at most one folder */
 };
 
 static int load_one(struct loaded *loaded, const char *directory, struct error *error)
@@ -32,18 +35,37 @@ static int load_one(struct loaded *loaded, const char *directory, struct error *
   return 0;
 }
 
-static int holds_trajectory(const char *directory, bool *holds, struct error *error)
+static int load_tables(struct loaded *loaded, const char *directory, struct error *error)
 {
-  char *path = file_join(directory, "trajectory.json", error);
-  if (!path)
-    return error->code;
-  *holds = file_exists(path);
-  free(path);
+  if (loaded->tables.count)
+    return error_set(error, EXIT_INPUT, "%s: a second folder of published tables; leave one out",
+                     directory);
+  return published_load(directory, papers, &loaded->tables, error);
+}
+
+/* Loads what a directory itself holds: a trajectory, published tables, or neither. */
+static int load_own(struct loaded *loaded, const char *directory, bool *any, struct error *error)
+{
+  static const struct {
+    const char *index;
+    int (*load)(struct loaded *loaded, const char *directory, struct error *error);
+  } kinds[] = {{"trajectory.json", load_one}, {PUBLISHED_INDEX, load_tables}};
+  *any = false;
+  for (size_t i = 0; i < sizeof kinds / sizeof *kinds && !*any; i++) {
+    char *path = file_join(directory, kinds[i].index, error);
+    if (!path)
+      return error->code;
+    *any = file_exists(path);
+    free(path);
+    if (*any && kinds[i].load(loaded, directory, error))
+      return error->code;
+  }
   return 0;
 }
 
-/* Every subdirectory with a trajectory.json, in name order. */
-static int load_children(struct loaded *loaded, const char *directory, struct error *error)
+/* Every subdirectory with a trajectory or tables, in name order. */
+static int load_children(struct loaded *loaded, const char *directory, bool *any,
+                         struct error *error)
 {
   struct dirent **entries;
   int count = scandir(directory, &entries, NULL, alphasort);
@@ -56,9 +78,8 @@ static int load_children(struct loaded *loaded, const char *directory, struct er
     char *child = NULL;
     if (!status && entries[i]->d_name[0] != '.') {
       child = file_join(directory, entries[i]->d_name, error);
-      status = child ? holds_trajectory(child, &holds, error) : error->code;
-      if (!status && holds)
-        status = load_one(loaded, child, error);
+      status = child ? load_own(loaded, child, &holds, error) : error->code;
+      *any = *any || holds;
     }
     free(child);
     free(entries[i]);
@@ -69,15 +90,12 @@ static int load_children(struct loaded *loaded, const char *directory, struct er
 
 static int load(struct loaded *loaded, const char *directory, struct error *error)
 {
-  bool holds = false;
-  size_t before = loaded->count;
-  if (holds_trajectory(directory, &holds, error))
+  bool any;
+  if (load_own(loaded, directory, &any, error))
     return error->code;
-  if (holds)
-    return load_one(loaded, directory, error);
-  if (load_children(loaded, directory, error))
+  if (!any && load_children(loaded, directory, &any, error))
     return error->code;
-  if (loaded->count == before)
+  if (!any)
     return error_set(error, EXIT_INPUT,
                      "%s: holds no trajectory.json, and neither do its subdirectories", directory);
   return 0;
@@ -121,7 +139,9 @@ int command_claims(int argc, char **argv, struct error *error)
   const struct option_list list = {
       "claims DIR... [OPTIONS]",
       "Evaluates the claims F1 to F5 of arXiv 2606.02378 from trajectories: directories with a\n"
-      "trajectory.json, or directories of such. Exit code 1 when a figure is not reproduced.",
+      "trajectory.json, or directories of such; with a folder of published tables (tables.json)\n"
+      "among them every other figure of the text, too. Exit code 1 when a figure is not "
+      "reproduced.",
       specs, sizeof specs / sizeof *specs};
   const char *paths[MOST_TRAJECTORIES];
   struct claim_list claims;
@@ -145,13 +165,18 @@ int command_claims(int argc, char **argv, struct error *error)
   if (!status)
     status = claims_evaluate(loaded->all, loaded->count, &claims, error);
   if (!status) {
-    status = show(&claims, &common, every, error);
+    if (loaded->tables.count)
+      status = claims_add_tables(&loaded->tables, &claims, error);
+    if (!status)
+      status = show(&claims, &common, every, error);
     if (!status && claims_count(&claims, CLAIM_NOT_REPRODUCED))
       status = EXIT_CHECK;
     claims_free(&claims);
   }
   for (size_t i = 0; loaded && i < loaded->count; i++)
     trajectory_free(&loaded->all[i]);
+  if (loaded)
+    published_free(&loaded->tables);
   free(loaded);
   return status;
 }

@@ -8,6 +8,7 @@
 #include "manifest/manifest_verifier.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -182,11 +183,13 @@ static int check_nothing_else_runs(struct verifier *verifier, struct fileset *fi
   return 0;
 }
 
-/* Tables are what the index of a trajectory names. */
+/* Tables are what the index of a trajectory names, or that of a folder of other tables, which
+ * leaves the ending out. */
 static int check_tables(struct verifier *verifier, struct fileset *files,
                         const struct manifest_revision *revision, struct error *error)
 {
-  static const char name[] = "trajectory.json";
+  bool others = fileset_has(files, "tables.json");
+  const char *name = others ? "tables.json" : "trajectory.json";
   const struct fileset_file *index;
   json_t *root, *entry;
   size_t i;
@@ -194,11 +197,14 @@ static int check_tables(struct verifier *verifier, struct fileset *files,
       json_parse_object(index->label, index->blob.data, index->blob.size, &root, error))
     return verifier_finding_or_error(verifier, error);
   check_is_pinned(verifier, files, revision, name);
-  json_array_foreach(json_object_get(root, "revisions"), i, entry)
+  json_array_foreach(json_object_get(root, others ? "tables" : "revisions"), i, entry)
   {
-    const char *file = json_string_value(json_object_get(entry, "file"));
-    if (file)
-      check_is_pinned(verifier, files, revision, file);
+    const char *text = json_string_value(others ? entry : json_object_get(entry, "file"));
+    char file[256];
+    if (!text)
+      continue;
+    snprintf(file, sizeof file, "%.240s%s", text, others ? ".csv" : "");
+    check_is_pinned(verifier, files, revision, file);
   }
   json_decref(root);
   return 0;

@@ -1,5 +1,6 @@
 #include "study/evaluate.h"
 
+#include "claims/survival.h"
 #include "claims/verdicts.h"
 
 #include <stdlib.h>
@@ -33,7 +34,12 @@ static int compare_verdicts(struct manifest_run *run, const struct claim_list *l
   else
     journal_say(run->journal, JOURNAL_FOUND,
                 "verdicts equal to the golden ones (%s/" VERDICTS_FILE ")", golden);
-  if (list->count)
+  size_t sources = verdicts_sources(list);
+  if (sources)
+    run_compared(run,
+                 "%zu verdicts with %s/" VERDICTS_FILE " and %zu with " VERDICTS_SOURCES_FILE "%s",
+                 list->count - sources, golden, sources, difference ? ": they differ" : "");
+  else if (list->count)
     run_compared(run, "%zu verdicts with %s/" VERDICTS_FILE "%s", list->count, golden,
                  difference ? ": they differ" : "");
   else
@@ -42,11 +48,39 @@ static int compare_verdicts(struct manifest_run *run, const struct claim_list *l
   return 0;
 }
 
+/* Figures that the manifest's own screens gave get their intervals. */
+static int survive(struct manifest_run *run, struct claim_list *list, struct error *error)
+{
+  size_t resamples = run->all->resamples, evaluated = 0, survived = 0;
+  if (!resamples)
+    return 0;
+  if (!run->resampled) {
+    journal_say(run->journal, JOURNAL_FOUND, "verdicts have no intervals: " CLAIM_TABLES_ALONE);
+    return 0;
+  }
+  if (claims_survive(list, run->resampled, resamples, error))
+    return error->code;
+  for (size_t i = 0; i < list->count; i++) {
+    evaluated += list->rows[i].stated && list->rows[i].verdict != CLAIM_NOT_EVALUATED;
+    survived += list->rows[i].stated && list->rows[i].verdict != CLAIM_NOT_EVALUATED &&
+                claim_survives(&list->rows[i]);
+  }
+  journal_say(run->journal, JOURNAL_FOUND,
+              "%zu of %zu verdicts that were reached survive %zu resamples of the sequences",
+              survived, evaluated, resamples);
+  return 0;
+}
+
 int evaluate_claims(struct manifest_run *run, struct error *error)
 {
   struct claim_list list;
   if (claims_evaluate(run->trajectories, run->count, &list, error))
     return error->code;
+  if ((run->tables.count && claims_add_tables(&run->tables, &list, error)) ||
+      survive(run, &list, error)) {
+    claims_free(&list);
+    return error->code;
+  }
   const struct claim_list *kept = journal_claims(run->journal, &list, error);
   if (!kept) {
     claims_free(&list);

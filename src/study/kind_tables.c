@@ -1,5 +1,7 @@
-/* Published tables: the directories of a manifest hold trajectories, one of each model. */
+/* Published tables: the directories of a manifest hold trajectories, one of each model, and at most
+ * one of them the tables of other figures. */
 #include "base/memory.h"
+#include "claims/paper.h"
 #include "files/fileset.h"
 #include "study/kind.h"
 
@@ -26,30 +28,52 @@ static int begin(struct manifest_run *run, struct error *error)
   return run->sets ? run_verify(run, keep_open, error) : error->code;
 }
 
-static int load(struct manifest_run *run, size_t index, struct error *error)
+/* The verified files of a directory, or the directory where nothing was verified. */
+static int open_set(struct manifest_run *run, size_t index, struct error *error)
 {
   const struct manifest *m = run->manifest;
-  struct trajectory *tables = &run->trajectories[index];
   if (run->sets[index])
-    return trajectory_load_set(run->sets[index], tables, error);
+    return 0;
   char *path = manifest_revision_path(m, &m->revisions[index], run->all->checkpoints, error);
-  int status = path ? trajectory_load(path, tables, error) : error->code;
+  int status = path ? fileset_open(path, &run->sets[index], error) : error->code;
   free(path);
   return status;
 }
 
-static int obtain(struct manifest_run *run, size_t index, struct error *error)
+static int load(struct manifest_run *run, struct fileset *set, struct error *error)
+{
+  if (!fileset_has(set, PUBLISHED_INDEX)) {
+    int status = trajectory_load_set(set, &run->trajectories[run->count], error);
+    run->count += !status;
+    return status;
+  }
+  if (run->tables.count)
+    return error_set(error, EXIT_INPUT, "%s: a second folder of published tables; leave one out",
+                     set->path);
+  return published_load_set(set, papers, &run->tables, error);
+}
+
+static void say_loaded(struct manifest_run *run)
 {
   size_t tables = 0;
-  int status = load(run, index, error);
-  fileset_close(run->sets[index]);
-  run->sets[index] = NULL;
-  run->count += !status;
   for (size_t i = 0; i < run->count; i++)
     tables += run->trajectories[i].count;
-  if (run->count == run->manifest->revision_count)
-    journal_add(run->journal,
-                (struct journal_entry){.event = JOURNAL_TABLES, .tables = {tables, run->count}});
+  journal_add(run->journal,
+              (struct journal_entry){.event = JOURNAL_TABLES, .tables = {tables, run->count}});
+  if (run->tables.count)
+    journal_say(run->journal, JOURNAL_FOUND, "%zu published tables of other figures loaded",
+                run->tables.count);
+}
+
+static int obtain(struct manifest_run *run, size_t index, struct error *error)
+{
+  int status = open_set(run, index, error);
+  if (!status)
+    status = load(run, run->sets[index], error);
+  fileset_close(run->sets[index]);
+  run->sets[index] = NULL;
+  if (!status && index + 1 == run->manifest->revision_count)
+    say_loaded(run);
   return status;
 }
 

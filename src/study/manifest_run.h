@@ -3,6 +3,7 @@
 #ifndef ATTEST_STUDY_MANIFEST_RUN_H
 #define ATTEST_STUDY_MANIFEST_RUN_H
 
+#include "claims/published.h"
 #include "manifest/manifest_verify.h"
 #include "study/journal.h"
 #include "study/references.h"
@@ -22,6 +23,9 @@ struct manifest_run {
   struct fileset **sets; /* [revision_count] of tables, verified and not yet read; owned */
   struct trajectory *trajectories; /* one of a screened model, several of published tables */
   size_t count;
+  struct head_row **resampled; /* [revision_count][resamples][heads] of the bootstrap, revision by
+                                  revision of the trajectory; NULL = none; owned */
+  struct published_tables tables; /* what is published beside trajectories; may be none */
   size_t contradicted; /* findings of the verification: what was read is not what was pinned */
   size_t unpinned;     /* files that have no pin */
   size_t skipped;      /* revisions without figures, because their files failed verification */

@@ -83,7 +83,8 @@ static int obtain_all(struct manifest_run *run, struct error *error)
     if (run->kind->obtain(run, i, error))
       return error->code;
     if (interrupt_requested() && i + 1 < m->revision_count)
-      return error_set(error, EXIT_RUN, "interrupted after %s; run the same command again to go on",
+      return error_set(error, EXIT_RUN,
+                       "interrupted after %s; run the same command again to resume",
                        m->revisions[i].name);
   }
   return 0;
@@ -145,8 +146,12 @@ static void end(struct manifest_run *run)
     trajectory_free(&run->trajectories[i]);
   for (size_t i = 0; run->sets && i < count; i++)
     fileset_close(run->sets[i]);
+  for (size_t i = 0; run->resampled && i < count; i++)
+    free(run->resampled[i]);
+  free(run->resampled);
   free(run->trajectories);
   free(run->sets);
+  published_free(&run->tables);
   references_free(&run->references);
   workdir_close(&run->work);
 }

@@ -237,6 +237,8 @@ static int check_replacements(const struct tape_pass_input *input, const struct 
     const struct hook hook = {.site = t->site, .positions = t->positions, .write = ignore};
     if (hooks_check(&(struct hooks){&hook, 1}, c, input->seq_len, error))
       return error->code;
+    if (t->positions.kind == POSITIONS_EACH)
+      return error_set(error, EXIT_INPUT, "replacements: positions are those of all sequences");
   }
   return 0;
 }

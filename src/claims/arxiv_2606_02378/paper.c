@@ -23,9 +23,19 @@ static const struct paper_model models[] = {MODEL("pythia-1b", pythia_revisions)
                                             MODEL("olmoe-1b-7b-0924", olmoe_revisions)};
 
 static const struct paper_claim claims[] = {
-    {"F1", "no BOS heads in layers 0 and 1"},    {"F2", "BOS fraction: ramps, a jump in OLMo"},
-    {"F3", "induction heads long before sinks"}, {"F4", "the final induction set is found early"},
+    {"F1", "no BOS heads in layers 0 and 1"},
+    {"F2", "BOS fraction: ramps, a jump in OLMo"},
+    {"F3", "induction heads long before sinks"},
+    {"F4", "the final set is found early"},
     {"F5", "participation ratio raised first"},
+    {"ABL", "ablations on induction sequences"},
+    {"NAT", "ablations on natural text"},
+    {"TSK", "ablations on composed tasks"},
+    {"CAL", "calibration nulls"},
+    {"INT", "ranking by the integral of PR"},
+    {"WGT", "weights against PR"},
+    {"SNK", "attention sinks"},
+    {"EMG", "emergence, recall, leads"},
 };
 
 static int evaluate_model(const struct subject *subject)
@@ -46,4 +56,6 @@ const struct paper arxiv_2606_02378 = {
     .asserted = asserted_figures,
     .evaluate_model = evaluate_model,
     .evaluate_all = claim_columns,
+    .schemas = published_schemas,
+    .evaluate_tables = claim_assertions,
 };

@@ -3,6 +3,7 @@
 #define ATTEST_CLAIMS_ARXIV_2606_02378_PAPER_H
 
 #include "claims/figure.h"
+#include "claims/published.h"
 
 extern const struct paper arxiv_2606_02378;
 extern const struct asserted asserted_figures[]; /* ends with an id of NULL */
@@ -16,5 +17,10 @@ int claim_recall(const struct subject *subject);          /* F4 */
 int claim_pr_rises_first(const struct subject *subject);  /* F5 */
 /* The columns of F4 over the three models, from the rows of their own. */
 int claim_columns(const struct subject *subject);
+
+extern const struct published_schema published_schemas[]; /* ends with a name of NULL */
+
+/* The other figures of the text, from the published tables. Errors: EXIT_RUN. */
+int claim_assertions(const struct subject *subject, const struct published_tables *tables);
 
 #endif

@@ -1,5 +1,6 @@
 /* F5: in every final induction head the participation ratio is raised at or before the first
  * revision at which its induction selectivity reaches 50x. The paper does not say above what. */
+#include "claims/arxiv_2606_02378/rise.h"
 #include "claims/arxiv_2606_02378/measure.h"
 #include "claims/arxiv_2606_02378/paper.h"
 
@@ -9,20 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* What PR must be above, at some revision up to the crossing. */
-enum reference {
-  ABOVE_FIRST,   /* the head's own PR at the first revision */
-  ABOVE_MINIMUM, /* the head's own lowest PR at an earlier revision */
-  ABOVE_MEDIAN,  /* the median head of the same revision */
-  REFERENCES
-};
-static const char *const readings[REFERENCES] = {"above-first", "above-minimum", "above-median"};
-
-struct rise {
-  size_t crossing, raised_at; /* raised_at: trajectory->count when PR is not raised */
-  double pr, reference;       /* at raised_at, else at the crossing */
-  bool judged, missing;       /* missing: a participation ratio is not available */
-};
+static const char *const readings[RISE_REFERENCES] = {"above-first", "above-minimum",
+                                                      "above-median"};
 
 static int compare_doubles(const void *a, const void *b)
 {
@@ -51,10 +40,8 @@ static size_t find_crossing(const struct trajectory *trajectory, size_t head)
   return r; /* a head of the final set crosses at the last revision at the latest */
 }
 
-/* Whether the PR of a final induction head is raised at or before its crossing. A head that crosses
- * at the very first revision has no earlier PR of its own to be above of. */
-static struct rise find_rise(const struct trajectory *trajectory, size_t head,
-                             enum reference reference, const double *medians)
+struct rise rise_find(const struct trajectory *trajectory, size_t head,
+                      enum rise_reference reference, const double *medians)
 {
   size_t crossing = find_crossing(trajectory, head);
   struct rise rise = {crossing, trajectory->count, NAN, NAN, false, false};
@@ -97,7 +84,7 @@ struct tally {
   bool missing;
 };
 
-static struct tally judge_heads(const struct trajectory *trajectory, enum reference reference,
+static struct tally judge_heads(const struct trajectory *trajectory, enum rise_reference reference,
                                 const double *medians, struct evidence *evidence)
 {
   const struct revision *last = &trajectory->revisions[trajectory->count - 1];
@@ -106,7 +93,7 @@ static struct tally judge_heads(const struct trajectory *trajectory, enum refere
   for (size_t i = 0; i < measure_heads(last); i++) {
     if (last->heads[i].selectivity[CLASS_INDUCTION] < CIRCUIT_THRESHOLD)
       continue;
-    struct rise rise = find_rise(trajectory, i, reference, medians);
+    struct rise rise = rise_find(trajectory, i, reference, medians);
     tally.heads++;
     tally.judged += rise.judged;
     tally.raised += rise.judged && rise.raised_at < trajectory->count;
@@ -120,7 +107,7 @@ static struct tally judge_heads(const struct trajectory *trajectory, enum refere
 }
 
 static int add_reading(const struct subject *subject, const struct figure *figure,
-                       enum reference reference, const double *medians)
+                       enum rise_reference reference, const double *medians)
 {
   const struct trajectory *trajectory = subject->trajectory;
   struct evidence evidence = evidence_start();
@@ -157,25 +144,31 @@ static int add_reading(const struct subject *subject, const struct figure *figur
   return figure_add(subject, figure, &finding);
 }
 
+double *rise_medians(const struct trajectory *trajectory, struct error *error)
+{
+  size_t heads = measure_heads(&trajectory->revisions[0]), count = trajectory->count;
+  double *scratch = memory_alloc(heads, sizeof *scratch, "participation ratios", error);
+  double *medians = memory_alloc(count, sizeof *medians, "median PR", error);
+  for (size_t r = 0; scratch && medians && r < count; r++)
+    medians[r] = median_pr(&trajectory->revisions[r], scratch);
+  if (!scratch) {
+    free(medians);
+    medians = NULL;
+  }
+  free(scratch);
+  return medians;
+}
+
 int claim_pr_rises_first(const struct subject *subject)
 {
-  const struct trajectory *trajectory = subject->trajectory;
-  size_t heads = measure_heads(&trajectory->revisions[0]), count = trajectory->count;
-  double *scratch = memory_alloc(heads, sizeof *scratch, "participation ratios", subject->error);
-  double *medians = memory_alloc(count, sizeof *medians, "median PR", subject->error);
-  if (!scratch || !medians) {
-    free(scratch);
-    free(medians);
-    return subject->error->code;
-  }
-  for (size_t r = 0; r < count; r++)
-    medians[r] = median_pr(&trajectory->revisions[r], scratch);
-  free(scratch);
+  double *medians = rise_medians(subject->trajectory, subject->error);
   struct figure figure;
   int status = 0;
+  if (!medians)
+    return subject->error->code;
   figure_open(subject, "F5", "pr_rises_first", "", UNIT_WORDS, NEED_ALL, &figure);
-  for (int reference = 0; reference < REFERENCES && !status; reference++)
-    status = add_reading(subject, &figure, (enum reference)reference, medians);
+  for (int reference = 0; reference < RISE_REFERENCES && !status; reference++)
+    status = add_reading(subject, &figure, (enum rise_reference)reference, medians);
   free(medians);
   if (!status)
     figure_close(subject, &figure);

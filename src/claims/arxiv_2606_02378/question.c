@@ -1,0 +1,150 @@
+/* Arguments of a reading, numbers of published tables, and outcomes. */
+#include "claims/arxiv_2606_02378/assertion.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *question_argument(const struct question *question, size_t i)
+{
+  const char *argument = i < ARGUMENTS ? question->reading->arguments[i] : NULL;
+  return argument ? argument : "";
+}
+
+size_t question_arguments(const struct question *question)
+{
+  size_t count = 0;
+  while (count < ARGUMENTS && question->reading->arguments[count])
+    count++;
+  return count;
+}
+
+double question_number(const struct question *question, size_t i)
+{
+  const char *text = question_argument(question, i);
+  double value;
+  return text_to_double(text, strlen(text), &value) ? value : NAN;
+}
+
+void outcome_add(struct outcome *outcome, double value)
+{
+  if (outcome->count < STATED_MOST)
+    outcome->values[outcome->count++] = value;
+}
+
+static void format_into(char *out, size_t capacity, const char *format, va_list arguments)
+{
+  vsnprintf(out, capacity, format, arguments);
+}
+
+void outcome_words(struct outcome *outcome, bool holds, const char *format, ...)
+{
+  va_list arguments;
+  va_start(arguments, format);
+  format_into(outcome->words, sizeof outcome->words, format, arguments);
+  va_end(arguments);
+  outcome->holds = holds;
+}
+
+void outcome_missing(struct outcome *outcome, const char *format, ...)
+{
+  va_list arguments;
+  va_start(arguments, format);
+  format_into(outcome->missing, sizeof outcome->missing, format, arguments);
+  va_end(arguments);
+}
+
+void outcome_why(struct outcome *outcome, const char *format, ...)
+{
+  va_list arguments;
+  va_start(arguments, format);
+  format_into(outcome->why, sizeof outcome->why, format, arguments);
+  va_end(arguments);
+}
+
+double data_cell(const struct published_table *table, size_t row, const char *column)
+{
+  size_t i = published_column(table->schema, column);
+  return i < table->schema->column_count ? table->numbers[row * table->schema->column_count + i]
+                                         : NAN;
+}
+
+bool data_cell_is(const struct published_table *table, size_t row, const char *column,
+                  const char *text)
+{
+  size_t columns = table->schema->column_count, i = published_column(table->schema, column);
+  return i < columns && strcmp(table->cells[row * columns + i], text) == 0;
+}
+
+/* Takes a word off the front of an operand. */
+static void take_word(const char **operand, char *word, size_t capacity)
+{
+  size_t length = strcspn(*operand, " ");
+  snprintf(word, capacity, "%.*s", (int)length, *operand);
+  *operand += length + ((*operand)[length] == ' ');
+}
+
+const struct published_table *data_row(const struct question *question, const char *operand,
+                                       size_t *row, struct outcome *outcome)
+{
+  char name[64], model[64];
+  take_word(&operand, name, sizeof name);
+  snprintf(model, sizeof model, "%s", question->assertion->model);
+  if (*operand == '@') {
+    operand++;
+    take_word(&operand, model, sizeof model);
+  }
+  const struct published_table *table = published_find(question->facts->tables, name);
+  if (!table) {
+    outcome_missing(outcome, "the published table %s is not given", name);
+    return NULL;
+  }
+  size_t found = published_rows(table, model, operand, row);
+  if (found == 1)
+    return table;
+  outcome_missing(outcome, "table %s has %s row %.40s of %.30s", name,
+                  found ? "more than one" : "no", *operand ? operand : "at all", model);
+  return NULL;
+}
+
+double data_number(const struct question *question, const char *operand, struct outcome *outcome)
+{
+  char metric[64];
+  size_t row;
+  take_word(&operand, metric, sizeof metric);
+  const struct published_table *table = data_row(question, operand, &row, outcome);
+  if (!table)
+    return NAN;
+  bool share = strcmp(metric, "top1") == 0;
+  double value = data_cell(table, row, share ? "top1_items" : metric);
+  if (share)
+    value = 100 * value / data_cell(table, row, "n_examples");
+  if (!isfinite(value))
+    outcome_missing(outcome, "table %s has no %s there", table->schema->name, metric);
+  return value;
+}
+
+const char *data_heads(const struct question *question, const char *operand,
+                       struct outcome *outcome)
+{
+  size_t row;
+  const struct published_table *table = data_row(question, operand, &row, outcome);
+  if (!table)
+    return NULL;
+  size_t column = published_column(table->schema, "heads");
+  return table->cells[row * table->schema->column_count + column];
+}
+
+const struct trajectory *question_trajectory(const struct question *question, const char *model,
+                                             struct outcome *outcome)
+{
+  const struct trajectory *found = *model ? NULL : question->trajectory;
+  for (size_t i = 0; *model && i < MODEL_COUNT; i++)
+    if (question->facts->models[i] && strcmp(question->facts->models[i]->model, model) == 0)
+      found = question->facts->models[i];
+  if (!found)
+    outcome_missing(outcome, "no published trajectory of %s is given",
+                    *model ? model : question->assertion->model);
+  return found;
+}
