@@ -16,6 +16,7 @@
 #include "study/identity.h"
 #include "study/source.h"
 #include "study/subject.h"
+#include "study/window_notice.h"
 
 #include <stdlib.h>
 
@@ -188,7 +189,8 @@ static int prepare(struct screen *s, const char *path, struct error *error)
       model_load(s->checkpoint, &s->model, error) || look_at_names(s, path, error) ||
       source_check(s->screening, path, c->vocab, error) ||
       subject_check(&s->model, p, s->screening->beyond_context, path, error) ||
-      plan(s, path, error) || source_batch(s->screening, c->vocab, &s->batch, error) ||
+      plan(s, path, error) || window_notice(path, p, c, &s->runtime->notices, error) ||
+      source_batch(s->screening, c->vocab, &s->batch, error) ||
       observations_create(p, &s->batch, (int)c->layers, (int)c->heads, (int)c->head_dim,
                           &s->observations, error) ||
       prepare_null(s, path, error))
