@@ -15,6 +15,7 @@
 #include "study/cost.h"
 #include "study/identity.h"
 #include "study/source.h"
+#include "study/window_notice.h"
 
 #include <stdlib.h>
 
@@ -207,7 +208,8 @@ static int prepare(struct screen *s, const char *path, struct error *error)
       outputs_spare_read(s->screening->outputs, s->screening->output_count, error) ||
       model_load(s->checkpoint, &s->model, error) || look_at_names(s, path, error) ||
       source_check(s->screening, path, c->vocab, error) || check_protocol(s, path, error) ||
-      plan(s, path, error) || source_batch(s->screening, c->vocab, &s->batch, error) ||
+      plan(s, path, error) || window_notice(path, p, c, &s->runtime->notices, error) ||
+      source_batch(s->screening, c->vocab, &s->batch, error) ||
       observations_create(p, &s->batch, (int)c->layers, (int)c->heads, (int)c->head_dim,
                           &s->observations, error) ||
       prepare_null(s, path, error))
