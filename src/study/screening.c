@@ -26,6 +26,8 @@
 /* Short chunks are not saved each. */
 #define SAVE_SECONDS 20.0
 
+#define RESUMABLE "interrupted; run the same command again to resume"
+
 struct screen {
   const struct screening *screening;
   const struct runtime *runtime;
@@ -41,6 +43,7 @@ struct screen {
   bool refused;        /* by go_on */
   bool halted;         /* by the last chunk */
   size_t done;         /* sequences */
+  size_t loaded;       /* of these, by an earlier run */
   size_t end;          /* of the pass at hand: the next look, or all */
   double saved;        /* when, on progress_clock */
   struct error saving; /* why a chunk could not be saved */
@@ -237,7 +240,7 @@ static int load(struct screen *s, const char *path, struct error *error)
   int64_t done;
   if (identify(s, error) || observations_load(s->observations, partial, s->identity, &done, error))
     return error->code;
-  s->options.start = (size_t)done;
+  s->options.start = s->loaded = (size_t)done;
   if (s->screening->null)
     s->screening->null->taken = (size_t)done;
   if (done)
@@ -327,18 +330,20 @@ static int run(struct screen *s, const char *path, struct error *error)
   if (status && s->saving.code)
     *error = s->saving;
   else if (status && interrupt_requested())
-    error_prefix(error, s->keeps ? "interrupted; run the same command again to resume"
-                                 : "interrupted; nothing was kept");
+    error_prefix(error, s->keeps ? RESUMABLE : "interrupted; nothing was kept");
   return status;
 }
 
 /* More is to come, and this part, unless it was short, need not be done again. */
 static int keep_whole(struct screen *s, struct error *error)
 {
-  const char *partial = s->screening->partial;
-  size_t n = (size_t)s->screening->protocol.n;
-  if (!s->screening->keeps_whole || !partial || s->options.start == n ||
-      (!file_exists(partial) && progress_clock() - s->saved < SAVE_SECONDS) || !save(s, n))
+  const struct screening *screening = s->screening;
+  const char *partial = screening->partial;
+  size_t seen =
+      screening->until_sure > 0 ? (size_t)screening->sureness->seen : (size_t)screening->protocol.n;
+  if ((!screening->keeps_whole && !screening->resamples) || !partial || s->loaded >= seen ||
+      (!file_exists(partial) && progress_clock() - s->saved < SAVE_SECONDS) ||
+      (screening->may_save && !screening->may_save(screening->context, true)) || !save(s, seen))
     return 0;
   *error = s->saving;
   return error->code;
@@ -347,6 +352,7 @@ static int keep_whole(struct screen *s, struct error *error)
 static int resample(const struct screen *s, const struct head_row *rows, struct error *error)
 {
   struct progress progress;
+  const char *partial = s->screening->partial;
   size_t resamples = s->screening->resamples;
   if (!resamples)
     return 0;
@@ -354,6 +360,9 @@ static int resample(const struct screen *s, const struct head_row *rows, struct 
   int status = bootstrap_run(s->observations, rows, resamples, s->runtime->threads, &progress,
                              s->screening->bootstrap, error);
   progress_end(&progress);
+  if (status && interrupt_requested())
+    error_prefix(error,
+                 partial && file_exists(partial) ? RESUMABLE : "interrupted; nothing was kept");
   return status;
 }
 
