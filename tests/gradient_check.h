@@ -38,9 +38,11 @@ struct gradient_case {
 
 #define CASE_COEFFICIENT 0.7
 
-/* Two files of them: experts and losses apart. */
-extern const struct gradient_case gradient_cases_common[], gradient_cases_more[];
-extern const size_t gradient_cases_common_count, gradient_cases_more_count;
+/* Three files of them: attention, and experts and losses, apart. */
+extern const struct gradient_case gradient_cases_common[], gradient_cases_heads[],
+    gradient_cases_more[];
+extern const size_t gradient_cases_common_count, gradient_cases_heads_count,
+    gradient_cases_more_count;
 
 /* NULL past the last. */
 const struct gradient_case *gradient_case_at(size_t index);

@@ -14,7 +14,8 @@ enum activation { ACTIVATION_GELU, ACTIVATION_GELU_TANH, ACTIVATION_SILU };
 enum norm_kind { NORM_LAYER, NORM_RMS }; /* NORM_LAYER without weights: factors 1, no bias */
 enum query_key_norm { QK_NORM_NONE, QK_NORM_FULL }; /* FULL: over all heads of a row together */
 
-/* All that layers differ in; what a family always has comes from its row in family.c. */
+/* All that layers differ in, a field for every setting that config.json can state; what a family
+ * always has comes from its row in family.c. */
 struct model_config {
   enum model_family family;
   enum activation activation;
