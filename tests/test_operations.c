@@ -50,9 +50,13 @@ static size_t record_rope(struct op_case *c)
 {
   struct error error = {0};
   struct npy x = op_case_array(c, "x");
-  size_t seq_len = x.shape[1], dims = (size_t)op_case_parameter(c, "rotary_dims");
+  const struct model_config config = {
+      .rotary_dims = (size_t)op_case_parameter(c, "rotary_dims"),
+      .rope_base = op_case_parameter(c, "base"),
+  };
+  size_t seq_len = x.shape[1];
   free(x.data);
-  if (rope_create(&rope, seq_len, dims, op_case_parameter(c, "base"), &error))
+  if (rope_create(&rope, &config, seq_len, &error))
     fail_msg("%s", error.text);
   return tape_rope(c->tape, op_case_leaf(c, "x", 0, true),
                    &(struct tape_rotation){.seq_len = seq_len,
