@@ -15,6 +15,7 @@
 #include "study/cost.h"
 #include "study/identity.h"
 #include "study/source.h"
+#include "study/subject.h"
 #include "study/window_notice.h"
 
 #include <stdlib.h>
@@ -134,28 +135,10 @@ static bool see_chunk(void *context, size_t done)
   return !s->halted;
 }
 
-static int check_protocol(const struct screen *s, const char *path, struct error *error)
-{
-  const struct protocol *p = &s->screening->protocol;
-  const struct model_config *c = &s->model.config;
-  if ((uint64_t)p->seq_len > c->context && !s->screening->beyond_context)
-    return error_set(error, EXIT_INPUT,
-                     "%s: --seq-len %lld is longer than the model's context of %zu; false sinks "
-                     "appear there; use a shorter one or --beyond-context",
-                     path, (long long)p->seq_len, c->context);
-  if ((uint64_t)p->vocab_hi > c->vocab || p->bos >= (int64_t)c->vocab)
-    return error_set(error, EXIT_INPUT,
-                     "%s: --vocab %lld:%lld or --bos reaches past the model's vocabulary of %zu",
-                     path, (long long)p->vocab_lo, (long long)p->vocab_hi, c->vocab);
-  return 0;
-}
-
-/* Says which names are read; a base model has no LM head to show logits of. */
+/* A base model has no LM head to show logits of. */
 static int look_at_names(const struct screen *s, const char *path, struct error *error)
 {
-  const char *naming = checkpoint_naming(s->checkpoint);
-  if (*naming)
-    notices_add(&s->runtime->notices, "%s: %s", text_shown(path).text, naming);
+  subject_say_naming(s->checkpoint, path, &s->runtime->notices);
   if (s->model.lm_head.weight || !s->screening->dump)
     return 0;
   return error_set(error, EXIT_INPUT,
@@ -207,7 +190,8 @@ static int prepare(struct screen *s, const char *path, struct error *error)
   if (checkpoint_open(path, &s->checkpoint, error) ||
       outputs_spare_read(s->screening->outputs, s->screening->output_count, error) ||
       model_load(s->checkpoint, &s->model, error) || look_at_names(s, path, error) ||
-      source_check(s->screening, path, c->vocab, error) || check_protocol(s, path, error) ||
+      source_check(s->screening, path, c->vocab, error) ||
+      subject_check(&s->model, p, s->screening->beyond_context, path, error) ||
       plan(s, path, error) || window_notice(path, p, c, &s->runtime->notices, error) ||
       source_batch(s->screening, c->vocab, &s->batch, error) ||
       observations_create(p, &s->batch, (int)c->layers, (int)c->heads, (int)c->head_dim,
@@ -216,14 +200,6 @@ static int prepare(struct screen *s, const char *path, struct error *error)
     return error->code;
   set_hooks(s);
   return s->screening->dump ? dump_create(c, dumped(s), (size_t)p->seq_len, &s->dump, error) : 0;
-}
-
-/* Which of several files or snapshots is read. */
-static void say_choice(const struct screen *s, const char *path)
-{
-  const char *choice = checkpoint_choice(s->checkpoint);
-  if (*choice)
-    notices_add(&s->runtime->notices, "%s: %s", text_shown(path).text, choice);
 }
 
 /* Said before the start: what will be computed, in how much memory and disk and about how long. */
@@ -335,7 +311,7 @@ void sureness_free(struct sureness *sureness)
 static int run(struct screen *s, const char *path, struct error *error)
 {
   const struct protocol *p = &s->screening->protocol;
-  say_choice(s, path);
+  subject_say_choice(s->checkpoint, path, &s->runtime->notices);
   if (resume(s, path, error) || announce(s, path, error))
     return error->code;
   if (interrupt_requested())
