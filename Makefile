@@ -90,7 +90,7 @@ $(addprefix $(BUILD)/tests/,differences planted): \
 
 # Those of what runs out, too, and libraries that let calls of the program fail.
 FAILING := $(addprefix $(BUILD)/tests/,allocations io_failures)
-$(FAILING): $(addprefix $(BUILD)/tests/,failing.o server.o server_faults.o server_pages.o) \
+$(FAILING): $(addprefix $(BUILD)/tests/,failing.o failing_jobs.o server.o server_faults.o server_pages.o) \
   | $(addprefix $(BUILD)/tests/,preload_alloc.so preload_io.so)
 
 # Without CFLAGS: a sanitizer's runtime belongs to the program alone.

@@ -28,7 +28,7 @@ static const struct {
     {"calibrate", "show how large the figures of a screen are by chance", command_calibrate},
     {"rank", "rank the heads of a trajectory by the integral of their participation ratio",
      command_rank},
-    {"sinks", "say when sinks emerge and how the induction circuit lasts in a trajectory",
+    {"sinks", "show when sinks emerge and how the induction circuit lasts in a trajectory",
      command_sinks},
     {"weights", "measure each head's part of the output projection, from weights alone",
      command_weights},

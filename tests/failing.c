@@ -2,7 +2,6 @@
 #include "failing.h"
 
 #include "base/text.h"
-#include "packing.h"
 #include "server.h"
 #include "workshop.h"
 
@@ -344,95 +343,6 @@ const char *failing_hindrance(bool allocations)
   return allocations && sanitized ? "the sanitizer allocates by itself" : NULL;
 }
 
-/* A manifest of the two revisions, without pins and goldens; json_decref(). */
-static json_t *manifest(void)
-{
-  static const char *const names[] = {"config.json", "model.safetensors.index.json",
-                                      "model-00001-of-00002.safetensors",
-                                      "model-00002-of-00002.safetensors"};
-  json_t *root = workshop_json("manifests/nursery-olmo.json"), *revisions = json_array();
-  json_t *protocol = json_object_get(root, "protocol");
-  for (int i = 0; i < 2; i++) {
-    json_t *files = json_array();
-    for (size_t k = 0; k < 4; k++)
-      json_array_append_new(files, json_pack("{s:s, s:n, s:n, s:n}", "path", names[k], "bytes",
-                                             "sha256", "xxh3_128"));
-    json_array_append_new(revisions, json_pack("{s:s, s:i, s:f, s:s, s:o}", "name", i ? "r1" : "r0",
-                                               "step", i, "tokens", 100.0 * i, "directory",
-                                               i ? "r1" : "r0", "files", files));
-  }
-  json_object_set_new(root, "revisions", revisions);
-  json_object_set_new(root, "checkpoints", json_string("c"));
-  json_object_set_new(root, "container", json_null());
-  json_object_set_new(root, "golden", json_null());
-  json_object_set_new(root, "repository", json_string("some-one/the-model"));
-  json_object_set_new(protocol, "n", json_integer(4));
-  json_object_set_new(protocol, "pr_n", json_integer(4));
-  return root;
-}
-
-static void make_manifests(const char *in)
-{
-  char path[600], pinned[600];
-  snprintf(path, sizeof path, "%s/unpinned.json", in);
-  snprintf(pinned, sizeof pinned, "%s/m.json", in);
-  json_t *root = manifest();
-  workshop_json_write(path, root);
-  json_decref(root);
-  free(workshop_run(EXIT_HELD, "pin %s --out %s", path, pinned));
-  root = workshop_json(pinned);
-  json_object_set_new(root, "golden", json_string("golden"));
-  workshop_json_write(pinned, root);
-  json_decref(root);
-  workshop_shell("mkdir %s/golden", in);
-  free(workshop_run(EXIT_HELD, "reproduce %s --update-golden --work %s/work", pinned, in));
-}
-
-static void preload(const char *name)
-{
-  char self[400];
-  ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
-  assert_true(length > 0);
-  self[length] = 0;
-  *strrchr(self, '/') = 0;
-  workshop_shell("cp '%s/%s' %s", self, name, workshop_path(name));
-}
-
-/* Compressed and stored, the files of a model in a folder "r1". */
-static void pack(const char *in)
-{
-  static const char *const names[] = {"r1/config.json", "r1/model.safetensors"};
-  for (enum packing packing = TAR_ZST; packing <= ZIP; packing++) {
-    char path[600];
-    snprintf(path, sizeof path, "%s/c.%s", in, endings[packing]);
-    struct archive *archive = start(path, packing);
-    for (size_t k = 0; k < 2; k++) {
-      size_t size;
-      snprintf(path, sizeof path, "%s/olmoe/%s", in, names[k] + 3);
-      char *data = support_read(path, &size);
-      add(archive, names[k], AE_IFREG, NULL, data, size);
-      free(data);
-    }
-    finish(archive);
-  }
-}
-
-/* Two steps of a checkpoint of experts, from phrases. */
-static void make_recipe(const char *in)
-{
-  static const char recipe[] =
-      "{\"format\": 1, \"name\": \"failing\", \"start\": {\"checkpoint\": \"olmoe\"}, \"seed\": 1,"
-      " \"data\": {\"kind\": \"phrases\", \"sequences\": 2, \"length\": 8, \"begin\": 0,"
-      " \"separator\": 9, \"plain\": [1, 8], \"phrase_documents\": 0.5, \"phrases\": [1, 2],"
-      " \"phrase\": [2, 3], \"stray\": 0.1, \"copy\": 0.1, \"copy_least\": 2, \"copy_mean\": 2},"
-      " \"optimizer\": {\"kind\": \"adam\", \"beta1\": 0.9, \"beta2\": 0.99, \"eps\": 1e-8},"
-      " \"schedule\": {\"kind\": \"constant\", \"rate\": 0.001, \"warmup\": 0},"
-      " \"steps\": 2, \"revisions\": [0, 1, 2]}";
-  char path[600];
-  snprintf(path, sizeof path, "%s/recipe.json", in);
-  support_write(path, recipe, strlen(recipe));
-}
-
 int failing_setup(void **state)
 {
   (void)state;
@@ -441,17 +351,9 @@ int failing_setup(void **state)
     return 0;
   const char *in = workshop_path(IN);
   char folder[600];
-  workshop_shell("mkdir -p %s/c", in);
-  for (int i = 0; i < 2; i++)
-    free(workshop_run(EXIT_HELD, "synth --like olmo:" SYNTH ",shards=2 --seed %d --out %s/c/r%d", i,
-                      in, i));
-  free(workshop_run(EXIT_HELD, "synth --like olmo:" SYNTH " --pytorch --out %s/torch", in));
-  free(workshop_run(EXIT_HELD, "synth --like olmoe:" SYNTH " --out %s/olmoe", in));
-  pack(in);
-  make_manifests(in);
-  make_recipe(in);
-  preload("preload_alloc.so");
-  preload("preload_io.so");
+  failing_inputs(in);
+  workshop_preload("preload_alloc.so");
+  workshop_preload("preload_io.so");
   snprintf(folder, sizeof folder, "%s/c", in);
   server.folder = strdup(folder);
   server_start(&server);

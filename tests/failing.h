@@ -20,6 +20,9 @@ struct failing_job {
 extern const struct failing_job failing_jobs[];
 extern const size_t failing_job_count;
 
+/* Makes what the jobs read, in the folder "%". */
+void failing_inputs(const char *in);
+
 /* What is to fail, as preload_alloc.c and preload_io.c understand it. */
 struct failing_kind {
   const char *call;

@@ -54,7 +54,7 @@ static void test_names(void **state)
   for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
     struct error error = {0};
     head_set_parse("--heads", refused[i], &set, &error);
-    support_assert_error(&error, EXIT_INPUT, "is no head; heads are written L4H4");
+    support_assert_error(&error, EXIT_INPUT, "is not a head; heads are written L4H4");
     head_set_free(&set);
   }
   struct error error = {0};

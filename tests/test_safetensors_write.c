@@ -332,16 +332,6 @@ static int count_of(const char *call)
   return found;
 }
 
-static void preload(void)
-{
-  char self[400];
-  ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
-  assert_true(length > 0);
-  self[length] = 0;
-  *strrchr(self, '/') = 0;
-  workshop_shell("cp '%s/preload_io.so' %s", self, workshop_path("preload_io.so"));
-}
-
 static void test_failing_calls(void **state)
 {
   static const struct {
@@ -357,7 +347,7 @@ static void test_failing_calls(void **state)
   (void)state;
   if (workshop_emulated())
     skip();
-  preload();
+  workshop_preload("preload_io.so");
   assert_int_equal(run_child(directory, "", 0, 0, NULL), 0);
   assert_int_equal(entries(directory), 5); /* three shards, index, config.json */
   for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {

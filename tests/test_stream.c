@@ -204,13 +204,13 @@ static void test_usage(void **state)
   json_object_del(plain, "repository");
   json_object_set_new(archive, "repository", json_string("some-one/the-model"));
   const char *without = save("without.json", plain), *packed = save("packed.json", archive);
-  free(workshop_refuse(EXIT_INPUT, "exclude each other", LINE "--checkpoints %s", manifest,
+  free(workshop_refuse(EXIT_INPUT, "cannot be combined", LINE "--checkpoints %s", manifest,
                        server.port, work, workshop_path("checkpoints")));
-  free(workshop_refuse(EXIT_INPUT, "goes with a manifest", "reproduce --stream"));
-  free(workshop_refuse(EXIT_INPUT, "--base goes with --stream",
+  free(workshop_refuse(EXIT_INPUT, "needs a manifest", "reproduce --stream"));
+  free(workshop_refuse(EXIT_INPUT, "--base needs --stream",
                        "reproduce %s --base http://127.0.0.1:%d --work %s", manifest, server.port,
                        work)); /* it would be ignored */
-  free(workshop_refuse(EXIT_INPUT, "--base goes with --stream", "reproduce --base http://a"));
+  free(workshop_refuse(EXIT_INPUT, "--base needs --stream", "reproduce --base http://a"));
   free(workshop_refuse(EXIT_INPUT, "names no repository", LINE, without, server.port, work));
   free(workshop_refuse(EXIT_INPUT, "names no repository", LINE, packed, server.port, work));
   free(workshop_refuse(EXIT_INPUT, "--base ftp://a",

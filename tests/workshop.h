@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define WORKSHOP_MODEL "tests/fixtures/conformance/olmo-f32/model"
 #define WORKSHOP_PROTOCOL "--n 64 --seq-len 64 --vocab 10:500 --pr-n 64"
@@ -122,6 +123,18 @@ static inline __attribute__((format(printf, 1, 2))) void workshop_shell(const ch
   va_end(arguments);
   if (system(line) != 0)
     fail_msg("%s: failed", line);
+}
+
+/* Copies a library for LD_PRELOAD from beside the test program to workshop_path(name), whose name
+ * has no blanks. */
+static inline void workshop_preload(const char *name)
+{
+  char self[400];
+  ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+  assert_true(length > 0);
+  self[length] = 0;
+  *strrchr(self, '/') = 0;
+  workshop_shell("cp '%s/%s' %s", self, name, workshop_path(name));
 }
 
 /* json_decref() */

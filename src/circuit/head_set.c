@@ -89,10 +89,10 @@ int head_set_parse(const char *where, const char *text, struct head_set *set, st
     end = end ? number(end, 'H', &head) : NULL;
     if (!end || (*end && *end != ','))
       return error_set(error, EXIT_INPUT,
-                       "%s: \"%.*s\" is no head; heads are written L4H4, parted by commas", where,
-                       (int)strcspn(at, ","), at);
+                       "%s: \"%.*s\" is not a head; heads are written L4H4, separated by commas",
+                       where, (int)strcspn(at, ","), at);
     if (head_set_has(set, layer, head))
-      return error_set(error, EXIT_INPUT, "%s: L%zuH%zu stands there twice", where, layer, head);
+      return error_set(error, EXIT_INPUT, "%s: L%zuH%zu is listed twice", where, layer, head);
     head_set_add(set, layer, head);
     if (!*end)
       return 0;

@@ -64,7 +64,7 @@ int published_load_set(struct fileset *set, const struct paper *const *known,
                        struct published_tables *tables, struct error *error);
 void published_free(struct published_tables *tables);
 
-/* Parses the bytes of one file by its schema; `path` stands in messages. Owner: the caller,
+/* Parses the bytes of one file by its schema; `path` appears in messages. Owner: the caller,
  * published_table_free. Errors: as above. */
 int published_parse(const char *path, const void *data, size_t size,
                     const struct published_schema *schema, struct published_table *table,

@@ -33,9 +33,9 @@ static int parse(int argc, char **argv, struct calibrate_options *o, const char 
   const struct option_spec specs[] = {
       BATCH_OPTIONS(&o->batch, "sequences of the participation ratios, both; default 2000"),
       {"draws", OPTION_NUMBER, &o->draws, 1, NULL_MOST_DRAWS, "N",
-       "nulls of selectivity; default 500"},
+       "null draws of the selectivity; default 500"},
       {"null-seed", OPTION_NUMBER, &o->null_seed, 0, UINT32_MAX, "S",
-       "of their positions and of the random ids; default 2026"},
+       "seed seed of their positions and of the random ids; default 2026"},
       {"out", OPTION_STRING, &o->out, 0, 0, "FILE.csv", "write one row per head"},
       COMMON_OPTIONS(&o->common),
   };
@@ -106,7 +106,7 @@ static void print_summary(const char *path, const struct calibrated *c, const st
   snprintf(what, sizeof what, "over as many sequences (%lld)", rows);
   print_counts(what, &c->same);
   if (rows > CALIBRATION_PUBLISHED_ROWS)
-    print_counts("over 500 sequences, as published (too few: it grows with their number)",
+    print_counts("over 500 sequences, as published (not enough: it grows with their number)",
                  &c->published);
   printf("    the published rule of 18 %% takes %zu\n", integral_k18(heads));
 }

@@ -31,10 +31,10 @@ static int parse(int argc, char **argv, struct rank_options *o, const char **dir
 {
   const struct option_spec specs[] = {
       {"floor", OPTION_NUMBER, &o->floor, 1, MOST_TOKENS, "TOKENS",
-       "earlier tokens count as so many; default 1000000000, as published"},
+       "earlier tokens count as this many; default 1000000000, as published"},
       {"top", OPTION_NUMBER, &o->top, 1, SIZE_MAX / 2, "K", "heads to list; default 45"},
       {"revision", OPTION_STRING, &o->revision, 0, 0, "NAME",
-       "whose classes precision at K goes by; default: the last"},
+       "revision whose classes precision at K uses; default: the last"},
       {"leave-out", OPTION_STRING, &o->leave_out, 0, 0, "CLASS",
        "rank without the heads of this class, such as first_token"},
       COMMON_OPTIONS(&o->common)};

@@ -36,19 +36,20 @@ static int parse(int argc, char **argv, struct reproduce_options *o, const char 
       {"checkpoints", OPTION_STRING, &o->checkpoints, 0, 0, "DIR",
        "directory of the checkpoints, if not where the manifest says"},
       {"work", OPTION_STRING, &o->work, 0, 0, "DIR",
-       "keeps finished revisions for resuming; default attest-work"},
+       "where finished revisions are kept for resuming; default attest-work"},
       {"update-golden", OPTION_FLAG, &o->update_golden, 0, 0, NULL,
        "write the golden files instead of comparing; refused when CI is set"},
       {"allow-unpinned", OPTION_FLAG, &o->allow_unpinned, 0, 0, NULL,
        "screen files without a pin, too; everything then says UNPINNED"},
       {"allow-uncompared", OPTION_FLAG, &o->allow_uncompared, 0, 0, NULL,
-       "a run that nothing is compared with, such as a first one, is no failure; the summary then "
+       "do not fail a run that nothing is compared with, such as a first one; the summary then "
        "says NOT COMPARED"},
       {"all", OPTION_FLAG, &o->every, 0, 0, NULL,
        "show every reading of each figure, not only the summary"},
       {"stream", OPTION_FLAG, &o->stream, 0, 0, NULL,
        "fetch one revision at a time into --work, screen it, delete it; uses the network"},
-      {"base", OPTION_STRING, &o->base, 0, 0, "URL", "the hub, with --stream; default " FETCH_BASE},
+      {"base", OPTION_STRING, &o->base, 0, 0, "URL",
+       "address of the hub, with --stream; default " FETCH_BASE},
       COMMON_OPTIONS(&o->common),
   };
   const struct option_list list = {
@@ -61,21 +62,22 @@ static int parse(int argc, char **argv, struct reproduce_options *o, const char 
   if (options_parse(argc, argv, &list, paths, MOST_MANIFESTS, used, help, error) || *help)
     return error->code;
   if (o->checkpoints && *used != 1)
-    return error_set(error, EXIT_INPUT, "reproduce: --checkpoints goes with exactly one manifest");
+    return error_set(error, EXIT_INPUT, "reproduce: --checkpoints needs exactly one manifest");
   if (o->stream && o->checkpoints)
-    return error_set(error, EXIT_INPUT, "reproduce: --stream and --checkpoints exclude each other");
+    return error_set(error, EXIT_INPUT, "reproduce: --stream and --checkpoints cannot be combined");
   if (o->base && !o->stream)
     return error_set(error, EXIT_INPUT,
-                     "reproduce: --base goes with --stream; nothing is fetched "
+                     "reproduce: --base needs --stream; nothing is fetched "
                      "without it");
   if (o->base && http_check_base(o->base, error))
     return error->code;
   if (o->stream && *used == 0)
-    return error_set(error, EXIT_INPUT, "reproduce: --stream goes with a manifest");
+    return error_set(error, EXIT_INPUT, "reproduce: --stream needs a manifest");
   const char *ci = getenv("CI");
   if (o->update_golden && ci && *ci)
-    return error_set(error, EXIT_INPUT,
-                     "--update-golden: refused because CI is set; golden files change by hand");
+    return error_set(
+        error, EXIT_INPUT,
+        "--update-golden: refused because CI is set; golden files are only changed by hand");
   return 0;
 }
 
@@ -86,8 +88,8 @@ static int run_all(const struct reproduction *r, const char *const *paths, size_
     if (reproduction_run(r, paths[i], error))
       return error->code;
     if (interrupt_requested() && i + 1 < count)
-      return error_set(error, EXIT_RUN, "interrupted after %s; run the same command again to go on",
-                       paths[i]);
+      return error_set(error, EXIT_RUN,
+                       "interrupted after %s; run the same command again to resume", paths[i]);
   }
   return 0;
 }

@@ -29,7 +29,7 @@ static int parse(int argc, char **argv, struct sinks_options *o, const char **di
       COMMON_OPTIONS(&o->common)};
   const struct option_list list = {
       "sinks TRAJECTORY [OPTIONS]",
-      "Says when attention sinks emerge in each layer of a trajectory, a directory with\n"
+      "Shows when attention sinks emerge in each layer of a trajectory, a directory with\n"
       "trajectory.json; which heads leave again; how sinks and induction heads overlap; and how\n"
       "much of the induction circuit lasts (Jaccard index).",
       specs, sizeof specs / sizeof *specs};
@@ -243,7 +243,7 @@ static void to_text(const struct trajectory *t, const struct rules *rules,
   table_aligned(&report->revisions, "  ", text);
   if (report->formed < t->count)
     text_add(text,
-             "  the first %d induction heads stand at %s; Jaccard with the last revision "
+             "  the first %d induction heads appear at %s; Jaccard with the last revision "
              "%.3f\n",
              FORMED, name_of(t, report->formed), report->jaccard);
   text_add(text,

@@ -22,9 +22,8 @@ static int parse(int argc, char **argv, struct train_options *o, bool *help, str
 {
   const struct option_spec specs[] = {
       {"out", OPTION_STRING, &o->out, 0, 0, "DIR",
-       "a new or empty directory, or that of a run that "
-       "was stopped, which then goes on"},
-      {"dry-run", OPTION_FLAG, &o->dry_run, 0, 0, NULL, "say what the run would take, and end"},
+       "a new or empty directory, or that of a run that was stopped, which then resumes"},
+      {"dry-run", OPTION_FLAG, &o->dry_run, 0, 0, NULL, "show what the run would take, and stop"},
       COMMON_OPTIONS(&o->common),
   };
   const struct option_list list = {
@@ -33,8 +32,8 @@ static int parse(int argc, char **argv, struct train_options *o, bool *help, str
       "the\n"
       "same bits on every machine. DIR gets a checkpoint for every revision that the recipe "
       "keeps,\n"
-      "steps.csv with the loss of every step, and state.safetensors, from which the same command\n"
-      "goes on after ^C or a kill.",
+      "steps.csv with the loss of every step, and state.safetensors, from which the same "
+      "command\nresumes after ^C or a kill.",
       specs, sizeof specs / sizeof *specs};
   size_t used;
   if (options_parse(argc, argv, &list, &o->recipe, 1, &used, help, error) || *help)
@@ -162,7 +161,7 @@ static int run(const struct train_options *o, struct training *t, struct error *
   if (!status && done < t->recipe.steps)
     status =
         error_set(error, EXIT_RUN,
-                  "%s: interrupted after step %llu of %llu; run the same command again to go on",
+                  "%s: interrupted after step %llu of %llu; run the same command again to resume",
                   o->out, (unsigned long long)done, (unsigned long long)t->recipe.steps);
   if (!status && t->runtime->text && t->log.count)
     printf("%s: step %llu, loss %.6f; %zu revisions in %s\n", t->recipe.name,

@@ -104,7 +104,7 @@ static int check_memory(const struct model *model, const struct runtime *runtime
   if (bytes <= runtime->memory)
     return 0;
   return error_set(error, EXIT_INPUT,
-                   "--memory: %s are too few; %d heads at a time take %s; use fewer --threads",
+                   "--memory: %s is not enough; %d heads at a time take %s; use fewer --threads",
                    text_bytes(have, sizeof have, runtime->memory), threads_count(runtime->threads),
                    text_bytes(need, sizeof need, bytes));
 }

@@ -81,7 +81,7 @@ int null_create(const struct batch *batch, size_t layers, size_t heads, size_t d
     null->valid += is_valid(batch, i);
   if (null->valid == 0)
     return error_set(error, EXIT_INPUT,
-                     "no sequence is valid (b stands once in it), so that induction has no "
+                     "no sequence is valid (b occurs once in it), so that induction has no "
                      "null; use more sequences or a larger --vocab");
   size_t all = layers * heads, length = (size_t)batch->seq_len;
   null->positions = memory_alloc(draws * null->valid, sizeof *null->positions, what, error);

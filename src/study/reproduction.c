@@ -83,7 +83,8 @@ static int obtain_all(struct manifest_run *run, struct error *error)
     if (run->kind->obtain(run, i, error))
       return error->code;
     if (interrupt_requested() && i + 1 < m->revision_count)
-      return error_set(error, EXIT_RUN, "interrupted after %s; run the same command again to go on",
+      return error_set(error, EXIT_RUN,
+                       "interrupted after %s; run the same command again to resume",
                        m->revisions[i].name);
   }
   return 0;

@@ -357,7 +357,7 @@ static int run(struct screen *s, const char *path, struct error *error)
   if (status && s->saving.code)
     *error = s->saving;
   else if (status && interrupt_requested())
-    error_prefix(error, s->keeps ? "interrupted; run the same command again to go on"
+    error_prefix(error, s->keeps ? "interrupted; run the same command again to resume"
                                  : "interrupted; nothing was kept");
   return status;
 }

@@ -81,7 +81,7 @@ int verification_start(const struct manifest_check *check, struct verification *
   int reason = threads_begin(&v->thread, work, v);
   if (reason) {
     free(v);
-    return error_set(error, EXIT_RUN, "verification: no thread: %s",
+    return error_set(error, EXIT_RUN, "verification: cannot start a thread: %s",
                      reason == EAGAIN ? "out of memory or processes" : error_reason(reason));
   }
   *verification = v;

@@ -25,7 +25,7 @@ void verified_add_tensors(struct text *text, const struct manifest_check *check,
              "revisions whose files failed verification", &reasons);
   add_reason(text, values->left_out, "tensors that may be alike (constants, masks, frequencies)",
              &reasons);
-  add_reason(text, values->other, "tensors of types that are not floating", &reasons);
+  add_reason(text, values->other, "tensors of types that are not floating-point", &reasons);
   add_reason(text, values->not_finite, "tensors with elements that are not finite", &reasons);
   if (values->unpaired_neighbours)
     text_add(

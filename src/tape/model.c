@@ -32,7 +32,7 @@ static int check_options(struct tape_model *m, struct error *error)
                      "or more than %d",
                      o->batch, o->seq_len, INT32_MAX);
   if (o->seq_len > c->context)
-    return error_set(error, EXIT_INPUT, "%zu tokens a sequence: the model has %zu positions",
+    return error_set(error, EXIT_INPUT, "%zu tokens per sequence: the model has %zu positions",
                      o->seq_len, c->context);
   if (o->batch % o->micro_batch)
     return error_set(error, EXIT_INPUT,

@@ -141,7 +141,7 @@ static size_t record(struct tape *tape, const struct tape_op_kind *kind, size_t 
     return TAPE_NONE;
   if (tape_rows(tape, x) != tape_rows(tape, constant) ||
       tape_columns(tape, x) != tape_columns(tape, constant) || tape->values[constant].wanted)
-    return op_fault(tape, "a loss against what is no constant of the same shape");
+    return op_fault(tape, "a loss against something that is not a constant of the same shape");
   struct tape_op *op = op_record(tape, kind, 0);
   if (!op)
     return TAPE_NONE;

@@ -122,9 +122,8 @@ int train_state_save(const char *directory, const char *identity, const struct t
 static int damaged(const char *path, const char *what, struct error *error)
 {
   return error_set(error, EXIT_INPUT,
-                   "%s: %s; it is damaged or of another program: remove it to start again from the "
-                   "beginning",
-                   path, what);
+                   "%s: %s; it is damaged or from another program: remove it to start over", path,
+                   what);
 }
 
 static bool same_tensor(const struct tensor *a, const struct tensor *b)
@@ -159,7 +158,7 @@ static int read_parts(const char *path, const struct safetensors *file, const ch
   if (digest_parts(file->tensors, file->count, digest, error))
     return error->code;
   if (memcmp(digest, file->tensors[file->count - 1].data, sizeof digest) != 0)
-    return damaged(path, "the digest inside does not hold", error);
+    return damaged(path, "the digest inside does not match", error);
   if (memcmp(file->tensors[0].data, identity, TRAIN_IDENTITY_BYTES) != 0)
     return error_set(
         error, EXIT_INPUT,

@@ -78,7 +78,7 @@ int token_file_parse(const char *name, const void *data, size_t size, struct tok
   size_t shape[3], count;
   *file = (struct token_file){0};
   if (size < PREFIX || memcmp(bytes, "\x93NUMPY\x01\x00", 8) != 0)
-    return not_readable(name, "no .npy file of version 1.0", error);
+    return not_readable(name, "not a .npy file of version 1.0", error);
   size_t length = (size_t)bytes[8] | (size_t)bytes[9] << 8;
   if (length > size - PREFIX)
     return not_readable(name, "the header is longer than the file", error);
@@ -94,7 +94,7 @@ int token_file_parse(const char *name, const void *data, size_t size, struct tok
       count != size - PREFIX - length)
     return error_set(error, EXIT_INPUT,
                      "%s: shape (%zu, %zu, %zu) and %zu bytes of tokens do not fit together; the "
-                     "file is cut off or has something behind",
+                     "file is cut off or has bytes after them",
                      name, shape[0], shape[1], shape[2], size - PREFIX - length);
   file->tokens = bytes + PREFIX + length;
   file->steps = shape[0];

@@ -29,8 +29,7 @@ static int check_model(struct training *t, const struct model_config *config, st
   t->bytes = parameters_bytes(config) + optimizer_bytes(&r->optimizer, config);
   if (!config->experts && (r->load_balancing > 0 || r->router_z > 0))
     return error_set(error, EXIT_INPUT,
-                     "%s: \"losses\" are of experts, which the model has not; "
-                     "remove them",
+                     "%s: \"losses\" are of experts, which the model does not have; remove them",
                      t->path);
   return check_memory(t, t->bytes, error);
 }

@@ -75,7 +75,7 @@ static int check_revisions(const struct training *t, const char *out, struct err
     if (path && !file_exists(path))
       status = error_set(error, EXIT_INPUT,
                          "%s: is missing though the run got past it; remove %s/" TRAIN_STATE_FILE
-                         " to start again from the beginning",
+                         " to start over",
                          path, out);
     free(path);
     free(directory);
@@ -159,17 +159,6 @@ static int take(const char *out, struct lock *lock, struct error *error)
   return status;
 }
 
-static int check_space(const struct training *t, const char *out, struct error *error)
-{
-  char need[32], have[32];
-  uint64_t available;
-  if (!file_free_bytes(out, &available) || t->disk_bytes <= available)
-    return 0;
-  return error_set(error, EXIT_RUN, "%s: needs %s, but only %s are free on this disk", out,
-                   text_bytes(need, sizeof need, t->disk_bytes),
-                   text_bytes(have, sizeof have, available));
-}
-
 /* To where an earlier run was, or to the beginning. */
 static int begin(struct training *t, const char *out, struct error *error)
 {
@@ -184,7 +173,7 @@ static int begin(struct training *t, const char *out, struct error *error)
                      out);
   if (found)
     return check_revisions(t, out, error);
-  if (check_space(t, out, error))
+  if (file_check_space(out, t->disk_bytes, error))
     return error->code;
   return is_revision(&t->recipe, 0) ? write_revision(t, out, 0, error) : 0;
 }
