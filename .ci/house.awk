@@ -1,10 +1,15 @@
-# Checks the house (docs/DESIGN.md): no file of a room of src/ includes a header of a later room, and no
-# files of it need each other in a circle. Prints what it finds; exit code 1 then.
+# Checks the house (docs/DESIGN.md): no file of a room of src/ includes a header of a later room, no files of
+# it need each other in a circle, and none below command/ prints. Prints what it finds; exit code 1 then.
 # Usage: { grep -H '#include "' SOURCES; nm -A OBJECTS; } | awk -f .ci/house.awk
 BEGIN {
   split("base files checkpoint model pass tape probe task train circuit manifest trajectory fetch claims " \
         "study report command bench main", order, " ")
   for (i in order) floor_of[order[i]] = i
+  # Help and progress bars, the last line of a guard; base/file sees to what was printed before it writes.
+  split("base/options base/progress files/archive_guard base/file", list, " ")
+  for (i in list) may_print[list[i]] = 1
+  split("stdout stderr printf vprintf puts putchar perror", list, " ")
+  for (i in list) prints[list[i]] = 1
 }
 
 # build/src/claims/figure.o -> claims/figure; src/main.c -> main
@@ -41,6 +46,8 @@ NF >= 3 && $(NF - 1) ~ /^[BCDGRSTV]$/ { home[$NF] = unit(substr($1, 1, index($1,
 NF >= 2 && $(NF - 1) == "U" {
   name = unit(substr($1, 1, index($1, ":") - 1))
   needs[name] = needs[name] " " $NF
+  if ($NF in prints && floor_of[room(name)] + 0 < floor_of["command"] + 0 && !(name in may_print))
+    complain(name ": uses " $NF ", but nothing below command/ prints; use a journal or base/notice.h")
 }
 
 # Depth first; a file that is met again while it is on the path closes a circle.

@@ -59,7 +59,7 @@ static void test_names(void **state)
   }
   struct error error = {0};
   head_set_parse("--heads", "L1H1,L2H2,L1H1", &set, &error);
-  support_assert_error(&error, EXIT_INPUT, "--heads: L1H1 stands there twice");
+  support_assert_error(&error, EXIT_INPUT, "--heads: L1H1 is listed twice");
   head_set_free(&set);
 }
 

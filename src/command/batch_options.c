@@ -30,3 +30,39 @@ int batch_options_read(const struct batch_options *o, struct protocol *protocol,
     protocol->bos = (int64_t)o->bos;
   return 0;
 }
+
+static int refuse_beside(const struct batch_options *o, struct error *error)
+{
+  const struct batch_options plain = BATCH_OPTIONS_DEFAULT;
+  const char *option = o->seq_len              ? "--seq-len"
+                       : o->bos != plain.bos   ? "--bos"
+                       : o->seed != plain.seed ? "--seed"
+                       : o->vocab[0] != plain.vocab[0] || o->vocab[1] != plain.vocab[1] ? "--vocab"
+                                                                                        : NULL;
+  if (!option)
+    return 0;
+  return error_set(error, EXIT_INPUT, "%s: does not go with --tokens, whose texts are as they are",
+                   option);
+}
+
+int text_options_read(const struct text_options *text, const struct batch_options *options,
+                      bool baseline, struct protocol *protocol, struct batch *batch, int64_t *texts,
+                      struct error *error)
+{
+  struct token_rows tokens;
+  if (!text->path)
+    return text->min_first ? error_set(error, EXIT_INPUT, "--min-first: goes with --tokens") : 0;
+  if (refuse_beside(options, error) || token_rows_read(text->path, &tokens, error))
+    return error->code;
+  int status = batch_of_text(text->path, &tokens, protocol->n, (int64_t)text->min_first,
+                             baseline ? protocol->baseline_n : 0, batch, error);
+  if (!status) {
+    protocol->n = batch->n;
+    protocol->seq_len = batch->seq_len;
+    protocol->vocab_lo = 0;
+    protocol->vocab_hi = (int64_t)tokens.largest + 1;
+    *texts = tokens.rows;
+  }
+  token_rows_free(&tokens);
+  return status;
+}

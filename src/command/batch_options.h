@@ -3,7 +3,7 @@
 #define ATTEST_COMMAND_BATCH_OPTIONS_H
 
 #include "base/options.h"
-#include "probe/batch.h"
+#include "probe/text_batch.h"
 
 struct batch_options {
   uint64_t n, vocab[2], seed, pr_n, baseline_n, bos;
@@ -50,6 +50,34 @@ struct batch_options {
     "beyond-context", OPTION_FLAG, &(b)->beyond_context, 0, 0, NULL,                               \
         "allow sequences longer than the model's context"                                          \
   }
+
+/* A user's texts in place of the protocol's sequences. */
+struct text_options {
+  const char *path; /* NULL = none */
+  uint64_t min_first;
+};
+
+/* Table rows, for a `struct text_options *t`. */
+#define TEXT_OPTIONS(t)                                                                            \
+  {"tokens",                                                                                       \
+   OPTION_STRING,                                                                                  \
+   &(t)->path,                                                                                     \
+   0,                                                                                              \
+   0,                                                                                              \
+   "FILE.npy",                                                                                     \
+   "token ids of texts (texts, tokens), int32 or int64, in place of the batch"},                   \
+  {                                                                                                \
+    "min-first", OPTION_NUMBER, &(t)->min_first, 0, BATCH_MAX_SEQ_LEN, "I",                        \
+        "earliest token of an example in a text; default 0"                                        \
+  }
+
+/* Reads the file, if any, and makes its batch; n, seq_len and vocab of the protocol become those of
+ * the batch. `texts` gets how many there are; `baseline`: for a screen, whose queries must leave a
+ * baseline. Owner of the batch: the caller, batch_free. Errors: EXIT_INPUT (also options of the
+ * protocol's batch beside it), EXIT_RUN. */
+int text_options_read(const struct text_options *text, const struct batch_options *options,
+                      bool baseline, struct protocol *protocol, struct batch *batch, int64_t *texts,
+                      struct error *error);
 
 /* The protocol that was asked for. Errors: EXIT_INPUT. */
 int batch_options_read(const struct batch_options *options, struct protocol *protocol,

@@ -97,8 +97,10 @@ void journal_text_watch(void *context, const struct journal *journal,
                         const struct journal_entry *entry)
 {
   struct journal_text *to = context;
-  if (entry->event == JOURNAL_NOTICE)
+  if (entry->event == JOURNAL_NOTICE) {
     terminal_notice(NULL, entry->text);
+    return;
+  }
   if (entry->event == JOURNAL_FAILURE && to->quiet)
     fprintf(stderr, "attest: %s\n", entry->text);
   else if (entry->event == JOURNAL_FAILURE && isatty(STDERR_FILENO))

@@ -23,6 +23,9 @@
 struct screen_options {
   struct common_options common;
   struct batch_options batch;
+  struct text_options text;
+  struct batch examples; /* of the texts, if any */
+  int64_t texts;
   uint64_t resamples;
   const char *out, *until_sure;
   struct screening screening;
@@ -57,6 +60,7 @@ static int parse(int argc, char **argv, struct screen_options *o, const char **p
 {
   const struct option_spec specs[] = {
       BATCH_OPTIONS(&o->batch, "sequences for the participation ratio; default 500"),
+      TEXT_OPTIONS(&o->text),
       {"out", OPTION_STRING, &o->out, 0, 0, "FILE.csv", "write one row per head"},
       {"dump", OPTION_STRING, &o->screening.dump, 0, 0, "DIR",
        "write arrays of the first sequences as .npy"},
@@ -75,7 +79,8 @@ static int parse(int argc, char **argv, struct screen_options *o, const char **p
       "Runs the screen of arXiv 2606.02378 on a checkpoint of family gpt_neox, olmo or olmoe:\n"
       "six selectivities, class and participation ratio of every attention head.\n"
       "MODEL_DIR holds config.json and safetensors; ARCHIVE:DIR reads inside a .tar, .tar.zst\n"
-      "or .zip file.",
+      "or .zip file. With --tokens it looks at the first token that occurs again in each text,\n"
+      "where it occurs last.",
       specs, sizeof specs / sizeof *specs};
   size_t used;
   if (options_parse(argc, argv, &list, path, 1, &used, help, error) || *help)
@@ -120,6 +125,11 @@ static int write_json(const char *to, const char *path, const struct screen_opti
   json_t *all =
       json_pack("{s:s, s:s, s:s, s:o, s:o}", "model", text_shown(path).text, "isa", isa, "xxh3_128",
                 hash, "protocol", cost_protocol_json(&protocol), "heads", heads);
+  if (o->text.path)
+    json_put(all, "tokens",
+             json_pack("{s:s, s:I, s:I, s:I}", "file", text_shown(o->text.path).text, "texts",
+                       (json_int_t)o->texts, "examples", (json_int_t)o->examples.n, "min_first",
+                       (json_int_t)o->text.min_first));
   if (o->until_sure)
     json_put(all, "until_sure", sureness_json(&o->screening, revision));
   if (o->resamples)
@@ -136,6 +146,9 @@ static int print(const char *path, const struct screen_options *o, const struct 
 {
   struct text text = {0};
   print_summary(path, revision, hash);
+  if (o->text.path)
+    printf("  %s: %lld of %lld texts, one example each\n", text_shown(o->text.path).text,
+           (long long)o->examples.n, (long long)o->texts);
   if (o->until_sure)
     sureness_text(&o->screening, revision, &text);
   if (o->resamples)
@@ -182,7 +195,7 @@ static int name_partial(struct screen_options *o, struct text *partial, struct e
   return 0;
 }
 
-/* All that will be written; the paths inside --dump to free_outputs. */
+/* All that will be written; the paths inside --dump to free_options. */
 static int list_outputs(struct screen_options *o, struct error *error)
 {
   struct output *output = o->outputs;
@@ -208,11 +221,20 @@ static int list_outputs(struct screen_options *o, struct error *error)
   return 0;
 }
 
-static void free_outputs(struct screen_options *o)
+static void free_options(struct screen_options *o)
 {
   for (size_t i = 0; i < DUMP_FILES; i++)
     free(o->dumped[i]);
   free(o->intervals);
+  batch_free(&o->examples);
+}
+
+static int read_texts(struct screen_options *o, struct error *error)
+{
+  o->screening.given_path = o->text.path;
+  o->screening.given = o->text.path ? &o->examples : NULL;
+  return text_options_read(&o->text, &o->batch, true, &o->screening.protocol, &o->examples,
+                           &o->texts, error);
 }
 
 int command_screen(int argc, char **argv, struct error *error)
@@ -228,10 +250,10 @@ int command_screen(int argc, char **argv, struct error *error)
     return error->code;
   /* Hours of work must not end at an output that cannot be written, or that would be lost. */
   if (name_partial(&o, &partial, error) || list_outputs(&o, error) ||
-      outputs_check(o.outputs, o.screening.output_count, error) ||
+      outputs_check(o.outputs, o.screening.output_count, error) || read_texts(&o, error) ||
       (partial.data && lock_beside(o.out, &lock, error)) ||
       runtime_start(&o.common, &runtime, error)) {
-    free_outputs(&o);
+    free_options(&o);
     lock_release(&lock);
     text_free(&partial);
     return error->code;
@@ -248,7 +270,7 @@ int command_screen(int argc, char **argv, struct error *error)
     sureness_free(&o.sureness);
   }
   runtime_stop(&runtime);
-  free_outputs(&o);
+  free_options(&o);
   lock_release(&lock);
   text_free(&partial);
   return status;

@@ -392,11 +392,10 @@ static int parse_kind(const json_t *root, struct manifest *manifest, struct erro
                      "%s: \"kind\" is \"%s\", must be published, trained, real or synthetic",
                      manifest->path, manifest->kind);
   manifest->content = kind == 0 ? MANIFEST_TABLES : MANIFEST_CHECKPOINTS;
-  if (manifest->content == MANIFEST_CHECKPOINTS) {
-    if (get_label(root, manifest->path, "family", &manifest->family, error))
-      return error->code;
-    return parse_protocol(root, manifest, error);
-  }
+  if (manifest->content == MANIFEST_CHECKPOINTS)
+    return get_label(root, manifest->path, "family", &manifest->family, error)
+               ? error->code
+               : parse_protocol(root, manifest, error);
   if (!json_is_absent(root, "family") || !json_is_absent(root, "protocol"))
     return error_set(error, EXIT_INPUT,
                      "%s: a manifest of kind published has no \"family\" and no \"protocol\"",

@@ -18,8 +18,9 @@ static int check_positions(const struct hook *hook, size_t seq_len, struct error
 {
   char name[SITE_NAME_SIZE];
   const struct positions *p = &hook->positions;
-  for (size_t i = 0; p->kind == POSITIONS_LIST && i < p->count; i++)
-    if (p->list[i] >= seq_len || (i && p->list[i] <= p->list[i - 1]))
+  bool listed = p->kind == POSITIONS_LIST || p->kind == POSITIONS_EACH;
+  for (size_t i = 0; listed && i < p->count; i++)
+    if (p->list[i] >= seq_len || (p->kind == POSITIONS_LIST && i && p->list[i] <= p->list[i - 1]))
       return error_set(error, EXIT_INPUT,
                        "%s: position %zu: positions must ascend and be below the %zu tokens of a "
                        "sequence",
@@ -161,6 +162,11 @@ static void show(const struct hook *hook, const struct hook_rows *rows, size_t l
     call(hook, rows, at);
   if (p->kind == POSITIONS_LAST && rows->position <= last && last < end)
     call(hook, rows, last);
+  if (p->kind == POSITIONS_EACH) {
+    size_t at = p->list[rows->sequence % p->count]; /* copies follow the sequences */
+    if (at >= rows->position && at < end)
+      call(hook, rows, at);
+  }
   for (size_t i = 0; p->kind == POSITIONS_LIST && i < p->count; i++)
     if (p->list[i] >= rows->position && p->list[i] < end)
       call(hook, rows, p->list[i]);

@@ -19,12 +19,13 @@
 #include "pass/forks.h"
 #include "pass/site.h"
 
-enum positions_kind { POSITIONS_ALL, POSITIONS_LAST, POSITIONS_LIST };
+enum positions_kind { POSITIONS_ALL, POSITIONS_LAST, POSITIONS_LIST, POSITIONS_EACH };
 
 /* Which positions of a sequence. */
 struct positions {
   enum positions_kind kind;
-  const size_t *list; /* [count], from 0, ascending; borrowed */
+  const size_t *list; /* [count], from 0, ascending; borrowed. EACH: one of every sequence, in any
+                         order; with forks, of every copy the same */
   size_t count;
 };
 

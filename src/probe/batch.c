@@ -147,9 +147,10 @@ static void draw_sequence(struct random *random, const struct protocol *p, int64
   batch->b_position[i] = only_position(sequence, last, b);
 }
 
-static int allocate(int64_t length, int64_t seq_len, struct batch *batch, struct error *error)
+int batch_allocate(int64_t length, int64_t seq_len, struct batch *batch, struct error *error)
 {
   size_t n = (size_t)length;
+  *batch = (struct batch){0};
   batch->n = length;
   batch->seq_len = seq_len;
   batch->tokens = memory_alloc(n * (size_t)seq_len, sizeof(int32_t), "batch", error);
@@ -172,7 +173,7 @@ int batch_create(const struct protocol *protocol, struct batch *batch, struct er
                                       sizeof *permutation, "batch", error);
   if (!permutation)
     return EXIT_RUN;
-  code = allocate(protocol->n, protocol->seq_len, batch, error);
+  code = batch_allocate(protocol->n, protocol->seq_len, batch, error);
   if (code == 0) {
     struct random random;
     random_seed(&random, (uint32_t)protocol->seed);
@@ -194,7 +195,7 @@ int batch_create_random(int64_t n, int64_t seq_len, int64_t vocab, uint32_t seed
                                  {"seq_len", seq_len, 1, BATCH_MAX_SEQ_LEN},
                                  {"vocab", vocab, 1, BATCH_MAX_VOCAB}};
   if (check_ranges(ranges, sizeof ranges / sizeof *ranges, error) ||
-      allocate(n, seq_len, batch, error)) {
+      batch_allocate(n, seq_len, batch, error)) {
     batch_free(batch);
     return error->code;
   }
@@ -228,6 +229,17 @@ int batch_digest(const struct batch *batch, char sha256[65], struct error *error
   return status;
 }
 
+int64_t batch_length(const struct batch *batch, int64_t sequence)
+{
+  return batch->query ? (int64_t)batch->query[sequence] + 1 : batch->seq_len;
+}
+
+struct positions batch_positions(const struct batch *batch)
+{
+  return batch->query ? (struct positions){POSITIONS_EACH, batch->query, (size_t)batch->n}
+                      : (struct positions){.kind = POSITIONS_LAST};
+}
+
 void batch_free(struct batch *batch)
 {
   free(batch->tokens);
@@ -235,5 +247,6 @@ void batch_free(struct batch *batch)
   free(batch->b);
   free(batch->ab);
   free(batch->b_position);
+  free(batch->query);
   memset(batch, 0, sizeof *batch);
 }

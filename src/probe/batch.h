@@ -3,6 +3,7 @@
 #define ATTEST_PROBE_BATCH_H
 
 #include "base/error.h"
+#include "pass/hook.h"
 #include "probe/protocol.h"
 
 #include <stdint.h>
@@ -21,6 +22,7 @@ struct batch {
   int32_t *tokens;     /* [n][seq_len] */
   int32_t *a, *b, *ab; /* [n]: the repeated token, its successor, the position of the first a */
   int32_t *b_position; /* [n]: b's only position before the last one, -1 = an invalid sequence */
+  size_t *query;       /* [n]: the position that is looked at; NULL = the last */
 };
 
 /* Whether batch_create can make the sequences of a protocol, memory aside. Errors: EXIT_INPUT. */
@@ -33,6 +35,9 @@ int batch_check(const struct protocol *protocol, struct error *error);
  * baseline positions; EXIT_RUN: no memory. */
 int batch_create(const struct protocol *protocol, struct batch *batch, struct error *error);
 
+/* Arrays for n sequences, a to b_position zero. Errors: EXIT_RUN. */
+int batch_allocate(int64_t n, int64_t seq_len, struct batch *batch, struct error *error);
+
 /* n sequences of random ids: RandomState(seed).randint(0, vocab, size=(n, seq_len)). None is valid,
  * and a, b and ab are 0. Owner and errors as above. */
 int batch_create_random(int64_t n, int64_t seq_len, int64_t vocab, uint32_t seed,
@@ -40,6 +45,12 @@ int batch_create_random(int64_t n, int64_t seq_len, int64_t vocab, uint32_t seed
 
 /* SHA-256 of the tokens as 64-bit little-endian integers. Errors: EXIT_RUN. */
 int batch_digest(const struct batch *batch, char sha256[65], struct error *error);
+
+/* Tokens up to the query, which is the last of them. */
+int64_t batch_length(const struct batch *batch, int64_t sequence);
+
+/* The positions of the queries, for hooks; borrowed from the batch. */
+struct positions batch_positions(const struct batch *batch);
 
 void batch_free(struct batch *batch);
 

@@ -105,7 +105,8 @@ void observations_add_pattern(struct observations *o, int layer, int64_t sequenc
                               const float *pattern)
 {
   const struct batch *batch = o->batch;
-  const float *end = pattern + batch->seq_len;
+  int64_t length = batch_length(batch, sequence), counted = 0;
+  const float *end = pattern + length;
   size_t index = (size_t)layer * (size_t)o->n_heads + (size_t)head;
   double *figures = o->figures[index * (size_t)batch->n + (size_t)sequence];
   int32_t b_position = batch->b_position[sequence];
@@ -113,7 +114,10 @@ void observations_add_pattern(struct observations *o, int layer, int64_t sequenc
   for (int back = 3; back <= 6; back++)
     local += (double)end[-back];
   for (int64_t i = 0; i < o->baseline_n; i++)
-    baseline += (double)pattern[o->baseline[i]];
+    if (o->baseline[i] < length - BATCH_RESERVED_END) { /* all, but for queries in a text */
+      baseline += (double)pattern[o->baseline[i]];
+      counted++;
+    }
   /* An invalid sequence has no b's position; its induction figure is not used. */
   figures[CLASS_INDUCTION] = b_position < 0 ? 0 : (double)pattern[b_position];
   figures[CLASS_PREVIOUS_TOKEN] = (double)end[-2];
@@ -121,7 +125,7 @@ void observations_add_pattern(struct observations *o, int layer, int64_t sequenc
   figures[CLASS_FIRST_TOKEN] = (double)pattern[0];
   figures[CLASS_SELF] = (double)end[-1];
   figures[CLASS_LOCAL] = local / 4;
-  figures[BASELINE] = baseline / (double)o->baseline_n;
+  figures[BASELINE] = baseline / (double)counted;
 }
 
 void observations_add_output(struct observations *o, int layer, int64_t sequence, int head,

@@ -38,7 +38,8 @@ void observations_hooks(struct observations *observations, struct hook hooks[OBS
  * concurrently and in any order.
  * Kept per sequence, in double: the weight at b's position, T-2, ab, 0 and T-1; the sum of those at
  * T-3, T-4, T-5, T-6 in this order / 4; the sum over the baseline positions as drawn / their
- * number. */
+ * number. Where the batch has queries of its own, T is the tokens up to the query, and the baseline
+ * positions are those below T-6. */
 void observations_add_pattern(struct observations *observations, int layer, int64_t sequence,
                               int head, const float *pattern);
 

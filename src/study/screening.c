@@ -14,6 +14,8 @@
 #include "probe/observe.h"
 #include "study/cost.h"
 #include "study/identity.h"
+#include "study/source.h"
+#include "study/window_notice.h"
 
 #include <stdlib.h>
 
@@ -64,6 +66,8 @@ static void set_hooks(struct screen *s)
   }
   if (s->screening->null)
     s->hooks[count++] = null_hook(s->screening->null);
+  for (size_t i = 0; s->screening->given && i < count; i++)
+    s->hooks[i].positions = batch_positions(s->screening->given);
   s->options.hooks = (struct hooks){s->hooks, count};
 }
 
@@ -85,13 +89,10 @@ static void see_progress(void *context, double share)
 /* Of this screen of this checkpoint. */
 static int identify(struct screen *s, struct error *error)
 {
-  const struct screening *screening = s->screening;
   struct text parameters = {0};
-  identity_add_protocol(&parameters, &screening->protocol);
-  if (screening->random_tokens || screening->null)
-    text_add(&parameters, " %s %u, %zu draws", screening->random_tokens ? "random tokens" : "nulls",
-             screening->null_seed, screening->null ? screening->draws : 0);
-  int status = identity_of(s->checkpoint, &parameters, s->identity, error);
+  int status = source_identify(s->screening, &parameters, error);
+  if (!status)
+    status = identity_of(s->checkpoint, &parameters, s->identity, error);
   text_free(&parameters);
   return status;
 }
@@ -181,15 +182,6 @@ static int plan(struct screen *s, const char *path, struct error *error)
   return 0;
 }
 
-static int make_batch(struct screen *s, struct error *error)
-{
-  const struct protocol *p = &s->screening->protocol;
-  if (!s->screening->random_tokens)
-    return batch_create(p, &s->batch, error);
-  return batch_create_random(p->n, p->seq_len, (int64_t)s->model.config.vocab,
-                             s->screening->null_seed, &s->batch, error);
-}
-
 /* Sums of the nulls are kept along with the observations. */
 static int prepare_null(struct screen *s, const char *path, struct error *error)
 {
@@ -212,7 +204,9 @@ static int prepare(struct screen *s, const char *path, struct error *error)
   if (checkpoint_open(path, &s->checkpoint, error) ||
       outputs_spare_read(s->screening->outputs, s->screening->output_count, error) ||
       model_load(s->checkpoint, &s->model, error) || look_at_names(s, path, error) ||
-      check_protocol(s, path, error) || plan(s, path, error) || make_batch(s, error) ||
+      source_check(s->screening, path, c->vocab, error) || check_protocol(s, path, error) ||
+      plan(s, path, error) || window_notice(path, p, c, &s->runtime->notices, error) ||
+      source_batch(s->screening, c->vocab, &s->batch, error) ||
       observations_create(p, &s->batch, (int)c->layers, (int)c->heads, (int)c->head_dim,
                           &s->observations, error) ||
       prepare_null(s, path, error))
@@ -425,7 +419,7 @@ int screening_run(const char *path, const struct screening *screening,
     sureness_free(screening->sureness);
   dump_free(&s.dump);
   observations_free(s.observations);
-  batch_free(&s.batch);
+  source_free(screening, &s.batch);
   model_free(&s.model);
   checkpoint_close(s.checkpoint);
   return status;

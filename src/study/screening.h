@@ -26,6 +26,9 @@ struct screening {
   const char *dump; /* directory for the .npy arrays of the first dump_n sequences; NULL = none */
   uint64_t dump_n;
   const char *part;              /* what is said of it where there are several; NULL = nothing */
+  const struct batch *given;     /* in place of the protocol's, of its n and seq_len, with ids below
+                                    its vocab_hi; NULL = none */
+  const char *given_path;        /* for messages */
   bool random_tokens;            /* batch_create_random in place of the protocol's sequences */
   uint32_t null_seed;            /* of these, or of the nulls */
   size_t draws;                  /* nulls a head */
