@@ -32,6 +32,7 @@ static const struct {
      command_sinks},
     {"weights", "measure each head's part of the output projection, from weights alone",
      command_weights},
+    {"ablate", "ablate heads of a checkpoint and compare with controls", command_ablate},
     {"claims", "evaluate the claims of arXiv 2606.02378 from trajectories", command_claims},
     {"compare", "compare two trajectories bit for bit", command_compare},
     {"inspect", "show what a checkpoint holds and what a screen of it would cost", command_inspect},

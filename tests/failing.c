@@ -20,6 +20,11 @@ const struct failing_job failing_jobs[] = {
      TIMES_IN_TEXT, false, false, 0},
     {"screen %/olmoe " SCREEN " --dump @/d --quiet --json -", NO_TIMES, false, false, 0},
     {"screen %/c.zip:r1 " SCREEN " --quiet --out @/o.csv", NO_TIMES, false, true, 0},
+    {"ablate %/c/r0 " SCREEN
+     " --circuit induction --threshold 0.1 --controls any-layer --out @/o.csv "
+     "--json @/o.json",
+     TIMES_IN_TEXT, false, false, 0},
+    {"ablate %/torch " SCREEN " --heads L0H0,L1H1 --quiet --json -", NO_TIMES, false, false, 0},
     {"calibrate %/c/r0 " SCREEN " --draws 3 --out @/o.csv --json @/o.json", TIMES_IN_TEXT, false,
      false, 0},
     {"inspect %/c/r0 --tensors --threads 2 --json @/o.json", TIMES_EVERYWHERE, false, false, 12},

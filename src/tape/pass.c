@@ -73,7 +73,7 @@ static size_t project(const struct recorder *r, const struct layer *layer, size_
   const struct model_config *c = r->config;
   size_t count = 0;
   for (size_t part = 0; part < 3; part++) {
-    if (!c->fused_qkv) {
+    if (c->qkv_layout == QKV_APART) {
       r->parts[count++] = whole(r, linears[part]);
       continue;
     }
@@ -258,7 +258,7 @@ static int allocate(struct recorder *r, struct error *error)
             memory_alloc(r->input->parameters->count, sizeof *pass->leaves, "tape", error)) ||
       !(r->parts = memory_alloc(3 * c->heads + 2 * c->experts, sizeof *r->parts, "tape", error)))
     return error->code;
-  return rope_create(&pass->rope, r->input->seq_len, c->rotary_dims, c->rope_base, error);
+  return rope_create(&pass->rope, c, r->input->seq_len, error);
 }
 
 int tape_pass_record(struct tape *tape, const struct tape_pass_input *input,
@@ -268,6 +268,10 @@ int tape_pass_record(struct tape *tape, const struct tape_pass_input *input,
   struct recorder r = {
       .tape = tape, .input = input, .config = &model->config, .model = model, .pass = pass};
   *pass = (struct tape_pass){0};
+  if (model->config.family > FAMILY_OLMOE)
+    return error_set(error, EXIT_INPUT,
+                     "%s: gradients are known of families gpt_neox, olmo and olmoe, not of %s",
+                     checkpoint_path(model->checkpoint), model_family_name(model->config.family));
   if (!model->lm_head.weight)
     return error_set(error, EXIT_INPUT, "%s: a base model, stored without its LM head",
                      checkpoint_path(model->checkpoint));
