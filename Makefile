@@ -116,7 +116,7 @@ writable:
 reproduce:
 	@$(MAKE) --no-print-directory writable installed
 	@$(MAKE) $(FILES) $(BUILD)/attest
-	$(RUN) $(BUILD)/attest reproduce --work $(BUILD)/reproduce
+	$(RUN) $(BUILD)/attest reproduce --work $(BUILD)/reproduce --bootstrap 200
 
 # Every test program, from the project's root, as many at a time as there are cores; what one prints stays together.
 test:

@@ -69,20 +69,20 @@ static void ROWS(softmax_backward)(const float *p, float *dp, size_t n, float sc
   }
 }
 
-static void ROWS(gelu_backward)(const float *x, float *dy, size_t n)
+static void ROWS(gelu_slope)(float *x, float *slope, size_t n)
 {
   v16 half = v16_set1(0.5f), minus_half = v16_set1(-0.5f), one = v16_set1(1.0f);
   v16 root = v16_set1(F32_SQRT_HALF), density = v16_set1(F32_SQRT_HALF_OVER_PI);
   for (size_t i = 0; i < n; i += 16) {
     v16 v = rows_tail(x, n, i, 0.0f);
-    v16 c = v16_mul(half, v16_add(one, v16_erf(v16_mul(v, root))));
+    v16 twice = v16_add(one, v16_erf(v16_mul(v, root)));
     v16 e = v16_exp(v16_mul(v16_mul(v, v), minus_half));
-    v16 slope = v16_fma(v16_mul(v, e), density, c);
-    rows_put(dy, n, i, v16_mul(rows_tail(dy, n, i, 0.0f), slope));
+    rows_put(x, n, i, v16_mul(v16_mul(half, v), twice));
+    rows_put(slope, n, i, v16_fma(v16_mul(v, e), density, v16_mul(half, twice)));
   }
 }
 
-static void ROWS(gelu_tanh_backward)(const float *x, float *dy, size_t n)
+static void ROWS(gelu_tanh_slope)(float *x, float *slope, size_t n)
 {
   v16 half = v16_set1(0.5f), one = v16_set1(1.0f), zero = v16_set1(0.0f);
   v16 root = v16_set1(F32_SQRT_2_OVER_PI), factor = v16_set1(F32_GELU_CUBIC);
@@ -90,11 +90,17 @@ static void ROWS(gelu_tanh_backward)(const float *x, float *dy, size_t n)
   for (size_t i = 0; i < n; i += 16) {
     v16 v = rows_tail(x, n, i, 0.0f), q = v16_mul(v, v);
     v16 t = v16_tanh(v16_mul(root, v16_fma(v16_mul(factor, q), v, v)));
-    v16 slope = v16_mul(root, v16_fma(triple, q, one));
+    v16 s = v16_mul(root, v16_fma(triple, q, one));
     v16 w = v16_mul(v16_mul(half, v), v16_fma(v16_sub(zero, t), t, one));
-    v16 all = v16_fma(w, slope, v16_mul(half, v16_add(one, t)));
-    rows_put(dy, n, i, v16_mul(rows_tail(dy, n, i, 0.0f), all));
+    rows_put(x, n, i, v16_mul(v16_mul(half, v), v16_add(one, t)));
+    rows_put(slope, n, i, v16_fma(w, s, v16_mul(half, v16_add(one, t))));
   }
+}
+
+static void ROWS(multiply)(const float *x, float *y, size_t n)
+{
+  for (size_t i = 0; i < n; i += 16)
+    rows_put(y, n, i, v16_mul(rows_tail(y, n, i, 0.0f), rows_tail(x, n, i, 0.0f)));
 }
 
 static void ROWS(silu_mul_backward)(const float *gate, const float *up, const float *dy,

@@ -47,25 +47,32 @@ void softmax_backward_c(const float *p, float *dp, size_t n, float scale)
     dp[i] = (p[i] * (dp[i] - s)) * scale;
 }
 
-void gelu_backward_c(const float *x, float *dy, size_t n)
+void gelu_slope_c(float *x, float *slope, size_t n)
 {
   for (size_t i = 0; i < n; i++) {
-    float c = 0.5f * (1.0f + Sleef_finz_erff1_u10purecfma(x[i] * F32_SQRT_HALF));
-    float e = Sleef_finz_expf1_u10purecfma((x[i] * x[i]) * -0.5f);
-    dy[i] = dy[i] * fmaf(x[i] * e, F32_SQRT_HALF_OVER_PI, c);
+    float v = x[i], twice = 1.0f + Sleef_finz_erff1_u10purecfma(v * F32_SQRT_HALF);
+    float e = Sleef_finz_expf1_u10purecfma((v * v) * -0.5f);
+    x[i] = (0.5f * v) * twice;
+    slope[i] = fmaf(v * e, F32_SQRT_HALF_OVER_PI, 0.5f * twice);
   }
 }
 
-void gelu_tanh_backward_c(const float *x, float *dy, size_t n)
+void gelu_tanh_slope_c(float *x, float *slope, size_t n)
 {
   for (size_t i = 0; i < n; i++) {
-    float q = x[i] * x[i];
-    float t =
-        Sleef_finz_tanhf1_u10purecfma(F32_SQRT_2_OVER_PI * fmaf(F32_GELU_CUBIC * q, x[i], x[i]));
-    float slope = F32_SQRT_2_OVER_PI * fmaf(3.0f * F32_GELU_CUBIC, q, 1.0f);
-    float w = (0.5f * x[i]) * fmaf(0.0f - t, t, 1.0f);
-    dy[i] = dy[i] * fmaf(w, slope, 0.5f * (1.0f + t));
+    float v = x[i], q = v * v;
+    float t = Sleef_finz_tanhf1_u10purecfma(F32_SQRT_2_OVER_PI * fmaf(F32_GELU_CUBIC * q, v, v));
+    float s = F32_SQRT_2_OVER_PI * fmaf(3.0f * F32_GELU_CUBIC, q, 1.0f);
+    float w = (0.5f * v) * fmaf(0.0f - t, t, 1.0f);
+    x[i] = (0.5f * v) * (1.0f + t);
+    slope[i] = fmaf(w, s, 0.5f * (1.0f + t));
   }
+}
+
+void multiply_c(const float *x, float *y, size_t n)
+{
+  for (size_t i = 0; i < n; i++)
+    y[i] = y[i] * x[i];
 }
 
 void silu_mul_backward_c(const float *gate, const float *up, const float *dy, float *d_gate,

@@ -9,8 +9,9 @@ void layer_norm_backward_c(const float *x, const float *weight, const float *dy,
 void rms_norm_backward_c(const float *x, const float *weight, const float *dy, float *dx,
                          float *gain, size_t n, float eps);
 void softmax_backward_c(const float *p, float *dp, size_t n, float scale);
-void gelu_backward_c(const float *x, float *dy, size_t n);
-void gelu_tanh_backward_c(const float *x, float *dy, size_t n);
+void gelu_slope_c(float *x, float *slope, size_t n);
+void gelu_tanh_slope_c(float *x, float *slope, size_t n);
+void multiply_c(const float *x, float *y, size_t n);
 void silu_mul_backward_c(const float *gate, const float *up, const float *dy, float *d_gate,
                          float *d_up, size_t n);
 void rope_backward_c(float *x, const float *cosine, const float *sine, size_t half);

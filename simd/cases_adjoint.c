@@ -86,31 +86,42 @@ static void softmax_exact(const struct case_data *d, char result, struct case_ex
   }
 }
 
+/* x in place, the slope in y. */
 static void gelu(const struct kernels *k, const struct case_data *d)
 {
-  k->gelu_backward(d->x, d->y, d->n);
+  k->gelu_slope(d->x, d->y, d->n);
 }
 static double gelu_at(const struct case_data *d, size_t i, char result, double *size)
 {
-  double x = (double)d->x[i], dy = (double)d->y[i];
+  double x = (double)d->x[i], c = 0.5 * (1 + erf(x * sqrt(0.5)));
   double density = exp(-0.5 * x * x) * CASE_SQRT_2_OVER_PI / 2;
-  (void)result;
-  *size = fabs(dy);
-  return dy * (0.5 * (1 + erf(x * sqrt(0.5))) + x * density);
+  *size = result == 'x' ? fabs(x) : 1;
+  return result == 'x' ? x * c : c + x * density;
 }
 
 static void gelu_tanh(const struct kernels *k, const struct case_data *d)
 {
-  k->gelu_tanh_backward(d->x, d->y, d->n);
+  k->gelu_tanh_slope(d->x, d->y, d->n);
 }
 static double gelu_tanh_at(const struct case_data *d, size_t i, char result, double *size)
 {
-  double x = (double)d->x[i], dy = (double)d->y[i];
+  double x = (double)d->x[i];
   double t = tanh(CASE_SQRT_2_OVER_PI * (x + 0.044715 * x * x * x));
   double slope = CASE_SQRT_2_OVER_PI * (1 + 3 * 0.044715 * x * x);
+  *size = result == 'x' ? fabs(x) : 1 + fabs(x) * slope;
+  return result == 'x' ? 0.5 * x * (1 + t) : 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * slope;
+}
+
+static void multiply(const struct kernels *k, const struct case_data *d)
+{
+  k->multiply(d->x, d->y, d->n);
+}
+static double multiply_at(const struct case_data *d, size_t i, char result, double *size)
+{
+  double y = (double)d->y[i] * (double)d->x[i];
   (void)result;
-  *size = fabs(dy) * (1 + fabs(x) * slope);
-  return dy * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * slope);
+  *size = fabs(y);
+  return y;
 }
 
 /* gate in x, up in y, dy in z; d_gate in x, d_up in w. */
@@ -299,8 +310,9 @@ const struct row_case cases_adjoint[] = {
      NULL},
     {"rms_norm_backward", rms_norm, "zw", rms_norm_exact, 6, 0, 1, 2048, 16, NULL},
     {"softmax_backward", softmax, "y", softmax_exact, 4, 0, 1, 256, 12, NULL},
-    {"gelu_backward", gelu, "y", NULL, 4, 0, 1, 8192, 12, gelu_at},
-    {"gelu_tanh_backward", gelu_tanh, "y", NULL, 3, 0, 1, 8192, 12, gelu_tanh_at},
+    {"gelu_slope", gelu, "xy", NULL, 4, 0, 1, 8192, 12, gelu_at},
+    {"gelu_tanh_slope", gelu_tanh, "xy", NULL, 3, 0, 1, 8192, 12, gelu_tanh_at},
+    {"multiply", multiply, "y", NULL, 1, 0, 1, 8192, 12, multiply_at},
     {"silu_mul_backward", silu_mul, "xw", NULL, 6, 0, 1, 8192, 20, silu_mul_at},
     {"rope_backward", rope, "x", NULL, 2, 0, 1, 128, 8, rope_at},
     {"rope_pairs_backward", rope_pairs, "x", NULL, 2, 0, 1, 128, 8, rope_pairs_at},

@@ -89,31 +89,51 @@ void gemm_pack_rows_threaded(const struct kernels *kernels, struct threads *thre
   threads_run(threads, gemm_round_up(rows, job.multiple) / job.multiple, pack_task, &job);
 }
 
-/* The same of a matrix that is stored the other way round. */
-static void pack_transposed_task(void *context, size_t panel, int worker)
+/* Columns of a matrix that is stored the other way round are taken together: panels share its
+ * lines. */
+#define TRANSPOSED_COLUMNS 64
+
+static size_t panels_together(const struct pack_job *job)
+{
+  return (TRANSPOSED_COLUMNS + job->multiple - 1) / job->multiple;
+}
+
+static bool pack_transposed_panel(const struct pack_job *job, size_t panel, size_t k0)
+{
+  size_t first = panel * job->multiple, padded = gemm_round_up(job->rows, job->multiple);
+  size_t count = min_size(job->multiple, job->rows - first), kc = min_size(GEMM_BLOCK, job->k - k0);
+  const char *from = (const char *)job->x + (k0 * job->stride + first) * gemm_type_size(job->type);
+  return job->kernels->pack_transposed(job->type, from, job->stride, (int)count, kc,
+                                       (int)job->multiple, job->out + k0 * padded + first * kc);
+}
+
+/* A group of panels, block by block. */
+static void pack_transposed_task(void *context, size_t group, int worker)
 {
   struct pack_job *job = context;
-  size_t first = panel * job->multiple, padded = gemm_round_up(job->rows, job->multiple);
-  size_t count = min_size(job->multiple, job->rows - first), size = gemm_type_size(job->type);
+  size_t first = group * panels_together(job), panels = gemm_round_up(job->rows, job->multiple);
+  size_t end = min_size(first + panels_together(job), panels / job->multiple);
   bool finite = true;
   (void)worker;
-  for (size_t k0 = 0; k0 < job->k; k0 += GEMM_BLOCK) {
-    size_t kc = min_size(GEMM_BLOCK, job->k - k0);
-    const char *from = (const char *)job->x + (k0 * job->stride + first) * size;
-    finite &=
-        job->kernels->pack_transposed(job->type, from, job->stride, (int)count, kc,
-                                      (int)job->multiple, job->out + k0 * padded + first * kc);
-  }
+  for (size_t k0 = 0; k0 < job->k; k0 += GEMM_BLOCK)
+    for (size_t panel = first; panel < end; panel++)
+      finite &= pack_transposed_panel(job, panel, k0);
   if (!finite)
     atomic_store(&job->damaged, true);
+}
+
+static size_t groups_of(const struct pack_job *job)
+{
+  size_t panels = gemm_round_up(job->rows, job->multiple) / job->multiple;
+  return (panels + panels_together(job) - 1) / panels_together(job);
 }
 
 bool gemm_pack_transposed(const struct kernels *kernels, enum gemm_type type, const void *x,
                           size_t stride, size_t rows, size_t k, int multiple, float *out)
 {
   struct pack_job job = {kernels, false, type, x, stride, rows, k, (size_t)multiple, out, false};
-  for (size_t panel = 0; panel * job.multiple < rows; panel++)
-    pack_transposed_task(&job, panel, 0);
+  for (size_t group = 0; group < groups_of(&job); group++)
+    pack_transposed_task(&job, group, 0);
   return !atomic_load(&job.damaged);
 }
 
@@ -122,8 +142,7 @@ bool gemm_pack_transposed_threaded(const struct kernels *kernels, struct threads
                                    size_t k, int multiple, float *out)
 {
   struct pack_job job = {kernels, false, type, x, stride, rows, k, (size_t)multiple, out, false};
-  threads_run(threads, gemm_round_up(rows, job.multiple) / job.multiple, pack_transposed_task,
-              &job);
+  threads_run(threads, groups_of(&job), pack_transposed_task, &job);
   return !atomic_load(&job.damaged);
 }
 

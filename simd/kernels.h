@@ -158,14 +158,17 @@ struct kernels {
    * dp = (p * (dp - s)) * scale. Error: 4 u |scale p| (|dp| + sum of |p dp|). */
   void (*softmax_backward)(const float *p, float *dp, size_t n, float scale);
 
-  /* Of gelu, dy in place: c = 0.5 * (1 + erf(x * sqrt(1/2))), e = exp((x * x) * -0.5),
-   * dy = dy * fma(x * e, 1/sqrt(2 pi), c). Error: 4 u |dy| of before. */
-  void (*gelu_backward)(const float *x, float *dy, size_t n);
+  /* gelu in place, and its derivative, whose product with dy is dx: c = 0.5 * (1 + erf(x *
+   * sqrt(1/2))), e = exp((x * x) * -0.5), slope = fma(x * e, 1/sqrt(2 pi), c).
+   * Error: as gelu; 4 u. */
+  void (*gelu_slope)(float *x, float *slope, size_t n);
 
-  /* Of gelu_tanh, dy in place: q = x * x, t = tanh(sqrt(2/pi) * fma(0.044715 q, x, x)),
-   * slope = sqrt(2/pi) * fma(3 * 0.044715, q, 1), w = (0.5 x) * fma(0 - t, t, 1),
-   * dy = dy * fma(w, slope, 0.5 * (1 + t)). |x| < 2^60. Error: 3 u |dy| (1 + |x| slope). */
-  void (*gelu_tanh_backward)(const float *x, float *dy, size_t n);
+  /* gelu_tanh in place, and its derivative: q = x * x, t = tanh(sqrt(2/pi) * fma(0.044715 q, x,
+   * x)), s = sqrt(2/pi) * fma(3 * 0.044715, q, 1), w = (0.5 x) * fma(0 - t, t, 1),
+   * slope = fma(w, s, 0.5 * (1 + t)). |x| < 2^60. Error: as gelu_tanh; 3 u (1 + |x| s). */
+  void (*gelu_tanh_slope)(float *x, float *slope, size_t n);
+
+  void (*multiply)(const float *x, float *y, size_t n); /* y = y * x. Error: u |y|. */
 
   /* Of silu_mul: r = 1 / (1 + exp(0 - gate)), d_up = dy * (gate * r),
    * d_gate = (dy * up) * (r * fma(gate, 1 - r, 1)). d_gate may be gate, d_up may be up or dy.
@@ -224,10 +227,10 @@ struct kernels {
 #define ADJOINT_TABLE(suffix)                                                                      \
   .layer_norm_backward = layer_norm_backward##suffix,                                              \
   .rms_norm_backward = rms_norm_backward##suffix, .softmax_backward = softmax_backward##suffix,    \
-  .gelu_backward = gelu_backward##suffix, .gelu_tanh_backward = gelu_tanh_backward##suffix,        \
-  .silu_mul_backward = silu_mul_backward##suffix, .rope_backward = rope_backward##suffix,          \
-  .rope_pairs_backward = rope_pairs_backward##suffix, .clip_backward = clip_backward##suffix,      \
-  .cross_entropy = cross_entropy##suffix,                                                          \
+  .gelu_slope = gelu_slope##suffix, .gelu_tanh_slope = gelu_tanh_slope##suffix,                    \
+  .multiply = multiply##suffix, .silu_mul_backward = silu_mul_backward##suffix,                    \
+  .rope_backward = rope_backward##suffix, .rope_pairs_backward = rope_pairs_backward##suffix,      \
+  .clip_backward = clip_backward##suffix, .cross_entropy = cross_entropy##suffix,                  \
   .cross_entropy_backward = cross_entropy_backward##suffix, .scatter_add = scatter_add##suffix,    \
   .column_sum = column_sum##suffix, .dot = dot##suffix, .square_sum = square_sum##suffix,          \
   .adam = adam##suffix, .sgd = sgd##suffix

@@ -2,6 +2,7 @@
  * has defined, for registers of ROW_W floats (a divisor of every panel's width): ROW_VECTOR,
  * ROW_ZERO(), ROW_LOAD(type, p) (ROW_W elements, widened), ROW_STORE(p, x), ROW_FMA and ROW_NAME.
  * Nothing is transposed here: a row of the panel is a piece of a row as stored. */
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
@@ -18,23 +19,40 @@ PACK_JOIN(ROW_NAME, _load)(enum gemm_type type, const char *p, int count)
   return ROW_LOAD(type, (const char *)elements);
 }
 
+/* Row k of a panel, of which `count` columns are there. */
+static inline __attribute__((always_inline)) ROW_VECTOR
+PACK_JOIN(ROW_NAME, _row)(enum gemm_type type, const char *x, int count, int width, float *out,
+                          ROW_VECTOR check)
+{
+  for (int j = 0; j < width; j += ROW_W) {
+    ROW_VECTOR row =
+        PACK_JOIN(ROW_NAME, _load)(type, x + (size_t)j * gemm_type_size(type), count - j);
+    check = ROW_FMA(row, ROW_ZERO(), check);
+    ROW_STORE(out + j, row);
+  }
+  return check;
+}
+
+/* x * 0 is NaN for an x that is not finite, and stays. Four rows at a time: one chain of checks
+ * would be the bound. */
 static inline __attribute__((always_inline)) bool
 PACK_JOIN(ROW_NAME, _panel)(enum gemm_type type, const char *x, size_t stride, int count, size_t kc,
                             int width, float *out)
 {
-  size_t size = gemm_type_size(type);
-  ROW_VECTOR check = ROW_ZERO(); /* x * 0 is NaN for an x that is not finite, and stays */
-  for (size_t k = 0; k < kc; k++, x += stride * size, out += width)
-    for (int j = 0; j < width; j += ROW_W) {
-      ROW_VECTOR row = PACK_JOIN(ROW_NAME, _load)(type, x + (size_t)j * size, count - j);
-      check = ROW_FMA(row, ROW_ZERO(), check);
-      ROW_STORE(out + j, row);
-    }
+  size_t step = stride * gemm_type_size(type), k = 0;
+  ROW_VECTOR check[4] = {ROW_ZERO(), ROW_ZERO(), ROW_ZERO(), ROW_ZERO()};
+  for (; k + 4 <= kc; k += 4, x += 4 * step, out += 4 * width)
+    _Pragma("GCC unroll 4") for (int i = 0; i < 4; i++) check[i] = PACK_JOIN(ROW_NAME, _row)(
+        type, x + (size_t)i * step, count, width, out + i * width, check[i]);
+  for (; k < kc; k++, x += step, out += width)
+    check[0] = PACK_JOIN(ROW_NAME, _row)(type, x, count, width, out, check[0]);
   float lanes[ROW_W];
   bool finite = true;
-  ROW_STORE(lanes, check);
-  for (int i = 0; i < ROW_W; i++)
-    finite &= lanes[i] == 0.0f;
+  for (int i = 0; i < 4; i++) {
+    ROW_STORE(lanes, check[i]);
+    for (int l = 0; l < ROW_W; l++)
+      finite &= lanes[l] == 0.0f;
+  }
   return finite;
 }
 
@@ -42,6 +60,8 @@ PACK_JOIN(ROW_NAME, _panel)(enum gemm_type type, const char *x, size_t stride, i
 static bool ROW_NAME(enum gemm_type type, const void *x, size_t stride, int count, size_t kc,
                      int width, float *out)
 {
+  if (type == GEMM_F32 && count == width) /* most panels */
+    return PACK_JOIN(ROW_NAME, _panel)(GEMM_F32, x, stride, INT_MAX, kc, width, out);
   if (type == GEMM_F32)
     return PACK_JOIN(ROW_NAME, _panel)(GEMM_F32, x, stride, count, kc, width, out);
   if (type == GEMM_BF16)

@@ -13,8 +13,9 @@ enum { N = 37, ROOM = 40 };
 struct pair {
   const char *forward, *backward;
   char input, output; /* of the forward case */
-  char dy, dx;        /* of the backward case; dy 0: the loss is the output, times `scale` */
-  char given;         /* array of the backward case that is to hold the forward's result, if any */
+  char dy, dx; /* of the backward case; dy 0: the loss is the output, times `scale`; '1': it is the
+                  outputs' sum */
+  char given;  /* array of the backward case that is to hold the forward's result, if any */
   double scale;
 };
 
@@ -23,8 +24,8 @@ static const struct pair pairs[] = {
     {"layer_norm, no weight", "layer_norm_backward, plain", 'x', 'x', 'y', 'y', 0, 1},
     {"rms_norm", "rms_norm_backward", 'x', 'y', 'y', 'z', 0, 1},
     {"softmax", "softmax_backward", 'x', 'x', 'y', 'y', 'x', 1},
-    {"gelu", "gelu_backward", 'x', 'x', 'y', 'y', 0, 1},
-    {"gelu_tanh", "gelu_tanh_backward", 'x', 'x', 'y', 'y', 0, 1},
+    {"gelu", "gelu_slope", 'x', 'x', '1', 'y', 0, 1},
+    {"gelu_tanh", "gelu_tanh_slope", 'x', 'x', '1', 'y', 0, 1},
     {"silu_mul", "silu_mul_backward", 'x', 'x', 'z', 'x', 0, 1},
     {"silu_mul", "silu_mul_backward", 'y', 'x', 'z', 'w', 0, 1},
     {"rope", "rope_backward", 'x', 'x', 'x', 'x', 0, 1},
@@ -99,6 +100,8 @@ static void check_pair(const struct pair *pair)
   fill(forward.a, 3);
   fill(forward.b, 4);
   fill(dy, 5);
+  for (int i = 0; i < N && pair->dy == '1'; i++)
+    dy[i] = 1;
   backward = forward;
   struct case_data data = data_of(&backward), before = data_of(&forward);
   if (pair->given) {
@@ -106,7 +109,7 @@ static void check_pair(const struct pair *pair)
     for (size_t i = 0; i < N; i++)
       case_array(&data, pair->given)[i] = (float)want[i];
   }
-  if (pair->dy)
+  if (pair->dy && pair->dy != '1')
     memcpy(case_array(&data, pair->dy), dy, sizeof dy);
   row_case_exact(find(pair->backward), &data, pair->dx, &(struct case_exact){want, size});
   for (size_t i = 0; i < N / 2 * 2; i++) {

@@ -188,7 +188,8 @@ static void check_pair(struct pair *p, const struct hook *writers, size_t count)
 {
   struct capture all[KINDS];
   struct hook hooks[KINDS + 8];
-  memcpy(hooks, writers, count * sizeof *hooks);
+  for (size_t i = 0; i < count; i++)
+    hooks[i] = writers[i];
   for (int kind = 0; kind < KINDS; kind++)
     hooks[count + (size_t)kind] =
         capture_start(&all[kind], &p->parameters.model.config, (enum site_kind)kind, PASSING_N);

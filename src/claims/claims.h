@@ -43,6 +43,14 @@ struct claim_source {
   bool headline;     /* one of the few that a summary names */
 };
 
+/* What resamples of the sequences make of a row (survival.h). */
+struct claim_interval {
+  size_t resamples;    /* 0 = it has none */
+  size_t same_verdict; /* of these, those with the verdict of the row */
+  size_t same_text;    /* those with its recomputed_text */
+  double low, high;    /* 95 % interval of `recomputed`; NAN unless all have a number */
+};
+
 /* One figure under one reading. Strings without an array are static or belong to a trajectory. */
 struct claim_row {
   const struct paper *paper;
@@ -64,6 +72,7 @@ struct claim_row {
   double margin;         /* distance to the published figure in its unit; NAN where it has none */
   json_t *evidence;      /* object: revisions, heads, values, thresholds, ...; owned */
   const char *statement; /* one sentence: what the paper asserts */
+  struct claim_interval interval;
   const struct claim_source *source; /* NULL: F1 to F5 */
   const char *basis;                 /* of a row with a source: where this reading is from */
 };

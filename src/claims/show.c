@@ -1,6 +1,7 @@
 /* A list of claims as JSON and as text for a terminal. */
 #include "claims/claims.h"
 #include "claims/paper.h"
+#include "claims/survival.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -19,11 +20,24 @@ static json_t *text_json(const char *text)
   return *text ? json_string(text) : json_null();
 }
 
+static json_t *interval_json(const struct claim_row *row)
+{
+  const struct claim_interval *i = &row->interval;
+  if (!i->resamples)
+    return json_null();
+  bool evaluated = row->verdict != CLAIM_NOT_EVALUATED;
+  return json_pack("{s:I, s:I, s:I, s:o, s:o, s:o}", "resamples", (json_int_t)i->resamples,
+                   "same_verdict", (json_int_t)i->same_verdict, "same_recomputed",
+                   (json_int_t)i->same_text, "survives",
+                   evaluated ? json_boolean(claim_survives(row)) : json_null(), "low",
+                   figure_json(i->low, ""), "high", figure_json(i->high, ""));
+}
+
 static json_t *row_json(const struct claim_row *row)
 {
   return json_pack(
       "{s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:s, s:o, s:b, s:s, s:o, s:o, s:o, s:o, s:o, s:s, s:o, "
-      "s:o, s:o, s:o, s:o, s:O}",
+      "s:o, s:o, s:o, s:o, s:O, s:o, s:s?}",
       "paper", row->paper->arxiv, "id", row->id, "source_id",
       text_json(row->source ? row->source->id : ""), "model", row->model, "kind",
       trajectory_kind_name(row->kind), "figure", row->figure, "revision", row->revision,
@@ -36,7 +50,8 @@ static json_t *row_json(const struct claim_row *row)
       claim_verdict_name(row->verdict), "under",
       text_json(row->verdict == CLAIM_UNDER_ANOTHER ? row->under : ""), "also_holds_under",
       text_json(row->stated ? row->under : ""), "missing", text_json(row->missing), "why",
-      text_json(row->why), "margin", figure_json(row->margin, ""), "evidence", row->evidence);
+      text_json(row->why), "margin", figure_json(row->margin, ""), "evidence", row->evidence,
+      "interval", interval_json(row), "no_interval", claim_no_interval(row));
 }
 
 static json_t *trajectory_json(const struct trajectory *trajectory)
@@ -71,6 +86,8 @@ static void add_sources(const struct claim_list *list, struct text *text)
              trajectory_kind_name(trajectory->kind), trajectory->count, trajectory->source);
     if (*trajectory->caveat)
       text_add(text, "  Caveat: %s\n", trajectory->caveat);
+    if (trajectory->kind == TRAJECTORY_PUBLISHED)
+      text_add(text, "  Verdicts have no intervals: " CLAIM_TABLES_ALONE "\n");
   }
 }
 
@@ -109,11 +126,28 @@ static void verdict_text(const struct claim_row *row, char *out, size_t capacity
     snprintf(out, capacity, "%s", verdict);
 }
 
+/* Whether other sequences would have led to the same. */
+static void interval_text(const struct claim_row *row, char *out, size_t capacity)
+{
+  const struct claim_interval *i = &row->interval;
+  bool evaluated = row->verdict != CLAIM_NOT_EVALUATED;
+  size_t same = evaluated ? i->same_verdict : i->same_text;
+  double percent = 100 * (double)same / (double)i->resamples;
+  if (evaluated && claim_survives(row))
+    snprintf(out, capacity, "; survives the interval");
+  else if (evaluated)
+    snprintf(out, capacity, "; does not survive the interval: in %.1f %% of resamples", percent);
+  else if (same < i->resamples)
+    snprintf(out, capacity, "; the figure in %.1f %% of resamples", percent);
+}
+
 static void add_row(const struct claim_row *row, struct table *table)
 {
   char figure[300], verdict[300];
   snprintf(figure, sizeof figure, "%s%s%s", row->figure, *row->revision ? " " : "", row->revision);
   verdict_text(row, verdict, sizeof verdict);
+  if (row->interval.resamples)
+    interval_text(row, verdict + strlen(verdict), sizeof verdict - strlen(verdict));
   table_text(table, row->source ? row->source->id : row->id);
   table_text(table, row->model);
   table_text(table, figure);

@@ -3,7 +3,7 @@
 #define ATTEST_COMMAND_BATCH_OPTIONS_H
 
 #include "base/options.h"
-#include "probe/token_file.h"
+#include "probe/text_batch.h"
 
 struct batch_options {
   uint64_t n, vocab[2], seed, pr_n, baseline_n, bos;

@@ -7,6 +7,7 @@
 #include "command/journal_json.h"
 #include "command/journal_text.h"
 #include "fetch/http.h"
+#include "probe/bootstrap.h"
 #include "study/reproduction.h"
 
 #include <stdlib.h>
@@ -27,6 +28,7 @@ struct reproduce_options {
   const char *checkpoints, *work;
   bool update_golden, allow_unpinned, allow_uncompared, stream, every;
   const char *base;
+  uint64_t resamples;
 };
 
 static int parse(int argc, char **argv, struct reproduce_options *o, const char **paths,
@@ -44,6 +46,9 @@ static int parse(int argc, char **argv, struct reproduce_options *o, const char 
       {"allow-uncompared", OPTION_FLAG, &o->allow_uncompared, 0, 0, NULL,
        "do not fail a run that nothing is compared with, such as a first one; the summary then "
        "says NOT COMPARED"},
+      {"bootstrap", OPTION_NUMBER, &o->resamples, 1, BOOTSTRAP_MOST, "B",
+       "say of each verdict on what is screened whether it survives B resamples of the sequences; "
+       "200 is usual"},
       {"all", OPTION_FLAG, &o->every, 0, 0, NULL,
        "show every reading of each figure, not only the summary"},
       {"stream", OPTION_FLAG, &o->stream, 0, 0, NULL,
@@ -127,6 +132,7 @@ static int reproduce(const struct reproduce_options *o, struct runtime *runtime,
                                  .json = o->common.json,
                                  .work = o->work,
                                  .stream = o->stream ? &stream : NULL,
+                                 .resamples = (size_t)o->resamples,
                                  .update_golden = o->update_golden,
                                  .allow_unpinned = o->allow_unpinned,
                                  .allow_uncompared = o->allow_uncompared,

@@ -1,5 +1,6 @@
 #include "study/evaluate.h"
 
+#include "claims/survival.h"
 #include "claims/verdicts.h"
 
 #include <stdlib.h>
@@ -47,12 +48,36 @@ static int compare_verdicts(struct manifest_run *run, const struct claim_list *l
   return 0;
 }
 
+/* Figures that the manifest's own screens gave get their intervals. */
+static int survive(struct manifest_run *run, struct claim_list *list, struct error *error)
+{
+  size_t resamples = run->all->resamples, evaluated = 0, survived = 0;
+  if (!resamples)
+    return 0;
+  if (!run->resampled) {
+    journal_say(run->journal, JOURNAL_FOUND, "verdicts have no intervals: " CLAIM_TABLES_ALONE);
+    return 0;
+  }
+  if (claims_survive(list, run->resampled, resamples, error))
+    return error->code;
+  for (size_t i = 0; i < list->count; i++) {
+    evaluated += list->rows[i].stated && list->rows[i].verdict != CLAIM_NOT_EVALUATED;
+    survived += list->rows[i].stated && list->rows[i].verdict != CLAIM_NOT_EVALUATED &&
+                claim_survives(&list->rows[i]);
+  }
+  journal_say(run->journal, JOURNAL_FOUND,
+              "%zu of %zu verdicts that were reached survive %zu resamples of the sequences",
+              survived, evaluated, resamples);
+  return 0;
+}
+
 int evaluate_claims(struct manifest_run *run, struct error *error)
 {
   struct claim_list list;
   if (claims_evaluate(run->trajectories, run->count, &list, error))
     return error->code;
-  if (run->tables.count && claims_add_tables(&run->tables, &list, error)) {
+  if ((run->tables.count && claims_add_tables(&run->tables, &list, error)) ||
+      survive(run, &list, error)) {
     claims_free(&list);
     return error->code;
   }

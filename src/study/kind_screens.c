@@ -2,12 +2,15 @@
  * are one trajectory. */
 #include "base/digest.h"
 #include "base/progress.h"
+#include "base/text.h"
 #include "study/compare.h"
 #include "study/forecast.h"
 #include "study/kind.h"
 #include "study/obtain.h"
+#include "study/resampled.h"
 #include "study/screening.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -44,6 +47,9 @@ static int make_trajectory(struct manifest_run *run, struct error *error)
   trajectory->revisions = calloc(m->revision_count, sizeof *trajectory->revisions);
   if (!trajectory->model || !trajectory->source || !trajectory->caveat || !trajectory->revisions)
     return error_set(error, EXIT_RUN, "%s: out of memory", m->path);
+  run->resampled = calloc(m->revision_count, sizeof *run->resampled);
+  if (!run->resampled)
+    return error_set(error, EXIT_RUN, "%s: out of memory", m->path);
   if (trajectory_kind_parse(m->kind, &trajectory->kind))
     return error_set(error, EXIT_INPUT, "%s: kind \"%s\" is unknown", m->path, m->kind);
   return 0;
@@ -65,36 +71,78 @@ static int begin(struct manifest_run *run, struct error *error)
 struct screen_work {
   const struct manifest_run *run;
   struct revision *revision;
+  struct head_row **resampled; /* gets the rows of the bootstrap, if there is one */
 };
+
+static size_t resamples(const struct screen_work *work)
+{
+  return work->run->all->resamples;
+}
+
+/* Beside the figures of a revision that are kept in `path`. */
+static char *resampled_path(const char *path, struct error *error)
+{
+  struct text text = {0};
+  text_add(&text, "%s.resamples", path);
+  if (!text.failed)
+    return text.data;
+  text_free(&text);
+  error_set(error, EXIT_RUN, "%s: out of memory", path);
+  return NULL;
+}
 
 static int make(void *context, const char *checkpoint, const struct work_watch *watch,
                 struct error *error)
 {
   const struct screen_work *work = context;
+  struct bootstrap bootstrap = {.rows = NULL};
   const struct screening screening = {.protocol = work->run->manifest->protocol,
                                       .partial = watch->partial,
                                       .may_save = watch->may_save,
                                       .go_on = watch->go_on,
-                                      .context = watch->context};
-  return screening_run(checkpoint, &screening, work->run->all->runtime, work->revision, error);
+                                      .context = watch->context,
+                                      .resamples = resamples(work),
+                                      .bootstrap = &bootstrap};
+  if (screening_run(checkpoint, &screening, work->run->all->runtime, work->revision, error))
+    return error->code;
+  if (resamples(work)) {
+    *work->resampled = bootstrap.rows;
+    bootstrap.rows = NULL;
+  }
+  bootstrap_free(&bootstrap);
+  return 0;
 }
 
 static int load(void *context, const char *path, struct error *error)
 {
   const struct screen_work *work = context;
-  return trajectory_read_csv(path, work->revision, error);
+  if (trajectory_read_csv(path, work->revision, error) || !resamples(work))
+    return error->code;
+  char *beside = resampled_path(path, error);
+  if (!beside || resampled_read(beside, resamples(work), work->revision, work->resampled, error))
+    trajectory_revision_free(work->revision);
+  free(beside);
+  return error->code;
 }
 
 static int store(void *context, const char *path, struct error *error)
 {
   const struct screen_work *work = context;
-  return trajectory_write_csv(path, work->revision, error);
+  char *beside = resamples(work) ? resampled_path(path, error) : NULL;
+  if (beside)
+    (void)resampled_write(beside, *work->resampled, resamples(work), work->revision, error);
+  free(beside);
+  return error->code ? error->code : trajectory_write_csv(path, work->revision, error);
 }
 
 static void discard(void *context)
 {
   const struct screen_work *work = context;
   trajectory_revision_free(work->revision);
+  if (resamples(work)) {
+    free(*work->resampled);
+    *work->resampled = NULL;
+  }
 }
 
 static void add_digests(void *run, const char *checkpoints,
@@ -108,8 +156,11 @@ static int find_or_screen(struct manifest_run *run, const struct manifest_revisi
                           struct revision *revision, struct obtained *obtained, struct error *error)
 {
   const struct manifest *manifest = run->manifest;
-  struct screen_work context = {run, revision};
-  const struct work work = {".csv", make, load, store, discard, &context};
+  char suffix[64] = ".csv";
+  if (run->all->resamples) /* a run without them has kept none */
+    snprintf(suffix, sizeof suffix, ".bootstrap-%zu.csv", run->all->resamples);
+  struct screen_work context = {run, revision, run->resampled + run->trajectories->count};
+  const struct work work = {suffix, make, load, store, discard, &context};
   const struct obtaining obtaining = {.manifest = manifest,
                                       .tensors = references_list(&run->references),
                                       .checkpoints = run->all->checkpoints,

@@ -23,6 +23,8 @@ struct manifest_run {
   struct fileset **sets; /* [revision_count] of tables, verified and not yet read; owned */
   struct trajectory *trajectories; /* one of a screened model, several of published tables */
   size_t count;
+  struct head_row **resampled; /* [revision_count][resamples][heads] of the bootstrap, revision by
+                                  revision of the trajectory; NULL = none; owned */
   struct published_tables tables; /* what is published beside trajectories; may be none */
   size_t contradicted; /* findings of the verification: what was read is not what was pinned */
   size_t unpinned;     /* files that have no pin */

@@ -146,6 +146,9 @@ static void end(struct manifest_run *run)
     trajectory_free(&run->trajectories[i]);
   for (size_t i = 0; run->sets && i < count; i++)
     fileset_close(run->sets[i]);
+  for (size_t i = 0; run->resampled && i < count; i++)
+    free(run->resampled[i]);
+  free(run->resampled);
   free(run->trajectories);
   free(run->sets);
   published_free(&run->tables);

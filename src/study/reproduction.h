@@ -14,6 +14,7 @@ struct reproduction {
   const char *json;        /* is written at the end; NULL = none */
   const char *work;        /* for finished revisions */
   const struct fetch_options *stream; /* fetch each revision, work on it, delete it; NULL = no */
+  size_t resamples; /* of the bootstrap that tells which verdicts survive it; 0 = none */
   bool update_golden, allow_unpinned, allow_uncompared;
   struct lock *lock;       /* on `work`, from the first model on; lock_release */
   struct journal *journal; /* was started */

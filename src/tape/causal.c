@@ -1,7 +1,7 @@
 #include "tape/causal.h"
 
 /* Queries, or keys, are taken in groups of this many rows, rounded down to whole tiles. */
-#define GROUP_ROWS 64
+#define GROUP_ROWS 32
 
 static size_t group_rows(const struct kernels *kernels)
 {

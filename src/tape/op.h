@@ -54,6 +54,7 @@ struct tape_op_kind {
   bool gradient_in_place;  /* one operand's gradient may lie where the output's does */
   bool gradient_in_output; /* the first one's may lie where the output itself does */
   bool repeats;            /* a value may be several operands: the adjoint takes the last first */
+  bool for_adjoint;        /* what the operation keeps is for its adjoint alone */
   bool loss;
 };
 
@@ -62,7 +63,7 @@ struct tape_op {
   size_t output;       /* TAPE_NONE: none */
   size_t first, count; /* operands */
   void *detail;        /* what the kind keeps; free() */
-  size_t more_floats;  /* from the forward to the backward pass */
+  size_t more_floats;  /* kept for the adjoint, or, of losses and routes, to the end */
   float *more;
   float *scratch[2]; /* forward, backward */
   size_t buffers[3]; /* of these three */

@@ -4,71 +4,44 @@
 /* About what an element costs, exp or erf included. */
 #define ACTIVATION_WORK 4
 
-/* --- functions of one element, in place over a copy --- */
+/* --- clip --- */
 
-static void apply(const struct tape *tape, const struct tape_op *op, float *x, size_t n);
-static void apply_backward(const struct tape *tape, const struct tape_op *op, const float *x,
-                           float *dy, size_t n);
-
-static void element_row(struct tape *tape, struct tape_op *op, size_t row, float *scratch)
+static void clip_row(struct tape *tape, struct tape_op *op, size_t row, float *scratch)
 {
   const struct tape_value *y = op_out(tape, op);
   (void)scratch;
   op_put(tape, MODE_WRITE, value_row(op_in(tape, op, 0), row), value_row(y, row), y->columns);
-  apply(tape, op, value_row(y, row), y->columns);
+  tape->kernels->clip(value_row(y, row), y->columns, *(const float *)op->detail);
 }
 
-static void element_forward(struct tape *tape, struct tape_op *op)
+static void clip_forward(struct tape *tape, struct tape_op *op)
 {
-  const struct tape_value *y = op_out(tape, op);
-  op_each_row(tape, op, y->rows, y->columns * ACTIVATION_WORK, element_row);
+  op_each_row(tape, op, op_out(tape, op)->rows, op_out(tape, op)->columns / 4, clip_row);
 }
 
-static void element_gradient(struct tape *tape, struct tape_op *op, size_t row, float *dx)
+static void clip_gradient(struct tape *tape, struct tape_op *op, size_t row, float *dx)
 {
   const struct tape_value *y = op_out(tape, op);
   op_put(tape, MODE_WRITE, gradient_row(y, row), dx, y->columns);
-  apply_backward(tape, op, value_row(op_in(tape, op, 0), row), dx, y->columns);
+  tape->kernels->clip_backward(value_row(op_in(tape, op, 0), row), dx, y->columns,
+                               *(const float *)op->detail);
 }
 
-static void element_backward(struct tape *tape, struct tape_op *op)
+static void clip_backward(struct tape *tape, struct tape_op *op)
 {
-  op_each_gradient(tape, op, op_out(tape, op)->columns * ACTIVATION_WORK, element_gradient);
+  op_each_gradient(tape, op, op_out(tape, op)->columns / 4, clip_gradient);
 }
 
-#define ELEMENT_KIND(title)                                                                        \
-  {                                                                                                \
-    .name = title, .forward = element_forward, .backward = element_backward, .reads = 1,           \
-    .in_place = true, .gradient_in_place = true                                                    \
-  }
-static const struct tape_op_kind clip_kind = ELEMENT_KIND("clip");
-static const struct tape_op_kind gelu_kind = ELEMENT_KIND("GELU");
-static const struct tape_op_kind gelu_tanh_kind = ELEMENT_KIND("GELU (tanh)");
+static const struct tape_op_kind clip_kind = {.name = "clip",
+                                              .forward = clip_forward,
+                                              .backward = clip_backward,
+                                              .reads = 1,
+                                              .in_place = true,
+                                              .gradient_in_place = true};
 
-static void apply(const struct tape *tape, const struct tape_op *op, float *x, size_t n)
+size_t tape_clip(struct tape *tape, size_t x, float limit)
 {
-  if (op->kind == &clip_kind)
-    tape->kernels->clip(x, n, *(const float *)op->detail);
-  else if (op->kind == &gelu_kind)
-    tape->kernels->gelu(x, n);
-  else
-    tape->kernels->gelu_tanh(x, n);
-}
-
-static void apply_backward(const struct tape *tape, const struct tape_op *op, const float *x,
-                           float *dy, size_t n)
-{
-  if (op->kind == &clip_kind)
-    tape->kernels->clip_backward(x, dy, n, *(const float *)op->detail);
-  else if (op->kind == &gelu_kind)
-    tape->kernels->gelu_backward(x, dy, n);
-  else
-    tape->kernels->gelu_tanh_backward(x, dy, n);
-}
-
-static size_t record(struct tape *tape, const struct tape_op_kind *kind, size_t x, float limit)
-{
-  struct tape_op *op = op_given(tape, x) ? op_record(tape, kind, sizeof limit) : NULL;
+  struct tape_op *op = op_given(tape, x) ? op_record(tape, &clip_kind, sizeof limit) : NULL;
   if (!op)
     return TAPE_NONE;
   *(float *)op->detail = limit;
@@ -76,19 +49,71 @@ static size_t record(struct tape *tape, const struct tape_op_kind *kind, size_t 
   return op_output(tape, op, tape_rows(tape, x), tape_columns(tape, x));
 }
 
-size_t tape_clip(struct tape *tape, size_t x, float limit)
+/* --- GELU: the forward pass keeps the slope, which shares its costly part, instead of x --- */
+
+static const struct tape_op_kind gelu_tanh_kind;
+
+static float *slope_row(const struct tape *tape, const struct tape_op *op, size_t row)
 {
-  return record(tape, &clip_kind, x, limit);
+  return op->more + row * op_out(tape, op)->columns;
+}
+
+static void gelu_row(struct tape *tape, struct tape_op *op, size_t row, float *scratch)
+{
+  const struct kernels *k = tape->kernels;
+  const struct tape_value *y = op_out(tape, op);
+  float *to = value_row(y, row), *slope = op->backward ? slope_row(tape, op, row) : scratch;
+  op_put(tape, MODE_WRITE, value_row(op_in(tape, op, 0), row), to, y->columns);
+  if (op->kind == &gelu_tanh_kind)
+    k->gelu_tanh_slope(to, slope, y->columns);
+  else
+    k->gelu_slope(to, slope, y->columns);
+}
+
+static void gelu_forward(struct tape *tape, struct tape_op *op)
+{
+  const struct tape_value *y = op_out(tape, op);
+  op_each_row(tape, op, y->rows, y->columns * ACTIVATION_WORK, gelu_row);
+}
+
+static void gelu_gradient(struct tape *tape, struct tape_op *op, size_t row, float *dx)
+{
+  const struct tape_value *y = op_out(tape, op);
+  op_put(tape, MODE_WRITE, gradient_row(y, row), dx, y->columns);
+  tape->kernels->multiply(slope_row(tape, op, row), dx, y->columns);
+}
+
+static void gelu_backward(struct tape *tape, struct tape_op *op)
+{
+  op_each_gradient(tape, op, op_out(tape, op)->columns / 4, gelu_gradient);
+}
+
+#define GELU_KIND(title)                                                                           \
+  {                                                                                                \
+    .name = title, .forward = gelu_forward, .backward = gelu_backward, .in_place = true,           \
+    .for_adjoint = true, .gradient_in_place = true                                                 \
+  }
+static const struct tape_op_kind gelu_kind = GELU_KIND("GELU");
+static const struct tape_op_kind gelu_tanh_kind = GELU_KIND("GELU (tanh)");
+
+static size_t record_gelu(struct tape *tape, const struct tape_op_kind *kind, size_t x)
+{
+  struct tape_op *op = op_given(tape, x) ? op_record(tape, kind, 0) : NULL;
+  if (!op)
+    return TAPE_NONE;
+  op->more_floats = tape_rows(tape, x) * tape_columns(tape, x);
+  op_operand(tape, op, x);
+  return op_output(tape, op, tape_rows(tape, x), tape_columns(tape, x));
 }
 
 size_t tape_gelu(struct tape *tape, size_t x)
 {
-  return record(tape, &gelu_kind, x, 0);
+  return record_gelu(tape, &gelu_kind, x);
 }
 
 size_t tape_gelu_tanh(struct tape *tape, size_t x)
 {
-  return record(tape, &gelu_tanh_kind, x, 0);
+  return record_gelu(tape, &gelu_tanh_kind, x);
 }
 
 /* --- SiLU times up --- */

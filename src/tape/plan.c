@@ -253,6 +253,14 @@ static void place_gradients(struct tape *tape)
   }
 }
 
+static size_t place_more(struct tape *tape, const struct tape_op *op, const size_t steps[2])
+{
+  if (!op->more_floats || (op->kind->for_adjoint && !op->backward))
+    return TAPE_NONE;
+  return add_buffer(tape, op->more_floats, steps[0],
+                    op->kind->for_adjoint ? steps[1] : 2 * tape->op_count);
+}
+
 static void place_scratch(struct tape *tape)
 {
   for (size_t i = 0; i < tape->op_count; i++) {
@@ -263,9 +271,7 @@ static void place_scratch(struct tape *tape)
           op->kind->scratch && (!pass || op->backward) ? op->kind->scratch(tape, op, pass == 1) : 0;
       op->buffers[pass] = floats ? add_buffer(tape, floats, steps[pass], steps[pass]) : TAPE_NONE;
     }
-    op->buffers[2] = op->more_floats
-                         ? add_buffer(tape, op->more_floats, steps[0], 2 * tape->op_count)
-                         : TAPE_NONE;
+    op->buffers[2] = place_more(tape, op, steps);
     for (size_t k = 0; k < op->count; k++)
       tape->row_floats = later(tape->row_floats, op_in(tape, op, k)->columns);
     if (op->output != TAPE_NONE)

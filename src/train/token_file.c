@@ -1,10 +1,12 @@
 #include "train/token_file.h"
 
-#include "base/text.h"
+#include "base/npy_header.h"
 
 #include <string.h>
 
-#define PREFIX 10 /* magic, version, and the length of the header as a 16-bit integer */
+#define REMEDY                                                                                     \
+  "tokens are a .npy file, '<i4' in C order, of shape (steps, sequences, tokens + 1), as "         \
+  "numpy.save writes an int32 array"
 #define MOST_STEPS ((size_t)1 << 40)
 #define MOST_SEQUENCES ((size_t)1 << 16)
 #define MOST_TOKENS ((size_t)1 << 20)
@@ -13,60 +15,19 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "'<i4' is read as it i
 
 static int not_readable(const char *name, const char *what, struct error *error)
 {
-  return error_set(error, EXIT_INPUT,
-                   "%s: %s; tokens are a .npy file of version 1.0, '<i4' in C order, of shape "
-                   "(steps, sequences, tokens + 1), as numpy.save writes an int32 array",
-                   name, what);
+  return error_set(error, EXIT_INPUT, "%s: %s; " REMEDY, name, what);
 }
 
-/* What follows `key` in a header of `length` bytes; NULL when it is not there exactly once. */
-static const char *value_of(const char *header, size_t length, const char *key)
-{
-  size_t size = strlen(key);
-  const char *found = NULL;
-  for (size_t i = 0; i + size <= length; i++)
-    if (memcmp(header + i, key, size) == 0) {
-      if (found)
-        return NULL;
-      found = header + i + size;
-    }
-  return found;
-}
-
-static bool begins(const char *at, const char *end, const char *word)
-{
-  size_t size = strlen(word);
-  return at && size <= (size_t)(end - at) && memcmp(at, word, size) == 0;
-}
-
-/* "(30, 16, 65)" */
-static bool read_shape(const char *at, const char *end, size_t shape[3])
-{
-  for (int i = 0; i < 3; i++) {
-    uint64_t value;
-    size_t digits = 0;
-    if (!begins(at, end, i ? ", " : "("))
-      return false;
-    at += i ? 2 : 1;
-    while (at + digits < end && at[digits] >= '0' && at[digits] <= '9')
-      digits++;
-    if (!digits || !text_to_u64(at, digits, &value) || value > MOST_STEPS)
-      return false;
-    shape[i] = (size_t)value;
-    at += digits;
-  }
-  return begins(at, end, ")");
-}
-
-static int read_header(const char *name, const char *header, size_t length, size_t shape[3],
+static int read_header(const char *name, const void *data, size_t size, struct npy_header *header,
                        struct error *error)
 {
-  const char *end = header + length;
-  if (!begins(value_of(header, length, "'descr': "), end, "'<i4'"))
+  if (npy_header_parse(name, data, size, REMEDY, header, error))
+    return error->code;
+  if (strcmp(header->type, "<i4") != 0)
     return not_readable(name, "the elements are not '<i4'", error);
-  if (!begins(value_of(header, length, "'fortran_order': "), end, "False"))
+  if (!header->c_order)
     return not_readable(name, "the array is not in C order", error);
-  if (!read_shape(value_of(header, length, "'shape': "), end, shape))
+  if (header->rank != 3)
     return not_readable(name, "the array does not have three dimensions", error);
   return 0;
 }
@@ -74,29 +35,26 @@ static int read_header(const char *name, const char *header, size_t length, size
 int token_file_parse(const char *name, const void *data, size_t size, struct token_file *file,
                      struct error *error)
 {
-  const uint8_t *bytes = data;
+  struct npy_header header;
   size_t shape[3], count;
   *file = (struct token_file){0};
-  if (size < PREFIX || memcmp(bytes, "\x93NUMPY\x01\x00", 8) != 0)
-    return not_readable(name, "not a .npy file of version 1.0", error);
-  size_t length = (size_t)bytes[8] | (size_t)bytes[9] << 8;
-  if (length > size - PREFIX)
-    return not_readable(name, "the header is longer than the file", error);
-  if (read_header(name, (const char *)bytes + PREFIX, length, shape, error))
+  if (read_header(name, data, size, &header, error))
     return error->code;
-  if (!shape[0] || !shape[1] || shape[2] < 2 || shape[1] > MOST_SEQUENCES ||
-      shape[2] > MOST_TOKENS + 1)
+  for (int i = 0; i < 3; i++)
+    shape[i] = header.shape[i] > MOST_STEPS ? MOST_STEPS + 1 : (size_t)header.shape[i];
+  if (!shape[0] || shape[0] > MOST_STEPS || !shape[1] || shape[2] < 2 ||
+      shape[1] > MOST_SEQUENCES || shape[2] > MOST_TOKENS + 1)
     return error_set(error, EXIT_INPUT,
                      "%s: shape (%zu, %zu, %zu): must be at least (1, 1, 2) and at most %zu "
                      "sequences of %zu tokens and one",
                      name, shape[0], shape[1], shape[2], MOST_SEQUENCES, MOST_TOKENS);
   if (__builtin_mul_overflow(shape[0], shape[1] * shape[2] * sizeof(int32_t), &count) ||
-      count != size - PREFIX - length)
+      count != size - header.start)
     return error_set(error, EXIT_INPUT,
                      "%s: shape (%zu, %zu, %zu) and %zu bytes of tokens do not fit together; the "
                      "file is cut off or has bytes after them",
-                     name, shape[0], shape[1], shape[2], size - PREFIX - length);
-  file->tokens = bytes + PREFIX + length;
+                     name, shape[0], shape[1], shape[2], size - header.start);
+  file->tokens = (const uint8_t *)data + header.start;
   file->steps = shape[0];
   file->sequences = shape[1];
   file->length = shape[2] - 1;

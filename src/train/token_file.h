@@ -1,4 +1,4 @@
-/* Batches of tokens from a file: .npy of version 1.0 (numpy.lib.format), '<i4' in C order,
+/* Batches of tokens from a file: .npy (base/npy_header.h), '<i4' in C order,
  * [steps][sequences][tokens + 1]. A row's inputs are all its tokens but the last, its targets all
  * but the first. */
 #ifndef ATTEST_TRAIN_TOKEN_FILE_H

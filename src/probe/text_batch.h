@@ -1,7 +1,7 @@
 /* Token ids of a user's own texts, and the induction that occurs in them by itself
  * (docs/PROTOCOL.md, "Natural text"). */
-#ifndef ATTEST_PROBE_TOKEN_FILE_H
-#define ATTEST_PROBE_TOKEN_FILE_H
+#ifndef ATTEST_PROBE_TEXT_BATCH_H
+#define ATTEST_PROBE_TEXT_BATCH_H
 
 #include "probe/batch.h"
 

@@ -3,7 +3,7 @@
 #include "workshop.h"
 
 #include "npy_read.h"
-#include "probe/token_file.h"
+#include "probe/text_batch.h"
 
 #define T 70 /* tokens of a text */
 
@@ -98,10 +98,14 @@ static void test_refuses(void **state)
   support_assert_error(&error, EXIT_INPUT, "README.md: is plain text, must be a .npy file");
   const char *path = write_npy("version.npy", 4, HEAD "(2, 3), }", six, sizeof six);
   assert_int_equal(token_rows_read(path, &tokens, &error), EXIT_INPUT);
-  support_assert_error(&error, EXIT_INPUT, "of an unknown version");
+  support_assert_error(&error, EXIT_INPUT, "cut short or of an unknown version");
   support_write(path, "\x93NUMPY\x02\x00\xff\xff\xff\x7f", 12);
   assert_int_equal(token_rows_read(path, &tokens, &error), EXIT_INPUT);
-  support_assert_error(&error, EXIT_INPUT, "header is damaged");
+  support_assert_error(&error, EXIT_INPUT, "header is cut short");
+  for (size_t size = 0; size < 12; size++) {
+    support_write(path, "\x93NUMPY\x01\x00\x40\x00{}", size);
+    assert_int_equal(token_rows_read(path, &tokens, &error), EXIT_INPUT);
+  }
 }
 
 /* Text r: all ids different, but for those of an example. */
