@@ -78,6 +78,9 @@ $(addprefix $(BUILD)/tests/,$(filter fetch%,$(TESTS)) stream beside): \
 # One of them speaks TLS.
 $(BUILD)/tests/fetch_tls: LDLIBS += -lssl
 
+# Those of models and their reference results.
+$(addprefix $(BUILD)/tests/,conformance families): $(BUILD)/tests/reference.o
+
 # The tests of hooks share a model in memory.
 $(addprefix $(BUILD)/tests/,forks hook need zero_head tape_pass): $(BUILD)/tests/passing.o
 

@@ -103,6 +103,8 @@ static void test_bench(void **state)
                                        "peak_rss_mb",      NULL};
   static const char *const attention[] = {"threads", "seq_len", "gflops", NULL};
   static const char *const rows[] = {"n", "ns_per_element", "gb_per_second", NULL};
+  static const char *const train[] = {"threads", "parameters",       "milliseconds",
+                                      "gflops",  "fraction_of_peak", NULL};
   const char *path = support_path("bench.json");
   const char *const argv[] = {program(), "bench",  "--quick", "--shrink", "16", "--threads",
                               "2",       "--json", path,      "--quiet",  NULL};
@@ -121,6 +123,7 @@ static void test_bench(void **state)
   assert_int_equal(check_rows(all, "screen", screen), 2 * 3);
   assert_int_equal(check_rows(all, "attention", attention), 2 * 4);
   assert_true(check_rows(all, "rows", rows) >= 12);
+  assert_int_equal(check_rows(all, "train", train), 2 * 4);
   check_ratios(all);
   check_screens(all);
   check_digests(all);

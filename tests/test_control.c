@@ -48,6 +48,10 @@ static void test_names(void **state)
   assert_names(&set, "L7H0 L4H14 L4H2 L0H0");
   assert_true(head_set_has(&set, 4, 14) && !head_set_has(&set, 4, 0));
   assert_true(head_set_new_layer(&set, 1) && !head_set_new_layer(&set, 2));
+  struct head_set ranked = set_of("L3H6 L1H0 L3H5 L0H7 L1H4 L3H0 L0H1");
+  head_set_group(&ranked);
+  assert_names(&ranked, "L3H6 L3H5 L3H0 L1H0 L1H4 L0H7 L0H1");
+  head_set_free(&ranked);
   head_set_sort(&set, 0);
   assert_names(&set, "L0H0 L4H2 L4H14 L7H0");
   head_set_free(&set);
@@ -59,7 +63,7 @@ static void test_names(void **state)
   }
   struct error error = {0};
   head_set_parse("--heads", "L1H1,L2H2,L1H1", &set, &error);
-  support_assert_error(&error, EXIT_INPUT, "--heads: L1H1 stands there twice");
+  support_assert_error(&error, EXIT_INPUT, "--heads: L1H1 is listed twice");
   head_set_free(&set);
 }
 
@@ -114,8 +118,9 @@ static void check_stream(const struct fixture *f, const char *model)
   size_t row = fixture_find(f, "model", model);
   for (size_t i = 0; i < CONTROL_STREAM_THRESHOLDS; i++, row++) {
     struct head_set control = {0};
-    if (control_published(t.revisions[t.count - 1].heads, &grid, CLASS_INDUCTION, false, i, 123,
-                          &control, &error))
+    const struct circuit_rule rule = {t.revisions[t.count - 1].heads, grid.layers * grid.heads,
+                                      CLASS_INDUCTION, false};
+    if (control_published(&rule, &grid, i, 123, &control, &error))
       fail_msg("%s", error.text);
     assert_names(&control, fixture_text(f, row, "control"));
     head_set_free(&control);
@@ -239,10 +244,12 @@ static void test_circuits(void **state)
   (void)state;
   for (int i = 0; i < 4; i++)
     rows[i].selectivity[CLASS_PREVIOUS_TOKEN] = previous[i];
-  assert_int_equal(circuit_choose(rows, 4, CLASS_PREVIOUS_TOKEN, true, 100, &set, &error), 0);
+  struct circuit_rule rule = {rows, 4, CLASS_PREVIOUS_TOKEN, true};
+  assert_int_equal(circuit_choose(&rule, 100, &set, &error), 0);
   assert_names(&set, "L0H0");
   head_set_free(&set);
-  assert_int_equal(circuit_choose(rows, 4, CLASS_PREVIOUS_TOKEN, false, 100, &set, &error), 0);
+  rule.best = false;
+  assert_int_equal(circuit_choose(&rule, 100, &set, &error), 0);
   assert_names(&set, "L0H0 L0H1 L1H1");
   head_set_free(&set);
 }

@@ -217,7 +217,7 @@ static void test_configs(void **state)
       {"", "config.json"},
       {"[]", "must be a JSON object"},
       {"{\"model_type\": \"olmo\", \"model_type\": \"olmo\"}", "duplicate"},
-      {"{\"model_type\": \"llama\"}", "model_type \"llama\" is not supported"},
+      {"{\"model_type\": \"mamba\"}", "model_type \"mamba\" is not supported"},
       {"{\"model_type\": \"olmo\", \"sliding_window\": 4096}", "\"sliding_window\" is 4096"},
       {"{\"model_type\": \"olmo\", \"rms_norm_eps\": 1e-5}", "\"rms_norm_eps\" is unknown"},
       {"{\"model_type\": \"olmo\", \"hidden_size\": 99999999999999999999}", "config.json: line 1"},

@@ -210,7 +210,7 @@ static void test_obstacles(void **state)
     const char *sed, *words;
     bool known;
   } cases[] = {
-      {"s/\"olmo\"/\"llama\"/", "model_type \"llama\" is not supported", false},
+      {"s/\"olmo\"/\"olmo3\"/", "model_type \"olmo3\" is not supported", false},
       {"s/\"use_cache\"/\"sliding_window\"/", "\"sliding_window\" is true, which changes", false},
       {"s/\"max_position_embeddings\": 128/\"max_position_embeddings\": 41/", "seq_len = 41", true},
   };

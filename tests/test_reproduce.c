@@ -120,14 +120,15 @@ static size_t finished(const char *work)
 }
 
 /* Starts a slow run and kills it when two revisions are done. */
-static void run_and_kill(const char *manifest, const char *work)
+static void run_and_kill(const char *manifest, const char *work, const char *options)
 {
   char line[1400];
   const char *words[64];
   pid_t child;
   int status;
   posix_spawn_file_actions_t quiet;
-  snprintf(line, sizeof line, "reproduce %s --work %s --isa scalar --threads 1", manifest, work);
+  snprintf(line, sizeof line, "reproduce %s --work %s --isa scalar --threads 1 %s", manifest, work,
+           options);
   workshop_words(line, words);
   posix_spawn_file_actions_init(&quiet);
   posix_spawn_file_actions_addopen(&quiet, 1, "/dev/null", O_WRONLY, 0);
@@ -158,7 +159,7 @@ static void test_killed_and_resumed(void **state)
   const char *manifest = workshop_path("killed/manifests/" MODEL ".json");
   char resumed_hashes[REVISIONS][33], plain_hashes[REVISIONS][33];
   quick_workplace("killed");
-  run_and_kill(manifest, work);
+  run_and_kill(manifest, work, "");
   size_t done = finished(work);
   assert_true(done >= 2 && done < REVISIONS);
   char *resumed = workshop_run(EXIT_HELD, "reproduce %s --work %s", manifest, work);
@@ -173,11 +174,42 @@ static void test_killed_and_resumed(void **state)
   free(resumed);
   free(plain);
   /* What another manifest left is not taken over. */
-  run_and_kill(manifest, work);
+  run_and_kill(manifest, work, "");
   workshop_shell("echo >> %s", manifest);
   plain = workshop_run(EXIT_HELD, "reproduce %s --work %s", manifest, work);
   assert_int_equal(occurrences(plain, " resumed  in "), 0);
   free(plain);
+}
+
+/* The claims in the report of a run that needed none or some of its revisions anew. */
+static json_t *claims_of_run(const char *manifest, const char *work, const char *name)
+{
+  const char *report = workshop_path(name);
+  free(workshop_run(EXIT_HELD, "reproduce %s --work %s --bootstrap 20 --json %s", manifest, work,
+                    report));
+  json_t *all = workshop_json(report), *claims = json_incref(json_object_get(all, "claims"));
+  json_decref(all);
+  return claims;
+}
+
+/* Resamples are kept with their revisions. */
+static void test_killed_and_resumed_with_intervals(void **state)
+{
+  (void)state;
+  if (workshop_emulated())
+    skip();
+  const char *work = workshop_path("intervals/work");
+  const char *manifest = workshop_path("intervals/manifests/" MODEL ".json");
+  quick_workplace("intervals");
+  run_and_kill(manifest, work, "--bootstrap 20");
+  size_t done = finished(work);
+  assert_true(done >= 2 && done < REVISIONS);
+  json_t *resumed = claims_of_run(manifest, work, "resumed.json");
+  workshop_shell("rm -r %s", work);
+  json_t *plain = claims_of_run(manifest, work, "plain.json");
+  assert_true(json_array_size(plain) > 0 && json_equal(resumed, plain));
+  json_decref(resumed);
+  json_decref(plain);
 }
 
 /* A finished revision that was changed on disk does not pass. */
@@ -190,7 +222,7 @@ static void test_tampered_work(void **state)
   const char *work = workshop_path("changed/work");
   const char *manifest = workshop_path("changed/manifests/" MODEL ".json");
   char path[600];
-  run_and_kill(manifest, work);
+  run_and_kill(manifest, work, "");
   snprintf(path, sizeof path, "%s/" MODEL "/current/step60.csv", work);
   workshop_shell("cp -r %s %s.kept", work, work);
   workshop_nudge(path, 3, CLASS_SELF);
@@ -257,6 +289,7 @@ int main(void)
       cmocka_unit_test(test_tampered_golden),
       cmocka_unit_test(test_tampered_archive),
       cmocka_unit_test(test_killed_and_resumed),
+      cmocka_unit_test(test_killed_and_resumed_with_intervals),
       cmocka_unit_test(test_tampered_work),
       cmocka_unit_test(test_golden_update),
       cmocka_unit_test(test_no_golden_from_other_files),

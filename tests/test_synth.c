@@ -173,7 +173,7 @@ static void test_recipes_refused(void **state)
   } cases[] = {
       {"pythia", "must be pythia-1b"},
       {"pythia-1b:layers=2", "must be pythia-1b"},
-      {"llama:layers=2", "must be pythia-1b"},
+      {"mamba:layers=2", "must be pythia-1b"},
       {"olmo:", "not a key of family olmo"},
       {"olmo:layers=2,", "not a key of family olmo"},
       {"olmo:layers", "layers needs a value"},

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define OTHER_SECONDS 60.0 /* about: attention, row kernels and digests */
+#define OTHER_SECONDS 60.0 /* about: attention, row kernels, digests, training */
 
 /* In the order in which they are measured, after the peak. */
 static const struct {
@@ -17,7 +17,7 @@ static const struct {
   int (*run)(struct bench *b, struct error *error);
 } parts[] = {
     {"screen", bench_screen}, {"gemm", bench_gemm},     {"attention", bench_attention},
-    {"rows", bench_rows},     {"digest", bench_digest},
+    {"rows", bench_rows},     {"digest", bench_digest}, {"train", bench_train},
 };
 #define PARTS (sizeof parts / sizeof *parts)
 
@@ -29,7 +29,7 @@ static int check_only(const char *name, struct error *error)
   if (strcmp(name, "peak") == 0) /* measured in any case */
     return 0;
   return error_set(error, EXIT_INPUT,
-                   "--only %s: must be peak, screen, gemm, attention, rows or digest", name);
+                   "--only %s: must be peak, screen, gemm, attention, rows, digest or train", name);
 }
 
 static int parse(int argc, char **argv, struct bench *b, bool *help, struct error *error)
@@ -37,7 +37,7 @@ static int parse(int argc, char **argv, struct bench *b, bool *help, struct erro
   const struct option_spec specs[] = {
       {"quick", OPTION_FLAG, &b->options.quick, 0, 0, NULL, "a short run: within 45 seconds"},
       {"only", OPTION_STRING, &b->options.only, 0, 0, "PART",
-       "only the peak, or after it only screen, gemm, attention, rows or digest"},
+       "only the peak, or after it only screen, gemm, attention, rows, digest or train"},
       {"sweep", OPTION_STRING, &b->options.sweep, 0, 0, "FILE.csv",
        "instead of the rest: time against layers, tokens and sequences of small models"},
       {"plot", OPTION_STRING, &b->options.plot, 0, 0, "FILE.svg", "draw the sweep"},
@@ -50,8 +50,8 @@ static int parse(int argc, char **argv, struct bench *b, bool *help, struct erro
   const struct option_list list = {
       "bench [OPTIONS]",
       "Measures the peak of this CPU, the screen on models of the published shapes (random\n"
-      "weights), matrix products against the peak and OpenBLAS, attention, row kernels and\n"
-      "the digests of files.\n"
+      "weights), matrix products against the peak and OpenBLAS, attention, row kernels, the\n"
+      "digests of files, and steps of training.\n"
       "Single-thread figures are CPU time; what is compared takes turns; figures are medians "
       "with\ntheir spread.",
       specs, sizeof specs / sizeof *specs};
@@ -100,6 +100,7 @@ static int prepare(struct bench *b, struct error *error)
   b->attention = json_array();
   b->rows = json_array();
   b->digest = json_array();
+  b->train = json_array();
   b->points = json_array();
   return 0;
 }
@@ -141,11 +142,12 @@ static int write_json(const struct bench *b, struct error *error)
   json_t *openblas = b->blas_count ? json_pack("{s:o}", "cores", json_array()) : json_null();
   for (size_t i = 0; i < b->blas_count; i++)
     json_add(json_object_get(openblas, "cores"), json_string(b->blas[i].core));
-  json_t *all = json_pack(
-      "{s:s, s:b, s:I, s:O, s:O, s:O, s:O, s:O, s:O, s:O, s:o, s:O?}", "version", ATTEST_VERSION,
-      "quick", b->options.quick, "shrink", (json_int_t)b->options.shrink, "peak", b->peak, "gemm",
-      b->gemm, "screen", b->screen, "attention", b->attention, "rows", b->rows, "digest", b->digest,
-      "sweep", b->points, "openblas", openblas, "predicted_hours", b->hours);
+  json_t *all =
+      json_pack("{s:s, s:b, s:I, s:O, s:O, s:O, s:O, s:O, s:O, s:O, s:O, s:o, s:O?}", "version",
+                ATTEST_VERSION, "quick", b->options.quick, "shrink", (json_int_t)b->options.shrink,
+                "peak", b->peak, "gemm", b->gemm, "screen", b->screen, "attention", b->attention,
+                "rows", b->rows, "digest", b->digest, "train", b->train, "sweep", b->points,
+                "openblas", openblas, "predicted_hours", b->hours);
   int status = json_write(b->options.common.json, all, error);
   json_decref(all);
   return status;
@@ -168,6 +170,7 @@ int command_bench(int argc, char **argv, struct error *error)
   json_decref(b.attention);
   json_decref(b.rows);
   json_decref(b.digest);
+  json_decref(b.train);
   json_decref(b.points);
   json_decref(b.hours);
   return status;

@@ -123,8 +123,8 @@ static int warm_up(struct bench_gemm *g, struct error *error)
   struct tensor weight = weights_of(g, &largest, 0);
   struct linear linear = {.weight = &weight};
   for (size_t i = 0; i < b->isa_count && !error->code; i++)
-    packed_fill(&g->packed, b->isas[i], g->threads, &(struct segment){&linear, 0, largest.n}, 1,
-                error);
+    packed_fill(&g->packed, b->isas[i], g->threads, &(struct segment){&linear, 0, largest.n, false},
+                1, error);
   return error->code;
 }
 
@@ -177,7 +177,7 @@ static int ours_once(struct bench_gemm *g, const struct kernels *kernels,
 {
   struct tensor weight = weights_of(g, p, next_slice(g, p));
   struct linear linear = {.weight = &weight};
-  struct segment segment = {&linear, 0, p->n};
+  struct segment segment = {&linear, 0, p->n, false};
   struct gemm gemm = {.kernels = kernels, .m = p->m, .a = g->operand, .c = g->c, .ldc = p->n};
   bool once = p->m <= GEMM_DIRECT_ROWS;
   if (p->transposed_b) {

@@ -79,25 +79,23 @@ int conditions_add_baseline(struct conditions *conditions, struct error *error)
   return add(conditions, &(struct condition){.name = none}, &(struct head_set){0}, error);
 }
 
-/* A circuit on its way in; `threshold` is NULL for one of another making. */
+/* A circuit on its way in. */
 struct arrival {
   struct conditions *all;
   char *name;
   const struct head_set *circuit;
-  const struct threshold_circuit *threshold;
-  size_t index; /* of the threshold in the published stream */
+  const struct circuit_rule *published; /* controls come from the published stream; NULL = fresh */
+  size_t index;                         /* of the threshold there */
 };
 
 static int draw(const struct arrival *a, const struct condition *like, struct head_set *control,
                 struct error *error)
 {
   const struct head_grid *grid = &a->all->grid;
-  const struct threshold_circuit *t = a->threshold;
   struct random stream;
   random_seed(&stream, like->seed);
   if (like->published)
-    return control_published(t->rows, grid, t->class, t->best, a->index, like->seed, control,
-                             error);
+    return control_published(a->published, grid, a->index, like->seed, control, error);
   if (like->control == CONTROL_MATCHED_RANDOM)
     return control_matched_random(a->circuit, grid, &stream, control, error);
   if (like->control == CONTROL_ANY_LAYER)
@@ -111,8 +109,7 @@ static int add_control(const struct arrival *a, enum control control, uint32_t s
   const struct condition like = {.name = a->name,
                                  .control = control,
                                  .seed = seed,
-                                 .published = control == CONTROL_MATCHED_RANDOM && a->threshold &&
-                                              a->threshold->published};
+                                 .published = control == CONTROL_MATCHED_RANDOM && a->published};
   struct head_set heads = {0};
   if (!draw(a, &like, &heads, error))
     add(a->all, &like, &heads, error);
@@ -144,24 +141,20 @@ int conditions_add_circuit(struct conditions *conditions, const char *name,
                  error);
 }
 
-int conditions_add_threshold(struct conditions *conditions, const struct threshold_circuit *t,
-                             const struct control_choice *choice, struct error *error)
+int conditions_add_threshold(struct conditions *conditions, const struct circuit_rule *rule,
+                             double threshold, bool published, const struct control_choice *choice,
+                             struct error *error)
 {
   struct head_set circuit = {0};
   struct text name = {0};
   size_t index = 0;
-  text_add(&name, "%s>=%.15g", head_class_name(t->class), t->threshold);
-  while (index < CONTROL_STREAM_THRESHOLDS && control_stream_thresholds[index] != t->threshold)
-    index++;
+  text_add(&name, "%s>=%.15g", head_class_name(rule->class), threshold);
   if (name.failed)
     error_set(error, EXIT_RUN, "conditions: out of memory");
-  else if (t->published && index == CONTROL_STREAM_THRESHOLDS)
-    error_set(error, EXIT_INPUT,
-              "threshold %.15g: the published stream is drawn for 2, 10, 30, 50 and 100",
-              t->threshold);
-  else if (!circuit_choose(t->rows, conditions->grid.layers * conditions->grid.heads, t->class,
-                           t->best, t->threshold, &circuit, error))
-    add_all(&(struct arrival){conditions, name.data, &circuit, t, index}, choice, error);
+  else if ((!published || !control_stream_index(threshold, &index, error)) &&
+           !circuit_choose(rule, threshold, &circuit, error))
+    add_all(&(struct arrival){conditions, name.data, &circuit, published ? rule : NULL, index},
+            choice, error);
   head_set_free(&circuit);
   text_free(&name);
   return error->code;

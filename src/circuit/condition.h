@@ -41,17 +41,11 @@ int conditions_add_circuit(struct conditions *conditions, const char *name,
                            struct error *error);
 
 /* The same of a circuit by threshold, named like "induction>=10"; `published`: its matched-random
- * controls come from the published stream, which has to know the threshold. rows, class and best
- * as in circuit_choose. Errors: EXIT_INPUT for another threshold, too. */
-struct threshold_circuit {
-  const struct head_row *rows; /* of all heads of the grid; borrowed */
-  enum head_class class;
-  bool best;
-  double threshold;
-  bool published;
-};
-int conditions_add_threshold(struct conditions *conditions, const struct threshold_circuit *circuit,
-                             const struct control_choice *choice, struct error *error);
+ * controls come from the published stream, which has to know the threshold. Errors: EXIT_INPUT for
+ * another threshold, too. */
+int conditions_add_threshold(struct conditions *conditions, const struct circuit_rule *rule,
+                             double threshold, bool published, const struct control_choice *choice,
+                             struct error *error);
 
 void conditions_free(struct conditions *conditions);
 

@@ -6,6 +6,16 @@
 
 const double control_stream_thresholds[CONTROL_STREAM_THRESHOLDS] = {2, 10, 30, 50, 100};
 
+int control_stream_index(double threshold, size_t *index, struct error *error)
+{
+  for (*index = 0; *index < CONTROL_STREAM_THRESHOLDS; ++*index)
+    if (control_stream_thresholds[*index] == threshold)
+      return 0;
+  return error_set(error, EXIT_INPUT,
+                   "threshold %.15g: the published stream is drawn for 2, 10, 30, 50 and 100",
+                   threshold);
+}
+
 const char *control_name(enum control control)
 {
   static const char *const names[CONTROLS] = {"baseline", "circuit", "matched-random", "any-layer",
@@ -18,14 +28,16 @@ bool control_is_random(enum control control)
   return control == CONTROL_MATCHED_RANDOM || control == CONTROL_ANY_LAYER;
 }
 
-int circuit_choose(const struct head_row *rows, size_t count, enum head_class class, bool best,
-                   double threshold, struct head_set *circuit, struct error *error)
+int circuit_choose(const struct circuit_rule *rule, double threshold, struct head_set *circuit,
+                   struct error *error)
 {
-  if (head_set_create(count, circuit, error))
+  if (head_set_create(rule->count, circuit, error))
     return error->code;
-  for (size_t i = 0; i < count; i++)
-    if (rows[i].selectivity[class] >= threshold && (!best || rows[i].class == class))
-      head_set_add(circuit, (size_t)rows[i].layer, (size_t)rows[i].head);
+  for (size_t i = 0; i < rule->count; i++) {
+    const struct head_row *row = &rule->rows[i];
+    if (row->selectivity[rule->class] >= threshold && (!rule->best || row->class == rule->class))
+      head_set_add(circuit, (size_t)row->layer, (size_t)row->head);
+  }
   return 0;
 }
 
@@ -110,17 +122,15 @@ int control_upper_bound(const struct head_set *circuit, const struct head_grid *
   return 0;
 }
 
-int control_published(const struct head_row *rows, const struct head_grid *grid,
-                      enum head_class class, bool best, size_t index, uint32_t seed,
-                      struct head_set *control, struct error *error)
+int control_published(const struct circuit_rule *rule, const struct head_grid *grid, size_t index,
+                      uint32_t seed, struct head_set *control, struct error *error)
 {
   struct random stream;
   random_seed(&stream, seed);
   for (size_t i = 0; i <= index && !error->code; i++) {
     struct head_set circuit = {0};
     head_set_free(control);
-    if (!circuit_choose(rows, grid->layers * grid->heads, class, best, control_stream_thresholds[i],
-                        &circuit, error))
+    if (!circuit_choose(rule, control_stream_thresholds[i], &circuit, error))
       control_matched_random(&circuit, grid, &stream, control, error);
     head_set_free(&circuit);
   }

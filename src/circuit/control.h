@@ -22,11 +22,18 @@ const char *control_name(enum control control);
 /* Whether it is drawn, and so has a seed. */
 bool control_is_random(enum control control);
 
-/* The heads of a screen, in ascending order, whose selectivity for `class` is at least
- * `threshold`; `best`: only those of which it is the best class, too. rows[count]. Owner: the
- * caller, head_set_free, also of the sets below. Errors: EXIT_RUN, as of all below. */
-int circuit_choose(const struct head_row *rows, size_t count, enum head_class class, bool best,
-                   double threshold, struct head_set *circuit, struct error *error);
+/* Heads that belong together because of their figures in a screen. */
+struct circuit_rule {
+  const struct head_row *rows; /* [count]; borrowed */
+  size_t count;
+  enum head_class class;
+  bool best; /* only those of which it is the best class, too */
+};
+
+/* The heads, ascending as in the rows, whose selectivity for the class is at least `threshold`.
+ * Owner: the caller, head_set_free, also of the sets below. Errors: EXIT_RUN, as of all below. */
+int circuit_choose(const struct circuit_rule *rule, double threshold, struct head_set *circuit,
+                   struct error *error);
 
 /* A model's heads. */
 struct head_grid {
@@ -54,10 +61,12 @@ int control_upper_bound(const struct head_set *circuit, const struct head_grid *
 #define CONTROL_STREAM_THRESHOLDS 5
 extern const double control_stream_thresholds[CONTROL_STREAM_THRESHOLDS];
 
+/* Its index there. Errors: EXIT_INPUT for another one. */
+int control_stream_index(double threshold, size_t *index, struct error *error);
+
 /* The matched-random control of the threshold of that index, as published: the stream of `seed` has
- * drawn those of the thresholds before. rows, class and best as in circuit_choose. */
-int control_published(const struct head_row *rows, const struct head_grid *grid,
-                      enum head_class class, bool best, size_t index, uint32_t seed,
-                      struct head_set *control, struct error *error);
+ * drawn those of the thresholds before. */
+int control_published(const struct circuit_rule *rule, const struct head_grid *grid, size_t index,
+                      uint32_t seed, struct head_set *control, struct error *error);
 
 #endif

@@ -51,6 +51,19 @@ bool head_set_new_layer(const struct head_set *set, size_t first)
   return true;
 }
 
+void head_set_group(struct head_set *set)
+{
+  for (size_t i = 1; i < set->count; i++) {
+    struct head_name head = set->list[i];
+    size_t to = i;
+    if (head_set_new_layer(set, i))
+      continue;
+    for (; set->list[to - 1].layer != head.layer; to--)
+      set->list[to] = set->list[to - 1];
+    set->list[to] = head;
+  }
+}
+
 static int compare(const void *a, const void *b)
 {
   const struct head_name *x = a, *y = b;

@@ -34,6 +34,9 @@ bool head_set_has(const struct head_set *set, size_t layer, size_t head);
 /* Whether the heads [first, count) are the first of their layer in the set. */
 bool head_set_new_layer(const struct head_set *set, size_t first);
 
+/* Puts the heads of a layer together, layers and their heads in the order in which they come. */
+void head_set_group(struct head_set *set);
+
 /* Sorts heads [first, count) by layer, then head. */
 void head_set_sort(struct head_set *set, size_t first);
 

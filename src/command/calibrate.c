@@ -35,7 +35,7 @@ static int parse(int argc, char **argv, struct calibrate_options *o, const char 
       {"draws", OPTION_NUMBER, &o->draws, 1, NULL_MOST_DRAWS, "N",
        "null draws of the selectivity; default 500"},
       {"null-seed", OPTION_NUMBER, &o->null_seed, 0, UINT32_MAX, "S",
-       "seed seed of their positions and of the random ids; default 2026"},
+       "seed of their positions and of the random ids; default 2026"},
       {"out", OPTION_STRING, &o->out, 0, 0, "FILE.csv", "write one row per head"},
       COMMON_OPTIONS(&o->common),
   };

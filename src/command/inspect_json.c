@@ -20,9 +20,10 @@ static json_t *files_json(const struct inspection *in)
 static json_t *config_json(const struct model_config *c)
 {
   static const char *const activations[] = {"gelu", "gelu_tanh", "silu"};
+  size_t windows = model_config_windows(c);
   return json_pack(
       "{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:o, s:I, s:I, "
-      "s:b, s:b, s:b, s:b}",
+      "s:b, s:b, s:b, s:b, s:s, s:f, s:I, s:I}",
       "family", model_family_name(c->family), "activation", activations[c->activation], "layers",
       (json_int_t)c->layers, "heads", (json_int_t)c->heads, "kv_heads", (json_int_t)c->kv_heads,
       "head_dim", (json_int_t)c->head_dim, "hidden", (json_int_t)c->hidden, "ffn",
@@ -32,7 +33,9 @@ static json_t *config_json(const struct model_config *c)
       c->clip_qkv > 0 ? json_real((double)c->clip_qkv) : json_null(), "experts",
       (json_int_t)c->experts, "top_k", (json_int_t)c->top_k, "norm_topk_prob", c->norm_topk_prob,
       "parallel_residual", c->parallel_residual, "attention_bias", c->attention_bias, "tied",
-      c->tied);
+      c->tied, "rope_type", c->learned_positions ? "none" : rope_type_name(c->rope.type),
+      "rope_factor", c->rope.factor, "window", (json_int_t)c->window.keys * (windows > 0),
+      "window_layers", (json_int_t)windows);
 }
 
 static json_t *names_json(const struct name_list *list)

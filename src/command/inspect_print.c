@@ -22,6 +22,14 @@ static void print_files(const struct inspection *in)
   }
 }
 
+static void print_windows(const struct model_config *c)
+{
+  size_t layers = model_config_windows(c);
+  if (layers)
+    printf("; %zu of %zu layers attend to the last %zu positions", layers, c->layers,
+           c->window.keys);
+}
+
 static void print_config(const struct model_config *c)
 {
   static const char *const activations[] = {"GELU", "GELU (tanh)", "SiLU"};
@@ -34,8 +42,14 @@ static void print_config(const struct model_config *c)
   printf("; attention and MLP %s\n", c->parallel_residual ? "in parallel" : "in sequence");
   printf("  vocabulary %zu, %s; context %zu\n", c->vocab,
          c->tied ? "LM head tied to the embedding" : "separate LM head", c->context);
-  printf("  rotary dimensions %zu, base %g; norm eps %g; attention bias %s", c->rotary_dims,
-         c->rope_base, (double)c->norm_eps, c->attention_bias ? "yes" : "no");
+  if (c->learned_positions)
+    printf("  learned positions");
+  else
+    printf("  rotary dimensions %zu, base %g", c->rotary_dims, c->rope_base);
+  if (c->rope.type != ROPE_DEFAULT)
+    printf(", scaled (%s, factor %g)", rope_type_name(c->rope.type), c->rope.factor);
+  printf("; norm eps %g; attention bias %s", (double)c->norm_eps, c->attention_bias ? "yes" : "no");
+  print_windows(c);
   if (c->clip_qkv > 0)
     printf("; queries, keys and values clipped at %g", (double)c->clip_qkv);
   printf("\n");

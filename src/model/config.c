@@ -7,7 +7,15 @@
 #include <stdio.h>
 #include <string.h>
 
-enum value_kind { VALUE_SIZE, VALUE_REAL, VALUE_FLOAT, VALUE_BOOLEAN, VALUE_ACTIVATION };
+enum value_kind {
+  VALUE_SIZE,
+  VALUE_REAL,
+  VALUE_FLOAT,
+  VALUE_BOOLEAN,
+  VALUE_ACTIVATION,
+  VALUE_QK_NORM,    /* false, or true for the norm of each head */
+  VALUE_LAYER_TYPES /* a list with "full_attention" or "sliding_attention" for each layer */
+};
 
 /* What a setting's value must be, and where it goes. Where null means none, it is stored as 0. */
 static const struct field {
@@ -39,6 +47,23 @@ static const struct field {
     [SETTING_NORM_TOP_K] = FIELD(VALUE_BOOLEAN, false, 0, 0, norm_topk_prob),
     [SETTING_ROPE_BASE] = FIELD(VALUE_REAL, false, 1.0, 1e12, rope_base),
     [SETTING_ROTARY_SHARE] = FIELD(VALUE_REAL, false, 0.0, 1.0, rotary_share),
+    [SETTING_ROPE_FACTOR] = FIELD(VALUE_REAL, true, 1.0, 1e6, rope.factor),
+    [SETTING_ROPE_LOW] = FIELD(VALUE_REAL, true, 1e-3, 1e6, rope.low_freq),
+    [SETTING_ROPE_HIGH] = FIELD(VALUE_REAL, true, 1e-3, 1e6, rope.high_freq),
+    [SETTING_ROPE_ORIGINAL] = FIELD(VALUE_SIZE, true, 1, 1 << 24, rope.original_context),
+    [SETTING_ROPE_BETA_FAST] = FIELD(VALUE_REAL, true, 1e-3, 1e6, rope.beta_fast),
+    [SETTING_ROPE_BETA_SLOW] = FIELD(VALUE_REAL, true, 1e-3, 1e6, rope.beta_slow),
+    [SETTING_ROPE_ATTENTION] = FIELD(VALUE_REAL, true, 1e-3, 1e3, rope.attention_factor),
+    [SETTING_ROPE_MSCALE] = FIELD(VALUE_REAL, true, 0.0, 1e3, rope.mscale),
+    [SETTING_ROPE_MSCALE_ALL] = FIELD(VALUE_REAL, true, 0.0, 1e3, rope.mscale_all),
+    [SETTING_ROPE_TRUNCATE] = FIELD(VALUE_BOOLEAN, false, 0, 0, rope.truncate),
+    [SETTING_MLP_BIAS] = FIELD(VALUE_BOOLEAN, false, 0, 0, mlp_bias),
+    [SETTING_QK_NORM] = FIELD(VALUE_QK_NORM, false, 0, 0, qk_norm),
+    [SETTING_WINDOW] = FIELD(VALUE_SIZE, true, 1, 1 << 24, window.keys),
+    [SETTING_WINDOW_USED] = FIELD(VALUE_BOOLEAN, false, 0, 0, window.used),
+    [SETTING_WINDOW_FIRST] = FIELD(VALUE_SIZE, false, 0, 1 << 20, window.first),
+    [SETTING_LAYER_TYPES] = FIELD(VALUE_LAYER_TYPES, true, 0, 0, window.listed),
+    [SETTING_SCALE_BY_LAYER] = FIELD(VALUE_BOOLEAN, false, 0, 0, scale_by_layer),
 #undef FIELD
 };
 
@@ -70,11 +95,34 @@ static int read_activation(struct reader *r, const struct stated *stated, const 
                    stated->key, name, r->settings->family->name);
 }
 
+/* Whether the layers have them is checked once their number is known. */
+static int read_layer_types(struct reader *r, const struct stated *stated, const char *where,
+                            struct window *window)
+{
+  const json_t *list = json_object_get(stated->object, stated->key);
+  if (!json_is_array(list) || json_array_size(list) > WINDOW_LAYERS)
+    return error_set(r->error, EXIT_INPUT,
+                     "%s: \"%s\" must be a list of at most %d types of layers", where, stated->key,
+                     WINDOW_LAYERS);
+  window->listed = true;
+  for (size_t i = 0; i < json_array_size(list); i++) {
+    const char *type = json_string_value(json_array_get(list, i));
+    bool sliding = type && strcmp(type, "sliding_attention") == 0;
+    if (!sliding && (!type || strcmp(type, "full_attention") != 0))
+      return error_set(r->error, EXIT_INPUT,
+                       "%s: \"%s\": layer %zu must be \"full_attention\" or \"sliding_attention\"",
+                       where, stated->key, i);
+    window->layers[i / 32] |= (uint32_t)sliding << i % 32;
+  }
+  return 0;
+}
+
 static int read_value(struct reader *r, const struct field *field, const struct stated *stated,
                       const char *where, void *target)
 {
   int64_t integer;
   double number;
+  bool flag;
   switch (field->kind) {
   case VALUE_SIZE:
     if (!json_get_integer(stated->object, where, stated->key, (int64_t)field->low,
@@ -95,6 +143,12 @@ static int read_value(struct reader *r, const struct field *field, const struct 
     break;
   case VALUE_ACTIVATION:
     return read_activation(r, stated, where, target);
+  case VALUE_QK_NORM:
+    if (!json_get_boolean(stated->object, where, stated->key, &flag, r->error))
+      *(enum query_key_norm *)target = flag ? QK_NORM_HEADS : QK_NORM_NONE;
+    break;
+  case VALUE_LAYER_TYPES:
+    return read_layer_types(r, stated, where, &r->config->window);
   }
   return r->error->code;
 }
@@ -103,7 +157,9 @@ static void store_none(const struct field *field, void *target)
 {
   if (field->kind == VALUE_SIZE)
     *(size_t *)target = 0;
-  else
+  else if (field->kind == VALUE_REAL)
+    *(double *)target = 0;
+  else if (field->kind == VALUE_FLOAT)
     *(float *)target = 0;
 }
 
@@ -126,7 +182,8 @@ static int read_setting(struct reader *r, enum setting setting)
   char where[600];
   if (!value)
     return 0;
-  if (json_is_null(value) && !field->null_is_none)
+  if (json_is_null(value) && !field->null_is_none &&
+      !(setting == SETTING_FFN && r->settings->family->ffn_per_hidden))
     return refuse_null(r, setting);
   snprintf(where, sizeof where, "%.500s%s%s", r->settings->name, *stated->group ? ": " : "",
            stated->group);
@@ -143,10 +200,12 @@ static int check_fixed(struct reader *r, enum setting setting, const void *targe
   static const size_t sizes[] = {[VALUE_SIZE] = sizeof(size_t),
                                  [VALUE_REAL] = sizeof(double),
                                  [VALUE_FLOAT] = sizeof(float),
-                                 [VALUE_BOOLEAN] = sizeof(bool)};
+                                 [VALUE_BOOLEAN] = sizeof(bool),
+                                 [VALUE_QK_NORM] = sizeof(enum query_key_norm)};
   char key[SETTINGS_TEXT], value[SETTINGS_TEXT];
   if (family_has(r->settings->family, setting) || !settings_value(r->settings, setting) ||
-      setting == SETTING_KV_HEADS || /* as many as heads: derive_heads */
+      setting == SETTING_KV_HEADS || setting == SETTING_HEAD_DIM ||           /* derive_heads */
+      (setting >= SETTING_ROPE_FACTOR && setting <= SETTING_ROPE_TRUNCATE) || /* settings.c */
       memcmp(target, wanted, sizes[fields[setting].kind]) == 0)
     return 0;
   return error_set(r->error, EXIT_INPUT,
@@ -180,6 +239,8 @@ static int check_stated(struct reader *r)
     const struct spelling *spelling = r->settings->family->spellings;
     while (spelling->setting != needed[i])
       spelling++;
+    if (needed[i] == SETTING_FFN && !r->config->ffn)
+      r->config->ffn = r->settings->family->ffn_per_hidden * r->config->hidden;
     if (*(const size_t *)((const char *)r->config + fields[needed[i]].offset) == 0)
       return error_set(r->error, EXIT_INPUT, "%s: \"%s\" is missing, must be an integer",
                        r->settings->name, spelling->key);
@@ -192,7 +253,9 @@ static int derive_heads(struct reader *r)
   struct model_config *c = r->config;
   if (!c->kv_heads)
     c->kv_heads = c->heads;
-  if (c->hidden % c->heads || c->heads % c->kv_heads)
+  size_t wanted = c->hidden / c->heads;
+  bool own = family_has(r->settings->family, SETTING_HEAD_DIM) && c->head_dim;
+  if ((!own && c->hidden % c->heads) || c->heads % c->kv_heads)
     return error_set(r->error, EXIT_INPUT,
                      "%s: hidden_size %zu, num_attention_heads %zu and num_key_value_heads %zu "
                      "must divide one another",
@@ -202,12 +265,53 @@ static int derive_heads(struct reader *r)
                      "%s: num_key_value_heads %zu is not supported for family %s; it must be "
                      "num_attention_heads = %zu",
                      r->settings->name, c->kv_heads, r->settings->family->name, c->heads);
-  size_t wanted = c->hidden / c->heads;
-  if (c->head_dim && c->head_dim != wanted)
+  if (!own && c->head_dim && c->head_dim != wanted)
     return error_set(r->error, EXIT_INPUT,
                      "%s: head_dim %zu is not supported; it must be hidden_size / heads = %zu",
                      r->settings->name, c->head_dim, wanted);
-  c->head_dim = wanted;
+  if (!own)
+    c->head_dim = wanted;
+  return 0;
+}
+
+/* yarn's releases disagree where the factor is not that of the two contexts. */
+static int derive_rope(struct reader *r)
+{
+  struct rope_scaling *rope = &r->config->rope;
+  const char *type = json_string_value(settings_value(r->settings, SETTING_ROPE_TYPE));
+  bool original = rope->original_context != 0;
+  rope->type = (enum rope_type)rope_type_parse(type);
+  if (rope->factor == 0)
+    rope->factor = 1;
+  if (!original)
+    rope->original_context = r->config->context;
+  if (rope->beta_fast == 0)
+    rope->beta_fast = 32;
+  if (rope->beta_slow == 0)
+    rope->beta_slow = 1;
+  rope->truncate |= !settings_value(r->settings, SETTING_ROPE_TRUNCATE);
+  if (rope->type == ROPE_LLAMA3 && !(rope->low_freq > 0 && rope->high_freq > rope->low_freq))
+    return error_set(r->error, EXIT_INPUT,
+                     "%s: rotary positions of type \"llama3\" need low_freq_factor below "
+                     "high_freq_factor",
+                     r->settings->name);
+  if (rope->type == ROPE_YARN && original &&
+      rope->factor * (double)rope->original_context != (double)r->config->context)
+    return error_set(r->error, EXIT_INPUT,
+                     "%s: rotary positions of type \"yarn\": factor %g is not "
+                     "max_position_embeddings %zu / original_max_position_embeddings %zu, and "
+                     "releases of transformers disagree on which of them counts; correct a copy of "
+                     "the file",
+                     r->settings->name, rope->factor, r->config->context, rope->original_context);
+  return 0;
+}
+
+static int derive_window(struct reader *r)
+{
+  const json_t *types = settings_value(r->settings, SETTING_LAYER_TYPES);
+  if (r->config->window.listed && json_array_size(types) != r->config->layers)
+    return error_set(r->error, EXIT_INPUT, "%s: layer_types has %zu entries, the model %zu layers",
+                     r->settings->name, json_array_size(types), r->config->layers);
   return 0;
 }
 
@@ -215,6 +319,8 @@ static int derive_rest(struct reader *r)
 {
   struct model_config *c = r->config;
   c->rotary_dims = (size_t)((double)c->head_dim * c->rotary_share);
+  if (c->learned_positions)
+    return 0;
   if (c->rotary_dims % 2 || c->rotary_dims == 0)
     return error_set(
         r->error, EXIT_INPUT,
@@ -237,9 +343,10 @@ static int read_family(const char *name, const json_t *object, const struct fami
   *family = family_find(type, strlen(type));
   if (*family)
     return 0;
+  const char *reason = family_refusal(type);
   return error_set(error, EXIT_INPUT,
-                   "%s: model_type \"%.80s\" is not supported; supported are " FAMILY_NAMES, name,
-                   type);
+                   "%s: model_type \"%.80s\" is not supported%s%s; supported are " FAMILY_NAMES,
+                   name, type, reason ? ": it has " : "", reason ? reason : "");
 }
 
 static int read_config(const char *name, const json_t *object, struct model_config *config,
@@ -254,7 +361,7 @@ static int read_config(const char *name, const json_t *object, struct model_conf
   struct reader reader = {&settings, config, error};
   *config = family->defaults;
   if (read_settings(&reader) || check_stated(&reader) || derive_heads(&reader) ||
-      derive_rest(&reader))
+      derive_rest(&reader) || derive_rope(&reader) || derive_window(&reader))
     return error->code;
   return 0;
 }
@@ -270,4 +377,19 @@ int model_config_parse(const char *name, const void *data, size_t size, struct m
   int status = read_config(name, object, config, error);
   json_decref(object);
   return status;
+}
+
+size_t model_config_window(const struct model_config *c, size_t layer)
+{
+  const struct window *w = &c->window;
+  bool sliding = w->listed ? w->layers[layer / 32] >> layer % 32 & 1 : layer >= w->first;
+  return w->used && sliding ? w->keys : 0;
+}
+
+size_t model_config_windows(const struct model_config *c)
+{
+  size_t count = 0;
+  for (size_t layer = 0; layer < c->layers; layer++)
+    count += model_config_window(c, layer) > 0;
+  return count;
 }

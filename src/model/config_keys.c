@@ -9,6 +9,7 @@
 enum inert {
   INERT,        /* at any value */
   INERT_FALSE,  /* false */
+  INERT_TRUE,   /* true */
   INERT_EMPTY,  /* {} or [] */
   INERT_ONE,    /* the number 1 */
   INERT_NULL,   /* only null */
@@ -82,7 +83,18 @@ static const struct {
     {"use_flash_attention_2", INERT, NULL},
     {"chunk_size_feed_forward", INERT, NULL}, /* pieces of the same product */
     {"pretraining_tp", INERT, NULL},
-    {"is_decoder", INERT, NULL}, /* these families are causal either way */
+    {"max_sequence_length", INERT, NULL}, /* of older writers, beside max_position_embeddings */
+    {"n_ctx", INERT, NULL},
+    {"summary_activation", INERT, NULL}, /* a head of classifiers */
+    {"summary_first_dropout", INERT, NULL},
+    {"summary_proj_to_labels", INERT, NULL},
+    {"summary_type", INERT, NULL},
+    {"summary_use_proj", INERT, NULL},
+    {"output_past", INERT, NULL}, /* the older name of use_cache */
+    {"n_special", INERT, NULL},   /* of the first GPT */
+    {"predict_special_tokens", INERT, NULL},
+    {"reorder_and_upcast_attn", INERT, NULL}, /* all is fp32 here */
+    {"is_decoder", INERT, NULL},              /* these families are causal either way */
 
     {"max_length", INERT, NULL},
     {"max_new_tokens", INERT, NULL},
@@ -127,6 +139,7 @@ static const struct {
     {"use_sliding_window", INERT_FALSE, "attention within a window"},
     {"max_window_layers", INERT, NULL}, /* counts only with use_sliding_window */
     {"layer_types", INERT_FULL, "layers that attend to a part of the sequence"},
+    {"is_llama_config", INERT, NULL}, /* of the trainer that wrote it */
     {"rope_interleaved", INERT_FALSE, "another order of the rotated dimensions"},
     {"qk_layernorm", INERT_FALSE, "norms of queries and keys"},
     {"use_qk_norm", INERT_FALSE, "norms of queries and keys"},
@@ -139,6 +152,7 @@ static const struct {
     {"final_logit_softcapping", INERT_NULL, "capped logits"},
     {"attn_logit_softcapping", INERT_NULL, "capped attention scores"},
     {"scale_attn_by_inverse_layer_idx", INERT_FALSE, "scaled attention scores"},
+    {"scale_attn_weights", INERT_TRUE, "attention scores that are not scaled"},
 };
 
 static bool matches(const char *pattern, const char *key)
@@ -165,6 +179,8 @@ static bool is_inert(const json_t *config, enum inert inert, const json_t *value
     return true;
   case INERT_FALSE:
     return json_is_false(value);
+  case INERT_TRUE:
+    return json_is_true(value);
   case INERT_EMPTY:
     return (json_is_object(value) && json_object_size(value) == 0) ||
            (json_is_array(value) && json_array_size(value) == 0);

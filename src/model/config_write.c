@@ -43,6 +43,50 @@ static void add_clip(struct text *text, float clip)
   text_free(&few);
 }
 
+static void add_layer_types(struct text *text, const struct model_config *c)
+{
+  if (!c->window.listed) {
+    text_add(text, "null");
+    return;
+  }
+  for (size_t i = 0; i < c->layers; i++)
+    text_add(text, "%s\"%s_attention\"", i ? ", " : "[",
+             c->window.layers[i / 32] >> i % 32 & 1 ? "sliding" : "full");
+  text_add(text, "]");
+}
+
+/* What the type of the rotation reads. */
+static void add_rope(struct text *text, const struct model_config *c)
+{
+  const struct rope_scaling *r = &c->rope;
+  if (r->type == ROPE_DEFAULT)
+    return;
+  text_add(text,
+           ",\n  \"rope_scaling\": {\"rope_type\": \"%s\", \"factor\": ", rope_type_name(r->type));
+  add_real(text, r->factor, false);
+  if (r->type == ROPE_LLAMA3 || r->type == ROPE_YARN)
+    text_add(text, ", \"original_max_position_embeddings\": %zu", r->original_context);
+  const struct {
+    enum rope_type type;
+    const char *key;
+    double value;
+  } reals[] = {{ROPE_LLAMA3, "low_freq_factor", r->low_freq},
+               {ROPE_LLAMA3, "high_freq_factor", r->high_freq},
+               {ROPE_YARN, "beta_fast", r->beta_fast},
+               {ROPE_YARN, "beta_slow", r->beta_slow},
+               {ROPE_YARN, "attention_factor", r->attention_factor},
+               {ROPE_YARN, "mscale", r->mscale},
+               {ROPE_YARN, "mscale_all_dim", r->mscale_all}};
+  for (size_t i = 0; i < sizeof reals / sizeof *reals; i++)
+    if (reals[i].type == r->type && reals[i].value > 0) {
+      text_add(text, ", \"%s\": ", reals[i].key);
+      add_real(text, reals[i].value, false);
+    }
+  if (r->type == ROPE_YARN)
+    text_add(text, ", \"truncate\": %s", r->truncate ? "true" : "false");
+  text_add(text, "}");
+}
+
 static void add_value(struct text *text, enum setting setting, const struct model_config *c)
 {
   static const char *const activations[] = {
@@ -84,9 +128,23 @@ static void add_value(struct text *text, enum setting setting, const struct mode
     return add_real(text, c->rope_base, false);
   case SETTING_ROTARY_SHARE:
     return add_real(text, c->rotary_share, false);
-  case SETTING_HEAD_DIM: /* follow from others */
-  case SETTING_ROPE_TYPE:
-  case SETTINGS:
+  case SETTING_HEAD_DIM:
+    return add_size(text, c->head_dim);
+  case SETTING_MLP_BIAS:
+    return add_boolean(text, c->mlp_bias);
+  case SETTING_QK_NORM:
+    return add_boolean(text, c->qk_norm == QK_NORM_HEADS);
+  case SETTING_WINDOW:
+    return c->window.keys ? add_size(text, c->window.keys) : (void)text_add(text, "null");
+  case SETTING_WINDOW_USED:
+    return add_boolean(text, c->window.used);
+  case SETTING_WINDOW_FIRST:
+    return add_size(text, c->window.first);
+  case SETTING_LAYER_TYPES:
+    return add_layer_types(text, c);
+  case SETTING_SCALE_BY_LAYER:
+    return add_boolean(text, c->scale_by_layer);
+  default: /* of the rotation: add_rope */
     return;
   }
 }
@@ -95,13 +153,13 @@ static void add_value(struct text *text, enum setting setting, const struct mode
 static void add_settings(struct text *text, const struct family *family,
                          const struct model_config *config)
 {
-  uint32_t done = family->fixed | 1u << SETTING_HEAD_DIM | 1u << SETTING_ROPE_TYPE;
+  uint64_t done = family->fixed;
   for (const struct spelling *s = family->spellings; s->key; s++) {
-    if (!(done >> s->setting & 1u)) {
+    if (!(done >> s->setting & 1)) {
       text_add(text, ",\n  \"%s\": ", s->key);
       add_value(text, s->setting, config);
     }
-    done |= 1u << s->setting;
+    done |= (uint64_t)1 << s->setting;
   }
 }
 
@@ -119,6 +177,7 @@ char *model_config_write(const struct model_config *config, enum dtype dtype, co
            : dtype == DTYPE_BF16 ? "bfloat16"
                                  : "float16");
   add_settings(&text, family, config);
+  add_rope(&text, config);
   text_add(&text, "\n}\n");
   if (!text.failed)
     return text.data;

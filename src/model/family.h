@@ -28,6 +28,23 @@ enum setting {
   SETTING_ROPE_TYPE,
   SETTING_ROPE_BASE,
   SETTING_ROTARY_SHARE,
+  SETTING_ROPE_FACTOR,
+  SETTING_ROPE_LOW,
+  SETTING_ROPE_HIGH,
+  SETTING_ROPE_ORIGINAL,
+  SETTING_ROPE_BETA_FAST,
+  SETTING_ROPE_BETA_SLOW,
+  SETTING_ROPE_ATTENTION,
+  SETTING_ROPE_MSCALE,
+  SETTING_ROPE_MSCALE_ALL,
+  SETTING_ROPE_TRUNCATE,
+  SETTING_MLP_BIAS,
+  SETTING_QK_NORM,
+  SETTING_WINDOW,
+  SETTING_WINDOW_USED,
+  SETTING_WINDOW_FIRST,
+  SETTING_LAYER_TYPES,
+  SETTING_SCALE_BY_LAYER,
   SETTINGS
 };
 
@@ -61,33 +78,39 @@ enum dimension {
   DIM_VOCAB,
   DIM_EXPERTS,
   DIM_CONTEXT,
-  DIM_FREQUENCIES /* rotary_dims / 2 */
+  DIM_FREQUENCIES, /* rotary_dims / 2 */
+  DIM_HEAD         /* head_dim */
 };
 
 enum presence {
   ALWAYS,
   WITH_ATTENTION_BIAS,
-  UNLESS_TIED, /* the LM head */
-  AS_BUFFER    /* in older checkpoints, and not read */
+  WITH_MLP_BIAS,
+  WITH_QK_NORM,
+  UNLESS_PARALLEL, /* the second norm, where a parallel MLP shares the first */
+  UNLESS_TIED,     /* the LM head */
+  AS_BUFFER        /* in older checkpoints, and not read */
 };
 
 #define FAMILY_RANK 4
 
 struct family_tensor {
-  const char *name; /* '#' stands for the number of a layer, '@' for that of an expert; NULL ends a
-                       list */
+  const char *name; /* '#' stands for the number of a layer, '@' for that of an expert, '%' for that
+                       of a head (of a key-value head after "k_"); NULL ends a list */
   enum inventory_kind kind;
   enum presence presence;
   enum dimension shape[FAMILY_RANK];
   size_t slot; /* offset of a `const struct tensor *` in struct model, struct layer with '#', struct
-                  expert with '@'; of buffers SIZE_MAX */
+                  expert with '@'; with '%' of an array of them; of buffers SIZE_MAX */
 };
 
 struct family {
   const char *name;  /* model_type */
   const char *class; /* "architectures" of a model with an LM head */
   const struct spelling *spellings;
-  uint32_t fixed; /* bits of settings that must have their default: 1u << enum setting */
+  uint64_t fixed;        /* bits of settings that must have their default: 1 << enum setting */
+  size_t ffn_per_hidden; /* width of the MLP / hidden where none is stated; 0 = it must be */
+  bool scaled_rope;      /* whether rope types other than "default" are supported */
   const struct family_tensor *tensors; /* in the order of transformers' state_dict */
   const char *const *passed_over;      /* endings of names that are not read; NULL at the end */
   enum dtype dtype;                    /* of its published weights */
@@ -111,8 +134,8 @@ bool family_has(const struct family *family, enum setting setting);
 /* One tensor of a model. */
 struct family_place {
   const struct family_tensor *tensor;
-  size_t layer, expert; /* where the name has them */
-  const char *name;     /* whole; for the time of the call */
+  size_t layer, expert, head; /* where the name has them */
+  const char *name;           /* whole; for the time of the call */
   int rank;
   size_t shape[FAMILY_RANK];
 };
@@ -124,7 +147,10 @@ typedef int family_visit(void *context, const struct family_place *place);
 int family_tensors(const struct model_config *config, bool buffers, family_visit *visit,
                    void *context);
 
-/* "gpt_neox, olmo, olmoe" */
-#define FAMILY_NAMES "gpt_neox, olmo, olmoe"
+#define FAMILY_NAMES                                                                               \
+  "gpt_neox, olmo, olmoe, llama, mistral, qwen2, qwen3, olmo2, gpt2, phi, stablelm"
+
+/* Why a model_type that looks like one of them is not; NULL = nothing is known of it. */
+const char *family_refusal(const char *name);
 
 #endif

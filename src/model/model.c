@@ -96,6 +96,8 @@ static int check(const struct finder *f, const struct tensor *tensor, int rank,
 static const struct tensor **slot_of(struct model *model, const struct family_place *place)
 {
   struct layer *layer = &model->layers[place->layer];
+  if (strchr(place->tensor->name, '%')) /* an array, an element a head */
+    return *(const struct tensor ***)((char *)layer + place->tensor->slot) + place->head;
   void *owner = strchr(place->tensor->name, '@')   ? (void *)&layer->experts[place->expert]
                 : strchr(place->tensor->name, '#') ? (void *)layer
                                                    : (void *)model;
@@ -146,7 +148,8 @@ static bool is_lm_head(const struct model_config *c, const char *name)
 bool model_does_without(const struct checkpoint *checkpoint, const struct model_config *c,
                         const char *name)
 {
-  return checkpoint_headless(checkpoint) && is_lm_head(c, name);
+  return checkpoint_headless(checkpoint) &&
+         (is_lm_head(c, name) || strcmp(name, "lm_head.bias") == 0);
 }
 
 bool model_passes_over(const struct model_config *c, const char *name)
@@ -180,6 +183,14 @@ static int allocate(struct model *model, const char *name, struct error *error)
   model->layers = memory_zeroed(c->layers, sizeof *model->layers, name, error);
   if (!model->layers)
     return error->code;
+  for (size_t i = 0; i < c->layers && c->qk_norm == QK_NORM_HEADS; i++) {
+    struct layer *layer = &model->layers[i];
+    layer->query_norms =
+        memory_zeroed(c->heads + c->kv_heads, sizeof *layer->query_norms, name, error);
+    if (!layer->query_norms)
+      return error->code;
+    layer->key_norms = layer->query_norms + c->heads;
+  }
   for (size_t i = 0; i < c->layers && c->experts; i++) {
     model->layers[i].experts =
         memory_zeroed(c->experts, sizeof *model->layers[i].experts, name, error);
@@ -224,8 +235,10 @@ int model_load(const struct checkpoint *checkpoint, struct model *model, struct 
 
 void model_free(struct model *model)
 {
-  for (size_t i = 0; model->layers && i < model->config.layers; i++)
+  for (size_t i = 0; model->layers && i < model->config.layers; i++) {
     free(model->layers[i].experts);
+    free(model->layers[i].query_norms);
+  }
   free(model->layers);
   *model = (struct model){0};
 }

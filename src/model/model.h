@@ -6,8 +6,8 @@
 #include "checkpoint/checkpoint.h"
 #include "model/config.h"
 
-/* A matrix [out][in] and its bias [out]; bias NULL = none. gpt_neox keeps query, key and value in
- * one matrix: `query` of the layer, rows grouped per head as q, k, v. */
+/* A matrix [out][in] (gpt2: [in][out]) and its bias [out]; bias NULL = none. gpt_neox and gpt2 keep
+ * query, key and value in one matrix, `query` of the layer (enum qkv_layout). */
 struct linear {
   const struct tensor *weight, *bias;
 };
@@ -18,10 +18,13 @@ struct expert {
 
 /* Which tensor goes where says the table of families. NULL members are absent in the family. */
 struct layer {
-  const struct tensor *norm1, *norm1_bias, *norm2, *norm2_bias; /* before attention, before MLP */
+  /* Before attention and MLP, or behind them; norm2 NULL: the first one serves both. */
+  const struct tensor *norm1, *norm1_bias, *norm2, *norm2_bias;
   struct linear query, key, value, output;
   const struct tensor *query_norm, *key_norm;
-  struct linear gate, up, down; /* dense MLP; gpt_neox: up and down */
+  const struct tensor **query_norms, **key_norms; /* [heads], [kv_heads] of QK_NORM_HEADS; one
+                                                      array, owned by query_norms */
+  struct linear gate, up, down;                   /* dense MLP; gpt_neox: up and down */
   struct linear router;
   struct expert *experts;
 };
@@ -30,6 +33,7 @@ struct model {
   struct model_config config;
   const struct checkpoint *checkpoint; /* borrowed; must outlive the model */
   const struct tensor *embedding;      /* [vocab][hidden] */
+  const struct tensor *positions;      /* [context][hidden]; NULL = none are learned */
   const struct tensor *final_norm, *final_norm_bias;
   struct linear lm_head; /* weight NULL: a base model, stored without one */
   struct layer *layers;

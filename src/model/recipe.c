@@ -48,6 +48,28 @@ static const struct {
       .experts = 64,
       .top_k = 8,
       .shard_bytes = SHARD_BYTES}},
+    {"smollm-135m",
+     "llama",
+     {.layers = 30,
+      .hidden = 576,
+      .heads = 9,
+      .kv_heads = 3,
+      .ffn = 1536,
+      .vocab = 49152,
+      .context = 2048,
+      .tied = 1,
+      .shard_bytes = SHARD_BYTES}},
+    {"llama-3.2-1b",
+     "llama",
+     {.layers = 16,
+      .hidden = 2048,
+      .heads = 32,
+      .kv_heads = 8,
+      .ffn = 8192,
+      .vocab = 128256,
+      .context = 131072,
+      .tied = 1,
+      .shard_bytes = SHARD_BYTES}},
 };
 
 #define PUBLISHED (sizeof published / sizeof *published)
@@ -68,6 +90,7 @@ static const struct key {
     {"layers", SETTING_LAYERS, KEY_NUMBER, offsetof(struct recipe, layers), 1, 1 << 10},
     {"hidden", SETTING_HIDDEN, KEY_NUMBER, offsetof(struct recipe, hidden), 1, 1 << 16},
     {"heads", SETTING_HEADS, KEY_NUMBER, offsetof(struct recipe, heads), 1, 1 << 10},
+    {"head_dim", SETTING_HEAD_DIM, KEY_NUMBER, offsetof(struct recipe, head_dim), 1, 1 << 16},
     {"kv_heads", SETTING_KV_HEADS, KEY_NUMBER, offsetof(struct recipe, kv_heads), 1, 1 << 10},
     {"ffn", SETTING_FFN, KEY_NUMBER, offsetof(struct recipe, ffn), 1, 1 << 20},
     {"vocab", SETTING_VOCAB, KEY_NUMBER, offsetof(struct recipe, vocab), 1, 1 << 24},
@@ -85,12 +108,15 @@ static const struct key {
 #define KEYS (sizeof keys / sizeof *keys)
 
 const char recipe_help[] =
-    "MODEL is pythia-1b, olmo-1b or olmoe-1b-7b (the exact published shape, dtype and files), or\n"
-    "FAMILY[:KEY=VALUE,...] with FAMILY gpt_neox, olmo or olmoe, and every KEY optional:\n"
+    "MODEL is pythia-1b, olmo-1b or olmoe-1b-7b (the exact published shape, dtype and files),\n"
+    "smollm-135m or llama-3.2-1b (shape and dtype), or FAMILY[:KEY=VALUE,...] with "
+    "FAMILY\n" FAMILY_NAMES ",\n"
+    "and every KEY optional:\n"
     "  layers=4 hidden=256 heads=4 vocab=10240 context=512 shards=1 tied=0\n"
     "  ffn=N           width of the MLP, default 4 x hidden; of an expert, default hidden / 2\n"
-    "  dtype=D         f16, f32 or bf16; default f16 for gpt_neox, f32 for olmo, bf16 for olmoe\n"
-    "  kv_heads=N      olmo, olmoe: default as heads\n"
+    "  dtype=D         f16, f32 or bf16; default that of the family's published weights\n"
+    "  kv_heads=N      all but gpt_neox and gpt2: default as heads\n"
+    "  head_dim=N      llama, mistral, qwen2, qwen3: default hidden / heads\n"
     "  clip=X          olmo, olmoe: limit of queries, keys and values; 0 = none, the default\n"
     "  experts=8 top_k=2                  olmoe\n"
     "  parallel=1 buffers=1               gpt_neox: parallel residual; the masks of old files\n"
@@ -201,6 +227,7 @@ static struct recipe smallest(const struct family *family)
                          .experts = experts ? 8 : 0,
                          .top_k = experts ? 2 : 0,
                          .parallel = family->defaults.parallel_residual,
+                         .tied = family->defaults.tied,
                          .buffers = has_buffers(family),
                          .shards = 1};
 }
@@ -226,8 +253,8 @@ int recipe_parse(const char *text, struct recipe *recipe, struct error *error)
     return 0;
   if (!family)
     return error_set(error, EXIT_INPUT,
-                     "--like %s: must be pythia-1b, olmo-1b, olmoe-1b-7b, or one of " FAMILY_NAMES
-                     " with :KEY=VALUE,...; see --help",
+                     "--like %s: must be pythia-1b, olmo-1b, olmoe-1b-7b, smollm-135m, "
+                     "llama-3.2-1b, or one of " FAMILY_NAMES " with :KEY=VALUE,...; see --help",
                      text);
   *recipe = smallest(family);
   for (const char *pair = text + length; *pair;) {
@@ -247,6 +274,7 @@ char *recipe_config(const struct recipe *r, const char *origin, struct error *er
   config.hidden = r->hidden;
   config.heads = r->heads;
   config.kv_heads = r->kv_heads;
+  config.head_dim = r->head_dim ? r->head_dim : r->hidden / r->heads;
   config.ffn = r->ffn;
   config.vocab = r->vocab;
   config.context = r->context;

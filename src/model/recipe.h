@@ -10,6 +10,7 @@ struct recipe {
   const struct family *family;
   enum dtype dtype; /* of the weights: F32, BF16 or F16 */
   uint64_t layers, hidden, heads, kv_heads, ffn, vocab, context;
+  uint64_t head_dim;       /* 0 = hidden / heads */
   uint64_t experts, top_k; /* 0 for dense families */
   double clip;             /* of queries, keys and values; 0 = none */
   uint64_t parallel, tied; /* 0 or 1 */
@@ -21,8 +22,8 @@ struct recipe {
 /* The keys, their defaults and the published names, for --help. */
 extern const char recipe_help[];
 
-/* Reads pythia-1b, olmo-1b, olmoe-1b-7b, or FAMILY[:KEY=VALUE[,KEY=VALUE]...]. Errors: EXIT_INPUT
- * (a name, key or value that is not known, out of range or given twice). */
+/* Reads pythia-1b and the other published names, or FAMILY[:KEY=VALUE[,KEY=VALUE]...]. Errors:
+ * EXIT_INPUT (a name, key or value that is not known, out of range or given twice). */
 int recipe_parse(const char *text, struct recipe *recipe, struct error *error);
 
 /* The config.json of a recipe (config_write.h), with `origin`. free(). NULL and EXIT_RUN without

@@ -122,6 +122,56 @@ static const struct spelling rope_spellings[] = {
     {NULL, SETTINGS},
 };
 
+static const struct spelling scaling_spellings[] = {
+    {"factor", SETTING_ROPE_FACTOR},
+    {"low_freq_factor", SETTING_ROPE_LOW},
+    {"high_freq_factor", SETTING_ROPE_HIGH},
+    {"original_max_position_embeddings", SETTING_ROPE_ORIGINAL},
+    {"beta_fast", SETTING_ROPE_BETA_FAST},
+    {"beta_slow", SETTING_ROPE_BETA_SLOW},
+    {"attention_factor", SETTING_ROPE_ATTENTION},
+    {"mscale", SETTING_ROPE_MSCALE},
+    {"mscale_all_dim", SETTING_ROPE_MSCALE_ALL},
+    {"truncate", SETTING_ROPE_TRUNCATE},
+    {NULL, SETTINGS},
+};
+
+#define BIT(setting) ((uint64_t)1 << (setting))
+
+/* What each type reads beside rope_spellings, and what it cannot do without. */
+static const struct {
+  const char *name;
+  uint64_t keys, needed;
+} types[] = {
+    [ROPE_DEFAULT] = {"default", 0, 0},
+    [ROPE_DYNAMIC] = {"dynamic", BIT(SETTING_ROPE_FACTOR), 0},
+    [ROPE_LINEAR] = {"linear", BIT(SETTING_ROPE_FACTOR), BIT(SETTING_ROPE_FACTOR)},
+#define LLAMA3                                                                                     \
+  BIT(SETTING_ROPE_FACTOR) | BIT(SETTING_ROPE_LOW) | BIT(SETTING_ROPE_HIGH) |                      \
+      BIT(SETTING_ROPE_ORIGINAL)
+    [ROPE_LLAMA3] = {"llama3", LLAMA3, LLAMA3},
+    [ROPE_YARN] = {"yarn",
+                   BIT(SETTING_ROPE_FACTOR) | BIT(SETTING_ROPE_ORIGINAL) |
+                       BIT(SETTING_ROPE_BETA_FAST) | BIT(SETTING_ROPE_BETA_SLOW) |
+                       BIT(SETTING_ROPE_ATTENTION) | BIT(SETTING_ROPE_MSCALE) |
+                       BIT(SETTING_ROPE_MSCALE_ALL) | BIT(SETTING_ROPE_TRUNCATE),
+                   BIT(SETTING_ROPE_FACTOR)},
+#undef LLAMA3
+};
+
+int rope_type_parse(const char *name)
+{
+  for (size_t i = 0; name && i < sizeof types / sizeof *types; i++)
+    if (strcmp(types[i].name, name) == 0)
+      return (int)i;
+  return name ? -1 : ROPE_DEFAULT;
+}
+
+const char *rope_type_name(enum rope_type type)
+{
+  return types[type].name;
+}
+
 static int take_all(struct collector *c, const struct spelling *spellings, const char *group,
                     const json_t *object)
 {
@@ -131,26 +181,36 @@ static int take_all(struct collector *c, const struct spelling *spellings, const
   return 0;
 }
 
-static bool is_spelled(const char *key)
+static bool is_spelled(const struct spelling *spellings, const char *key, uint64_t settings)
 {
-  for (const struct spelling *s = rope_spellings; s->key; s++)
+  for (const struct spelling *s = spellings; s->key; s++)
     if (strcmp(s->key, key) == 0)
-      return true;
+      return settings >> s->setting & 1;
   return false;
 }
 
-static int check_type(struct collector *c)
+/* *type becomes the one that is stated, of what is taken so far. */
+static int check_type(struct collector *c, enum rope_type *type)
 {
   struct settings *s = c->settings;
-  const json_t *type = settings_value(s, SETTING_ROPE_TYPE);
-  char key[SETTINGS_TEXT], value[SETTINGS_TEXT];
-  if (!type || json_is_null(type) ||
-      (json_is_string(type) && strcmp(json_string_value(type), "default") == 0))
+  const json_t *value = settings_value(s, SETTING_ROPE_TYPE);
+  const char *name = json_string_value(value);
+  char key[SETTINGS_TEXT], text[SETTINGS_TEXT];
+  int found = rope_type_parse(name);
+  *type = ROPE_DEFAULT;
+  if (!value || json_is_null(value))
     return 0;
-  return error_set(c->error, EXIT_INPUT,
-                   "%s: \"%s\" is %s, which changes the result: only rotary positions of type "
-                   "\"default\" are supported",
-                   s->name, settings_key(s, SETTING_ROPE_TYPE, key), settings_show(type, value));
+  if (name && (found == ROPE_DEFAULT || (found > 0 && s->family->scaled_rope))) {
+    *type = (enum rope_type)found;
+    return 0;
+  }
+  return error_set(
+      c->error, EXIT_INPUT,
+      "%s: \"%s\" is %s, which changes the result: only rotary positions of type "
+      "\"default\"%s are supported%s%s",
+      s->name, settings_key(s, SETTING_ROPE_TYPE, key), settings_show(value, text),
+      s->family->scaled_rope ? ", \"dynamic\", \"linear\", \"llama3\" and \"yarn\"" : "",
+      s->family->scaled_rope ? "" : " for family ", s->family->scaled_rope ? "" : s->family->name);
 }
 
 /* A factor of 1 and the original context scale nothing. */
@@ -161,20 +221,33 @@ static bool scales_nothing(const char *key, const json_t *value)
          strcmp(key, "original_max_position_embeddings") == 0;
 }
 
-static int check_rest(struct collector *c, const char *group, const json_t *object)
+static int check_rest(struct collector *c, const char *group, const json_t *object,
+                      enum rope_type type)
 {
   json_t *members = (json_t *)(uintptr_t)object, *member;
   const char *key;
   char value[SETTINGS_TEXT];
   json_object_foreach(members, key, member)
   {
-    if (!is_spelled(key) && !scales_nothing(key, member))
-      return error_set(
-          c->error, EXIT_INPUT,
-          "%s: \"%s.%.60s\" is %s: attest does not know what that does to rotary "
-          "positions of type \"default\"; if it does nothing, remove it from a copy of "
-          "the file",
-          c->settings->name, group, key, settings_show(member, value));
+    if (!is_spelled(rope_spellings, key, UINT64_MAX) &&
+        !is_spelled(scaling_spellings, key, types[type].keys) && !scales_nothing(key, member))
+      return error_set(c->error, EXIT_INPUT,
+                       "%s: \"%s.%.60s\" is %s: attest does not know what that does to rotary "
+                       "positions of type \"%s\"; if it does nothing, remove it from a copy of "
+                       "the file",
+                       c->settings->name, group, key, settings_show(member, value),
+                       types[type].name);
+  }
+  return 0;
+}
+
+static int check_needed(struct collector *c, const char *group, enum rope_type type)
+{
+  for (const struct spelling *s = scaling_spellings; s->key; s++) {
+    const json_t *value = settings_value(c->settings, s->setting);
+    if (types[type].needed >> s->setting & 1 && !json_is_number(value))
+      return error_set(c->error, EXIT_INPUT, "%s: \"%s\" of type \"%s\" needs \"%s\", a number",
+                       c->settings->name, group, types[type].name, s->key);
   }
   return 0;
 }
@@ -189,9 +262,12 @@ static int take_rope(struct collector *c, const json_t *config, const char *grou
   if (!json_is_object(object))
     return error_set(c->error, EXIT_INPUT, "%s: \"%s\" is %s, must be an object or null",
                      c->settings->name, group, settings_show(object, value));
-  if (unwrap(c, group, &object) || take_all(c, rope_spellings, group, object) || check_type(c))
+  enum rope_type type;
+  if (unwrap(c, group, &object) || take_all(c, rope_spellings, group, object) ||
+      check_type(c, &type) || check_rest(c, group, object, type) ||
+      (type != ROPE_DEFAULT && take_all(c, scaling_spellings, group, object)))
     return c->error->code;
-  return check_rest(c, group, object);
+  return check_needed(c, group, type);
 }
 
 int settings_collect(const char *name, const json_t *object, const struct family *family,

@@ -42,13 +42,14 @@ static void lay_out(const struct activation_shape *s, struct ledger *ledger, str
   const struct model_config *c = s->config;
   size_t chunk = s->chunk * s->seq_len, batch = s->batch * s->seq_len;
   size_t ffn = c->gated_mlp ? 2 * c->ffn : c->ffn;
-  size_t widest = c->ffn > c->hidden ? c->ffn : c->hidden;
+  size_t heads = attention_heads_floats(c), widest = c->ffn > c->hidden ? c->ffn : c->hidden;
+  widest = heads > widest ? heads : widest;
   *a = (struct activations){0};
   a->residual = floats(ledger, chunk, c->hidden);
   a->normed = floats(ledger, batch, c->hidden);
   a->operand = floats(ledger, batch + GEMM_MAX_MR, widest);
   a->qkv = floats(ledger, batch, attention_row_floats(c));
-  a->heads = floats(ledger, batch, c->hidden);
+  a->heads = floats(ledger, batch, heads);
   a->attention = floats(ledger, batch, c->hidden);
   a->ffn = floats(ledger, batch, ffn);
   a->mlp = floats(ledger, batch, c->hidden);

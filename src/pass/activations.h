@@ -22,7 +22,7 @@ struct activations {
   float *normed;    /* [batch][hidden] what a projection reads */
   float *operand;   /* a projection's input, packed as operand A */
   float *qkv;       /* [batch][attention_row_floats] queries, keys and values */
-  float *heads;     /* [batch][hidden] head outputs side by side */
+  float *heads;     /* [batch][heads * head_dim] head outputs side by side */
   float *attention; /* [batch][hidden] after the output projection */
   float *ffn;       /* [batch][ffn]; gated: [batch][2 * ffn], gate and up side by side */
   float *mlp;       /* [batch][hidden] output of the MLP, or of one expert */

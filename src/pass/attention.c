@@ -15,6 +15,11 @@ struct head_offsets attention_offsets(const struct model_config *config, size_t 
   return (struct head_offsets){head * d, keys + kv_head * d, values + kv_head * d};
 }
 
+size_t attention_heads_floats(const struct model_config *config)
+{
+  return config->heads * config->head_dim;
+}
+
 size_t attention_row_floats(const struct model_config *config)
 {
   return (config->heads + 2 * config->kv_heads) * config->head_dim;
@@ -84,10 +89,19 @@ static bool shows(const struct attention *at, enum site_kind kind)
   return at->hooks && hook_set_has(at->hooks, kind);
 }
 
-/* Scores -> weights, in place: one row of `wide` floats a query, zeros past its own position. */
+/* What scores are multiplied by. */
+static float scale_of(const struct attention *at)
+{
+  double divisor = sqrt((double)at->config->head_dim);
+  return (float)(1.0 / (at->config->scale_by_layer ? divisor * (double)(at->layer + 1) : divisor));
+}
+
+/* Scores -> weights, in place: one row of `wide` floats a query, zeros past its own position and
+ * before its window. */
 static void weigh(const struct attention *at, const struct group *g, float *scores, size_t wide)
 {
-  float scale = (float)(1.0 / sqrt((double)at->config->head_dim));
+  size_t window = model_config_window(at->config, at->layer);
+  float scale = scale_of(at);
   if (shows(at, SITE_SCORES)) {
     for (size_t i = g->q0; i < g->q1; i++)
       for (size_t j = 0; j <= i; j++)
@@ -97,7 +111,9 @@ static void weigh(const struct attention *at, const struct group *g, float *scor
   }
   for (size_t i = g->q0; i < g->q1; i++) {
     float *weights = scores + (i - g->q0) * wide;
-    at->kernels->softmax(weights, i + 1, scale);
+    size_t from = window && i + 1 > window ? i + 1 - window : 0;
+    memset(weights, 0, from * sizeof *weights);
+    at->kernels->softmax(weights + from, i + 1 - from, scale);
     memset(weights + i + 1, 0, (g->q1 - i - 1) * sizeof *weights);
   }
   if (shows(at, SITE_PATTERN))
@@ -113,7 +129,8 @@ static void query_group(const struct attention *at, const struct layout *l, floa
   size_t wide = gemm_round_up(at->seq_len, (size_t)gemm_nr(at->kernels, at->seq_len)),
          rows = g->q1 - g->q0;
   struct head_offsets offset = attention_offsets(c, g->head);
-  float *out = at->out + token * c->hidden + g->head * d;
+  size_t heads = attention_heads_floats(c);
+  float *out = at->out + token * heads + g->head * d;
   gemm_pack_rows(at->kernels, at->qkv + token * row + offset.query, row, rows, d, at->kernels->mr,
                  base + l->queries);
   gemm_run_here(&(struct gemm){.kernels = at->kernels,
@@ -138,9 +155,9 @@ static void query_group(const struct attention *at, const struct layout *l, floa
                                .b = base + l->values,
                                .b_k = at->seq_len,
                                .c = out,
-                               .ldc = c->hidden});
+                               .ldc = heads});
   if (shows(at, SITE_HEAD_OUTPUT))
-    show(at, g, SITE_HEAD_OUTPUT, out, c->hidden, d);
+    show(at, g, SITE_HEAD_OUTPUT, out, heads, d);
 }
 
 /* One task: one sequence and one key-value head with all query heads that share it. */

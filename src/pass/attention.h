@@ -16,6 +16,9 @@ struct head_offsets {
 };
 struct head_offsets attention_offsets(const struct model_config *config, size_t head);
 
+/* Floats in a row of head outputs side by side. */
+size_t attention_heads_floats(const struct model_config *config);
+
 /* Floats in a row of the projected queries, keys and values. */
 size_t attention_row_floats(const struct model_config *config);
 
@@ -25,7 +28,7 @@ struct attention {
   size_t seq_len, sequences;
   size_t first_query;           /* attention only of positions >= this; 0 = all */
   const float *qkv;             /* [sequences * seq_len][attention_row_floats], rotated */
-  float *out;                   /* [sequences * seq_len][hidden] head outputs side by side */
+  float *out;                   /* [sequences * seq_len][attention_heads_floats] */
   float *scratch;               /* attention_scratch_floats a thread */
   const struct hook_set *hooks; /* shown scores, patterns and head outputs; NULL = none */
   size_t layer, first_sequence; /* for the hooks: sequence first_sequence + index of their part */
@@ -38,7 +41,9 @@ uint64_t attention_operations(const struct model_config *config, size_t seq_len,
                               bool last_query_alone);
 
 /* For every query i and head: scores q_i k_j (a matrix product over head_dim), softmax of
- * score / sqrt(head_dim) over j <= i, output = weights x values (a matrix product over j <= i). */
+ * score / sqrt(head_dim) over j <= i, or over the last `window` of them where the layer has one
+ * (the softmax's lanes count from the first key that is seen), output = weights x values (a matrix
+ * product over j <= i). */
 void attention_run(const struct attention *attention, struct threads *threads);
 
 #endif

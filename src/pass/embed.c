@@ -38,3 +38,27 @@ int engine_embed(struct engine *e, const int32_t *ids, size_t count, struct erro
   free(order);
   return error->code;
 }
+
+struct positions_job {
+  const float *table; /* [seq_len][hidden] */
+};
+
+static void add_position(struct engine *e, const void *context, size_t token)
+{
+  const struct positions_job *job = context;
+  size_t hidden = e->config->hidden;
+  e->kernels->add(job->table + token % e->seq_len * hidden, e->act.residual + token * hidden,
+                  hidden);
+}
+
+int engine_add_positions(struct engine *e, size_t count, struct error *error)
+{
+  size_t hidden = e->config->hidden;
+  if (!e->config->learned_positions)
+    return 0;
+  float *table = memory_alloc(e->seq_len * hidden, sizeof *table, "positions", error);
+  if (table && !model_widen(e->model->positions, 0, e->seq_len * hidden, table, error))
+    engine_rows(e, count, add_position, &(struct positions_job){table});
+  free(table);
+  return error->code;
+}

@@ -1,6 +1,7 @@
 #include "pass/engine.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* Rows a task: long enough to pay for handing it out. */
 #define TASK_ROWS 16
@@ -57,6 +58,39 @@ static void norm_row(struct engine *e, const void *context, size_t row)
 void engine_norm_rows(struct engine *e, const struct norm *norm, const struct span *span)
 {
   engine_rows(e, span->count, norm_row, &(struct norm_job){norm, span});
+}
+
+static void copy_row(struct engine *e, const void *context, size_t row)
+{
+  const struct span *span = context;
+  size_t hidden = e->config->hidden, token = span->first + row * span->stride;
+  memcpy(e->act.normed + row * hidden, e->act.residual + token * hidden,
+         hidden * sizeof *e->act.normed);
+}
+
+void engine_enter_rows(struct engine *e, const struct norm *norm, const struct span *span)
+{
+  if (e->config->branch_norms)
+    engine_rows(e, span->count, copy_row, span);
+  else
+    engine_norm_rows(e, norm, span);
+}
+
+struct buffer_job {
+  const struct norm *norm;
+  float *buffer;
+};
+
+static void norm_buffer_row(struct engine *e, const void *context, size_t row)
+{
+  const struct buffer_job *job = context;
+  float *x = job->buffer + row * e->config->hidden;
+  engine_norm(e, job->norm, x, x);
+}
+
+void engine_norm_buffer(struct engine *e, const struct norm *norm, float *buffer, size_t rows)
+{
+  engine_rows(e, rows, norm_buffer_row, &(struct buffer_job){norm, buffer});
 }
 
 /* Packs the rows as operand A. */

@@ -73,6 +73,10 @@ struct embedded {
 };
 int engine_embed(struct engine *engine, const int32_t *ids, size_t count, struct error *error);
 
+/* Adds the learned positions, if the model has some, to the first `count` tokens of the residual
+ * stream: embedding + position, one plain add an element. Errors as above. */
+int engine_add_positions(struct engine *engine, size_t count, struct error *error);
+
 /* Calls row(engine, context, index) for every index < rows, sixteen rows a task. */
 typedef void engine_row(struct engine *engine, const void *context, size_t row);
 void engine_rows(struct engine *engine, size_t rows, engine_row *row, const void *context);
@@ -81,6 +85,11 @@ void engine_rows(struct engine *engine, size_t rows, engine_row *row, const void
  * row: y may be x. */
 void engine_norm(const struct engine *engine, const struct norm *norm, const float *x, float *y);
 void engine_norm_rows(struct engine *engine, const struct norm *norm, const struct span *span);
+
+/* What attention or MLP reads: the same, or the residual stream as it is where the norms stand
+ * behind them; and that norm, in place. buffer [rows][hidden] */
+void engine_enter_rows(struct engine *engine, const struct norm *norm, const struct span *span);
+void engine_norm_buffer(struct engine *engine, const struct norm *norm, float *buffer, size_t rows);
 
 /* C[rows][w->n] = x[rows][w->k] W^T + bias, strides in floats. */
 void engine_product(struct engine *engine, const struct packed *w, const float *x, size_t stride,

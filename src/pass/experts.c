@@ -125,8 +125,8 @@ static int run_expert(struct engine *e, const struct expert *expert, const size_
                       size_t count, struct error *error)
 {
   size_t hidden = e->config->hidden, ffn = e->config->ffn, most = e->plan.batch * e->seq_len;
-  const struct segment gate_up[] = {{&expert->gate, 0, ffn}, {&expert->up, 0, ffn}};
-  const struct segment down = {&expert->down, 0, hidden};
+  const struct segment gate_up[] = {{&expert->gate, 0, ffn, false}, {&expert->up, 0, ffn, false}};
+  const struct segment down = {&expert->down, 0, hidden, false};
   bool once = count <= most;
   if (!once &&
       (pack(e, &e->weights.up, gate_up, 2, error) || pack(e, &e->weights.down, &down, 1, error)))

@@ -54,7 +54,7 @@ static int begin_layer(struct engine *e, size_t layer, struct error *error)
 static int embed(struct engine *e, const int32_t *tokens, size_t count, struct error *error)
 {
   const struct rows all = {0, portion_own(&e->chunk.portion), false};
-  if (engine_embed(e, tokens, count, error))
+  if (engine_embed(e, tokens, count, error) || engine_add_positions(e, count, error))
     return error->code;
   choose_hooks(e, HOOKS_OUTSIDE);
   engine_show_residual(e, SITE_EMBEDDING, 0, &all);
@@ -70,7 +70,7 @@ static int begin_chunk(struct engine *e, const int32_t *tokens, size_t count, st
   if (rows_any(&need.step[STEP_KEYS])) {
     if (begin_layer(e, 0, error))
       return error->code;
-    if (e->plan.look_up && need_token_tables(&e->options->hooks, &need) &&
+    if (e->plan.look_up && need_token_tables(&e->options->hooks, e->config, &need) &&
         distinct_compute(e, tokens, count, error))
       return error->code;
   }
@@ -142,7 +142,7 @@ static int allocate(struct engine *e, struct error *error)
   const struct model_config *c = e->config;
   const struct activation_shape shape =
       activation_shape(c, e->options, e->seq_len, e->plan.chunk, e->plan.batch);
-  if (rope_create(&e->rope, e->seq_len, c->rotary_dims, c->rope_base, error) ||
+  if (rope_create(&e->rope, c, e->seq_len, error) ||
       hook_set_create(&e->options->hooks, e->seq_len, &e->chunk.hooks, error) ||
       layer_weights_create(c, &e->weights, error) || activations_create(&shape, &e->act, error))
     return error->code;

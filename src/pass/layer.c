@@ -19,17 +19,40 @@ static bool with_query(const struct engine *e, const struct rows *queries, size_
          (!queries->last || token % e->seq_len + 1 == e->seq_len);
 }
 
+/* Norms that each head has for itself. [heads][head_dim] */
+static void norm_heads(const struct engine *e, float *x, const float *weight, size_t heads)
+{
+  const struct model_config *c = e->config;
+  for (size_t head = 0; head < heads; head++) {
+    float *part = x + head * c->head_dim;
+    if (c->qk_norm == QK_NORM_SHARED)
+      e->kernels->rms_norm(part, weight, part, c->head_dim, c->norm_eps);
+    else
+      e->kernels->layer_norm(part, weight + head * c->head_dim, NULL, part, c->head_dim,
+                             c->norm_eps);
+  }
+}
+
+/* The norm of a row's queries or keys. [heads][head_dim] */
+static void norm_part(const struct engine *e, float *x, const float *weight, size_t heads)
+{
+  if (e->config->qk_norm == QK_NORM_FULL)
+    e->kernels->rms_norm(x, weight, x, heads * e->config->head_dim, e->config->norm_eps);
+  else
+    norm_heads(e, x, weight, heads);
+}
+
 /* Query and key norm and clipping: what does not depend on the position. */
 static void normalize(struct engine *e, float *qkv, bool query, size_t token)
 {
   const struct model_config *c = e->config;
   const struct layer_weights *w = &e->weights;
-  size_t queries = c->heads * c->head_dim, keys = c->kv_heads * c->head_dim;
+  size_t queries = attention_heads_floats(c);
   size_t from = query ? 0 : queries, width = attention_row_floats(c);
   if (w->query_norm && query)
-    e->kernels->rms_norm(qkv, w->query_norm, qkv, queries, c->norm_eps);
+    norm_part(e, qkv, w->query_norm, c->heads);
   if (w->key_norm)
-    e->kernels->rms_norm(qkv + queries, w->key_norm, qkv + queries, keys, c->norm_eps);
+    norm_part(e, qkv + queries, w->key_norm, c->kv_heads);
   if (c->clip_qkv > 0)
     e->kernels->clip(qkv + from, width - from, c->clip_qkv);
   if (!e->kernels->all_finite(qkv + from, width - from))
@@ -45,7 +68,7 @@ static void normalize_row(struct engine *e, const void *context, size_t row)
 
 void layer_project(struct engine *e, const struct span *span)
 {
-  engine_norm_rows(e, &e->weights.norm1, span);
+  engine_enter_rows(e, &e->weights.norm1, span);
   engine_product(e, &e->weights.qkv, e->act.normed, e->config->hidden, span->count, e->act.qkv,
                  attention_row_floats(e->config));
   engine_rows(e, span->count, normalize_row, span);
@@ -57,12 +80,13 @@ static void project(struct engine *e, const struct batch_rows *b)
   const struct rows *queries = &b->step[STEP_QUERIES];
   const struct span tokens = span_of(e, &b->step[STEP_KEYS]);
   float *normed = e->act.normed, *qkv = e->act.qkv;
-  engine_norm_rows(e, &e->weights.norm1, &tokens);
+  engine_enter_rows(e, &e->weights.norm1, &tokens);
   if (rows_any(queries) && !queries->last) {
     engine_product(e, &e->weights.qkv, normed, hidden, tokens.count, qkv, width);
     return;
   }
-  engine_product(e, &e->weights.qkv, normed, hidden, tokens.count, qkv + hidden, width);
+  engine_product(e, &e->weights.qkv, normed, hidden, tokens.count,
+                 qkv + attention_heads_floats(e->config), width);
   if (!rows_any(queries))
     return;
   size_t at = rows_token(queries, 0, e->seq_len) - tokens.first;
@@ -72,8 +96,8 @@ static void project(struct engine *e, const struct batch_rows *b)
 
 static void rotate(const struct engine *e, float *part, size_t heads, size_t position)
 {
-  size_t half = e->rope.half;
-  for (size_t head = 0; head < heads; head++)
+  size_t half = e->rope.half; /* 0 with learned positions */
+  for (size_t head = 0; head < heads && half; head++)
     e->kernels->rope(part + head * e->config->head_dim, e->rope.cosine + position * half,
                      e->rope.sine + position * half, half);
 }
@@ -139,9 +163,10 @@ static void show_qkv(struct engine *e, const struct batch_rows *b)
 static void check_heads_row(struct engine *e, const void *context, size_t row)
 {
   const struct batch_rows *b = context;
-  size_t token = rows_token(&b->step[STEP_HEADS], row, e->seq_len), hidden = e->config->hidden;
-  const float *heads = e->act.heads + (token - b->first * e->seq_len) * hidden;
-  if (!e->kernels->all_finite(heads, hidden))
+  size_t token = rows_token(&b->step[STEP_HEADS], row, e->seq_len);
+  size_t width = attention_heads_floats(e->config);
+  const float *heads = e->act.heads + (token - b->first * e->seq_len) * width;
+  if (!e->kernels->all_finite(heads, width))
     engine_mark_damaged(e, token);
 }
 
@@ -155,7 +180,7 @@ static void attend(struct engine *e, const struct batch_rows *b)
                                     .sequences = sequences,
                                     .first_query = rows->last ? e->seq_len - 1 : 0,
                                     .qkv = e->act.qkv + row * attention_row_floats(e->config),
-                                    .out = e->act.heads + row * e->config->hidden,
+                                    .out = e->act.heads + row * attention_heads_floats(e->config),
                                     .scratch = e->act.scratch,
                                     .hooks = &e->chunk.hooks,
                                     .layer = b->layer,
@@ -165,13 +190,20 @@ static void attend(struct engine *e, const struct batch_rows *b)
   engine_rows(e, rows_count(rows, e->seq_len), check_heads_row, b);
 }
 
+/* The norm behind attention or MLP, where a family has it there. [rows][hidden], in place */
+static void norm_branch(struct engine *e, const struct norm *norm, float *branch, size_t rows)
+{
+  if (e->config->branch_norms)
+    engine_norm_buffer(e, norm, branch, rows);
+}
+
 static void project_heads(struct engine *e, const struct batch_rows *b)
 {
   const struct rows *rows = &b->step[STEP_ATTENTION];
-  size_t hidden = e->config->hidden;
-  engine_product(e, &e->weights.output, e->act.heads + row_of(e, b, rows) * hidden,
-                 (rows->last ? e->seq_len : 1) * hidden, rows_count(rows, e->seq_len),
-                 e->act.attention, hidden);
+  size_t width = attention_heads_floats(e->config), count = rows_count(rows, e->seq_len);
+  engine_product(e, &e->weights.output, e->act.heads + row_of(e, b, rows) * width,
+                 (rows->last ? e->seq_len : 1) * width, count, e->act.attention, e->config->hidden);
+  norm_branch(e, &e->weights.norm1, e->act.attention, count);
 }
 
 /* --- MLP and residual stream --- */
@@ -198,7 +230,7 @@ static void activate_row(struct engine *e, const void *unused, size_t row)
   size_t ffn = e->config->ffn;
   float *x = e->act.ffn + row * e->weights.up.n;
   (void)unused;
-  if (e->config->activation == ACTIVATION_SILU)
+  if (e->config->gated_mlp)
     e->kernels->silu_mul(x, x + ffn, x, ffn);
   else if (e->config->activation == ACTIVATION_GELU)
     e->kernels->gelu(x, ffn);
@@ -211,10 +243,11 @@ void layer_mlp(struct engine *e, const struct span *span)
   const struct layer_weights *w = &e->weights;
   struct activations *a = &e->act;
   size_t hidden = e->config->hidden, rows = span->count;
-  engine_norm_rows(e, &w->norm2, span);                                /* [rows][hidden] */
+  engine_enter_rows(e, &w->norm2, span);                               /* [rows][hidden] */
   engine_product(e, &w->up, a->normed, hidden, rows, a->ffn, w->up.n); /* [rows][up.n] */
   engine_rows(e, rows, activate_row, NULL);                            /* [rows][ffn] */
   engine_product(e, &w->down, a->ffn, w->up.n, rows, a->mlp, hidden);  /* [rows][hidden] */
+  norm_branch(e, &w->norm2, a->mlp, rows);
 }
 
 static void look_up_mlp_row(struct engine *e, const void *context, size_t row)

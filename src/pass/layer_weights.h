@@ -17,9 +17,9 @@ struct layer_weights {
   struct packed router; /* [experts] */
   struct packed up;     /* gated: gate and up together; of one expert at a time */
   struct packed down;
-  struct norm norm1, norm2; /* before attention, before the MLP */
+  struct norm norm1, norm2; /* of attention and MLP: before them, or behind (branch_norms) */
   float *query_norm, *key_norm;
-  float *vectors;           /* [6][hidden] the norms' memory; owned */
+  float *vectors;           /* the norms' memory; owned */
   struct segment *segments; /* [3 * heads] scratch; owned */
 };
 

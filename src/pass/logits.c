@@ -30,7 +30,7 @@ static int run_strips(struct engine *e, const struct head_rows *b, struct packed
          count = rows_count(rows, e->seq_len);
   for (size_t at = 0; at < vocab; at += LOGIT_STRIP) {
     size_t width = vocab - at < LOGIT_STRIP ? vocab - at : LOGIT_STRIP;
-    const struct segment segment = {&e->model->lm_head, at, width};
+    const struct segment segment = {&e->model->lm_head, at, width, false};
     if (packed_fill(weights, e->kernels, e->threads, &segment, 1, error))
       return error->code;
     engine_product(e, weights, e->act.normed + row * hidden, stride * hidden, count, e->act.logits,

@@ -99,8 +99,11 @@ struct rows need_head(const struct hooks *hooks, bool logits, const struct porti
   return rows;
 }
 
-bool need_token_tables(const struct hooks *hooks, const struct need *layer0)
+bool need_token_tables(const struct hooks *hooks, const struct model_config *config,
+                       const struct need *layer0)
 {
+  if (config->learned_positions)
+    return false;
   for (size_t i = 0; i < hooks->count; i++)
     if (hooks->list[i].write && hooks->list[i].site.kind == SITE_EMBEDDING)
       return false;

@@ -63,9 +63,10 @@ struct rows need_embedding(const struct hooks *hooks, const struct portion *port
 /* Of the final norm (logits: false; what only the logits need is included), or of the logits. */
 struct rows need_head(const struct hooks *hooks, bool logits, const struct portion *portion);
 
-/* Whether layer 0 starts from what depends only on the token id, and all of its queries are
- * needed. */
-bool need_token_tables(const struct hooks *hooks, const struct need *layer0);
+/* Whether layer 0 starts from what depends only on the token id (no learned positions), and all of
+ * its queries are needed. */
+bool need_token_tables(const struct hooks *hooks, const struct model_config *config,
+                       const struct need *layer0);
 
 /* Whether the MLP of layer 0 is needed for every token, too. */
 bool need_mlp_table(const struct model_config *config, const struct need *layer0);

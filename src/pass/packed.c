@@ -51,6 +51,26 @@ static const void *stored_row(void *context, size_t row, enum gemm_type *type)
   return (const char *)weight->data + row * fill->packed->k * dtype_size(weight->dtype);
 }
 
+/* A panel of a matrix that is stored [in][out]. */
+static void fill_panel_transposed(void *context, size_t panel, int worker)
+{
+  struct fill *fill = context;
+  const struct packed *packed = fill->packed;
+  const struct tensor *weight = fill->segments[0].linear->weight;
+  size_t nr = (size_t)gemm_nr(fill->kernels, packed->n), padded = gemm_round_up(packed->n, nr);
+  size_t stride = (size_t)weight->shape[1], first = panel * nr;
+  size_t count = packed->n - first < nr ? packed->n - first : nr;
+  (void)worker;
+  for (size_t k0 = 0; k0 < packed->k; k0 += GEMM_BLOCK) {
+    size_t kc = packed->k - k0 < GEMM_BLOCK ? packed->k - k0 : GEMM_BLOCK;
+    size_t element = k0 * stride + fill->segments[0].first + first;
+    const char *from = (const char *)weight->data + element * dtype_size(weight->dtype);
+    if (!fill->kernels->pack_transposed(model_weight_type(weight), from, stride, (int)count, kc,
+                                        (int)nr, packed->data + k0 * padded + first * kc))
+      atomic_store(&fill->damaged, true);
+  }
+}
+
 static void fill_panel(void *context, size_t panel, int worker)
 {
   struct fill *fill = context;
@@ -105,6 +125,14 @@ static int fill_bias(struct packed *packed, const struct fill *fill, struct erro
 /* Slow, and only to name the tensor in a message. */
 static int name_damaged(const struct fill *fill, size_t count, struct error *error)
 {
+  const struct segment *whole = fill->segments;
+  if (whole->input_major) {
+    const struct tensor *weight = whole->linear->weight;
+    float *all = memory_alloc(weight->elements, sizeof *all, "weight", error);
+    int status = all ? model_widen(weight, 0, (size_t)weight->elements, all, error) : error->code;
+    free(all);
+    return status;
+  }
   size_t k = fill->packed->k;
   float *row_values = memory_alloc(k, sizeof *row_values, "row", error);
   for (size_t j = 0; row_values && j < count; j++) {
@@ -121,7 +149,7 @@ static struct fill describe(struct packed *packed, const struct kernels *kernels
                             const struct segment *segments, size_t count)
 {
   packed->n = 0;
-  packed->k = (size_t)segments[0].linear->weight->shape[1];
+  packed->k = (size_t)segments[0].linear->weight->shape[segments[0].input_major ? 0 : 1];
   for (size_t i = 0; i < count; i++)
     packed->n += segments[i].count;
   size_t panel = (size_t)gemm_nr(kernels, packed->n) * packed->k * sizeof(float);
@@ -136,10 +164,14 @@ int packed_fill(struct packed *packed, const struct kernels *kernels, struct thr
   size_t floats = gemm_packed_floats(packed->n, packed->k, (int)nr);
   if (grow(&packed->data, &packed->data_capacity, floats, error) || fill_bias(packed, &fill, error))
     return error->code;
-  threads_run(threads, (packed->n + nr - 1) / nr, fill_panel, &fill);
+  threads_run(threads, (packed->n + nr - 1) / nr,
+              segments[0].input_major ? fill_panel_transposed : fill_panel, &fill);
   if (atomic_load(&fill.damaged))
     return name_damaged(&fill, packed->n, error);
-  drop_rows(&fill, 0, packed->n);
+  if (segments[0].input_major)
+    tensor_drop(segments[0].linear->weight);
+  else
+    drop_rows(&fill, 0, packed->n);
   return 0;
 }
 

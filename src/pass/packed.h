@@ -14,10 +14,11 @@ struct packed {
   size_t data_capacity, bias_capacity;
 };
 
-/* Rows [first, first + count) of a linear. */
+/* Outputs [first, first + count) of a linear. */
 struct segment {
   const struct linear *linear;
   size_t first, count;
+  bool input_major; /* stored [in][out]; such a segment is packed alone */
 };
 
 /* Packs segments (all of one width) one under the other. Pages of mapped weights are dropped after

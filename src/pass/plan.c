@@ -42,6 +42,8 @@ static uint64_t bytes_of(const struct model_config *c, const struct forward_opti
   uint64_t bytes = options->reserved + activations_bytes(&shape) + layer_weights_bytes(c) +
                    (uint64_t)chunk * seq_len * sizeof(struct embedded) +
                    (uint64_t)seq_len * c->rotary_dims * sizeof(float);
+  if (c->learned_positions)
+    bytes += (uint64_t)seq_len * c->hidden * sizeof(float);
   if (shape.logits)
     bytes += packed_bytes(LOGIT_STRIP < c->vocab ? LOGIT_STRIP : c->vocab, c->hidden);
   return bytes;
@@ -50,16 +52,16 @@ static uint64_t bytes_of(const struct model_config *c, const struct forward_opti
 /* Multiply-adds of the steps of one layer, in the order of enum step. */
 static double layer_work(const struct model_config *c, const struct need *need, size_t seq_len)
 {
-  double hidden = (double)c->hidden, rows[STEPS];
+  double hidden = (double)c->hidden, heads_out = (double)attention_heads_floats(c), rows[STEPS];
   double gates = c->gated_mlp ? 3.0 : 2.0;
   double active = c->experts ? (double)c->top_k : 1.0;
   const struct rows *heads = &need->step[STEP_HEADS];
   for (int step = 0; step < STEPS; step++)
     rows[step] = (double)rows_count(&need->step[step], seq_len);
   return rows[STEP_KEYS] * 2.0 * hidden * (double)(c->kv_heads * c->head_dim) +
-         rows[STEP_QUERIES] * hidden * hidden +
+         rows[STEP_QUERIES] * hidden * heads_out +
          (double)attention_operations(c, seq_len, heads->end - heads->first, heads->last) / 2.0 +
-         rows[STEP_ATTENTION] * hidden * hidden +
+         rows[STEP_ATTENTION] * hidden * heads_out +
          rows[STEP_MLP] * hidden * ((double)c->experts + gates * active * (double)c->ffn);
 }
 
@@ -108,7 +110,7 @@ static int add_spared(const struct model_config *c, const int32_t *tokens, size_
   struct distinct distinct;
   struct need need;
   need_layer(hooks, c, 0, portion, &need);
-  if (!need_token_tables(hooks, &need))
+  if (!need_token_tables(hooks, c, &need))
     return 0;
   if (distinct_find(c, tokens + (portion->first + rows.first) * seq_len, count, &distinct, error))
     return error->code;
@@ -152,6 +154,10 @@ int forward_plan(const struct model *model, size_t n, size_t seq_len,
   if (hooks_check(&options->hooks, c, seq_len, error) ||
       hooks_check_forks(&options->hooks, c, &options->forks, n, error))
     return error_prefix(error, "%s", checkpoint_path(model->checkpoint));
+  if (c->learned_positions && seq_len > c->context)
+    return error_set(error, EXIT_INPUT,
+                     "%s: sequences of %zu tokens, but the model has learned %zu positions",
+                     checkpoint_path(model->checkpoint), seq_len, c->context);
   if (batch > n * each_has)
     batch = n * each_has;
   while (batch > 1 &&

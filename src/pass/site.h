@@ -4,13 +4,16 @@
  *   layers.L.attention.H.query, .key, .value [head_dim]  as the attention reads them: normed,
  *                                            clipped, rotated; H of keys and values counts the
  *                                            key-value heads, fewer with grouped queries
- *   layers.L.attention.H.scores [position + 1]  q k / sqrt(head_dim), before the softmax
+ *   layers.L.attention.H.scores [position + 1]  q k / sqrt(head_dim), before the softmax; those
+ *                                            before a sliding window are not read
  *   layers.L.attention.H.pattern [position + 1] after the softmax: the weight of every position up
  *                                            to the query's own; the later ones' are 0
  *   layers.L.attention.H.output [head_dim]   weights x values: the head's part of what the output
  *                                            projection reads
- *   layers.L.attention.output [hidden]       after the output projection and its bias
- *   layers.L.mlp.output       [hidden]       of the MLP, or the weighted sum over the experts
+ *   layers.L.attention.output [hidden]       after the output projection and its bias, and the
+ *                                            norm of the branch where a family has one
+ *   layers.L.mlp.output       [hidden]       of the MLP (and the norm of its branch), or the
+ *                                            weighted sum over the experts
  *   layers.L.residual         [hidden]       the residual stream after layer L (before it: that of
  *                                            layer L - 1, or the embedding)
  *   final_norm                [hidden]       after the norm that follows the last layer

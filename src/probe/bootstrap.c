@@ -1,5 +1,6 @@
 #include "probe/bootstrap.h"
 
+#include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/quantile.h"
 #include "probe/participation.h"
@@ -152,6 +153,8 @@ static int resample(struct run *run, struct bootstrap *b, struct threads *thread
                     struct progress *progress, struct error *error)
 {
   for (size_t k = 0; k < b->resamples; k++) {
+    if (interrupt_requested())
+      return error_set(error, EXIT_RUN, "stopped after %zu of %zu resamples", k, b->resamples);
     if (resampler_next(&run->means, error) || resampler_next(&run->rows, error))
       return error->code;
     run->out = b->rows + k * b->heads;

@@ -87,7 +87,7 @@ uint64_t bootstrap_bytes(const struct protocol *protocol, size_t heads, int head
 
 /* Resamples complete observations; rows[heads] are those of the sample (observations_finish).
  * `progress`, if not NULL, is told of the resamples done. Owner: the caller, bootstrap_free.
- * Errors: EXIT_RUN. */
+ * Errors: EXIT_RUN, also when it is interrupted. */
 int bootstrap_run(const struct observations *observations, const struct head_row *rows,
                   size_t resamples, struct threads *threads, struct progress *progress,
                   struct bootstrap *bootstrap, struct error *error);

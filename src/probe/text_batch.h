@@ -21,7 +21,7 @@ void token_rows_free(struct token_rows *tokens);
  * ids[i] and ids[i+1] are different, both at least 100, and ids[i] stands at i+21 or later, too,
  * the query is the last such place. a = ids[i], b = ids[i+1], ab = i; b_position = i+1, wherever
  * else b stands. Texts whose query leaves no place for one of the baseline positions are passed
- * over; baseline_n 0 = none is needed. batch->n is how many there are; `path` stands in messages.
+ * over; baseline_n 0 = none is needed. batch->n is how many there are; `path` appears in messages.
  * Owner: the caller, batch_free. Errors: EXIT_INPUT (no text has an example; texts too short for
  * the baseline), EXIT_RUN. */
 #define TEXT_LEAST_ID 100 /* below are bytes and marks */

@@ -9,8 +9,7 @@
 /* What a whole pass reaches of the speed of its matrix products. */
 #define PASS_SHARE 0.8
 
-/* Bytes of tensors that had to be unpacked, gathered or swapped. */
-static uint64_t resident_bytes(const struct checkpoint *checkpoint)
+uint64_t cost_resident_bytes(const struct checkpoint *checkpoint)
 {
   uint64_t bytes = 0;
   for (size_t i = 0; i < checkpoint_count(checkpoint); i++) {
@@ -31,7 +30,7 @@ int cost_plan(const struct model *model, const struct protocol *protocol,
   options->memory = runtime->memory;
   options->reserved +=
       tokens + observations_bytes(protocol, (int)c->layers, (int)c->heads, (int)c->head_dim) +
-      resident_bytes(model->checkpoint);
+      cost_resident_bytes(model->checkpoint);
   struct hook screen[OBSERVATION_HOOKS];
   struct forward_options planned = *options;
   observations_hooks(NULL, screen);

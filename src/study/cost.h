@@ -21,6 +21,9 @@ int cost_plan(const struct model *model, const struct protocol *protocol,
 int cost_gflop(const struct model *model, const int32_t *tokens, const struct protocol *protocol,
                const struct forward_plan *plan, size_t start, double *gflop, struct error *error);
 
+/* Bytes of tensors that are not mapped: they had to be unpacked, gathered or swapped. */
+uint64_t cost_resident_bytes(const struct checkpoint *checkpoint);
+
 /* Seconds that so many GFLOP will take, by a calibration of 0.2 s, or of `patience` seconds for
  * hours of work. 0 when memory is short. */
 double cost_seconds(const struct runtime *runtime, double gflop, double patience);

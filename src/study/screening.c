@@ -15,6 +15,8 @@
 #include "study/cost.h"
 #include "study/identity.h"
 #include "study/source.h"
+#include "study/subject.h"
+#include "study/window_notice.h"
 
 #include <stdlib.h>
 
@@ -23,6 +25,8 @@
 
 /* Short chunks are not saved each. */
 #define SAVE_SECONDS 20.0
+
+#define RESUMABLE "interrupted; run the same command again to resume"
 
 struct screen {
   const struct screening *screening;
@@ -39,6 +43,7 @@ struct screen {
   bool refused;        /* by go_on */
   bool halted;         /* by the last chunk */
   size_t done;         /* sequences */
+  size_t loaded;       /* of these, by an earlier run */
   size_t end;          /* of the pass at hand: the next look, or all */
   double saved;        /* when, on progress_clock */
   struct error saving; /* why a chunk could not be saved */
@@ -130,28 +135,10 @@ static bool see_chunk(void *context, size_t done)
   return !s->halted;
 }
 
-static int check_protocol(const struct screen *s, const char *path, struct error *error)
-{
-  const struct protocol *p = &s->screening->protocol;
-  const struct model_config *c = &s->model.config;
-  if ((uint64_t)p->seq_len > c->context && !s->screening->beyond_context)
-    return error_set(error, EXIT_INPUT,
-                     "%s: --seq-len %lld is longer than the model's context of %zu; false sinks "
-                     "appear there; use a shorter one or --beyond-context",
-                     path, (long long)p->seq_len, c->context);
-  if ((uint64_t)p->vocab_hi > c->vocab || p->bos >= (int64_t)c->vocab)
-    return error_set(error, EXIT_INPUT,
-                     "%s: --vocab %lld:%lld or --bos reaches past the model's vocabulary of %zu",
-                     path, (long long)p->vocab_lo, (long long)p->vocab_hi, c->vocab);
-  return 0;
-}
-
-/* Says which names are read; a base model has no LM head to show logits of. */
+/* A base model has no LM head to show logits of. */
 static int look_at_names(const struct screen *s, const char *path, struct error *error)
 {
-  const char *naming = checkpoint_naming(s->checkpoint);
-  if (*naming)
-    notices_add(&s->runtime->notices, "%s: %s", text_shown(path).text, naming);
+  subject_say_naming(s->checkpoint, path, &s->runtime->notices);
   if (s->model.lm_head.weight || !s->screening->dump)
     return 0;
   return error_set(error, EXIT_INPUT,
@@ -203,22 +190,16 @@ static int prepare(struct screen *s, const char *path, struct error *error)
   if (checkpoint_open(path, &s->checkpoint, error) ||
       outputs_spare_read(s->screening->outputs, s->screening->output_count, error) ||
       model_load(s->checkpoint, &s->model, error) || look_at_names(s, path, error) ||
-      source_check(s->screening, path, c->vocab, error) || check_protocol(s, path, error) ||
-      plan(s, path, error) || source_batch(s->screening, c->vocab, &s->batch, error) ||
+      source_check(s->screening, path, c->vocab, error) ||
+      subject_check(&s->model, p, s->screening->beyond_context, path, error) ||
+      plan(s, path, error) || window_notice(path, p, c, &s->runtime->notices, error) ||
+      source_batch(s->screening, c->vocab, &s->batch, error) ||
       observations_create(p, &s->batch, (int)c->layers, (int)c->heads, (int)c->head_dim,
                           &s->observations, error) ||
       prepare_null(s, path, error))
     return error->code;
   set_hooks(s);
   return s->screening->dump ? dump_create(c, dumped(s), (size_t)p->seq_len, &s->dump, error) : 0;
-}
-
-/* Which of several files or snapshots is read. */
-static void say_choice(const struct screen *s, const char *path)
-{
-  const char *choice = checkpoint_choice(s->checkpoint);
-  if (*choice)
-    notices_add(&s->runtime->notices, "%s: %s", text_shown(path).text, choice);
 }
 
 /* Said before the start: what will be computed, in how much memory and disk and about how long. */
@@ -259,7 +240,7 @@ static int load(struct screen *s, const char *path, struct error *error)
   int64_t done;
   if (identify(s, error) || observations_load(s->observations, partial, s->identity, &done, error))
     return error->code;
-  s->options.start = (size_t)done;
+  s->options.start = s->loaded = (size_t)done;
   if (s->screening->null)
     s->screening->null->taken = (size_t)done;
   if (done)
@@ -330,7 +311,7 @@ void sureness_free(struct sureness *sureness)
 static int run(struct screen *s, const char *path, struct error *error)
 {
   const struct protocol *p = &s->screening->protocol;
-  say_choice(s, path);
+  subject_say_choice(s->checkpoint, path, &s->runtime->notices);
   if (resume(s, path, error) || announce(s, path, error))
     return error->code;
   if (interrupt_requested())
@@ -349,18 +330,20 @@ static int run(struct screen *s, const char *path, struct error *error)
   if (status && s->saving.code)
     *error = s->saving;
   else if (status && interrupt_requested())
-    error_prefix(error, s->keeps ? "interrupted; run the same command again to resume"
-                                 : "interrupted; nothing was kept");
+    error_prefix(error, s->keeps ? RESUMABLE : "interrupted; nothing was kept");
   return status;
 }
 
 /* More is to come, and this part, unless it was short, need not be done again. */
 static int keep_whole(struct screen *s, struct error *error)
 {
-  const char *partial = s->screening->partial;
-  size_t n = (size_t)s->screening->protocol.n;
-  if (!s->screening->keeps_whole || !partial || s->options.start == n ||
-      (!file_exists(partial) && progress_clock() - s->saved < SAVE_SECONDS) || !save(s, n))
+  const struct screening *screening = s->screening;
+  const char *partial = screening->partial;
+  size_t seen =
+      screening->until_sure > 0 ? (size_t)screening->sureness->seen : (size_t)screening->protocol.n;
+  if ((!screening->keeps_whole && !screening->resamples) || !partial || s->loaded >= seen ||
+      (!file_exists(partial) && progress_clock() - s->saved < SAVE_SECONDS) ||
+      (screening->may_save && !screening->may_save(screening->context, true)) || !save(s, seen))
     return 0;
   *error = s->saving;
   return error->code;
@@ -369,6 +352,7 @@ static int keep_whole(struct screen *s, struct error *error)
 static int resample(const struct screen *s, const struct head_row *rows, struct error *error)
 {
   struct progress progress;
+  const char *partial = s->screening->partial;
   size_t resamples = s->screening->resamples;
   if (!resamples)
     return 0;
@@ -376,6 +360,9 @@ static int resample(const struct screen *s, const struct head_row *rows, struct 
   int status = bootstrap_run(s->observations, rows, resamples, s->runtime->threads, &progress,
                              s->screening->bootstrap, error);
   progress_end(&progress);
+  if (status && interrupt_requested())
+    error_prefix(error,
+                 partial && file_exists(partial) ? RESUMABLE : "interrupted; nothing was kept");
   return status;
 }
 

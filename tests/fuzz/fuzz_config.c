@@ -14,7 +14,7 @@ static bool is_sound(const struct model_config *c)
          c->rotary_dims && c->rotary_dims % 2 == 0 && c->rotary_dims <= c->head_dim &&
          c->rope_base >= 1.0 && c->norm_eps > 0 && c->clip_qkv >= 0 && c->top_k <= c->experts &&
          (c->family == FAMILY_OLMOE) == (c->experts > 0) &&
-         (!c->fused_qkv || c->kv_heads == c->heads) &&
+         (c->qkv_layout == QKV_APART || c->kv_heads == c->heads) &&
          c->gated_mlp == (c->activation == ACTIVATION_SILU);
 }
 
