@@ -264,15 +264,20 @@ static const float sines[] = {0, 0, 0.6f, 0.8f, 0.96f, 1, -0.28f, 0};
 static size_t rope(gcase *c, struct tape *t, const size_t *x)
 {
   return tape_rope(t, x[0],
-                   &(struct tape_rotation){c->shape.heads.seq_len, c->shape.heads.head_dim, PAIRS,
-                                           c->shape.flag, cosines, sines});
+                   &(struct tape_rotation){.seq_len = c->shape.heads.seq_len,
+                                           .head_dim = c->shape.heads.head_dim,
+                                           .half = PAIRS,
+                                           .heads = c->shape.heads.kv_heads,
+                                           .interleaved = c->shape.flag,
+                                           .cosine = cosines,
+                                           .sine = sines});
 }
 static void rope_exact(gcase *c, double *const *x, double *y)
 {
   size_t d = c->shape.heads.head_dim;
   memcpy(y, x[0], SIZE(0) * sizeof *y);
   for (size_t i = 0; i < SIZE(0) / d; i++)
-    for (size_t j = 0; j < PAIRS; j++) {
+    for (size_t j = 0; j < PAIRS && i % (COLUMNS(0) / d) < c->shape.heads.kv_heads; j++) {
       size_t at = i / (COLUMNS(0) / d) % c->shape.heads.seq_len * PAIRS + j;
       double *one = y + i * d + (c->shape.flag ? 2 * j : j);
       double *other = c->shape.flag ? one + 1 : one + PAIRS, a = *one, b = *other;
@@ -423,6 +428,7 @@ const struct gradient_case gradient_cases_common[] = {
     {"SiLU times up", {{3, 34, false}}, NO_HEADS, silu, silu_exact, 0},
     {"rotation", {{8, 12, false}}, HEADS(2, 4, 2, 2, 6), rope, rope_exact, 1},
     {"rotation, pairs", {{8, 12, false}}, {{2, 4, 2, 2, 6}, 0, true}, rope, rope_exact, 1},
+    {"rotation, of one head", {{8, 12, false}}, HEADS(2, 4, 2, 1, 6), rope, rope_exact, 1},
     {"rotation, T = 1", {{3, 4, false}}, HEADS(3, 1, 1, 1, 4), rope, rope_exact, 1},
     {"scores", {{10, 24, false}, {10, 24, false}}, HEADS(2, 5, 3, 3, 8), scores, scores_exact, 1},
     {"scores, grouped",
