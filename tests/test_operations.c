@@ -160,9 +160,11 @@ static size_t record_rope(struct op_case *c)
 {
   struct error error = {0};
   struct npy x = array(c, "x");
-  size_t seq_len = x.shape[1], dims = (size_t)parameter(c, "rotary_dims");
+  size_t seq_len = x.shape[1];
+  const struct model_config config = {.rotary_dims = (size_t)parameter(c, "rotary_dims"),
+                                      .rope_base = parameter(c, "base")};
   free(x.data);
-  check(rope_create(&rope, seq_len, dims, parameter(c, "base"), &error), &error);
+  check(rope_create(&rope, &config, seq_len, &error), &error);
   return tape_rope(c->tape, leaf(c, "x", 0, true),
                    &(struct tape_rotation){.seq_len = seq_len,
                                            .head_dim = (size_t)parameter(c, "head_dim"),
