@@ -19,6 +19,9 @@
 struct ablate {
   struct common_options common;
   struct batch_options batch;
+  struct text_options text;
+  struct batch examples; /* of the texts, if any */
+  int64_t texts;
   struct ablate_options what;
   const char *out;
   struct selection selection;
@@ -32,6 +35,7 @@ static int parse(int argc, char **argv, struct ablate *a, const char **path, boo
 {
   const struct option_spec specs[] = {
       ABLATE_OPTIONS(&a->what),
+      TEXT_OPTIONS(&a->text),
       BATCH_OPTIONS(&a->batch, "without influence here; as for attest screen"),
       {"out", OPTION_STRING, &a->out, 0, 0, "FILE.csv", "write one row a condition"},
       COMMON_OPTIONS(&a->common),
@@ -41,7 +45,9 @@ static int parse(int argc, char **argv, struct ablate *a, const char **path, boo
       "Zeroes the outputs of attention heads, before the output projection and at all positions,\n"
       "and says how well the model still continues the repeated pair at the last position: over\n"
       "all sequences, how often its target comes first or among five, the mean cross-entropy and\n"
-      "the mean logit. Batch and MODEL_DIR are those of attest screen.",
+      "the mean logit. Batch and MODEL_DIR are those of attest screen. With --tokens the batch is\n"
+      "that of the screen alone, and the model continues the first token that occurs again in\n"
+      "each text, where it occurs last.",
       specs, sizeof specs / sizeof *specs};
   size_t used;
   if (options_parse(argc, argv, &list, path, 1, &used, help, error) || *help)
@@ -111,10 +117,13 @@ static int write_csv(const char *to, const char *revision, const struct ablation
   return status;
 }
 
-static int write_json(const char *to, const char *path, const char *revision,
+static int write_json(const struct ablate *a, const char *path, const char *revision,
                       const struct ablations *ablations, struct error *error)
 {
+  const char *to = a->common.json;
   json_t *all = ablations_json(ablations, text_shown(path).text, revision);
+  if (a->text.path)
+    json_put(all, "tokens", text_options_json(&a->text, &a->examples, a->texts));
   int status =
       all ? json_write(to, all, error) : error_set(error, EXIT_RUN, "%s: out of memory", to);
   json_decref(all);
@@ -140,11 +149,15 @@ static int deliver(const char *path, const struct ablate *a, const struct runtim
   text_escape(shown, sizeof shown, revision_of(path, name, sizeof name));
   if (a->out && write_csv(a->out, shown, ablations, error))
     return error->code;
-  if (a->common.json && write_json(a->common.json, path, shown, ablations, error))
+  if (a->common.json && write_json(a, path, shown, ablations, error))
     return error->code;
-  if (runtime->text && !(a->out && strcmp(a->out, "-") == 0))
-    return print(path, ablations, error);
-  return 0;
+  bool text = runtime->text && !(a->out && strcmp(a->out, "-") == 0);
+  int status = 0;
+  if (text)
+    status = print(path, ablations, error);
+  if (!status && text && a->text.path)
+    text_options_print(&a->text, &a->examples, a->texts);
+  return status;
 }
 
 static int run(const char *path, struct ablate *a, struct error *error)
@@ -166,6 +179,15 @@ static int run(const char *path, struct ablate *a, struct error *error)
   return error->code;
 }
 
+static int read_texts(struct ablate *a, struct error *error)
+{
+  a->ablating.given_protocol = a->ablating.protocol;
+  a->ablating.given = a->text.path ? &a->examples : NULL;
+  a->ablating.given_path = a->text.path;
+  return text_options_read(&a->text, false, &a->ablating.given_protocol, &a->examples, &a->texts,
+                           error);
+}
+
 int command_ablate(int argc, char **argv, struct error *error)
 {
   struct ablate a = {.batch = BATCH_OPTIONS_DEFAULT};
@@ -181,7 +203,10 @@ int command_ablate(int argc, char **argv, struct error *error)
   if (!status)
     status = ablate_options_read(&a.what, &a.selection, error);
   if (!status)
+    status = read_texts(&a, error);
+  if (!status)
     status = run(path, &a, error);
+  batch_free(&a.examples);
   ablate_options_free(&a.what);
   lock_release(&lock);
   text_free(&a.partial);
