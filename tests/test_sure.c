@@ -236,7 +236,7 @@ static void test_error_is_at_most_what_is_stated(void **state)
 }
 
 #define SCREEN "screen manifests/nursery.tar.zst:nursery-olmoe/step2500 --seq-len 64 --vocab 1:97"
-#define SEQUENCES (workshop_emulated() ? 150 : 900)
+#define SEQUENCES (workshop_emulated() ? 250 : 900)
 
 /* The figures are the bytes of a screen of that length, whatever it runs on. */
 static void test_bytes_of_a_screen_of_that_length(void **state)
