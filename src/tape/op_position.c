@@ -9,11 +9,11 @@ static void rotate(const struct tape *tape, const struct tape_rotation *r, size_
                    bool back, float *x)
 {
   const struct kernels *k = tape->kernels;
-  size_t at = row % r->seq_len * r->half;
+  size_t at = row % r->seq_len * r->half, end = r->heads ? r->heads * r->head_dim : width;
   void (*turn)(float *, const float *, const float *, size_t) =
       r->interleaved ? (back ? k->rope_pairs_backward : k->rope_pairs)
                      : (back ? k->rope_backward : k->rope);
-  for (size_t first = 0; first < width; first += r->head_dim)
+  for (size_t first = 0; first < end; first += r->head_dim)
     turn(x + first, r->cosine + at, r->sine + at, r->half);
 }
 
@@ -53,6 +53,7 @@ size_t tape_rope(struct tape *tape, size_t x, const struct tape_rotation *rotati
   if (!op_given(tape, x))
     return TAPE_NONE;
   if (!rotation->seq_len || !rotation->head_dim || 2 * rotation->half > rotation->head_dim ||
+      rotation->heads > tape_columns(tape, x) / rotation->head_dim ||
       tape_columns(tape, x) % rotation->head_dim || tape_rows(tape, x) % rotation->seq_len)
     return op_fault(tape, "a rotation that does not fit");
   struct tape_op *op = op_record(tape, &rope_kind, sizeof *rotation);

@@ -86,9 +86,11 @@ struct tape_heads {
 };
 
 /* Rotates each head's first 2 * half dimensions to its position, [tokens][heads * head_dim]; pairs
- * (j, j + half), or interleaved (2j, 2j + 1). cosine, sine: [seq_len][half], borrowed. */
+ * (j, j + half), or interleaved (2j, 2j + 1). cosine, sine: [seq_len][half], borrowed. Columns from
+ * `heads` heads on, if not 0, stay as they are. */
 struct tape_rotation {
   size_t seq_len, head_dim, half;
+  size_t heads;
   bool interleaved;
   const float *cosine, *sine;
 };

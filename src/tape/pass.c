@@ -85,15 +85,29 @@ static size_t project(const struct recorder *r, const struct layer *layer, size_
   return tape_linear(r->tape, x, r->parts, count);
 }
 
-static size_t rotate(const struct recorder *r, size_t x)
+/* The first `heads` heads of x. */
+static size_t rotate(const struct recorder *r, size_t x, size_t heads)
 {
   const struct rope *rope = &r->pass->rope;
   return tape_rope(r->tape, x,
                    &(struct tape_rotation){.seq_len = r->input->seq_len,
                                            .head_dim = r->config->head_dim,
                                            .half = rope->half,
+                                           .heads = heads,
                                            .cosine = rope->cosine,
                                            .sine = rope->sine});
+}
+
+/* Norm and clipping of queries and keys apart, then rotation. */
+static void normed_apart(const struct recorder *r, const struct layer *layer, size_t parts[3])
+{
+  const struct model_config *c = r->config;
+  parts[0] = tape_rms_norm(r->tape, parts[0], leaf(r, layer->query_norm), c->norm_eps);
+  parts[1] = tape_rms_norm(r->tape, parts[1], leaf(r, layer->key_norm), c->norm_eps);
+  for (int i = 0; i < 3 && c->clip_qkv > 0; i++)
+    parts[i] = tape_clip(r->tape, parts[i], c->clip_qkv);
+  parts[0] = rotate(r, parts[0], c->heads);
+  parts[1] = rotate(r, parts[1], c->kv_heads);
 }
 
 /* Norm, clipping and rotation as pass/layer.c has them. */
@@ -101,21 +115,19 @@ static void queries_keys_values(const struct recorder *r, const struct layer *la
                                 size_t x, struct tape_layer *l)
 {
   const struct model_config *c = r->config;
-  struct tape *tape = r->tape;
   size_t queries = c->heads * c->head_dim, keys = c->kv_heads * c->head_dim;
   size_t qkv = named(r, "queries, keys and values", index, project(r, layer, x));
-  bool together = c->clip_qkv > 0 && c->qk_norm == QK_NORM_NONE;
-  qkv = together ? tape_clip(tape, qkv, c->clip_qkv) : qkv;
-  size_t parts[] = {tape_view(tape, qkv, 0, queries), tape_view(tape, qkv, queries, keys),
-                    tape_view(tape, qkv, queries + keys, keys)};
-  if (c->qk_norm != QK_NORM_NONE) {
-    parts[0] = tape_rms_norm(tape, parts[0], leaf(r, layer->query_norm), c->norm_eps);
-    parts[1] = tape_rms_norm(tape, parts[1], leaf(r, layer->key_norm), c->norm_eps);
-  }
-  for (int i = 0; i < 3 && c->clip_qkv > 0 && !together; i++)
-    parts[i] = tape_clip(tape, parts[i], c->clip_qkv);
-  l->query = site(r, SITE_QUERY, index, rotate(r, parts[0]));
-  l->key = site(r, SITE_KEY, index, rotate(r, parts[1]));
+  bool together = c->qk_norm == QK_NORM_NONE;
+  if (together && c->clip_qkv > 0)
+    qkv = tape_clip(r->tape, qkv, c->clip_qkv);
+  if (together)
+    qkv = rotate(r, qkv, c->heads + c->kv_heads);
+  size_t parts[] = {tape_view(r->tape, qkv, 0, queries), tape_view(r->tape, qkv, queries, keys),
+                    tape_view(r->tape, qkv, queries + keys, keys)};
+  if (!together)
+    normed_apart(r, layer, parts);
+  l->query = site(r, SITE_QUERY, index, parts[0]);
+  l->key = site(r, SITE_KEY, index, parts[1]);
   l->value = site(r, SITE_VALUE, index, parts[2]);
 }
 
