@@ -57,7 +57,8 @@ static void assert_interval(struct interval got, const double *values, double sc
 static void test_counts_changes_and_means(void **state)
 {
   (void)state;
-  struct condition list[3] = {{.control = CONTROL_BASELINE}, {.control = CONTROL_CIRCUIT},
+  struct condition list[3] = {{.control = CONTROL_BASELINE},
+                              {.control = CONTROL_CIRCUIT},
                               {.control = CONTROL_MATCHED_RANDOM}};
   const struct conditions conditions = {.list = list, .count = 3};
   const struct batch batch = {.n = N};
