@@ -121,8 +121,7 @@ static void golden_verdicts(void **state)
 /* Nothing else lacks an input: a mistyped key of a table would show here. */
 static void what_is_missing(void **state)
 {
-  static const char *const open[] = {"P1-034", "P1-035", "P1-088", "P1-125",
-                                     "P1-266", "C-25",   "C-27"};
+  static const char *const open[] = {"P1-034", "P1-035", "P1-088", "P1-125", "P1-266", "C-27"};
   struct state *s = *state;
   evaluate(s, MODELS);
   for (size_t i = 0; i < s->list.count; i++) {
@@ -166,7 +165,7 @@ static void contradictions(void **state)
   expect(s, "P1-262", 0, "10", CLAIM_NOT_REPRODUCED);
   expect(s, "P1-263", 0, "80 / 3048 / 2516", CLAIM_NOT_REPRODUCED);
   expect(s, "P1-263", 3, "a screen of 37.2x to 43.2x gives it", CLAIM_NOT_EVALUATED);
-  expect(s, "P1-265", 0, "10 of 10 heads", CLAIM_REPRODUCED);
+  expect(s, "P1-265", 1, "10 of 10 heads", CLAIM_UNDER_ANOTHER);
   expect(s, "P1-268", 0, "no: 2 of 75 heads leave", CLAIM_NOT_REPRODUCED);
   expect(s, "P1-270", 0, "no: 25 of 205 heads leave", CLAIM_NOT_REPRODUCED);
   expect(s, "P1-273", 0, "0.376 0.438 -0.244", CLAIM_UNDER_ANOTHER);

@@ -147,8 +147,8 @@ static void test_reference(void **state)
 }
 
 #define LONG                                                                                       \
-  "calibrate tests/fixtures/conformance/olmoe-f32/model --n 600 --seq-len 64 "                     \
-  "--vocab 10:500 --pr-n 550 --draws 60 --isa scalar --threads 1 --memory 9M "
+  "calibrate tests/fixtures/conformance/olmoe-f32/model --n 240 --seq-len 64 "                     \
+  "--vocab 10:500 --pr-n 190 --draws 60 --isa scalar --threads 1 --memory 9M "
 
 static const char *partial_of(const char *out, int part)
 {
