@@ -49,13 +49,14 @@ static struct rope rope; /* of the case at hand */
 static size_t record_rope(struct op_case *c)
 {
   struct error error = {0};
-  struct npy x = array(c, "x");
+  struct npy x = op_case_array(c, "x");
   size_t seq_len = x.shape[1];
-  const struct model_config config = {.rotary_dims = (size_t)parameter(c, "rotary_dims"),
-                                      .rope_base = parameter(c, "base")};
+  const struct model_config config = {.rotary_dims = (size_t)op_case_parameter(c, "rotary_dims"),
+                                      .rope_base = op_case_parameter(c, "base")};
   free(x.data);
-  check(rope_create(&rope, &config, seq_len, &error), &error);
-  return tape_rope(c->tape, leaf(c, "x", 0, true),
+  if (rope_create(&rope, &config, seq_len, &error))
+    fail_msg("%s", error.text);
+  return tape_rope(c->tape, op_case_leaf(c, "x", 0, true),
                    &(struct tape_rotation){.seq_len = seq_len,
                                            .head_dim = (size_t)op_case_parameter(c, "head_dim"),
                                            .half = rope.half,
