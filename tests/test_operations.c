@@ -72,18 +72,18 @@ static size_t record_clip(struct op_case *c)
 
 static size_t record_softmax(struct op_case *c)
 {
-  size_t scores = leaf(c, "scores", 0, true);
+  size_t scores = op_case_leaf(c, "scores", 0, true);
   return tape_causal_softmax(c->tape, scores, tape_columns(c->tape, scores), 0);
 }
 
 static size_t record_attention(struct op_case *c)
 {
-  struct npy q = array(c, "q");
+  struct npy q = op_case_array(c, "q");
   const struct tape_heads heads = {q.shape[0],
                                    q.shape[1],
-                                   (size_t)parameter(c, "heads"),
-                                   (size_t)parameter(c, "key_value_heads"),
-                                   (size_t)parameter(c, "head_dim"),
+                                   (size_t)op_case_parameter(c, "heads"),
+                                   (size_t)op_case_parameter(c, "key_value_heads"),
+                                   (size_t)op_case_parameter(c, "head_dim"),
                                    0};
   free(q.data);
   size_t queries = op_case_leaf(c, "q", 0, true), keys = op_case_leaf(c, "k", 0, true);
