@@ -7,6 +7,7 @@
 #include "command/terminal.h"
 #include "study/cost.h"
 #include "study/outputs.h"
+#include "trajectory/trajectory.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,19 +47,24 @@ static int parse(int argc, char **argv, struct ordinary_options *o, const char *
   return outputs_check(outputs, 2, error);
 }
 
-static void print(const char *path, const struct ordinary_row *rows, size_t count,
-                  struct table *table)
+static void print(const struct ordinary_options *o, const char *path,
+                  const struct ordinary_row *rows, size_t count, const struct table *table)
 {
   struct text text = {0};
-  size_t resting = 0, beyond = 0;
+  size_t resting = 0, beyond = 0, induction = 0;
   for (size_t i = 0; i < count; i++) {
     beyond += rows[i].layer > 0;
     resting += rows[i].layer > 0 && rows[i].first >= RESTS;
+    induction += rows[i].induction_apart >= CIRCUIT_THRESHOLD;
   }
-  table_aligned(table, "  ", &text);
-  printf("%s: heads beyond layer 0 that give position 0 at least %g of their attention from "
-         "ordinary positions: %zu of %zu\n%s",
-         text_shown(path).text, RESTS, resting, beyond, text.data ? text.data : "");
+  printf(
+      "%s: at ordinary positions %zu of %zu heads beyond layer 0 give position 0 at least %g of "
+      "their attention; induction >= %gx a baseline without the answer's neighbours: %zu heads\n",
+      text_shown(path).text, resting, beyond, RESTS, CIRCUIT_THRESHOLD, induction);
+  if (!o->out)
+    table_aligned(table, "  ", &text);
+  if (text.data)
+    fputs(text.data, stdout);
   text_free(&text);
 }
 
@@ -86,7 +92,7 @@ static int deliver(const struct ordinary_options *o, const struct runtime *runti
     json_decref(all);
   }
   if (!status && runtime->text && !(o->out && strcmp(o->out, "-") == 0))
-    print(path, rows, count, &table);
+    print(o, path, rows, count, &table);
   table_free(&table);
   return status;
 }
