@@ -89,7 +89,8 @@ $(BUILD)/tests/safetensors_write: | $(BUILD)/tests/preload_io.so
 
 # Those of gradients share cases and what is wrong with them.
 $(addprefix $(BUILD)/tests/,differences planted): \
-  $(addprefix $(BUILD)/tests/,gradient_check.o gradient_cases.o gradient_cases_more.o gradient_orders.o)
+  $(addprefix $(BUILD)/tests/,gradient_check.o gradient_cases.o gradient_cases_attention.o \
+  gradient_cases_more.o gradient_orders.o)
 
 # Those of what runs out, too, and libraries that let calls of the program fail.
 FAILING := $(addprefix $(BUILD)/tests/,allocations io_failures)

@@ -182,20 +182,23 @@ static size_t record_clip(struct op_case *c)
 static size_t record_softmax(struct op_case *c)
 {
   size_t scores = leaf(c, "scores", 0, true);
-  return tape_causal_softmax(c->tape, scores, tape_columns(c->tape, scores));
+  return tape_causal_softmax(c->tape, scores, tape_columns(c->tape, scores), 0);
 }
 
 static size_t record_attention(struct op_case *c)
 {
   struct npy q = array(c, "q");
-  const struct tape_heads heads = {q.shape[0], q.shape[1], (size_t)parameter(c, "heads"),
+  const struct tape_heads heads = {q.shape[0],
+                                   q.shape[1],
+                                   (size_t)parameter(c, "heads"),
                                    (size_t)parameter(c, "key_value_heads"),
-                                   (size_t)parameter(c, "head_dim")};
+                                   (size_t)parameter(c, "head_dim"),
+                                   0};
   free(q.data);
   size_t queries = leaf(c, "q", 0, true), keys = leaf(c, "k", 0, true);
   size_t values = leaf(c, "v", 0, true);
   size_t scores = tape_scores(c->tape, queries, keys, &heads);
-  return tape_mix(c->tape, tape_causal_softmax(c->tape, scores, heads.seq_len), values, &heads);
+  return tape_mix(c->tape, tape_causal_softmax(c->tape, scores, heads.seq_len, 0), values, &heads);
 }
 
 static size_t record_gelu_erf(struct op_case *c)
