@@ -87,9 +87,13 @@ $(addprefix $(BUILD)/tests/,forks hook need zero_head tape_pass): $(BUILD)/tests
 # One lets calls of its own fail.
 $(BUILD)/tests/safetensors_write: | $(BUILD)/tests/preload_io.so
 
+# That of single operations has its cases beside it.
+$(BUILD)/tests/operations: $(BUILD)/tests/op_case.o
+
 # Those of gradients share cases and what is wrong with them.
 $(addprefix $(BUILD)/tests/,differences planted): \
-  $(addprefix $(BUILD)/tests/,gradient_check.o gradient_cases.o gradient_cases_more.o gradient_orders.o)
+  $(addprefix $(BUILD)/tests/,gradient_check.o gradient_cases.o gradient_cases_attention.o \
+  gradient_cases_more.o gradient_orders.o)
 
 # Those of what runs out, too, and libraries that let calls of the program fail.
 FAILING := $(addprefix $(BUILD)/tests/,allocations io_failures)
@@ -120,6 +124,25 @@ reproduce:
 	@$(MAKE) --no-print-directory writable installed
 	@$(MAKE) $(FILES) $(BUILD)/attest
 	$(RUN) $(BUILD)/attest reproduce --work $(BUILD)/reproduce --bootstrap 200
+
+# The default from nothing: three small models with three seeds each are trained, one thread a run and as many at a
+# time as there are cores; must end in the pinned hashes; then all are screened. Goes on where it was stopped.
+GROWN  := build/from-nothing# as the manifests say
+SEEDS  := $(patsubst manifests/recipes/%.json,%,$(wildcard manifests/recipes/from-nothing-*.json))
+reproduce-from-nothing:
+	@$(MAKE) --no-print-directory writable installed
+	@$(MAKE) $(FILES) $(BUILD)/attest
+	@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc)) $(SEEDS:%=train-%)
+	$(RUN) $(BUILD)/attest reproduce manifests/from-nothing/*.json --work $(GROWN)/work
+	@for s in $(SEEDS); do $(RUN) $(BUILD)/attest ordinary $(GROWN)/$$s/step2500 --n 500 --seq-len 64 --vocab 1:97 \
+	  --out $(GROWN)/$$s/ordinary.csv || exit 1; done
+
+# Several at a time: without a terminal each says its progress in lines of its own.
+$(SEEDS:%=train-%): train-%:
+	@mkdir -p $(GROWN); { $(RUN) $(BUILD)/attest train manifests/recipes/$*.json --out $(GROWN)/$* --threads 1; \
+	  echo $$? >$(GROWN)/$*.code; } 2>&1 | cat; exit $$(cat $(GROWN)/$*.code)
+
+.PHONY: reproduce-from-nothing $(SEEDS:%=train-%)
 
 # Every test program, from the project's root, as many at a time as there are cores; what one prints stays together.
 test:

@@ -11,52 +11,6 @@
 #define IN "in"
 #define OUT "out"
 #define FILES_MOST 64
-#define SCREEN "--n 4 --seq-len 64 --vocab 1:250 --pr-n 4 --threads 2"
-#define SYNTH "layers=2,hidden=32,heads=2,vocab=256,context=64"
-
-const struct failing_job failing_jobs[] = {
-    {"screen %/c/r0 " SCREEN " --out @/o.csv --json @/o.json", TIMES_IN_TEXT, false, false, 0},
-    {"screen %/torch " SCREEN " --out @/o.csv --memory 3M --bootstrap 2 --until-sure 0.9",
-     TIMES_IN_TEXT, false, false, 0},
-    {"screen %/olmoe " SCREEN " --dump @/d --quiet --json -", NO_TIMES, false, false, 0},
-    {"screen %/c.zip:r1 " SCREEN " --quiet --out @/o.csv", NO_TIMES, false, true, 0},
-    {"ablate %/c/r0 " SCREEN
-     " --circuit induction --threshold 0.1 --controls any-layer --out @/o.csv "
-     "--json @/o.json",
-     TIMES_IN_TEXT, false, false, 0},
-    {"ablate %/torch " SCREEN " --heads L0H0,L1H1 --quiet --json -", NO_TIMES, false, false, 0},
-    {"calibrate %/c/r0 " SCREEN " --draws 3 --out @/o.csv --json @/o.json", TIMES_IN_TEXT, false,
-     false, 0},
-    {"inspect %/c/r0 --tensors --threads 2 --json @/o.json", TIMES_EVERYWHERE, false, false, 12},
-    {"inspect %/torch --tensors --threads 2 --json @/o.json", TIMES_EVERYWHERE, false, false, 12},
-    {"inspect %/c.tar.zst --json @/o.json", TIMES_IN_TEXT, false, true, 0},
-    {"verify %/m.json --threads 2 --json @/o.json", TIMES_IN_TEXT, false, false, 0},
-    {"verify %/m.json --pointers %/c --revision r1 --json -", NO_TIMES, false, false, 0},
-    {"pin %/unpinned.json --threads 2 --out @/p.json --json @/o.json", TIMES_IN_TEXT, false, false,
-     0},
-    {"reproduce %/m.json --threads 2 --work @/w --json @/o.json", TIMES_IN_TEXT, true, false, 0},
-    {"reproduce %/m.json --threads 2 --work @/w --quiet --stream --base #", NO_TIMES, true, false,
-     2},
-    {"fetch %/m.json --to @/f --retry-wait 1 --retries 1 --base # --json @/o.json", TIMES_IN_TEXT,
-     true, true, 0},
-    {"fetch %/unpinned.json --to @/f --dry-run --parallel 1 --base # --json -", NO_TIMES, false,
-     true, 0},
-    {"claims golden/nursery-olmo --json @/o.json", NO_TIMES, false, false, 0},
-    {"claims golden/nursery-olmoe golden/nursery-olmo --json -", NO_TIMES, false, false, 0},
-    {"rank golden/nursery-olmo --floor 61440 --json @/o.json", NO_TIMES, false, false, 0},
-    {"sinks golden/nursery-olmoe --json @/o.json", NO_TIMES, false, false, 0},
-    {"weights %/c/r0 %/c/r1 --threads 2 --json @/o.json", TIMES_IN_TEXT, false, false, 0},
-    {"compare golden/nursery-olmo golden/nursery-olmo --json @/o.json", NO_TIMES, false, false, 0},
-    {"synth --like olmo:" SYNTH ",shards=2 --out @/s --json @/o.json", TIMES_EVERYWHERE, false,
-     false, 0},
-    {"synth --like gpt_neox:" SYNTH " --pytorch --out @/s", TIMES_IN_TEXT, false, false, 0},
-    {"train %/recipe.json --threads 2 --out @/t --json @/o.json", TIMES_IN_TEXT, true, false, 4},
-    {"selftest --isa scalar --threads 2 --json @/o.json", NO_TIMES, false, false, 4},
-    {"bench --shrink 16 --quick --sweep @/s.csv", TIMES_EVERYWHERE, false, false, 80},
-    {"bench --shrink 16 --quick --only digest --quiet --json @/o.json", TIMES_EVERYWHERE, false,
-     false, 40},
-};
-const size_t failing_job_count = sizeof failing_jobs / sizeof *failing_jobs;
 
 static struct server server;
 

@@ -263,16 +263,20 @@ static void test_killed_while_screening(void **state)
 /* ^C keeps the chunks of a verified revision, and the next run resumes after them. */
 static void test_interrupted_while_screening(void **state)
 {
-  char *out, *err, line[2048];
+  char *out, *err, line[2048], partial[600];
   (void)state;
   const char *manifest = save("long.json", manifest_of(150, PINNED)), *work = work_at("work-int");
   char *want = expected(manifest);
-  pid_t child = start(LINE "--quiet " SLOWLY, manifest, server.port, work);
-  await(child, work, "current/step0.csv");
-  await(child, work, "stream/nursery-olmo/step60/model.safetensors");
-  nanosleep(&(struct timespec){0, 50000000}, NULL);
-  end(child, SIGINT);
-  workshop_shell("test -s %s/nursery-olmo/current/step60.partial", work);
+  snprintf(partial, sizeof partial, "%s/nursery-olmo/current/step60.partial", work);
+  for (long pause = 50000000; !file_exists(partial);
+       pause *= 2) { /* until it has begun to screen */
+    assert_true(pause < 1000000000);
+    pid_t child = start(LINE "--quiet " SLOWLY, manifest, server.port, work);
+    await(child, work, "current/step0.csv");
+    await(child, work, "stream/nursery-olmo/step60/model.safetensors");
+    nanosleep(&(struct timespec){0, pause}, NULL);
+    end(child, SIGINT);
+  }
   snprintf(line, sizeof line, LINE "--json - " SLOWLY, manifest, server.port, work);
   assert_int_equal(workshop_start(line, &out, &err), EXIT_HELD);
   workshop_contains(err, "resuming after ");

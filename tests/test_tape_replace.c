@@ -156,7 +156,7 @@ static void test_refused_options(void **state)
   make_up(taping_configs[0], &m.parameters);
   check(kernels_select(ISA_AUTO, &options.kernels, &error), &error);
   assert_int_equal(tape_model_create(&m.parameters, &options, &m.model, &error), EXIT_INPUT);
-  support_assert_error(&error, EXIT_INPUT, "65 tokens a sequence: the model has 64 positions");
+  support_assert_error(&error, EXIT_INPUT, "65 tokens per sequence: the model has 64 positions");
   tape_model_free(m.model);
   options.seq_len = 8;
   options.micro_batch = 4;

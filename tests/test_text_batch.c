@@ -249,6 +249,64 @@ static void test_screen(void **state)
   free(row.data);
 }
 
+/* The conditions of an ablation over a file of texts; json_decref() the whole. */
+static const json_t *ablate(const char *file, json_t **all)
+{
+  char *out = workshop_run(0,
+                           "ablate " WORKSHOP_MODEL " --heads L0H1,L1H2 --tokens %s --threads 2 "
+                           "--json -",
+                           file);
+  *all = workshop_json_text(out);
+  free(out);
+  const json_t *conditions = json_object_get(*all, "conditions");
+  assert_int_equal(json_array_size(conditions), 2);
+  return conditions;
+}
+
+static double figure(const json_t *conditions, size_t i, const char *key)
+{
+  return json_number_value(json_object_get(json_array_get(conditions, i), key));
+}
+
+/* Without ablation, it is what the logits at the queries say of the token behind the first place;
+ * an ablation sees nothing of what comes after a query. */
+static void test_ablate(void **state)
+{
+  (void)state;
+  json_t *all, *whole, *cut;
+  struct npy logits = read_dump(workshop_path("dump"), "logits_last.npy");
+  struct token_rows tokens;
+  struct error error = {0};
+  size_t vocab = logits.shape[1];
+  double target = 0, loss = 0;
+  assert_int_equal(token_rows_read(workshop_path("texts.npy"), &tokens, &error), 0);
+  for (size_t i = 0; i < ROWS; i++) {
+    const double *row = logits.data + i * vocab;
+    double sum = 0, logit = row[tokens.ids[i * T + 4 + i]];
+    for (size_t k = 0; k < vocab; k++)
+      sum += exp(row[k]);
+    target += logit / ROWS;
+    loss += (log(sum) - logit) / ROWS;
+  }
+  const json_t *conditions = ablate(workshop_path("texts.npy"), &all);
+  assert_true(fabs(figure(conditions, 0, "target_logit") - target) < 1e-12);
+  assert_true(fabs(figure(conditions, 0, "cross_entropy") - loss) < 1e-9);
+  assert_true(fabs(figure(conditions, 1, "cross_entropy") - loss) > 1e-3);
+  assert_int_equal(json_integer_value(json_object_get(json_object_get(all, "tokens"), "examples")),
+                   ROWS);
+  json_decref(all);
+  const char *one = write_npy("one.npy", 1, HEAD "(1, 70), }", tokens.ids + 5 * T, T * 4);
+  const json_t *a = ablate(one, &whole), *b = ablate(workshop_path("cut.npy"), &cut);
+  for (size_t i = 0; i < 2; i++) {
+    assert_true(figure(a, i, "target_logit") == figure(b, i, "target_logit"));
+    assert_true(figure(a, i, "cross_entropy") == figure(b, i, "cross_entropy"));
+  }
+  json_decref(whole);
+  json_decref(cut);
+  token_rows_free(&tokens);
+  free(logits.data);
+}
+
 static void test_refusals_of_screen(void **state)
 {
   (void)state;
@@ -269,16 +327,16 @@ static void test_refusals_of_screen(void **state)
   const char *large = write_npy("large.npy", 1, HEAD "(1, 70), }", ids, sizeof ids);
   free(workshop_refuse(2, "token id 512 is past the vocabulary of",
                        "screen " WORKSHOP_MODEL " --baseline-n 30 --tokens %s", large));
+  free(workshop_refuse(2, "token id 512 is past the vocabulary of",
+                       "ablate " WORKSHOP_MODEL " --heads L0H0 --tokens %s", large));
 }
 
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_accepts),
-      cmocka_unit_test(test_refuses),
-      cmocka_unit_test(test_examples),
-      cmocka_unit_test(test_screen),
-      cmocka_unit_test(test_refusals_of_screen),
+      cmocka_unit_test(test_accepts),  cmocka_unit_test(test_refuses),
+      cmocka_unit_test(test_examples), cmocka_unit_test(test_screen),
+      cmocka_unit_test(test_ablate),   cmocka_unit_test(test_refusals_of_screen),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

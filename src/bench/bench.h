@@ -40,7 +40,8 @@ struct bench {
   struct blas blas[BLAS_MOST];
   size_t blas_count; /* 0 = OpenBLAS is not installed */
 
-  json_t *peak, *screen, *gemm, *attention, *rows, *digest, *train, *points; /* arrays that grow; owned */
+  json_t *peak, *screen, *gemm, *attention, *rows, *digest, *train,
+      *points;   /* arrays that grow; owned */
   json_t *hours; /* of all 30 revisions, by shape; owned, NULL = not known */
 };
 

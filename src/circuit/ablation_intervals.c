@@ -26,8 +26,8 @@ static void show(const struct ablation *a, size_t condition, double *series)
   }
 }
 
-static int resample(const struct ablation *a, size_t condition, size_t resamples,
-                    double *values, struct ablation_intervals *to, struct error *error)
+static int resample(const struct ablation *a, size_t condition, size_t resamples, double *values,
+                    struct ablation_intervals *to, struct error *error)
 {
   const double *series[SERIES];
   struct interval got[SERIES];

@@ -8,7 +8,7 @@
 
 /* 95 % intervals of a condition; of one that is not run, NAN throughout. */
 struct ablation_intervals {
-  struct interval top1, top5; /* sequences */
+  struct interval top1, top5;  /* sequences */
   struct interval top1_change; /* less those of the baseline, in the same resamples */
   struct interval cross_entropy, target_logit;
 };

@@ -75,7 +75,7 @@ static void set_hooks(struct round *r)
     }
   }
   r->hooks[r->hook_count++] = (struct hook){.site = {SITE_LOGITS, 0, 0},
-                                            .positions = {.kind = POSITIONS_LAST},
+                                            .positions = batch_positions(r->ablation->batch),
                                             .first = with_baseline(r) ? 0 : n,
                                             .read = read_logits,
                                             .context = r};

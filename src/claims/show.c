@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define FIGURE_WIDTH 40 /* of a figure in the text */
+
 /* A number where the figure is one, else its words, else null. */
 static json_t *figure_json(double value, const char *words)
 {
@@ -123,7 +125,17 @@ static void verdict_text(const struct claim_row *row, char *out, size_t capacity
     snprintf(out, capacity, "%s; also holds under %s",
              row->verdict == CLAIM_UNDER_ANOTHER ? "not as stated" : verdict, row->under);
   else
-    snprintf(out, capacity, "%s", verdict);
+    snprintf(out, capacity, "%s%s%s", verdict, row->source && *row->why ? "; " : "",
+             row->source ? row->why : "");
+}
+
+/* Long lists are cut in text; JSON has them whole. */
+static void add_cut(struct table *table, const char *words)
+{
+  char cut[FIGURE_WIDTH + 4];
+  snprintf(cut, sizeof cut, "%.*s%s", FIGURE_WIDTH, words,
+           strlen(words) > FIGURE_WIDTH ? "..." : "");
+  table_text(table, *words ? cut : NULL);
 }
 
 /* Whether other sequences would have led to the same. */
@@ -152,8 +164,8 @@ static void add_row(const struct claim_row *row, struct table *table)
   table_text(table, row->model);
   table_text(table, figure);
   table_text(table, row->definition);
-  table_text(table, *row->published_text ? row->published_text : NULL);
-  table_text(table, *row->recomputed_text ? row->recomputed_text : NULL);
+  add_cut(table, row->published_text);
+  add_cut(table, row->recomputed_text);
   table_text(table, verdict);
 }
 

@@ -5,6 +5,7 @@
 #include "command/ablate_options.h"
 #include "command/batch_options.h"
 #include "command/command.h"
+#include "command/intervals.h"
 #include "command/terminal.h"
 #include "study/ablating.h"
 
@@ -14,17 +15,22 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define OUTPUTS 4
+#define OUTPUTS 5
 
 struct ablate {
   struct common_options common;
   struct batch_options batch;
+  struct text_options text;
+  struct batch examples; /* of the texts, if any */
+  int64_t texts;
   struct ablate_options what;
   const char *out;
   struct selection selection;
   struct ablating ablating;
   struct output outputs[OUTPUTS];
   struct text partial, partial_screen;
+  uint64_t resamples;
+  char *intervals; /* where they go beside --out; owned */
 };
 
 static int parse(int argc, char **argv, struct ablate *a, const char **path, bool *help,
@@ -32,8 +38,12 @@ static int parse(int argc, char **argv, struct ablate *a, const char **path, boo
 {
   const struct option_spec specs[] = {
       ABLATE_OPTIONS(&a->what),
+      TEXT_OPTIONS(&a->text),
       BATCH_OPTIONS(&a->batch, "without influence here; as for attest screen"),
       {"out", OPTION_STRING, &a->out, 0, 0, "FILE.csv", "write one row a condition"},
+      {"bootstrap", OPTION_NUMBER, &a->resamples, 1, BOOTSTRAP_MOST, "B",
+       "95 % intervals from B resamples of the sequences, also to FILE.bootstrap.csv; 200 is "
+       "usual"},
       COMMON_OPTIONS(&a->common),
   };
   const struct option_list list = {
@@ -41,7 +51,9 @@ static int parse(int argc, char **argv, struct ablate *a, const char **path, boo
       "Zeroes the outputs of attention heads, before the output projection and at all positions,\n"
       "and says how well the model still continues the repeated pair at the last position: over\n"
       "all sequences, how often its target comes first or among five, the mean cross-entropy and\n"
-      "the mean logit. Batch and MODEL_DIR are those of attest screen.",
+      "the mean logit. Batch and MODEL_DIR are those of attest screen. With --tokens the batch is\n"
+      "that of the screen alone, and the model continues the first token that occurs again in\n"
+      "each text, where it occurs last.",
       specs, sizeof specs / sizeof *specs};
   size_t used;
   if (options_parse(argc, argv, &list, path, 1, &used, help, error) || *help)
@@ -50,6 +62,7 @@ static int parse(int argc, char **argv, struct ablate *a, const char **path, boo
     return error_set(error, EXIT_INPUT, "ablate: MODEL_DIR is missing; see --help");
   a->ablating.beyond_context = a->batch.beyond_context;
   a->ablating.selection = &a->selection;
+  a->ablating.resamples = (size_t)a->resamples;
   return batch_options_read(&a->batch, &a->ablating.protocol, error);
 }
 
@@ -74,8 +87,14 @@ static int list_outputs(struct ablate *a, struct error *error)
     a->ablating.partial = a->partial.data;
     a->ablating.partial_screen = a->partial_screen.data;
   }
+  if (a->resamples && a->out && strcmp(a->out, "-") != 0) {
+    a->intervals = intervals_path(a->out, error);
+    if (!a->intervals)
+      return error->code;
+  }
   const struct output outputs[OUTPUTS] = {
       {.option = "--out", .path = a->out},
+      {.option = "the intervals of --out", .path = a->intervals},
       {.option = "--json", .path = a->common.json},
       {.option = "the chunks of the ablation", .path = a->partial.data},
       {.option = "the chunks of its screen", .path = a->partial_screen.data}};
@@ -97,24 +116,42 @@ static const char *revision_of(const char *path, char *name, size_t size)
   return name;
 }
 
-static int write_csv(const char *to, const char *revision, const struct ablations *ablations,
-                     struct error *error)
+/* Writes a filled table, which it releases. */
+static int write_table(const char *to, struct table *table, struct error *error)
 {
   struct text text = {0};
-  struct table table = {.columns = ablations_columns, .column_count = ABLATIONS_COLUMNS};
-  ablations_rows(ablations, revision, &table);
-  table_separated(&table, ',', "", &text);
-  int status = text.failed || table.failed ? error_set(error, EXIT_RUN, "%s: out of memory", to)
-                                           : file_write(to, text.data, text.length, error);
-  table_free(&table);
+  table_separated(table, ',', "", &text);
+  int status = text.failed || table->failed ? error_set(error, EXIT_RUN, "%s: out of memory", to)
+                                            : file_write(to, text.data, text.length, error);
+  table_free(table);
   text_free(&text);
   return status;
 }
 
-static int write_json(const char *to, const char *path, const char *revision,
+static int write_csv(const char *to, const char *revision, const struct ablations *ablations,
+                     struct error *error)
+{
+  struct table table = {.columns = ablations_columns, .column_count = ABLATIONS_COLUMNS};
+  ablations_rows(ablations, revision, &table);
+  return write_table(to, &table, error);
+}
+
+static int write_intervals(const char *to, const char *revision, const struct ablations *ablations,
+                           struct error *error)
+{
+  struct table table = {.columns = ablations_interval_columns,
+                        .column_count = ABLATIONS_INTERVAL_COLUMNS};
+  ablations_interval_rows(ablations, revision, &table);
+  return write_table(to, &table, error);
+}
+
+static int write_json(const struct ablate *a, const char *path, const char *revision,
                       const struct ablations *ablations, struct error *error)
 {
+  const char *to = a->common.json;
   json_t *all = ablations_json(ablations, text_shown(path).text, revision);
+  if (a->text.path)
+    json_put(all, "tokens", text_options_json(&a->text, &a->examples, a->texts));
   int status =
       all ? json_write(to, all, error) : error_set(error, EXIT_RUN, "%s: out of memory", to);
   json_decref(all);
@@ -140,11 +177,17 @@ static int deliver(const char *path, const struct ablate *a, const struct runtim
   text_escape(shown, sizeof shown, revision_of(path, name, sizeof name));
   if (a->out && write_csv(a->out, shown, ablations, error))
     return error->code;
-  if (a->common.json && write_json(a->common.json, path, shown, ablations, error))
+  if (a->intervals && write_intervals(a->intervals, shown, ablations, error))
     return error->code;
-  if (runtime->text && !(a->out && strcmp(a->out, "-") == 0))
-    return print(path, ablations, error);
-  return 0;
+  if (a->common.json && write_json(a, path, shown, ablations, error))
+    return error->code;
+  bool text = runtime->text && !(a->out && strcmp(a->out, "-") == 0);
+  int status = 0;
+  if (text)
+    status = print(path, ablations, error);
+  if (!status && text && a->text.path)
+    text_options_print(&a->text, &a->examples, a->texts);
+  return status;
 }
 
 static int run(const char *path, struct ablate *a, struct error *error)
@@ -166,6 +209,15 @@ static int run(const char *path, struct ablate *a, struct error *error)
   return error->code;
 }
 
+static int read_texts(struct ablate *a, struct error *error)
+{
+  a->ablating.given_protocol = a->ablating.protocol;
+  a->ablating.given = a->text.path ? &a->examples : NULL;
+  a->ablating.given_path = a->text.path;
+  return text_options_read(&a->text, false, &a->ablating.given_protocol, &a->examples, &a->texts,
+                           error);
+}
+
 int command_ablate(int argc, char **argv, struct error *error)
 {
   struct ablate a = {.batch = BATCH_OPTIONS_DEFAULT};
@@ -181,10 +233,14 @@ int command_ablate(int argc, char **argv, struct error *error)
   if (!status)
     status = ablate_options_read(&a.what, &a.selection, error);
   if (!status)
+    status = read_texts(&a, error);
+  if (!status)
     status = run(path, &a, error);
+  batch_free(&a.examples);
   ablate_options_free(&a.what);
   lock_release(&lock);
   text_free(&a.partial);
   text_free(&a.partial_screen);
+  free(a.intervals);
   return status;
 }

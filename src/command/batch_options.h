@@ -5,6 +5,8 @@
 #include "base/options.h"
 #include "probe/text_batch.h"
 
+#include <jansson.h>
+
 struct batch_options {
   uint64_t n, vocab[2], seed, pr_n, baseline_n, bos;
   const char *seq_len; /* its least value depends on baseline_n, which may come later */
@@ -73,11 +75,18 @@ struct text_options {
 
 /* Reads the file, if any, and makes its batch; n, seq_len and vocab of the protocol become those of
  * the batch. `texts` gets how many there are; `baseline`: for a screen, whose queries must leave a
- * baseline. Owner of the batch: the caller, batch_free. Errors: EXIT_INPUT (also options of the
- * protocol's batch beside it), EXIT_RUN. */
-int text_options_read(const struct text_options *text, const struct batch_options *options,
-                      bool baseline, struct protocol *protocol, struct batch *batch, int64_t *texts,
-                      struct error *error);
+ * baseline. Owner of the batch: the caller, batch_free. Errors: EXIT_INPUT, EXIT_RUN. */
+int text_options_read(const struct text_options *text, bool baseline, struct protocol *protocol,
+                      struct batch *batch, int64_t *texts, struct error *error);
+
+/* Refuses options of the batch beside --tokens. Errors: EXIT_INPUT. */
+int text_options_alone(const struct text_options *text, const struct batch_options *options,
+                       struct error *error);
+
+/* What was read, as a member of a result and as a line. */
+json_t *text_options_json(const struct text_options *text, const struct batch *batch,
+                          int64_t texts);
+void text_options_print(const struct text_options *text, const struct batch *batch, int64_t texts);
 
 /* The protocol that was asked for. Errors: EXIT_INPUT. */
 int batch_options_read(const struct batch_options *options, struct protocol *protocol,

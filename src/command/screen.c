@@ -126,10 +126,7 @@ static int write_json(const char *to, const char *path, const struct screen_opti
       json_pack("{s:s, s:s, s:s, s:o, s:o}", "model", text_shown(path).text, "isa", isa, "xxh3_128",
                 hash, "protocol", cost_protocol_json(&protocol), "heads", heads);
   if (o->text.path)
-    json_put(all, "tokens",
-             json_pack("{s:s, s:I, s:I, s:I}", "file", text_shown(o->text.path).text, "texts",
-                       (json_int_t)o->texts, "examples", (json_int_t)o->examples.n, "min_first",
-                       (json_int_t)o->text.min_first));
+    json_put(all, "tokens", text_options_json(&o->text, &o->examples, o->texts));
   if (o->until_sure)
     json_put(all, "until_sure", sureness_json(&o->screening, revision));
   if (o->resamples)
@@ -147,8 +144,7 @@ static int print(const char *path, const struct screen_options *o, const struct 
   struct text text = {0};
   print_summary(path, revision, hash);
   if (o->text.path)
-    printf("  %s: %lld of %lld texts, one example each\n", text_shown(o->text.path).text,
-           (long long)o->examples.n, (long long)o->texts);
+    text_options_print(&o->text, &o->examples, o->texts);
   if (o->until_sure)
     sureness_text(&o->screening, revision, &text);
   if (o->resamples)
@@ -233,8 +229,9 @@ static int read_texts(struct screen_options *o, struct error *error)
 {
   o->screening.given_path = o->text.path;
   o->screening.given = o->text.path ? &o->examples : NULL;
-  return text_options_read(&o->text, &o->batch, true, &o->screening.protocol, &o->examples,
-                           &o->texts, error);
+  if (text_options_alone(&o->text, &o->batch, error))
+    return error->code;
+  return text_options_read(&o->text, true, &o->screening.protocol, &o->examples, &o->texts, error);
 }
 
 int command_screen(int argc, char **argv, struct error *error)

@@ -8,6 +8,7 @@
 #include "study/cost.h"
 #include "study/identity.h"
 #include "study/screening.h"
+#include "study/source.h"
 #include "study/subject.h"
 
 #include <stdlib.h>
@@ -52,11 +53,26 @@ static void see_progress(void *context, double share)
   (void)refused(w);
 }
 
+static const struct protocol *passes(const struct ablating *a)
+{
+  return a->given ? &a->given_protocol : &a->protocol;
+}
+
+/* What the passes run over, as a screen would. */
+static struct screening source_of(const struct ablating *a)
+{
+  return (struct screening){.protocol = *passes(a), .given = a->given, .given_path = a->given_path};
+}
+
 /* The conditions, in their order, are part of it. */
 static int identify(struct work *w, struct error *error)
 {
+  const struct screening source = source_of(w->ablating);
   struct text parameters = {0};
-  identity_add_protocol(&parameters, &w->ablating->protocol);
+  if (source_identify(&source, &parameters, error)) {
+    text_free(&parameters);
+    return error->code;
+  }
   text_add(&parameters, " ablations");
   for (size_t i = 0; i < w->conditions.count; i++) {
     text_add(&parameters, ";");
@@ -85,7 +101,7 @@ static bool see_chunk(void *context, size_t done)
     return false;
   if (!w->keeps)
     return !stop;
-  if (ablation_done(w->ablation) == (size_t)a->protocol.n ||
+  if (ablation_done(w->ablation) == (size_t)passes(a)->n ||
       (!stop && progress_clock() - w->saved < SAVE_SECONDS))
     return true;
   if (a->may_save && !a->may_save(a->context, stop))
@@ -128,13 +144,16 @@ static int open_model(struct work *w, struct error *error)
     return error_set(error, EXIT_INPUT,
                      "%s: is stored without an LM head; what is ablated is judged by logits",
                      w->path);
-  return subject_check(&w->model, &a->protocol, a->beyond_context, w->path, error);
+  const struct screening source = source_of(a);
+  if (source_check(&source, w->path, w->model.config.vocab, error))
+    return error->code;
+  return subject_check(&w->model, passes(a), a->beyond_context, w->path, error);
 }
 
 /* What the tokens and, for each condition, their figures take is not left for the pass. */
 static void set_options(struct work *w)
 {
-  const struct protocol *p = &w->ablating->protocol;
+  const struct protocol *p = passes(w->ablating);
   w->options =
       (struct forward_options){.kernels = w->runtime->kernels,
                                .threads = w->runtime->threads,
@@ -154,7 +173,8 @@ static int prepare(struct work *w, struct error *error)
   const struct head_grid grid = {w->model.config.layers, w->model.config.heads};
   if (selection_conditions(a->selection, &grid, &w->own, &w->conditions, error))
     return error_prefix(error, "%s", w->path);
-  if (batch_create(&a->protocol, &w->batch, error) ||
+  const struct screening source = source_of(a);
+  if (source_batch(&source, w->model.config.vocab, &w->batch, error) ||
       ablation_create(&w->conditions, &w->batch, &w->ablation, error))
     return error->code;
   set_options(w);
@@ -185,7 +205,7 @@ static int resume(struct work *w, struct error *error)
 static void announce(const struct work *w)
 {
   const struct model_config *c = &w->model.config;
-  const struct protocol *p = &w->ablating->protocol;
+  const struct protocol *p = passes(w->ablating);
   char size[32], kept[32];
   if (!w->runtime->notices.line || w->plan.gflop < LONG_GFLOP)
     return;
@@ -223,7 +243,7 @@ static int run(struct work *w, struct error *error)
   if (status && w->saving.code)
     *error = w->saving;
   else if (status && interrupt_requested())
-    error_prefix(error, w->keeps ? "interrupted; run the same command again to go on"
+    error_prefix(error, w->keeps ? "interrupted; run the same command again to resume"
                                  : "interrupted; nothing was kept");
   return error->code;
 }
@@ -233,12 +253,12 @@ int ablating_run(const char *path, const struct ablating *ablating, const struct
 {
   struct work w = {.ablating = ablating, .runtime = runtime, .path = path};
   if (!screen(&w, error) && !prepare(&w, error) && !run(&w, error))
-    ablations_take(ablations, &w.conditions, w.ablation, w.batch.n, error);
+    ablations_take(ablations, &w.conditions, w.ablation, w.batch.n, ablating->resamples, error);
   ablation_free(w.ablation);
   conditions_free(&w.conditions);
   if (w.own.heads)
     trajectory_revision_free(&w.own);
-  batch_free(&w.batch);
+  source_free(&(struct screening){.given = ablating->given}, &w.batch);
   model_free(&w.model);
   checkpoint_close(w.checkpoint);
   return error->code;

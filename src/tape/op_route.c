@@ -29,17 +29,26 @@ static size_t routing_floats(size_t rows, size_t experts, size_t top_k)
   return (bytes + sizeof(float) - 1) / sizeof(float);
 }
 
-/* The top_k largest, the lower index first among equals; the first ones where something is not a
- * number. */
+/* Whether expert i comes before expert j: the larger logit, the lower index among equals. */
+static bool before(const float *logits, size_t i, size_t j)
+{
+  return logits[i] > logits[j] || (logits[i] == logits[j] && i < j);
+}
+
+/* The first top_k in that order, ascending; experts 0, 1, ... where something is not finite. */
 static void choose(const float *logits, size_t experts, size_t top_k, bool finite, int32_t *chosen)
 {
-  size_t count = 0;
-  for (size_t i = 0; i < experts; i++) {
-    size_t better = finite ? 0 : i;
-    for (size_t j = 0; finite && j < experts && better < top_k; j++)
-      better += logits[j] > logits[i] || (logits[j] == logits[i] && j < i);
-    if (better < top_k)
-      chosen[count++] = (int32_t)i;
+  size_t last = experts; /* the one chosen before */
+  for (size_t k = 0; k < top_k; k++) {
+    size_t best = experts, at = k;
+    for (size_t i = 0; i < experts && finite; i++)
+      if ((last == experts || before(logits, last, i)) &&
+          (best == experts || before(logits, i, best)))
+        best = i;
+    last = finite ? best : k;
+    for (; at && chosen[at - 1] > (int32_t)last; at--)
+      chosen[at] = chosen[at - 1];
+    chosen[at] = (int32_t)last;
   }
 }
 

@@ -84,7 +84,7 @@ evaluation course_share, course_share_difference, course_onset, course_ratio, co
     course_head, course_monotonic, course_leaving, course_jaccard;
 evaluation recall_at, recall_columns, recall_share, recall_window, recall_late, recall_names,
     recall_unsourced;
-evaluation pr_lead, pr_plotted;
+evaluation pr_lead, pr_plotted, pr_leads;
 evaluation list_revisions, list_rows, not_evaluated;
 
 /* --- what kinds share --- */

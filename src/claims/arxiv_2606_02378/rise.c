@@ -32,18 +32,19 @@ static double median_pr(const struct revision *revision, double *scratch)
   return scratch[(count - 1) / 2] / 2 + scratch[count / 2] / 2;
 }
 
-static size_t find_crossing(const struct trajectory *trajectory, size_t head)
+size_t rise_crossing(const struct trajectory *trajectory, size_t head, enum head_class class,
+                     double threshold)
 {
   size_t r = 0;
-  while (trajectory->revisions[r].heads[head].selectivity[CLASS_INDUCTION] < CIRCUIT_THRESHOLD)
+  while (r < trajectory->count &&
+         trajectory->revisions[r].heads[head].selectivity[class] < threshold)
     r++;
-  return r; /* a head of the final set crosses at the last revision at the latest */
+  return r;
 }
 
-struct rise rise_find(const struct trajectory *trajectory, size_t head,
+struct rise rise_find(const struct trajectory *trajectory, size_t head, size_t crossing,
                       enum rise_reference reference, const double *medians)
 {
-  size_t crossing = find_crossing(trajectory, head);
   struct rise rise = {crossing, trajectory->count, NAN, NAN, false, false};
   double first = trajectory->revisions[0].heads[head].pr, minimum = first;
   rise.judged = reference == ABOVE_MEDIAN || crossing > 0;
@@ -93,7 +94,9 @@ static struct tally judge_heads(const struct trajectory *trajectory, enum rise_r
   for (size_t i = 0; i < measure_heads(last); i++) {
     if (last->heads[i].selectivity[CLASS_INDUCTION] < CIRCUIT_THRESHOLD)
       continue;
-    struct rise rise = rise_find(trajectory, i, reference, medians);
+    /* a head of the final set crosses at the last revision at the latest */
+    size_t crossing = rise_crossing(trajectory, i, CLASS_INDUCTION, CIRCUIT_THRESHOLD);
+    struct rise rise = rise_find(trajectory, i, crossing, reference, medians);
     tally.heads++;
     tally.judged += rise.judged;
     tally.raised += rise.judged && rise.raised_at < trajectory->count;

@@ -1,5 +1,5 @@
-/* When the participation ratio of a final induction head is raised, and when its induction
- * selectivity reaches 50x. */
+/* When the participation ratio of a head is raised, and when its selectivity crosses a threshold.
+ */
 #ifndef ATTEST_CLAIMS_ARXIV_2606_02378_RISE_H
 #define ATTEST_CLAIMS_ARXIV_2606_02378_RISE_H
 
@@ -23,10 +23,15 @@ struct rise {
   bool judged, missing;       /* missing: a participation ratio is not available */
 };
 
-/* Of a head (layer * n_heads + head) of induction selectivity >= 50x at the last revision. A head
- * that crosses at the very first revision has no earlier PR of its own to be above of.
+/* First revision at which the head (layer * n_heads + head) has a selectivity of at least the
+ * threshold; trajectory->count: never. */
+size_t rise_crossing(const struct trajectory *trajectory, size_t head, enum head_class class,
+                     double threshold);
+
+/* Whether the PR of a head is raised at or before its crossing, which it has. A head that crosses
+ * at the very first revision has no earlier PR of its own to be above of.
  * medians[trajectory->count], of ABOVE_MEDIAN: rise_medians. */
-struct rise rise_find(const struct trajectory *trajectory, size_t head,
+struct rise rise_find(const struct trajectory *trajectory, size_t head, size_t crossing,
                       enum rise_reference reference, const double *medians);
 
 /* The median PR of each revision, free(); NULL and EXIT_RUN without memory. */
