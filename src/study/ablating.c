@@ -243,7 +243,7 @@ static int run(struct work *w, struct error *error)
   if (status && w->saving.code)
     *error = w->saving;
   else if (status && interrupt_requested())
-    error_prefix(error, w->keeps ? "interrupted; run the same command again to go on"
+    error_prefix(error, w->keeps ? "interrupted; run the same command again to resume"
                                  : "interrupted; nothing was kept");
   return error->code;
 }
