@@ -87,9 +87,13 @@ $(addprefix $(BUILD)/tests/,forks hook need zero_head tape_pass): $(BUILD)/tests
 # One lets calls of its own fail.
 $(BUILD)/tests/safetensors_write: | $(BUILD)/tests/preload_io.so
 
+# That of single operations has its cases beside it.
+$(BUILD)/tests/operations: $(BUILD)/tests/op_case.o
+
 # Those of gradients share cases and what is wrong with them.
 $(addprefix $(BUILD)/tests/,differences planted): \
-  $(addprefix $(BUILD)/tests/,gradient_check.o gradient_cases.o gradient_cases_more.o gradient_orders.o)
+  $(addprefix $(BUILD)/tests/,gradient_check.o gradient_cases.o gradient_cases_attention.o \
+  gradient_cases_more.o gradient_orders.o)
 
 # Those of what runs out, too, and libraries that let calls of the program fail.
 FAILING := $(addprefix $(BUILD)/tests/,allocations io_failures)

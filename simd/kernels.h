@@ -62,6 +62,7 @@ struct tile {
 };
 #define MOST_TILES 3
 
+/* One instruction set: a field for every kernel, however many there are. */
 struct kernels {
   const char *name; /* "scalar", "avx2", "avx512", "neon" */
   enum isa isa;

@@ -4,12 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-#define ROWS(i) (c->inputs[i].rows)
-#define COLUMNS(i) (c->inputs[i].columns)
-#define SIZE(i) (ROWS(i) * COLUMNS(i))
-
-typedef const struct gradient_case gcase;
-
 /* --- rows by number --- */
 
 static const int32_t ids[] = {3, 0, 3, 3, 1}, to[] = {4, 0, 2}, others[] = {1, 5};
@@ -44,6 +38,17 @@ static void place_exact(gcase *c, double *const *x, double *y)
     for (size_t i = 0; i < 2; i++)
       y[(size_t)others[i] * COLUMNS(0) + j] = x[1][i * COLUMNS(0) + j];
   }
+}
+
+static size_t transpose(gcase *c, struct tape *t, const size_t *x)
+{
+  (void)c;
+  return tape_transpose(t, x[0]);
+}
+static void transpose_exact(gcase *c, double *const *x, double *y)
+{
+  for (size_t i = 0; i < SIZE(0); i++)
+    y[i] = x[0][i % ROWS(0) * COLUMNS(0) + i / ROWS(0)];
 }
 
 /* --- element by element --- */
@@ -142,13 +147,6 @@ static size_t linear(gcase *c, struct tape *t, const size_t *x)
       {x[3], TAPE_NONE, rest, 1}, {x[1], x[2], 0, ROWS(1)}, {x[3], TAPE_NONE, 1, rest - 1}};
   return tape_linear(t, x[0], parts, 3);
 }
-static double row_product(const double *a, const double *b, size_t n)
-{
-  double sum = 0;
-  for (size_t i = 0; i < n; i++)
-    sum += a[i] * b[i];
-  return sum;
-}
 static void linear_exact(gcase *c, double *const *x, double *y)
 {
   size_t in = COLUMNS(0), rest = ROWS(3) - 1;
@@ -175,11 +173,11 @@ static void product_exact(gcase *c, double *const *x, double *y)
 
 /* --- norms and activations --- */
 
-static void norm_exact(gcase *c, const double *x, const double *gain, const double *bias, bool rms,
-                       double *y)
+/* Of `count` pieces of n. */
+static void pieces_exact(size_t count, size_t n, const double *x, const double *gain,
+                         const double *bias, bool rms, double *y)
 {
-  size_t n = COLUMNS(0);
-  for (size_t row = 0; row < ROWS(0); row++, x += n, y += n) {
+  for (size_t piece = 0; piece < count; piece++, x += n, y += n) {
     double mean = 0, square = 0;
     for (size_t i = 0; i < n && !rms; i++)
       mean += x[i] / (double)n;
@@ -189,6 +187,11 @@ static void norm_exact(gcase *c, const double *x, const double *gain, const doub
       y[i] = (x[i] - mean) / sqrt(square + (double)1e-2f) * (gain ? gain[i] : 1) +
              (bias ? bias[i] : 0);
   }
+}
+static void norm_exact(gcase *c, const double *x, const double *gain, const double *bias, bool rms,
+                       double *y)
+{
+  pieces_exact(ROWS(0), COLUMNS(0), x, gain, bias, rms, y);
 }
 static size_t layer_norm(gcase *c, struct tape *t, const size_t *x)
 {
@@ -207,6 +210,28 @@ static size_t rms_norm(gcase *c, struct tape *t, const size_t *x)
 static void rms_norm_exact(gcase *c, double *const *x, double *y)
 {
   norm_exact(c, x[0], x[1], NULL, true, y);
+}
+
+/* Rms norms of three heads with one gain; layer norms with a gain for each. */
+static size_t shared_norm(gcase *c, struct tape *t, const size_t *x)
+{
+  (void)c;
+  return tape_head_norm(t, x[0], 3, x + 1, 1, true, 1e-2f);
+}
+static void shared_norm_exact(gcase *c, double *const *x, double *y)
+{
+  pieces_exact(3 * ROWS(0), COLUMNS(0) / 3, x[0], x[1], NULL, true, y);
+}
+static size_t own_norms(gcase *c, struct tape *t, const size_t *x)
+{
+  (void)c;
+  return tape_head_norm(t, x[0], 3, x + 1, 3, false, 1e-2f);
+}
+static void own_norms_exact(gcase *c, double *const *x, double *y)
+{
+  size_t n = COLUMNS(0) / 3;
+  for (size_t i = 0; i < 3 * ROWS(0); i++)
+    pieces_exact(1, n, x[0] + i * n, x[1 + i % 3], NULL, false, y + i * n);
 }
 
 static size_t clip(gcase *c, struct tape *t, const size_t *x)
@@ -255,100 +280,6 @@ static void silu_exact(gcase *c, double *const *x, double *y)
   }
 }
 
-/* --- attention --- */
-
-#define PAIRS 2
-static const float cosines[] = {1, 1, 0.8f, 0.6f, -0.28f, 0, 0.96f, -1};
-static const float sines[] = {0, 0, 0.6f, 0.8f, 0.96f, 1, -0.28f, 0};
-
-static size_t rope(gcase *c, struct tape *t, const size_t *x)
-{
-  return tape_rope(t, x[0],
-                   &(struct tape_rotation){.seq_len = c->shape.heads.seq_len,
-                                           .head_dim = c->shape.heads.head_dim,
-                                           .half = PAIRS,
-                                           .heads = c->shape.heads.kv_heads,
-                                           .interleaved = c->shape.flag,
-                                           .cosine = cosines,
-                                           .sine = sines});
-}
-static void rope_exact(gcase *c, double *const *x, double *y)
-{
-  size_t d = c->shape.heads.head_dim;
-  memcpy(y, x[0], SIZE(0) * sizeof *y);
-  for (size_t i = 0; i < SIZE(0) / d; i++)
-    for (size_t j = 0; j < PAIRS && i % (COLUMNS(0) / d) < c->shape.heads.kv_heads; j++) {
-      size_t at = i / (COLUMNS(0) / d) % c->shape.heads.seq_len * PAIRS + j;
-      double *one = y + i * d + (c->shape.flag ? 2 * j : j);
-      double *other = c->shape.flag ? one + 1 : one + PAIRS, a = *one, b = *other;
-      *one = a * (double)cosines[at] - b * (double)sines[at];
-      *other = b * (double)cosines[at] + a * (double)sines[at];
-    }
-}
-
-/* Row (sequence, head, query), and the token of a position. */
-static size_t query_row(gcase *c, size_t s, size_t h, size_t i)
-{
-  return (s * c->shape.heads.heads + h) * c->shape.heads.seq_len + i;
-}
-#define EACH_QUERY                                                                                 \
-  const struct tape_heads *a = &c->shape.heads;                                                    \
-  for (size_t s = 0; s < a->sequences; s++)                                                        \
-    for (size_t h = 0, g = a->heads / a->kv_heads; h < a->heads; h++)                              \
-      for (size_t i = 0; i < a->seq_len; i++)
-
-static size_t scores(gcase *c, struct tape *t, const size_t *x)
-{
-  return tape_scores(t, x[0], x[1], &c->shape.heads);
-}
-static void scores_exact(gcase *c, double *const *x, double *y)
-{
-  EACH_QUERY
-  {
-    double *row = y + query_row(c, s, h, i) * a->seq_len;
-    memset(row, 0, a->seq_len * sizeof *row);
-    for (size_t j = 0; j <= i; j++)
-      row[j] =
-          row_product(x[0] + (s * a->seq_len + i) * COLUMNS(0) + h * a->head_dim,
-                      x[1] + (s * a->seq_len + j) * COLUMNS(1) + h / g * a->head_dim, a->head_dim) /
-          sqrt((double)a->head_dim);
-  }
-}
-static size_t softmax(gcase *c, struct tape *t, const size_t *x)
-{
-  return tape_causal_softmax(t, x[0], c->shape.heads.seq_len);
-}
-static void softmax_exact(gcase *c, double *const *x, double *y)
-{
-  for (size_t row = 0, n = COLUMNS(0); row < ROWS(0); row++) {
-    double sum = 0;
-    for (size_t j = 0; j <= row % n; j++)
-      sum += exp(x[0][row * n + j]);
-    for (size_t j = 0; j < n; j++)
-      y[row * n + j] = j <= row % n ? exp(x[0][row * n + j]) / sum : 0;
-  }
-}
-/* Of scores by way of zeros: the pattern's part after the query is not read. */
-static size_t mix(gcase *c, struct tape *t, const size_t *x)
-{
-  size_t pattern = tape_causal_softmax(t, x[0], c->shape.heads.seq_len);
-  return tape_mix(t, pattern, x[1], &c->shape.heads);
-}
-static void mix_exact(gcase *c, double *const *x, double *y)
-{
-  static double pattern[1 << 18];
-  softmax_exact(c, x, pattern);
-  EACH_QUERY
-  {
-    double *out = y + ((s * a->seq_len + i) * a->heads + h) * a->head_dim;
-    memset(out, 0, a->head_dim * sizeof *out);
-    for (size_t j = 0; j <= i; j++)
-      for (size_t d = 0; d < a->head_dim; d++)
-        out[d] += pattern[query_row(c, s, h, i) * a->seq_len + j] *
-                  x[1][(s * a->seq_len + j) * COLUMNS(1) + h / g * a->head_dim + d];
-  }
-}
-
 #define NO_HEADS                                                                                   \
   {                                                                                                \
     {0}, 0, false                                                                                  \
@@ -357,14 +288,11 @@ static void mix_exact(gcase *c, double *const *x, double *y)
   {                                                                                                \
     1, 1, false                                                                                    \
   }
-#define HEADS(n, t, h, kv, d)                                                                      \
-  {                                                                                                \
-    {n, t, h, kv, d}, 0, false                                                                     \
-  }
 
 const struct gradient_case gradient_cases_common[] = {
     {"embed", {{5, 7, false}}, NO_HEADS, embed, embed_exact, 1},
     {"select rows", {{4, 1, false}}, NO_HEADS, select_rows, embed_exact, 1},
+    {"transpose", {{5, 3, false}}, NO_HEADS, transpose, transpose_exact, 1},
     {"place rows", {{3, 4, false}, {2, 4, false}}, NO_HEADS, place, place_exact, 3},
     {"add", {{6, 5, false}, {6, 5, false}}, NO_HEADS, add, add_exact, 3},
     {"add, one element", {ONE, ONE}, NO_HEADS, add, add_exact, 3},
@@ -422,49 +350,22 @@ const struct gradient_case gradient_cases_common[] = {
      0},
     {"rms norm", {{5, 34, false}, {1, 34, false}}, NO_HEADS, rms_norm, rms_norm_exact, 0},
     {"rms norm, one column", {{3, 1, false}, ONE}, NO_HEADS, rms_norm, rms_norm_exact, 0},
+    {"norms of heads, one gain",
+     {{5, 24, false}, {1, 8, false}},
+     NO_HEADS,
+     shared_norm,
+     shared_norm_exact,
+     0},
+    {"norms of heads",
+     {{5, 24, false}, {1, 8, false}, {1, 8, false}, {1, 8, false}},
+     NO_HEADS,
+     own_norms,
+     own_norms_exact,
+     0},
     {"clip", {{4, 21, false}}, NO_HEADS, clip, clip_exact, 0},
     {"GELU", {{3, 37, false}}, NO_HEADS, gelu, gelu_exact, 0},
     {"GELU (tanh)", {{3, 37, false}}, NO_HEADS, gelu_tanh, gelu_tanh_exact, 0},
     {"SiLU times up", {{3, 34, false}}, NO_HEADS, silu, silu_exact, 0},
-    {"rotation", {{8, 12, false}}, HEADS(2, 4, 2, 2, 6), rope, rope_exact, 1},
-    {"rotation, pairs", {{8, 12, false}}, {{2, 4, 2, 2, 6}, 0, true}, rope, rope_exact, 1},
-    {"rotation, of one head", {{8, 12, false}}, HEADS(2, 4, 2, 1, 6), rope, rope_exact, 1},
-    {"rotation, T = 1", {{3, 4, false}}, HEADS(3, 1, 1, 1, 4), rope, rope_exact, 1},
-    {"scores", {{10, 24, false}, {10, 24, false}}, HEADS(2, 5, 3, 3, 8), scores, scores_exact, 1},
-    {"scores, grouped",
-     {{10, 24, false}, {10, 8, false}},
-     HEADS(2, 5, 6, 2, 4),
-     scores,
-     scores_exact,
-     2},
-    {"scores, T = 1",
-     {{3, 4, false}, {3, 4, false}},
-     HEADS(3, 1, 1, 1, 4),
-     scores,
-     scores_exact,
-     1},
-    {"scores, long",
-     {{300, 2, false}, {300, 2, false}},
-     HEADS(1, 300, 1, 1, 2),
-     scores,
-     scores_exact,
-     1},
-    {"causal softmax", {{21, 7, false}}, HEADS(1, 7, 3, 3, 1), softmax, softmax_exact, 0},
-    {"causal softmax, T = 1", {{3, 1, false}}, HEADS(1, 1, 3, 3, 1), softmax, softmax_exact, 0},
-    {"mix values", {{30, 5, false}, {10, 24, false}}, HEADS(2, 5, 3, 3, 8), mix, mix_exact, 2},
-    {"mix values, grouped",
-     {{60, 5, false}, {10, 8, false}},
-     HEADS(2, 5, 6, 2, 4),
-     mix,
-     mix_exact,
-     2},
-    {"mix values, T = 1", {{6, 1, false}, {3, 4, false}}, HEADS(3, 1, 2, 1, 4), mix, mix_exact, 2},
-    {"mix values, long",
-     {{300, 300, false}, {300, 2, false}},
-     HEADS(1, 300, 1, 1, 2),
-     mix,
-     mix_exact,
-     2},
 };
 const size_t gradient_cases_common_count =
     sizeof gradient_cases_common / sizeof *gradient_cases_common;

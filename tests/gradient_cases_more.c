@@ -4,11 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-#define ROWS(i) (c->inputs[i].rows)
-#define COLUMNS(i) (c->inputs[i].columns)
-
-typedef const struct gradient_case gcase;
-
 /* --- experts: what moves the logits, x, then gate, up [f][d] and down [d][f] of each expert ---
  *
  * The choice is that of fixed numbers, added to the logits: it does not move with them. Expert 1 is
@@ -101,14 +96,6 @@ static size_t experts(gcase *c, struct tape *t, const size_t *x)
   }
   size_t inner = tape_silu_mul(t, tape_expert_linear(t, rows, to, up, 2));
   return tape_combine(t, tape_expert_linear(t, inner, to, down, 1), to);
-}
-
-static double row_product(const double *a, const double *b, size_t n)
-{
-  double sum = 0;
-  for (size_t i = 0; i < n; i++)
-    sum += a[i] * b[i];
-  return sum;
 }
 
 static void expert_exact(gcase *c, double *const *x, size_t row, size_t e, double w, double *y)

@@ -24,6 +24,9 @@ const struct gradient_case *gradient_case_at(size_t index)
   if (index < gradient_cases_common_count)
     return &gradient_cases_common[index];
   index -= gradient_cases_common_count;
+  if (index < gradient_cases_attention_count)
+    return &gradient_cases_attention[index];
+  index -= gradient_cases_attention_count;
   return index < gradient_cases_more_count ? &gradient_cases_more[index] : NULL;
 }
 

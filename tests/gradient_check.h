@@ -38,9 +38,25 @@ struct gradient_case {
 
 #define CASE_COEFFICIENT 0.7
 
-/* Two files of them: experts and losses apart. */
-extern const struct gradient_case gradient_cases_common[], gradient_cases_more[];
-extern const size_t gradient_cases_common_count, gradient_cases_more_count;
+/* For the formulas: the sum of a[i] * b[i], and shapes of the inputs of a case `c`. */
+static inline double row_product(const double *a, const double *b, size_t n)
+{
+  double sum = 0;
+  for (size_t i = 0; i < n; i++)
+    sum += a[i] * b[i];
+  return sum;
+}
+
+typedef const struct gradient_case gcase;
+#define ROWS(i) (c->inputs[i].rows)
+#define COLUMNS(i) (c->inputs[i].columns)
+#define SIZE(i) (ROWS(i) * COLUMNS(i))
+
+/* Three files of them: attention, experts and losses apart. */
+extern const struct gradient_case gradient_cases_common[], gradient_cases_attention[],
+    gradient_cases_more[];
+extern const size_t gradient_cases_common_count, gradient_cases_attention_count,
+    gradient_cases_more_count;
 
 /* NULL past the last. */
 const struct gradient_case *gradient_case_at(size_t index);

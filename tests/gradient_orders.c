@@ -161,7 +161,7 @@ static bool grouped_heads(const struct kernels *kernels)
   start(&s, kernels);
   fill(dy, HEADS * T * T, 10);
   size_t queries = leaf(&s, T, HEADS * D), keys = leaf(&s, T, D);
-  run(&s, tape_scores(s.tape, queries, keys, &(struct tape_heads){1, T, HEADS, 1, D}), dy);
+  run(&s, tape_scores(s.tape, queries, keys, &(struct tape_heads){1, T, HEADS, 1, D, 0}), dy);
   for (size_t h = 0; h < HEADS; h++)
     for (size_t j = 0; j < T * D; j++) {
       float column[T];

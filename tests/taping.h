@@ -33,6 +33,14 @@ static const char *const taping_configs[] = {
     "{\"model_type\": \"olmoe\", \"intermediate_size\": 24, \"num_experts\": 6, "
     "\"num_key_value_heads\": 2, \"num_experts_per_tok\": 3, \"norm_topk_prob\": true, "
     "\"clip_qkv\": 2.0, " SHAPE "}",
+    "{\"model_type\": \"gpt2\", \"n_layer\": 2, \"n_head\": 4, \"n_embd\": 32, "
+    "\"vocab_size\": 50, \"n_positions\": 64}",
+    "{\"model_type\": \"olmo2\", \"intermediate_size\": 72, " SHAPE "}",
+    "{\"model_type\": \"stablelm\", \"intermediate_size\": 72, \"qk_layernorm\": true, "
+    "\"use_parallel_residual\": true, \"num_key_value_heads\": 2, " SHAPE "}",
+    "{\"model_type\": \"qwen3\", \"intermediate_size\": 72, \"head_dim\": 12, "
+    "\"use_sliding_window\": true, \"sliding_window\": 7, \"max_window_layers\": 1, "
+    "\"num_key_value_heads\": 2, " SHAPE "}",
 };
 #define CONFIGS (sizeof taping_configs / sizeof *taping_configs)
 

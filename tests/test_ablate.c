@@ -297,7 +297,7 @@ static void test_refused(void **state)
       {"--heads L0H0 --top-integral 3", "say what is ablated by one of"},
       {"--heads L0H4", "L0H4: the model has no such head, but 4 layers of 4"},
       {"--heads L4H0", "L4H0: the model has no such head"},
-      {"--heads L0H", "--heads: \"L0H\" is no head"},
+      {"--heads L0H", "--heads: \"L0H\" is not a head"},
       {"--heads L0H0 --threshold 3", "--threshold: belongs to --circuit"},
       {"--heads L0H0 --published-stream", "--published-stream: belongs to --circuit"},
       {"--heads L0H0 --floor 3", "--floor: belongs to --top-integral"},

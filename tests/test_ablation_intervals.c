@@ -4,6 +4,7 @@
 #include "base/random.h"
 #include "circuit/ablation_intervals.h"
 #include "circuit/ablation_state.h"
+#include "workshop.h"
 
 #include <math.h>
 #include <string.h>
@@ -90,8 +91,38 @@ static void test_counts_changes_and_means(void **state)
   assert_true(isnan(got[2].top1.value) && isnan(got[2].cross_entropy.high));
 }
 
+#define ABLATE                                                                                     \
+  "ablate " WORKSHOP_MODEL " --n 40 --seq-len 64 --vocab 10:500 --heads L1H3,L0H1 "                \
+  "--controls any-layer "
+
+/* Beside the figures, whose files stay as they are, whatever it runs on. */
+static void test_files(void **state)
+{
+  (void)state;
+  static const char *const ways[] = {"--threads 1", "--threads 3 --isa scalar"};
+  const char *plain = workshop_path("plain.csv"), *csv = workshop_path("a.csv");
+  const char *again = workshop_path("b.csv"), *report = workshop_path("a.json");
+  free(workshop_run(EXIT_HELD, ABLATE "--out %s", plain));
+  free(workshop_run(EXIT_HELD, ABLATE "--out %s --bootstrap 50 --json %s", csv, report));
+  workshop_same_files(plain, csv);
+  json_t *json = workshop_json(report), *rows = json_object_get(json, "intervals");
+  assert_int_equal(json_array_size(rows), 3 * 5);
+  assert_int_equal(json_integer_value(json_object_get(json, "resamples")), 50);
+  const json_t *baseline = json_array_get(json_object_get(json, "conditions"), 0);
+  assert_true(json_number_value(json_object_get(json_array_get(rows, 0), "value")) ==
+              json_number_value(json_object_get(baseline, "top1")));
+  assert_true(json_number_value(json_object_get(json_array_get(rows, 3), "value")) ==
+              json_number_value(json_object_get(baseline, "cross_entropy")));
+  json_decref(json);
+  for (size_t i = 0; i < 2; i++) {
+    free(workshop_run(EXIT_HELD, ABLATE "--out %s --bootstrap 50 %s", again, ways[i]));
+    workshop_same_files(workshop_path("a.bootstrap.csv"), workshop_path("b.bootstrap.csv"));
+  }
+}
+
 int main(void)
 {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_counts_changes_and_means)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_counts_changes_and_means),
+                                     cmocka_unit_test(test_files)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 
 #include "claims/figure.h"
 #include "claims/published.h"
+#include "claims/summary.h"
 #include "claims/verdicts.h"
 
 #include <stdio.h>
@@ -247,6 +248,85 @@ static void missing_inputs(void **state)
   }
 }
 
+static const json_t *find_json(const json_t *rows, const char *id)
+{
+  for (size_t i = 0; i < json_array_size(rows); i++) {
+    const json_t *row = json_array_get(rows, i);
+    const char *found = json_string_value(json_object_get(row, "source_id"));
+    if (found && strcmp(found, id) == 0)
+      return row;
+  }
+  fail_msg("no row of %s in JSON", id);
+  return NULL;
+}
+
+static void expect_text(const json_t *row, const char *key, const char *wanted)
+{
+  const char *text = json_string_value(json_object_get(row, key));
+  if (!text || strcmp(text, wanted) != 0)
+    fail_msg("%s: %s", key, text ? text : "none");
+}
+
+/* Percentages are fractions, as everywhere; a list is a text. */
+static void json_rows(void **state)
+{
+  struct state *s = *state;
+  evaluate(s, MODELS);
+  json_t *json = claims_json(&s->list, &error), *rows = json_object_get(json, "claims");
+  assert_true(json_is_null(json_object_get(json_array_get(rows, 0), "source_id")));
+  const json_t *row = find_json(rows, "P1-001");
+  expect_text(row, "id", "ABL");
+  expect_text(row, "where", "methodology_paper.md 4.3");
+  expect_text(row, "published_text", "4.05 %");
+  assert_true(json_number_value(json_object_get(row, "published")) == 4.05 * 0.01);
+  assert_true(json_number_value(json_object_get(row, "recomputed")) == 4.05 * 0.01);
+  row = find_json(rows, "P1-198");
+  expect_text(row, "recomputed", "2.70 +- 4.05 pp");
+  expect_text(row, "why", "10 seeds; p of the circuit 1/11");
+  row = find_json(rows, "P1-256");
+  expect_text(row, "verdict", "reproduced under another definition");
+  expect_text(row, "also_holds_under", "30x; 30x of the 50x set");
+  json_decref(json);
+}
+
+/* The answer stays on one screen however many figures there are. */
+static void one_screen(void **state)
+{
+  struct state *s = *state;
+  struct text text = {0};
+  size_t lines = 0;
+  evaluate(s, MODELS);
+  summary_text(&s->list, 1, &(struct summary_style){.lines = SUMMARY_LINES}, &text);
+  assert_false(text.failed);
+  for (char *line = text.data, *end; *line; line = end + 1, lines++) {
+    end = strchr(line, '\n');
+    *end = 0;
+    if (text_columns(line) > 100 || text_ends_with(line, " "))
+      fail_msg("\"%s\"", line);
+    if (strncmp(line, "TSK ", 4) == 0)
+      assert_non_null(strstr(line, "+23 ~4 x4  +22 ~4 x2     +22 x1            ~1"));
+  }
+  assert_in_range(lines, 25, 32);
+  text_free(&text);
+}
+
+/* Without --all: the figures that do not come out; with it all readings. */
+static void text_rows(void **state)
+{
+  struct state *s = *state;
+  struct text some = {0}, all = {0};
+  evaluate(s, MODELS);
+  claims_text(&s->list, false, &some);
+  claims_text(&s->list, true, &all);
+  assert_null(strstr(some.data, "\nP1-001 "));
+  assert_non_null(strstr(all.data, "\nP1-001 "));
+  assert_non_null(strstr(some.data, "\nP1-214 "));
+  assert_non_null(strstr(some.data, "not reproduced; L8H5 has 29.9975x, the threshold is 30x\n"));
+  assert_non_null(strstr(all.data, "a remark, not counted: no text, code or plot states it\n"));
+  text_free(&some);
+  text_free(&all);
+}
+
 /* The tables say nothing about models that were trained here. */
 static void without_tables(void **state)
 {
@@ -264,6 +344,8 @@ int main(void)
       cmocka_unit_test(every_assertion), cmocka_unit_test(golden_verdicts),
       cmocka_unit_test(what_is_missing), cmocka_unit_test(contradictions),
       cmocka_unit_test(changed_tables),  cmocka_unit_test(changed_trajectory),
-      cmocka_unit_test(missing_inputs),  cmocka_unit_test(without_tables)};
+      cmocka_unit_test(missing_inputs),  cmocka_unit_test(without_tables),
+      cmocka_unit_test(json_rows),       cmocka_unit_test(one_screen),
+      cmocka_unit_test(text_rows)};
   return cmocka_run_group_tests(tests, load, unload);
 }

@@ -249,6 +249,23 @@ static void test_claims(void **state)
   free(workshop_run(EXIT_HELD, "claims golden/nursery-olmo"));
 }
 
+/* Published tables beside trajectories, alone, twice, and damaged. */
+static void test_claims_tables(void **state)
+{
+  (void)state;
+  char *text = workshop_run(EXIT_CHECK, "claims golden/published/tables --all");
+  workshop_contains(text, "\nP1-001  pythia-1b ");
+  workshop_contains(text, "no published trajectory of pythia-1b is given");
+  free(text);
+  free(workshop_refuse(EXIT_INPUT, "a second folder of published tables",
+                       "claims golden/published golden/published/tables"));
+  const char *tables = workshop_path("other-tables");
+  workshop_shell("cp -r golden/published/tables %s", tables);
+  workshop_shell("sed -i '5s/,81,/,-,/' %s/induction_ablations.csv", tables);
+  free(workshop_refuse(EXIT_INPUT, "line 5, column top1_items: \"-\" must be a finite number",
+                       "claims %s", tables));
+}
+
 static void test_verify(void **state)
 {
   (void)state;
@@ -277,7 +294,8 @@ int main(void)
       cmocka_unit_test(test_usage_errors), cmocka_unit_test(test_common_options),
       cmocka_unit_test(test_help),         cmocka_unit_test(test_selftest),
       cmocka_unit_test(test_compare),      cmocka_unit_test(test_compare_directories),
-      cmocka_unit_test(test_claims),       cmocka_unit_test(test_verify),
+      cmocka_unit_test(test_claims),       cmocka_unit_test(test_claims_tables),
+      cmocka_unit_test(test_verify),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

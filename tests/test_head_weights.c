@@ -2,6 +2,7 @@
  * heads do, against an independent implementation in float64. */
 #include "support.h"
 
+#include "base/digest.h"
 #include "checkpoint/checkpoint.h"
 #include "fixture_csv.h"
 #include "trajectory/weight_correlation.h"
@@ -74,6 +75,18 @@ static void test_reference(void **state)
   assert_int_equal(models, 17);
   assert_true(worst <= BOUND);
   fixture_free(&f);
+}
+
+/* The same bits on every instruction set, and whatever the threads. */
+static void test_same_bits(void **state)
+{
+  (void)state;
+  size_t count;
+  char hex[33];
+  struct head_weights *weights = measure("tests/fixtures/conformance/olmo-f32/model", &count);
+  digest_xxh3(weights, count * sizeof *weights, hex);
+  assert_string_equal(hex, "f9270c52a8f15d40d1777d06a48e3c1b");
+  free(weights);
 }
 
 static double correlation_of(const struct head_weights *weights, const struct revision *revision,
@@ -158,6 +171,7 @@ static void test_correlations(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_reference),
+                                     cmocka_unit_test(test_same_bits),
                                      cmocka_unit_test(test_correlations)};
   struct error error = {0};
   if (threads_start(2, &threads, &error))

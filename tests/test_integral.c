@@ -2,6 +2,7 @@
  * tables, those of an independent implementation from its own figures, and every rule by hand. */
 #include "support.h"
 
+#include "base/digest.h"
 #include "fixture_csv.h"
 #include "trajectory/integral.h"
 
@@ -216,6 +217,21 @@ static void test_by_hand(void **state)
                        "m: revision r, layer 1 head 0 has no participation ratio");
 }
 
+/* The same bits on every instruction set. */
+static void test_same_bits(void **state)
+{
+  (void)state;
+  struct trajectory trajectory;
+  struct error error = {0};
+  double integrals[MOST_HEADS];
+  char hex[33];
+  load("golden/published/olmoe-1b-7b-0924", &trajectory);
+  assert_int_equal(integral_heads(&trajectory, 1, integrals, &error), 0);
+  digest_xxh3(integrals, sizeof integrals, hex);
+  assert_string_equal(hex, "f909b22bbb06f7098aaeafe201065d19");
+  trajectory_free(&trajectory);
+}
+
 static void test_rules(void **state)
 {
   (void)state;
@@ -232,9 +248,9 @@ static void test_rules(void **state)
 
 int main(void)
 {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_published_integrals),
-                                     cmocka_unit_test(test_published_precision),
-                                     cmocka_unit_test(test_reference),
-                                     cmocka_unit_test(test_by_hand), cmocka_unit_test(test_rules)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_published_integrals), cmocka_unit_test(test_published_precision),
+      cmocka_unit_test(test_reference),           cmocka_unit_test(test_by_hand),
+      cmocka_unit_test(test_same_bits),           cmocka_unit_test(test_rules)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,6 +27,14 @@ static const char *const models[] = {
     "olmoe-smooth-f32",
 };
 
+/* Those of the later families. */
+static const char *const later[] = {
+    "llama-llama3-bf16", "llama-smooth-f32", "mistral-window-f16", "mistral-smooth-f32",
+    "qwen2-tied-bf16",   "qwen2-smooth-f32", "qwen3-f32",          "qwen3-smooth-bf16",
+    "gpt2-f32",          "gpt2-smooth-f16",  "olmo2-bf16",         "olmo2-smooth-f32",
+    "phi-f32",           "phi-smooth-f16",   "stablelm-f32",       "stablelm-smooth-f32",
+};
+
 /* What the conformance models leave out. */
 #define SHAPE                                                                                      \
   "\"num_hidden_layers\": 2, \"num_attention_heads\": 4, \"hidden_size\": 48, "                    \
@@ -56,14 +64,12 @@ static void check(int status, const struct error *error)
     fail_msg("%s", error->text);
 }
 
-static void read_stored(const char *name, struct parameters *parameters)
+static void read_stored(const char *directory, struct parameters *parameters)
 {
-  char path[256];
   struct error error = {0};
   struct checkpoint *checkpoint;
   struct model model;
-  snprintf(path, sizeof path, CONFORMANCE "%s/model", name);
-  check(checkpoint_open(path, &checkpoint, &error), &error);
+  check(checkpoint_open(directory, &checkpoint, &error), &error);
   check(model_load(checkpoint, &model, &error), &error);
   check(parameters_read(&model, parameters, &error), &error);
   model_free(&model);
@@ -99,12 +105,12 @@ static size_t sequences(void)
   return passing_count() > 1 ? PASSING_N : 2;
 }
 
-static void open_pair(struct pair *p, const char *name, const char *config)
+static void open_pair(struct pair *p, const char *directory, const char *config)
 {
   struct error error = {0};
   *p = (struct pair){.n = sequences()};
-  if (name)
-    read_stored(name, &p->parameters);
+  if (directory)
+    read_stored(directory, &p->parameters);
   else
     make_up(config, &p->parameters);
   p->passing = (struct passing){.model = p->parameters.model, .memory = (uint64_t)1 << 30};
@@ -200,17 +206,29 @@ static void check_pair(struct pair *p, const struct hook *writers, size_t count)
   }
 }
 
+static void check_model(const char *directory, const char *config)
+{
+  struct pair p;
+  open_pair(&p, directory, config);
+  run_tape(&p, ISA_AUTO, NULL, 0);
+  check_pair(&p, NULL, 0);
+  close_pair(&p);
+}
+
 static void test_every_site(void **state)
 {
+  char directory[256];
   (void)state;
-  size_t stored = passing_count() > 1 ? COUNT(models) : 3;
-  for (size_t i = 0; i < stored + COUNT(variants); i++) {
-    struct pair p;
-    open_pair(&p, i < stored ? models[i] : NULL, i < stored ? NULL : variants[i - stored]);
-    run_tape(&p, ISA_AUTO, NULL, 0);
-    check_pair(&p, NULL, 0);
-    close_pair(&p);
+  for (size_t i = 0; i < (passing_count() > 1 ? COUNT(models) : 3); i++) {
+    snprintf(directory, sizeof directory, CONFORMANCE "%s/model", models[i]);
+    check_model(directory, NULL);
   }
+  for (size_t i = 0; i<COUNT(later); i += passing_count()> 1 ? 1 : 3) {
+    snprintf(directory, sizeof directory, "tests/fixtures/families.tar.zst:%s/model", later[i]);
+    check_model(directory, NULL);
+  }
+  for (size_t i = 0; i < COUNT(variants); i++)
+    check_model(NULL, variants[i]);
 }
 
 /* A function of the value and of where it stands. */

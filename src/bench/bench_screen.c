@@ -184,8 +184,9 @@ double bench_screen_seconds(const struct bench *b)
   struct error error = {0};
   struct model_config config;
   double seconds = 0;
-  for (size_t i = 0; i < SHAPES; i++)
-    if (!shape_config(&shapes_published[i], b->options.shrink, &config, &error))
+  for (size_t i = 0; i < SHAPES + FURTHER_SHAPES; i++)
+    if (!shape_config(i < SHAPES ? &shapes_published[i] : &shapes_further[i - SHAPES],
+                      b->options.shrink, &config, &error))
       for (size_t setting = 0; setting < b->settings; setting++)
         seconds += screen_gflop(&config, SEQUENCES, SEQ_LEN) / (PASS_SHARE * b->speed[setting]);
   return seconds;
@@ -210,6 +211,13 @@ int bench_screen(struct bench *b, struct error *error)
     double here = REVISIONS * SCREENED * seconds / 3600.0; /* with all threads, the last setting */
     json_put(b->hours, shapes_published[i].name, json_real(here));
     hours += here;
+  }
+  for (size_t i = 0; i < FURTHER_SHAPES && !b->options.quick; i++) {
+    struct outcomes out;
+    if (run_apart(b, &shapes_further[i], &out, error))
+      return error->code;
+    for (size_t setting = 0; setting < b->settings; setting++)
+      (void)report(b, &shapes_further[i], setting, &out.of[setting]);
   }
   json_put(b->hours, "total", json_real(hours));
   if (b->text)

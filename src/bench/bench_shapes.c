@@ -12,31 +12,38 @@
 #include <string.h>
 
 const struct shape shapes_published[SHAPES] = {
-    {"pythia-1b", "gpt_neox", DTYPE_F16, 16, 2048, 8, 8192, 50304, 0, 0},
-    {"olmo-1b-0724", "olmo", DTYPE_F32, 16, 2048, 16, 8192, 50304, 0, 0},
-    {"olmoe-1b-7b-0924", "olmoe", DTYPE_BF16, 16, 2048, 16, 1024, 50304, 64, 8},
+    {"pythia-1b", "gpt_neox", DTYPE_F16, 16, 2048, 8, 8192, 50304, 0, 0, 0},
+    {"olmo-1b-0724", "olmo", DTYPE_F32, 16, 2048, 16, 8192, 50304, 0, 0, 0},
+    {"olmoe-1b-7b-0924", "olmoe", DTYPE_BF16, 16, 2048, 16, 1024, 50304, 64, 8, 0},
+};
+
+const struct shape shapes_further[FURTHER_SHAPES] = {
+    {"smollm-135m", "llama", DTYPE_BF16, 30, 576, 9, 1536, 49152, 0, 0, 3},
+    {"llama-3.2-1b", "llama", DTYPE_BF16, 16, 2048, 32, 8192, 128256, 0, 0, 8},
 };
 
 const struct shape shapes_small[SHAPES] = {
-    {"small-gpt_neox", "gpt_neox", DTYPE_F16, 16, 256, 2, 1024, 4096, 0, 0},
-    {"small-olmo", "olmo", DTYPE_F32, 16, 256, 4, 1024, 4096, 0, 0},
-    {"small-olmoe", "olmoe", DTYPE_BF16, 16, 256, 4, 256, 4096, 16, 4},
+    {"small-gpt_neox", "gpt_neox", DTYPE_F16, 16, 256, 2, 1024, 4096, 0, 0, 0},
+    {"small-olmo", "olmo", DTYPE_F32, 16, 256, 4, 1024, 4096, 0, 0, 0},
+    {"small-olmoe", "olmoe", DTYPE_BF16, 16, 256, 4, 256, 4096, 16, 4, 0},
 };
 
 #define CONFIG_BYTES 512
 
 static void write_config(const struct shape *s, uint64_t shrink, char config[CONFIG_BYTES])
 {
-  char experts[80] = "";
+  char experts[80] = "", kv_heads[48] = "";
+  if (s->kv_heads)
+    snprintf(kv_heads, sizeof kv_heads, ", \"num_key_value_heads\": %zu", s->kv_heads);
   if (s->experts)
     snprintf(experts, sizeof experts, ", \"num_experts\": %zu, \"num_experts_per_tok\": %zu",
              s->experts, s->top_k);
   snprintf(config, CONFIG_BYTES,
            "{\"model_type\": \"%s\", \"num_hidden_layers\": %zu, \"num_attention_heads\": %zu, "
            "\"hidden_size\": %zu, \"intermediate_size\": %zu, \"vocab_size\": %zu, "
-           "\"max_position_embeddings\": 4096%s}",
+           "\"max_position_embeddings\": 4096%s%s}",
            s->family, s->layers, s->heads, s->hidden / shrink, s->ffn / shrink, s->vocab / shrink,
-           experts);
+           kv_heads, experts);
 }
 
 int shape_config(const struct shape *shape, uint64_t shrink, struct model_config *config,

@@ -11,11 +11,14 @@ struct shape {
   enum dtype dtype;   /* of the published checkpoints */
   size_t layers, hidden, heads, ffn, vocab;
   size_t experts, top_k; /* olmoe */
+  size_t kv_heads;       /* 0 = as heads */
 };
 
 #define SHAPES 3
 extern const struct shape shapes_published[SHAPES]; /* the models of the paper */
-extern const struct shape shapes_small[SHAPES];     /* one of each family, for sweeps */
+#define FURTHER_SHAPES 2
+extern const struct shape shapes_further[FURTHER_SHAPES]; /* others that people screen */
+extern const struct shape shapes_small[SHAPES];           /* one of each family, for sweeps */
 
 struct synthetic {
   struct inventory inventory;

@@ -23,10 +23,10 @@ static const struct {
   struct shape shape;
   size_t sequences, seq_len;
 } trained[] = {
-    {{"nursery-gpt_neox", "gpt_neox", DTYPE_F32, 4, 64, 4, 256, 98, 0, 0}, 16, 64},
-    {{"nursery-olmo", "olmo", DTYPE_F32, 4, 64, 4, 176, 98, 0, 0}, 16, 64},
-    {{"nursery-olmoe", "olmoe", DTYPE_F32, 4, 64, 4, 64, 98, 8, 2}, 16, 64},
-    {{"olmo-10m", "olmo", DTYPE_F32, 8, 256, 4, 704, 8192, 0, 0}, 16, 256},
+    {{"nursery-gpt_neox", "gpt_neox", DTYPE_F32, 4, 64, 4, 256, 98, 0, 0, 0}, 16, 64},
+    {{"nursery-olmo", "olmo", DTYPE_F32, 4, 64, 4, 176, 98, 0, 0, 0}, 16, 64},
+    {{"nursery-olmoe", "olmoe", DTYPE_F32, 4, 64, 4, 64, 98, 8, 2, 0}, 16, 64},
+    {{"olmo-10m", "olmo", DTYPE_F32, 8, 256, 4, 704, 8192, 0, 0, 0}, 16, 256},
 };
 #define TRAINED (sizeof trained / sizeof *trained)
 

@@ -5,6 +5,7 @@
 #include "command/ablate_options.h"
 #include "command/batch_options.h"
 #include "command/command.h"
+#include "command/intervals.h"
 #include "command/terminal.h"
 #include "study/ablating.h"
 
@@ -14,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define OUTPUTS 4
+#define OUTPUTS 5
 
 struct ablate {
   struct common_options common;
@@ -28,6 +29,8 @@ struct ablate {
   struct ablating ablating;
   struct output outputs[OUTPUTS];
   struct text partial, partial_screen;
+  uint64_t resamples;
+  char *intervals; /* where they go beside --out; owned */
 };
 
 static int parse(int argc, char **argv, struct ablate *a, const char **path, bool *help,
@@ -38,6 +41,9 @@ static int parse(int argc, char **argv, struct ablate *a, const char **path, boo
       TEXT_OPTIONS(&a->text),
       BATCH_OPTIONS(&a->batch, "without influence here; as for attest screen"),
       {"out", OPTION_STRING, &a->out, 0, 0, "FILE.csv", "write one row a condition"},
+      {"bootstrap", OPTION_NUMBER, &a->resamples, 1, BOOTSTRAP_MOST, "B",
+       "95 % intervals from B resamples of the sequences, also to FILE.bootstrap.csv; 200 is "
+       "usual"},
       COMMON_OPTIONS(&a->common),
   };
   const struct option_list list = {
@@ -56,6 +62,7 @@ static int parse(int argc, char **argv, struct ablate *a, const char **path, boo
     return error_set(error, EXIT_INPUT, "ablate: MODEL_DIR is missing; see --help");
   a->ablating.beyond_context = a->batch.beyond_context;
   a->ablating.selection = &a->selection;
+  a->ablating.resamples = (size_t)a->resamples;
   return batch_options_read(&a->batch, &a->ablating.protocol, error);
 }
 
@@ -80,8 +87,14 @@ static int list_outputs(struct ablate *a, struct error *error)
     a->ablating.partial = a->partial.data;
     a->ablating.partial_screen = a->partial_screen.data;
   }
+  if (a->resamples && a->out && strcmp(a->out, "-") != 0) {
+    a->intervals = intervals_path(a->out, error);
+    if (!a->intervals)
+      return error->code;
+  }
   const struct output outputs[OUTPUTS] = {
       {.option = "--out", .path = a->out},
+      {.option = "the intervals of --out", .path = a->intervals},
       {.option = "--json", .path = a->common.json},
       {.option = "the chunks of the ablation", .path = a->partial.data},
       {.option = "the chunks of its screen", .path = a->partial_screen.data}};
@@ -103,18 +116,33 @@ static const char *revision_of(const char *path, char *name, size_t size)
   return name;
 }
 
+/* Writes a filled table, which it releases. */
+static int write_table(const char *to, struct table *table, struct error *error)
+{
+  struct text text = {0};
+  table_separated(table, ',', "", &text);
+  int status = text.failed || table->failed ? error_set(error, EXIT_RUN, "%s: out of memory", to)
+                                            : file_write(to, text.data, text.length, error);
+  table_free(table);
+  text_free(&text);
+  return status;
+}
+
 static int write_csv(const char *to, const char *revision, const struct ablations *ablations,
                      struct error *error)
 {
-  struct text text = {0};
   struct table table = {.columns = ablations_columns, .column_count = ABLATIONS_COLUMNS};
   ablations_rows(ablations, revision, &table);
-  table_separated(&table, ',', "", &text);
-  int status = text.failed || table.failed ? error_set(error, EXIT_RUN, "%s: out of memory", to)
-                                           : file_write(to, text.data, text.length, error);
-  table_free(&table);
-  text_free(&text);
-  return status;
+  return write_table(to, &table, error);
+}
+
+static int write_intervals(const char *to, const char *revision, const struct ablations *ablations,
+                           struct error *error)
+{
+  struct table table = {.columns = ablations_interval_columns,
+                        .column_count = ABLATIONS_INTERVAL_COLUMNS};
+  ablations_interval_rows(ablations, revision, &table);
+  return write_table(to, &table, error);
 }
 
 static int write_json(const struct ablate *a, const char *path, const char *revision,
@@ -148,6 +176,8 @@ static int deliver(const char *path, const struct ablate *a, const struct runtim
   char name[1024], shown[2048];
   text_escape(shown, sizeof shown, revision_of(path, name, sizeof name));
   if (a->out && write_csv(a->out, shown, ablations, error))
+    return error->code;
+  if (a->intervals && write_intervals(a->intervals, shown, ablations, error))
     return error->code;
   if (a->common.json && write_json(a, path, shown, ablations, error))
     return error->code;
@@ -211,5 +241,6 @@ int command_ablate(int argc, char **argv, struct error *error)
   lock_release(&lock);
   text_free(&a.partial);
   text_free(&a.partial_screen);
+  free(a.intervals);
   return status;
 }

@@ -58,7 +58,8 @@ struct window {
   uint32_t layers[WINDOW_LAYERS / 32]; /* a bit each */
 };
 
-/* All that layers differ in; what a family always has comes from its row in family.c. */
+/* All that layers differ in, a field for every setting that config.json can state; what a family
+ * always has comes from its row in family.c. */
 struct model_config {
   enum model_family family;
   enum activation activation;

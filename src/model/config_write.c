@@ -87,6 +87,22 @@ static void add_rope(struct text *text, const struct model_config *c)
   text_add(text, "}");
 }
 
+static void add_window(struct text *text, enum setting setting, const struct model_config *c)
+{
+  switch (setting) {
+  case SETTING_WINDOW:
+    return c->window.keys ? add_size(text, c->window.keys) : (void)text_add(text, "null");
+  case SETTING_WINDOW_USED:
+    return add_boolean(text, c->window.used);
+  case SETTING_WINDOW_FIRST:
+    return add_size(text, c->window.first);
+  case SETTING_LAYER_TYPES:
+    return add_layer_types(text, c);
+  default: /* of the rotation: add_rope */
+    return;
+  }
+}
+
 static void add_value(struct text *text, enum setting setting, const struct model_config *c)
 {
   static const char *const activations[] = {
@@ -134,18 +150,10 @@ static void add_value(struct text *text, enum setting setting, const struct mode
     return add_boolean(text, c->mlp_bias);
   case SETTING_QK_NORM:
     return add_boolean(text, c->qk_norm == QK_NORM_HEADS);
-  case SETTING_WINDOW:
-    return c->window.keys ? add_size(text, c->window.keys) : (void)text_add(text, "null");
-  case SETTING_WINDOW_USED:
-    return add_boolean(text, c->window.used);
-  case SETTING_WINDOW_FIRST:
-    return add_size(text, c->window.first);
-  case SETTING_LAYER_TYPES:
-    return add_layer_types(text, c);
   case SETTING_SCALE_BY_LAYER:
     return add_boolean(text, c->scale_by_layer);
-  default: /* of the rotation: add_rope */
-    return;
+  default:
+    return add_window(text, setting, c);
   }
 }
 

@@ -89,6 +89,8 @@ int parameters_create(const char *name, const char *config_json, size_t size, st
   if (status || model_load(p->checkpoint, &p->model, error))
     return error->code;
   parameters_of(p, p->model.embedding)->decays = false;
+  if (p->model.positions)
+    parameters_of(p, p->model.positions)->decays = false;
   return 0;
 }
 

@@ -11,9 +11,9 @@ struct parameter {
   enum inventory_kind kind;
   int rank;
   size_t shape[FAMILY_RANK];
-  size_t rows, columns;     /* of a matrix [out][in]; of a vector 1 and its length */
-  size_t elements;          /* rows * columns */
-  bool decays;              /* every matrix but the input embedding; norms and biases do not */
+  size_t rows, columns; /* of a matrix [out][in]; of a vector 1 and its length */
+  size_t elements;      /* rows * columns */
+  bool decays; /* every matrix but the embeddings of tokens and positions; no norm or bias */
   float *values, *gradient; /* [elements], 64-byte aligned; parts of the blocks below */
 };
 

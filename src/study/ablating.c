@@ -243,7 +243,7 @@ static int run(struct work *w, struct error *error)
   if (status && w->saving.code)
     *error = w->saving;
   else if (status && interrupt_requested())
-    error_prefix(error, w->keeps ? "interrupted; run the same command again to go on"
+    error_prefix(error, w->keeps ? "interrupted; run the same command again to resume"
                                  : "interrupted; nothing was kept");
   return error->code;
 }
@@ -253,7 +253,7 @@ int ablating_run(const char *path, const struct ablating *ablating, const struct
 {
   struct work w = {.ablating = ablating, .runtime = runtime, .path = path};
   if (!screen(&w, error) && !prepare(&w, error) && !run(&w, error))
-    ablations_take(ablations, &w.conditions, w.ablation, w.batch.n, error);
+    ablations_take(ablations, &w.conditions, w.ablation, w.batch.n, ablating->resamples, error);
   ablation_free(w.ablation);
   conditions_free(&w.conditions);
   if (w.own.heads)

@@ -23,6 +23,7 @@ struct ablating {
   void *context;
   const struct output *outputs; /* must not be files of the checkpoint */
   size_t output_count;
+  size_t resamples; /* of the bootstrap over its sequences; 0 = none */
 };
 
 /* Runs it on the checkpoint at `path`. Tells of an estimate by the notices of `runtime` and shows

@@ -10,13 +10,17 @@
 #define SHOWN_HEADS 6 /* by name in aligned text; more are counted */
 
 int ablations_take(struct ablations *a, struct conditions *conditions,
-                   const struct ablation *ablation, int64_t n, struct error *error)
+                   const struct ablation *ablation, int64_t n, size_t resamples,
+                   struct error *error)
 {
   size_t count = conditions->count;
-  *a = (struct ablations){.n = n};
+  *a = (struct ablations){.n = n, .resamples = resamples};
   a->figures = memory_alloc(count, sizeof *a->figures, "ablations", error);
   a->summaries = memory_alloc(count, sizeof *a->summaries, "ablations", error);
-  if (!a->figures || !a->summaries) {
+  if (resamples && a->figures && a->summaries)
+    a->intervals = memory_alloc(count, sizeof *a->intervals, "ablations", error);
+  if (!a->figures || !a->summaries || (resamples && !a->intervals) ||
+      (resamples && ablation_intervals(ablation, resamples, a->intervals, error))) {
     ablations_free(a);
     return error->code;
   }
@@ -33,6 +37,7 @@ void ablations_free(struct ablations *a)
   conditions_free(&a->conditions);
   free(a->figures);
   free(a->summaries);
+  free(a->intervals);
   *a = (struct ablations){0};
 }
 
@@ -104,6 +109,67 @@ void ablations_rows(const struct ablations *a, const char *revision, struct tabl
   }
 }
 
+const struct table_column ablations_interval_columns[ABLATIONS_INTERVAL_COLUMNS] = {
+    {"revision", NULL, CELL_TEXT},     {"condition", "condition", CELL_TEXT},
+    {"control", "control", CELL_TEXT}, {"stream", NULL, CELL_TEXT},
+    {"seed", "seed", CELL_INTEGER},    {"figure", "figure", CELL_TEXT},
+    {"value", "value", CELL_NUMBER},   {"low", "low", CELL_NUMBER},
+    {"high", "high", CELL_NUMBER},
+};
+
+#define INTERVALS 5 /* a condition */
+#define SHOWN_INTERVALS 2
+
+/* The first so many of every condition. */
+static void add_intervals(const struct ablations *a, const char *revision, size_t shown,
+                          struct table *table)
+{
+  static const char *const figures[INTERVALS] = {"top1", "top1_change", "top5", "cross_entropy",
+                                                 "target_logit"};
+  for (size_t i = 0; a->intervals && i < a->conditions.count; i++) {
+    const struct condition *c = &a->conditions.list[i];
+    const struct ablation_intervals *of = &a->intervals[i];
+    const struct interval all[INTERVALS] = {of->top1, of->top1_change, of->top5, of->cross_entropy,
+                                            of->target_logit};
+    for (size_t f = 0; f < shown; f++) {
+      table_text(table, revision);
+      table_text(table, c->name);
+      table_text(table, control_name(c->control));
+      table_text(table, stream_of(c));
+      add_seed(c, table);
+      table_text(table, figures[f]);
+      table_number(table, all[f].value);
+      table_number(table, all[f].low);
+      table_number(table, all[f].high);
+    }
+  }
+}
+
+void ablations_interval_rows(const struct ablations *a, const char *revision, struct table *table)
+{
+  add_intervals(a, revision, INTERVALS, table);
+}
+
+static struct table interval_table(const struct ablations *a, const char *revision, size_t shown)
+{
+  struct table table = {.columns = ablations_interval_columns,
+                        .column_count = ABLATIONS_INTERVAL_COLUMNS};
+  add_intervals(a, revision, shown, &table);
+  return table;
+}
+
+static void show_intervals(const struct ablations *a, struct text *text)
+{
+  struct table table = interval_table(a, "", SHOWN_INTERVALS);
+  text_add(text,
+           "95 %% intervals over %zu resamples of the sequences; top1_change: against the "
+           "baseline in the same resample:\n",
+           a->resamples);
+  table_aligned(&table, "  ", text);
+  text->failed |= table.failed;
+  table_free(&table);
+}
+
 static void add_heads_shown(const struct condition *c, const struct ablation_figures *f,
                             struct table *table)
 {
@@ -170,6 +236,8 @@ void ablations_text(const struct ablations *a, struct text *text)
 {
   text_add(text, "sequences whose target comes first, or among five, of %lld:\n", (long long)a->n);
   show_figures(a, text);
+  if (a->intervals)
+    show_intervals(a, text);
   if (!a->summary_count)
     return;
   struct table table = summary_table(a);
@@ -211,6 +279,14 @@ json_t *ablations_json(const struct ablations *a, const char *model, const char 
   table_free(&table);
   for (size_t i = 0; i < a->conditions.count; i++)
     json_add(conditions, condition_json(&a->conditions.list[i], &a->figures[i]));
-  return json_pack("{s:s, s:s, s:I, s:o, s:o}", "model", model, "revision", revision, "n",
-                   (json_int_t)a->n, "conditions", conditions, "summaries", summaries);
+  json_t *all = json_pack("{s:s, s:s, s:I, s:o, s:o}", "model", model, "revision", revision, "n",
+                          (json_int_t)a->n, "conditions", conditions, "summaries", summaries);
+  if (!all || !a->intervals)
+    return all;
+  table = interval_table(a, revision, INTERVALS);
+  json_put(all, "resamples", json_integer((json_int_t)a->resamples));
+  json_put(all, "seed", json_integer(BOOTSTRAP_SEED));
+  json_put(all, "intervals", table_json(&table));
+  table_free(&table);
+  return all;
 }

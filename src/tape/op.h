@@ -71,6 +71,7 @@ struct tape_op {
   double coefficient, loss;
 };
 
+/* All there is, in arrays that grow while recording: for each its count and its room. */
 struct tape {
   const struct kernels *kernels;
   struct threads *threads;

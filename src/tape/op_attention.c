@@ -109,7 +109,7 @@ static bool is_shape(struct tape *tape, size_t value, size_t rows, size_t column
 
 static float scale_of(const struct tape_heads *h)
 {
-  return (float)(1.0 / sqrt((double)h->head_dim));
+  return h->scale > 0 ? h->scale : (float)(1.0 / sqrt((double)h->head_dim));
 }
 
 static void scores_task(struct tape *tape, struct tape_op *op, size_t index, int worker)

@@ -66,20 +66,37 @@ size_t tape_rope(struct tape *tape, size_t x, const struct tape_rotation *rotati
 
 /* --- causal softmax --- */
 
-static size_t keys_of(const struct tape_op *op, size_t row)
+struct seen {
+  size_t seq_len, window;
+};
+
+/* A row's keys: [first, end). */
+struct span {
+  size_t first, end;
+};
+
+static struct span keys_of(const struct tape_op *op, size_t row)
 {
-  return row % *(const size_t *)op->detail + 1;
+  const struct seen *seen = op->detail;
+  size_t end = row % seen->seq_len + 1;
+  return (struct span){seen->window && end > seen->window ? end - seen->window : 0, end};
+}
+
+static void clear_others(float *row, size_t columns, const struct span *keys)
+{
+  memset(row, 0, keys->first * sizeof *row);
+  memset(row + keys->end, 0, (columns - keys->end) * sizeof *row);
 }
 
 static void softmax_row(struct tape *tape, struct tape_op *op, size_t row, float *scratch)
 {
   const struct tape_value *p = op_out(tape, op);
-  size_t keys = keys_of(op, row);
+  const struct span keys = keys_of(op, row);
   float *to = value_row(p, row);
   (void)scratch;
-  op_put(tape, MODE_WRITE, value_row(op_in(tape, op, 0), row), to, keys);
-  tape->kernels->softmax(to, keys, 1.0f);
-  memset(to + keys, 0, (p->columns - keys) * sizeof *to);
+  op_put(tape, MODE_WRITE, value_row(op_in(tape, op, 0), row), to, keys.end);
+  tape->kernels->softmax(to + keys.first, keys.end - keys.first, 1.0f);
+  clear_others(to, p->columns, &keys);
 }
 
 static void softmax_forward(struct tape *tape, struct tape_op *op)
@@ -90,10 +107,11 @@ static void softmax_forward(struct tape *tape, struct tape_op *op)
 static void softmax_gradient(struct tape *tape, struct tape_op *op, size_t row, float *dx)
 {
   const struct tape_value *p = op_out(tape, op);
-  size_t keys = keys_of(op, row);
-  op_put(tape, MODE_WRITE, gradient_row(p, row), dx, keys);
-  tape->kernels->softmax_backward(value_row(p, row), dx, keys, 1.0f);
-  memset(dx + keys, 0, (p->columns - keys) * sizeof *dx);
+  const struct span keys = keys_of(op, row);
+  op_put(tape, MODE_WRITE, gradient_row(p, row), dx, keys.end);
+  tape->kernels->softmax_backward(value_row(p, row) + keys.first, dx + keys.first,
+                                  keys.end - keys.first, 1.0f);
+  clear_others(dx, p->columns, &keys);
 }
 
 static void softmax_backward(struct tape *tape, struct tape_op *op)
@@ -108,16 +126,16 @@ static const struct tape_op_kind softmax_kind = {.name = "causal softmax",
                                                  .in_place = true,
                                                  .gradient_in_place = true};
 
-size_t tape_causal_softmax(struct tape *tape, size_t scores, size_t seq_len)
+size_t tape_causal_softmax(struct tape *tape, size_t scores, size_t seq_len, size_t window)
 {
   if (!op_given(tape, scores))
     return TAPE_NONE;
   if (!seq_len || tape_columns(tape, scores) != seq_len || tape_rows(tape, scores) % seq_len)
     return op_fault(tape, "scores that are not square");
-  struct tape_op *op = op_record(tape, &softmax_kind, sizeof seq_len);
+  struct tape_op *op = op_record(tape, &softmax_kind, sizeof(struct seen));
   if (!op)
     return TAPE_NONE;
-  *(size_t *)op->detail = seq_len;
+  *(struct seen *)op->detail = (struct seen){seq_len, window};
   op_operand(tape, op, scores);
   return op_output(tape, op, tape_rows(tape, scores), seq_len);
 }

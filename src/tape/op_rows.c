@@ -1,4 +1,4 @@
-/* Rows by number: embed, select, place. */
+/* Rows by number: embed, select, place; transpose. */
 #include "tape/op.h"
 
 #include <stdlib.h>
@@ -158,4 +158,45 @@ size_t tape_place_rows(struct tape *tape, size_t rows, const struct tape_placed 
       return TAPE_NONE;
   }
   return op_output(tape, op, rows, columns);
+}
+
+/* --- transpose --- */
+
+static void transpose_row(struct tape *tape, struct tape_op *op, size_t row, float *scratch)
+{
+  const struct tape_value *x = op_in(tape, op, 0), *y = op_out(tape, op);
+  float *to = value_row(y, row);
+  (void)scratch;
+  for (size_t j = 0; j < y->columns; j++)
+    to[j] = x->data[j * x->stride + row];
+}
+
+static void transpose_forward(struct tape *tape, struct tape_op *op)
+{
+  op_each_row(tape, op, op_out(tape, op)->rows, op_out(tape, op)->columns, transpose_row);
+}
+
+static void transpose_gradient(struct tape *tape, struct tape_op *op, size_t row, float *dx)
+{
+  const struct tape_value *x = op_in(tape, op, 0), *y = op_out(tape, op);
+  (void)tape;
+  for (size_t j = 0; j < x->columns; j++)
+    dx[j] = y->gradient[j * y->stride + row];
+}
+
+static void transpose_backward(struct tape *tape, struct tape_op *op)
+{
+  op_each_gradient(tape, op, op_in(tape, op, 0)->columns, transpose_gradient);
+}
+
+static const struct tape_op_kind transpose_kind = {
+    .name = "transpose", .forward = transpose_forward, .backward = transpose_backward};
+
+size_t tape_transpose(struct tape *tape, size_t x)
+{
+  struct tape_op *op = op_given(tape, x) ? op_record(tape, &transpose_kind, 0) : NULL;
+  if (!op)
+    return TAPE_NONE;
+  op_operand(tape, op, x);
+  return op_output(tape, op, tape_columns(tape, x), tape_rows(tape, x));
 }

@@ -50,6 +50,9 @@ size_t tape_rewrite(struct tape *tape, size_t x, const unsigned char *mask, tape
  */
 size_t tape_outer(struct tape *tape, size_t x, size_t y);
 
+/* y[j][i] = x[i][j]; dx likewise. For weights that are stored [in][out]. */
+size_t tape_transpose(struct tape *tape, size_t x);
+
 /* --- products: op_linear.c --- */
 
 /* Rows [first, first + count) of a weight [out][in] and its bias [1][out]; bias TAPE_NONE = none.
@@ -69,6 +72,11 @@ size_t tape_linear(struct tape *tape, size_t x, const struct tape_part *parts, s
  * d_bias = column_sum of dy. */
 size_t tape_layer_norm(struct tape *tape, size_t x, size_t gain, size_t bias, float eps);
 size_t tape_rms_norm(struct tape *tape, size_t x, size_t gain, float eps);
+
+/* Each of the `heads` equal parts of a row by itself: an rms norm, or a layer norm without bias.
+ * One gain for all, whose d_gain is the column_sum over (row, head); or one for each. */
+size_t tape_head_norm(struct tape *tape, size_t x, size_t heads, const size_t *gains, size_t count,
+                      bool rms, float eps);
 size_t tape_clip(struct tape *tape, size_t x, float limit); /* border included: gradient passes */
 size_t tape_gelu(struct tape *tape, size_t x);
 size_t tape_gelu_tanh(struct tape *tape, size_t x);
@@ -83,6 +91,7 @@ size_t tape_silu_mul(struct tape *tape, size_t x);
 struct tape_heads {
   size_t sequences, seq_len;
   size_t heads, kv_heads, head_dim;
+  float scale; /* of scores; 0 = (float)(1 / sqrt(head_dim)) */
 };
 
 /* Rotates each head's first 2 * half dimensions to its position, [tokens][heads * head_dim]; pairs
@@ -102,8 +111,9 @@ size_t tape_rope(struct tape *tape, size_t x, const struct tape_rotation *rotati
  * queries, the heads of a group added in order. */
 size_t tape_scores(struct tape *tape, size_t queries, size_t keys, const struct tape_heads *heads);
 
-/* Softmax over a row's keys up to its query; +0 for the others, whose gradient is +0. */
-size_t tape_causal_softmax(struct tape *tape, size_t scores, size_t seq_len);
+/* Softmax over a row's keys up to its query, the last `window` of them if that is not 0; +0 for the
+ * others, whose gradient is +0. */
+size_t tape_causal_softmax(struct tape *tape, size_t scores, size_t seq_len, size_t window);
 
 /* Head outputs side by side, [tokens][heads * head_dim]: o = P V with k = keys. dP = do V^T over
  * head_dim, +0 for keys after the query; dV = P^T do with k = queries, the heads of a group added

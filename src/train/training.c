@@ -27,6 +27,11 @@ static int check_model(struct training *t, const struct model_config *config, st
 {
   const struct train_recipe *r = &t->recipe;
   t->bytes = parameters_bytes(config) + optimizer_bytes(&r->optimizer, config);
+  if (config->family > FAMILY_OLMOE)
+    return error_set(error, EXIT_INPUT,
+                     "%s: recipes train families gpt_neox, olmo and olmoe, not %s; choose one of "
+                     "them",
+                     t->path, model_family_name(config->family));
   if (!config->experts && (r->load_balancing > 0 || r->router_z > 0))
     return error_set(error, EXIT_INPUT,
                      "%s: \"losses\" are of experts, which the model does not have; remove them",

@@ -16,7 +16,7 @@
 #define MAIN_HEADS 256
 
 /* All heads by descending integral, or NULL and why. "printed" as the first argument leaves the
- * floor out, which the code has and the text has not. Release with free(). */
+ * floor out, which the published integrals have and the text has not. Release with free(). */
 static struct ranked_head *rank_heads(const struct question *question,
                                       const struct trajectory **trajectory, size_t *count,
                                       struct outcome *outcome)
