@@ -57,7 +57,7 @@ static int take_ids(const char *path, const uint8_t *bytes, size_t width, struct
     }
     if (id < 0 || id >= BATCH_MAX_VOCAB)
       return error_set(error, EXIT_INPUT,
-                       "%s: row %lld, column %lld: %lld is no token id, from 0 to %lld", path,
+                       "%s: row %lld, column %lld: %lld is not a token id, from 0 to %lld", path,
                        (long long)(i / tokens->length), (long long)(i % tokens->length),
                        (long long)id, (long long)BATCH_MAX_VOCAB - 1);
     tokens->ids[i] = (int32_t)id;

@@ -1,6 +1,5 @@
 #include "tape/product.h"
 
-#include <stdlib.h>
 
 struct linear {
   size_t count, in, out;
