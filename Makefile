@@ -136,6 +136,7 @@ reproduce-from-nothing:
 	$(RUN) $(BUILD)/attest reproduce manifests/from-nothing/*.json --work $(GROWN)/work
 	@for s in $(SEEDS); do $(RUN) $(BUILD)/attest ordinary $(GROWN)/$$s/step2500 --n 500 --seq-len 64 --vocab 1:97 \
 	  --out $(GROWN)/$$s/ordinary.csv || exit 1; done
+	@echo "All seeds are shown. Models of this size do not show the sink findings F2 and F3, and stand for no other model."
 
 # Several at a time: without a terminal each says its progress in lines of its own.
 $(SEEDS:%=train-%): train-%:

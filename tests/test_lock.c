@@ -1,7 +1,7 @@
 /* Two programs at one place: the second says who is there, and what a killed one left is no
  * obstacle. */
 #define _GNU_SOURCE
-#include "workshop.h"
+#include "workplace.h"
 
 #include "base/file.h"
 #include "base/lock.h"
@@ -13,14 +13,14 @@
 #include <unistd.h>
 
 /* Takes seconds. */
-#define MODEL "olmo:layers=4,hidden=128,heads=4,vocab=1024,context=128"
+#define SYNTHETIC "olmo:layers=4,hidden=128,heads=4,vocab=1024,context=128"
 #define LONG_SCREEN "--n 2000 --seq-len 128 --vocab 1:1000 --threads 1 --memory 16M --quiet"
 
 static const char *model(void)
 {
   const char *path = workshop_path("model");
   if (access(path, F_OK) != 0)
-    free(workshop_run(EXIT_HELD, "synth --like " MODEL " --quiet --out %s", path));
+    free(workshop_run(EXIT_HELD, "synth --like " SYNTHETIC " --quiet --out %s", path));
   return path;
 }
 
@@ -79,16 +79,18 @@ static void test_reproduce(void **state)
   if (workshop_emulated())
     skip();
   snprintf(lock, sizeof lock, "%s/attest.lock", work);
-  pid_t first =
-      start_and_stop(lock, "reproduce manifests/nursery-olmo.json --work %s --quiet", work);
-  refuse(first, "reproduce manifests/nursery-olmo.json --work %s --quiet", work);
-  refuse(first, "reproduce manifests/nursery-olmo.json --work %s/../work/. --quiet", work);
+  const char *place = quick_workplace("quick");
+  char manifest[600];
+  snprintf(manifest, sizeof manifest, "%s/manifests/nursery-olmo.json", place);
+  pid_t first = start_and_stop(lock, "reproduce %s --work %s --quiet", manifest, work);
+  refuse(first, "reproduce %s --work %s --quiet", manifest, work);
+  refuse(first, "reproduce %s --work %s/../work/. --quiet", manifest, work);
   refuse(first, "reproduce manifests/nursery-gpt_neox.json --work %s --quiet", work);
   kill(first, SIGCONT);
   assert_int_equal(support_wait(first, NULL), EXIT_HELD); /* undisturbed */
-  first = start_and_stop(lock, "reproduce manifests/nursery-olmo.json --work %s --quiet", work);
+  first = start_and_stop(lock, "reproduce %s --work %s --quiet", manifest, work);
   kill_at_once(first);
-  free(workshop_run(EXIT_HELD, "reproduce manifests/nursery-olmo.json --work %s --quiet", work));
+  free(workshop_run(EXIT_HELD, "reproduce %s --work %s --quiet", manifest, work));
   workshop_shell("test ! -e %s", lock);
 }
 
@@ -118,11 +120,11 @@ static void test_synth_and_pin(void **state)
   snprintf(lock, sizeof lock, "%s/.attest.lock", to);
   assert_int_equal(file_make_directory(to, &error), 0);
   assert_int_equal(lock_take(lock, to, &held, &error), 0);
-  refuse(getpid(), "synth --like " MODEL " --quiet --out %s", to);
+  refuse(getpid(), "synth --like " SYNTHETIC " --quiet --out %s", to);
   lock_release(&held);
   /* What a killed one left is cleared away; it leaves only what it has to. */
   workshop_shell("touch %s %s/.attest.tmp.4194305.0", lock, to);
-  free(workshop_run(EXIT_HELD, "synth --like " MODEL " --quiet --out %s", to));
+  free(workshop_run(EXIT_HELD, "synth --like " SYNTHETIC " --quiet --out %s", to));
   workshop_shell("test \"$(ls -A %s | tr '\\n' ' ')\" = 'config.json model.safetensors '", to);
   const char *manifest = workshop_path("m.json"), *beside = workshop_path("m.json.lock");
   workshop_shell("cp manifests/published.json %s", manifest);

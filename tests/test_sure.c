@@ -278,6 +278,25 @@ static void test_short_screens_are_whole(void **state)
   workshop_same_files(csv, plain);
 }
 
+static void test_inspect_says_what_may_be_saved(void **state)
+{
+  (void)state;
+  const char *report = workshop_path("inspect.json");
+  free(workshop_run(EXIT_HELD,
+                    "inspect manifests/nursery.tar.zst:nursery-olmo/step0 --no-hash --json %s",
+                    report));
+  json_t *json = workshop_json(report), *screen = json_object_get(json, "screen");
+  json_t *looks = json_object_get(screen, "until_sure"), *look = json_array_get(looks, 2);
+  double all = json_number_value(json_object_get(screen, "seconds"));
+  double seconds = json_number_value(json_object_get(look, "seconds"));
+  assert_int_equal(json_array_size(looks), 5);
+  assert_int_equal(json_integer_value(json_object_get(look, "sequences")), 400);
+  assert_true(fabs(seconds - all / 5) < 1e-9);
+  assert_true(fabs(json_number_value(json_object_get(look, "seconds_saved")) - (all - seconds)) <
+              1e-9);
+  json_decref(json);
+}
+
 static void test_refusals(void **state)
 {
   (void)state;
@@ -295,6 +314,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_bytes_of_a_screen_of_that_length),
       cmocka_unit_test(test_short_screens_are_whole),
+      cmocka_unit_test(test_inspect_says_what_may_be_saved),
       cmocka_unit_test(test_refusals),
       cmocka_unit_test(test_error_is_at_most_what_is_stated),
   };

@@ -3,8 +3,10 @@
 
 #include "base/random.h"
 #include "probe/sure.h"
+#include "study/forecast.h"
 
 #include <math.h>
+#include <string.h>
 
 #define CONFIDENCE 0.99
 #define SUM_OF_SIGNS 29 /* a head: 7 thresholds, twice, and 15 pairs */
@@ -180,6 +182,24 @@ static void test_below_the_floor(void **state)
   assert_true(head.open[0].low < 30 && head.open[0].high > 30 && head.open[0].high < 60);
 }
 
+/* What a plan says of ten hours; nothing where there is no look. */
+static void test_forecast(void **state)
+{
+  (void)state;
+  struct text text = {0};
+  forecast_until_sure(2000, 36000, &text);
+  assert_non_null(strstr(text.data, "before all 2000 sequences: after 100 in 0.5 hours (9.5 hours "
+                                    "saved), after 200 in 1.0 hours (9.0 hours saved), "));
+  assert_non_null(strstr(text.data, "after 1600 in 8.0 hours (2.0 hours saved)"));
+  text_free(&text);
+  forecast_until_sure(2000, 1000, &text);
+  assert_non_null(strstr(text.data, "after 400 in 200 s (0.2 hours saved)"));
+  text_free(&text);
+  text = (struct text){0};
+  forecast_until_sure(100, 36000, &text);
+  assert_null(text.data);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -189,6 +209,7 @@ int main(void)
       cmocka_unit_test(test_where_it_turns),
       cmocka_unit_test(test_two_large_classes),
       cmocka_unit_test(test_below_the_floor),
+      cmocka_unit_test(test_forecast),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

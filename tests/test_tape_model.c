@@ -2,6 +2,7 @@
  * micro-batches, memory. */
 #include "taping.h"
 
+#include "base/digest.h"
 #include "tape/routing.h"
 
 /* --- derivatives --- */
@@ -165,6 +166,44 @@ static void test_same_bits_everywhere(void **state)
     }
 }
 
+/* The hash that tests/fixtures/gradient_hashes.tsv has for a model, in its own words. */
+static void pinned_hash(size_t model, size_t micro, char hex[33])
+{
+  char line[128];
+  size_t number, parts;
+  FILE *file = fopen("tests/fixtures/gradient_hashes.tsv", "r");
+  assert_non_null(file);
+  while (fgets(line, sizeof line, file))
+    if (sscanf(line, "%zu %zu %32s", &number, &parts, hex) == 3 && number == model &&
+        parts == micro) {
+      fclose(file);
+      return;
+    }
+  fail_msg("tests/fixtures/gradient_hashes.tsv has no line for model %zu, micro-batch %zu", model,
+           micro);
+}
+
+/* One hash for every instruction set, compiler and architecture. */
+static void test_one_hash(void **state)
+{
+  const struct kernels *list[4];
+  size_t count = kernels_available(list);
+  (void)state;
+  for (size_t i = 0; i < CONFIGS; i++)
+    for (size_t micro = 3; micro <= BATCH; micro += 3) {
+      struct made m;
+      char want[33], got[33];
+      pinned_hash(i, micro, want);
+      make(&m, taping_configs[i],
+           &(struct how){.kernels = list[count - 1], .micro_batch = micro, .auxiliary = true});
+      run(&m);
+      digest_xxh3(m.parameters.gradients, gradient_floats(&m) * sizeof(float), got);
+      unmake(&m);
+      print_message("  %zu\t%zu\t%s\n", i, micro, got);
+      assert_string_equal(got, want);
+    }
+}
+
 /* Micro-batches change bits and no more. */
 static void test_micro_batches(void **state)
 {
@@ -205,11 +244,9 @@ static void test_memory(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_directional_derivative),
-      cmocka_unit_test(test_overfitted_batch),
-      cmocka_unit_test(test_same_bits_everywhere),
-      cmocka_unit_test(test_micro_batches),
-      cmocka_unit_test(test_memory),
+      cmocka_unit_test(test_directional_derivative), cmocka_unit_test(test_overfitted_batch),
+      cmocka_unit_test(test_same_bits_everywhere),   cmocka_unit_test(test_one_hash),
+      cmocka_unit_test(test_micro_batches),          cmocka_unit_test(test_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -306,6 +306,50 @@ static void values_that_are_not_finite_stop_it(void **state)
   json_decref(recipe);
 }
 
+/* Sets all values of a tensor in a file of safetensors. */
+static void overwrite(const char *path, const char *name, float value)
+{
+  size_t size;
+  uint64_t length;
+  char *file = support_read(path, &size);
+  memcpy(&length, file, sizeof length);
+  json_t *tensors = json_loadb(file + 8, (size_t)length, 0, NULL);
+  const json_t *offsets = json_object_get(json_object_get(tensors, name), "data_offsets");
+  assert_non_null(offsets);
+  for (json_int_t at = json_integer_value(json_array_get(offsets, 0));
+       at < json_integer_value(json_array_get(offsets, 1)); at += (json_int_t)sizeof value)
+    memcpy(file + 8 + length + at, &value, sizeof value);
+  support_write(path, file, size);
+  json_decref(tensors);
+  free(file);
+}
+
+/* Loss and gradients are finite here, but not what decay makes of the LM head. */
+static void parameter_that_is_not_finite_is_named(void **state)
+{
+  const char *out = workshop_path("huge"), *path = workshop_path("overflow.json");
+  char file[700];
+  (void)state;
+  free(workshop_run(0, "train %s --out %s --quiet", write_recipe("huge.json", small_recipes[1][1]),
+                    out));
+  snprintf(file, sizeof file, "%s/step20/model.safetensors", out);
+  overwrite(file, "lm_head.weight", 1e30f);
+  json_t *recipe = workshop_json_text(small_recipes[1][1]);
+  json_object_del(recipe, "config");
+  json_object_del(recipe, "initial");
+  json_object_set_new(recipe, "start", json_pack("{s:s}", "checkpoint", "huge/step20"));
+  json_object_set_new(recipe, "optimizer",
+                      json_pack("{s:s, s:f}", "kind", "sgd", "weight_decay", 1e6));
+  json_object_set_new(recipe, "schedule",
+                      json_pack("{s:s, s:f, s:i}", "kind", "constant", "rate", 1e6, "warmup", 0));
+  workshop_json_write(path, recipe);
+  free(workshop_refuse(EXIT_INPUT,
+                       "step 1: lm_head.weight is not finite after the update: element 0 (row 0, "
+                       "column 0)",
+                       "train %s --out %s --quiet", path, workshop_path("overflow")));
+  json_decref(recipe);
+}
+
 static void memory_is_bounded(void **state)
 {
   const char *recipe = write_recipe("memory.json", small_recipes[1][1]);
@@ -355,6 +399,7 @@ int main(void)
       cmocka_unit_test(same_recipe_written_otherwise),
       cmocka_unit_test(damaged_state_is_refused),
       cmocka_unit_test(values_that_are_not_finite_stop_it),
+      cmocka_unit_test(parameter_that_is_not_finite_is_named),
       cmocka_unit_test(memory_is_bounded),
       cmocka_unit_test(dry_run_writes_nothing),
       cmocka_unit_test(start_from_a_checkpoint),

@@ -17,7 +17,8 @@ static inline const char *workplace(const char *name)
   return place;
 }
 
-/* The same with the model's manifest asking for fewer sequences, and a golden made of that. */
+/* The same with the model's manifest asking for fewer sequences and ablations, and a golden made of
+ * that. */
 static inline const char *quick_workplace(const char *name)
 {
   const char *place = workplace(name);
@@ -25,6 +26,9 @@ static inline const char *quick_workplace(const char *name)
   snprintf(path, sizeof path, "%s/manifests/" MODEL ".json", place);
   json_t *manifest = workshop_json(path);
   json_object_set_new(json_object_get(manifest, "protocol"), "n", json_integer(100));
+  json_object_set_new(
+      manifest, "ablation",
+      json_pack("{s:[i], s:[i], s:s}", "induction", 10, "seeds", 7, "caveat", "a caveat"));
   workshop_json_write(path, manifest);
   json_decref(manifest);
   free(workshop_run(EXIT_HELD, "reproduce %s --update-golden --work %s/golden-work", path, place));

@@ -35,6 +35,12 @@ struct circuit_rule {
 int circuit_choose(const struct circuit_rule *rule, double threshold, struct head_set *circuit,
                    struct error *error);
 
+/* What a circuit by threshold is called for. */
+struct threshold_circuit {
+  enum head_class class;
+  double threshold;
+};
+
 /* A model's heads. */
 struct head_grid {
   size_t layers, heads;

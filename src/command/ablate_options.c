@@ -28,12 +28,9 @@ static int read_list(const char *option, const char *text, const char *what, tak
 static bool take_threshold(void *context, const char *item, size_t length)
 {
   struct ablate_options *o = context;
-  double *value = o->thresholds;
-  while (*value > 0)
-    value++;
-  /* One more stays 0: it ends the list. */
-  return value + 1 < o->thresholds + MOST_THRESHOLDS && text_to_double(item, length, value) &&
-         *value > 0;
+  struct threshold_circuit *circuit = &o->circuits[o->circuit_count];
+  return o->circuit_count < MOST_THRESHOLDS && text_to_double(item, length, &circuit->threshold) &&
+         circuit->threshold > 0 && ++o->circuit_count;
 }
 
 struct seed_list {
@@ -131,19 +128,20 @@ static int read_circuit(struct ablate_options *o, struct selection *s, struct er
   if (o->circuit && !previous && strcmp(o->circuit, "induction") != 0)
     return error_set(error, EXIT_INPUT, "--circuit %s: must be induction or previous_token",
                      o->circuit);
-  s->class = previous ? CLASS_PREVIOUS_TOKEN : CLASS_INDUCTION;
-  s->best = previous;
-  s->published = o->published;
-  s->thresholds = o->thresholds;
   if (read_list("--threshold",
                 o->threshold ? o->threshold
                 : previous   ? "100"
                              : "50",
-                "a number above 0, 99 at most", take_threshold, o, error))
+                "a number above 0, 100 at most", take_threshold, o, error))
     return error->code;
-  for (size_t index; o->thresholds[s->threshold_count] > 0; s->threshold_count++)
-    if (o->published && control_stream_index(o->thresholds[s->threshold_count], &index, error))
+  for (size_t i = 0, index; i < o->circuit_count; i++) {
+    o->circuits[i].class = previous ? CLASS_PREVIOUS_TOKEN : CLASS_INDUCTION;
+    if (o->published && control_stream_index(o->circuits[i].threshold, &index, error))
       return error_prefix(error, "--published-stream");
+  }
+  s->circuits = o->circuits;
+  s->circuit_count = o->circuit_count;
+  s->published = o->published;
   return o->circuit_from ? read_from(o, s, error) : 0;
 }
 

@@ -17,7 +17,8 @@ struct ablate_options {
   struct head_set heads;
   struct trajectory screened; /* --circuit-from, --trajectory */
   struct revision single;     /* --circuit-from with a CSV file */
-  double thresholds[MOST_THRESHOLDS];
+  struct threshold_circuit circuits[MOST_THRESHOLDS];
+  size_t circuit_count;
   uint32_t seeds[MOST_SEEDS];
   char name[48];
 };

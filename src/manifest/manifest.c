@@ -43,6 +43,9 @@ void manifest_free(struct manifest *manifest)
   free(manifest->tensors);
   free(manifest->golden);
   free(manifest->published.directory);
+  free(manifest->ablation.circuits);
+  free(manifest->ablation.seeds);
+  free(manifest->ablation.caveat);
   *manifest = (struct manifest){0};
 }
 

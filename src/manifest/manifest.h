@@ -20,6 +20,10 @@
  *                  "pr_error": 0.05,          the same for participation ratios
  *                  "pr_share": 0.99,
  *                  "claims": true},           claim verdicts must equal those of the tables
+ *    "ablation": {"induction": [10, 30],      thresholds: the circuits that the last revision's
+ *                 "previous_token": [100],    screen chooses are ablated at every revision, with
+ *                 "seeds": [0, 1, 123],       random controls of these seeds; what comes out must
+ *                 "caveat": "..."},           equal the golden. null or absent = none
  *    "revisions": [{"name": "step0", "step": 0, "tokens": 0.0, "directory": "nursery-olmo/step0",
  *                   "files": [{"path": "config.json", "bytes": 525, "sha256": "...",
  *                              "xxh3_128": "..."}]}]}
@@ -33,6 +37,7 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "circuit/control.h"
 #include "probe/protocol.h"
 
 #include <stdbool.h>
@@ -68,6 +73,14 @@ struct published_bands {
   bool claims;
 };
 
+struct manifest_ablation {
+  size_t circuit_count; /* 0 = nothing is ablated */
+  struct threshold_circuit *circuits;
+  size_t seed_count;
+  uint32_t *seeds;
+  char *caveat; /* one line, must be shown with the figures */
+};
+
 /* What the files of a manifest are, which its kind tells. */
 enum manifest_content {
   MANIFEST_CHECKPOINTS,
@@ -87,6 +100,7 @@ struct manifest {
   struct protocol protocol;
   char *golden; /* resolved; NULL = none */
   struct published_bands published;
+  struct manifest_ablation ablation;
   size_t revision_count;
   struct manifest_revision *revisions; /* ascending in step */
 };

@@ -1,10 +1,9 @@
-#include "manifest/manifest.h"
-
 #include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/text.h"
+#include "manifest/manifest_ablation.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -405,10 +404,10 @@ static int parse_kind(const json_t *root, struct manifest *manifest, struct erro
 
 static int parse_root(const json_t *root, struct manifest *manifest, struct error *error)
 {
-  static const char *const known[] = {"format",     "model",     "family",      "kind",
-                                      "source",     "caveat",    "checkpoints", "container",
-                                      "repository", "tensors",   "protocol",    "golden",
-                                      "published",  "revisions", NULL};
+  static const char *const known[] = {"format",     "model",    "family",      "kind",
+                                      "source",     "caveat",   "checkpoints", "container",
+                                      "repository", "tensors",  "protocol",    "golden",
+                                      "published",  "ablation", "revisions",   NULL};
   const char *path = manifest->path;
   int64_t format;
   if (json_get_integer(root, path, "format", 1, 1, &format, error) ||
@@ -425,10 +424,10 @@ static int parse_root(const json_t *root, struct manifest *manifest, struct erro
   if ((!json_is_absent(root, "tensors") &&
        get_path(root, path, "tensors", manifest, &manifest->tensors, error)) ||
       (!json_is_absent(root, "golden") &&
-       get_path(root, path, "golden", manifest, &manifest->golden, error)))
+       get_path(root, path, "golden", manifest, &manifest->golden, error)) ||
+      parse_published(root, manifest, error) || manifest_parse_ablation(root, manifest, error))
     return error->code;
-  return parse_published(root, manifest, error) ? error->code
-                                                : parse_revisions(root, manifest, error);
+  return parse_revisions(root, manifest, error);
 }
 
 int manifest_parse(const char *path, const void *data, size_t size, struct manifest *manifest,

@@ -43,55 +43,61 @@ static int read_header(const char *path, const struct blob *blob, struct npy_hea
   return 0;
 }
 
-static int take_ids(const char *path, const uint8_t *bytes, size_t width, struct token_rows *tokens,
-                    struct error *error)
+static int64_t id_at(const struct token_rows *tokens, int64_t index)
+{
+  const uint8_t *at = tokens->ids + (size_t)index * tokens->width;
+  int32_t narrow;
+  int64_t wide;
+  if (tokens->width == sizeof narrow)
+    memcpy(&narrow, at, sizeof narrow);
+  else
+    memcpy(&wide, at, sizeof wide);
+  return tokens->width == sizeof narrow ? narrow : wide;
+}
+
+static int look_at_ids(const char *path, struct token_rows *tokens, struct error *error)
 {
   for (int64_t i = 0; i < tokens->rows * tokens->length; i++) {
-    int32_t narrow;
-    int64_t id;
-    if (width == 4) {
-      memcpy(&narrow, bytes + (size_t)i * width, width);
-      id = narrow;
-    } else {
-      memcpy(&id, bytes + (size_t)i * width, width);
-    }
+    int64_t id = id_at(tokens, i);
     if (id < 0 || id >= BATCH_MAX_VOCAB)
       return error_set(error, EXIT_INPUT,
                        "%s: row %lld, column %lld: %lld is not a token id, from 0 to %lld", path,
                        (long long)(i / tokens->length), (long long)(i % tokens->length),
                        (long long)id, (long long)BATCH_MAX_VOCAB - 1);
-    tokens->ids[i] = (int32_t)id;
-    tokens->largest = tokens->largest < tokens->ids[i] ? tokens->ids[i] : tokens->largest;
+    tokens->largest = id > tokens->largest ? (int32_t)id : tokens->largest;
   }
   return 0;
 }
 
 int token_rows_read(const char *path, struct token_rows *tokens, struct error *error)
 {
-  struct blob blob;
-  struct npy_header h;
-  size_t width = 0;
-  *tokens = (struct token_rows){0};
-  if (file_map(path, &blob, error))
+  struct npy_header header;
+  *tokens = (struct token_rows){.rows = 0};
+  if (file_map(path, &tokens->blob, error))
     return error->code;
-  int status = read_header(path, &blob, &h, &width, error);
+  int status = read_header(path, &tokens->blob, &header, &tokens->width, error);
   if (!status) {
-    tokens->rows = (int64_t)h.shape[0];
-    tokens->length = (int64_t)h.shape[1];
-    tokens->ids = memory_alloc((size_t)(tokens->rows * tokens->length), sizeof *tokens->ids,
-                               "token ids", error);
-    status = tokens->ids ? take_ids(path, blob.data + h.start, width, tokens, error) : EXIT_RUN;
+    tokens->ids = tokens->blob.data + header.start;
+    tokens->rows = (int64_t)header.shape[0];
+    tokens->length = (int64_t)header.shape[1];
+    status = look_at_ids(path, tokens, error);
   }
-  blob_free(&blob);
   if (status)
     token_rows_free(tokens);
   return status;
 }
 
+void token_rows_get(const struct token_rows *tokens, int64_t row, int32_t *ids)
+{
+  for (int64_t k = 0; k < tokens->length; k++)
+    ids[k] = (int32_t)id_at(tokens, row * tokens->length + k);
+}
+
 void token_rows_free(struct token_rows *tokens)
 {
-  free(tokens->ids);
-  *tokens = (struct token_rows){0};
+  if (tokens->blob.data)
+    blob_free(&tokens->blob);
+  *tokens = (struct token_rows){.rows = 0};
 }
 
 /* Where each id of a text stands last; -1 = nowhere. */
@@ -142,10 +148,10 @@ static int least_query(int64_t length, int64_t baseline_n, int64_t *least, struc
   return status;
 }
 
+/* The text stands in the batch already. */
 static void add_example(const int32_t *ids, int64_t first, int64_t query, struct batch *batch)
 {
   int64_t i = batch->n++;
-  memcpy(batch->tokens + i * batch->seq_len, ids, (size_t)batch->seq_len * sizeof *ids);
   batch->a[i] = ids[first];
   batch->b[i] = ids[first + 1];
   batch->ab[i] = (int32_t)first;
@@ -159,7 +165,8 @@ static void add_examples(const struct token_rows *tokens, int64_t most, int64_t 
   int64_t first, query;
   memset(places->last, -1, ((size_t)tokens->largest + 1) * sizeof *places->last);
   for (int64_t r = 0; r < tokens->rows && batch->n < most; r++) {
-    const int32_t *ids = tokens->ids + r * tokens->length;
+    int32_t *ids = batch->tokens + batch->n * batch->seq_len;
+    token_rows_get(tokens, r, ids);
     note_places(places, ids, tokens->length);
     if (find_example(places, ids, tokens->length, min_first, &first, &query) && query >= least)
       add_example(ids, first, query, batch);

@@ -3,18 +3,25 @@
 #ifndef ATTEST_PROBE_TEXT_BATCH_H
 #define ATTEST_PROBE_TEXT_BATCH_H
 
+#include "base/file.h"
 #include "probe/batch.h"
 
+/* In the mapped file: only what is asked for takes memory. */
 struct token_rows {
+  struct blob blob;
+  const uint8_t *ids;   /* [rows][length] little-endian, of `width` bytes, may be unaligned */
+  size_t width;         /* 4 or 8 */
   int64_t rows, length; /* texts, tokens of each */
   int32_t largest;      /* id */
-  int32_t *ids;         /* [rows][length] */
 };
 
-/* Reads a .npy file (format version 1 to 3) of '<i4' or '<i8' with shape (rows, length), C order.
- * Owner: the caller, token_rows_free. Errors: EXIT_INPUT (not such a file, cut short, an id below 0
- * or from BATCH_MAX_VOCAB on, with row and column), EXIT_RUN. */
+/* Maps a .npy file (base/npy_header.h) of '<i4' or '<i8' with shape (rows, length), C order, and
+ * looks at every id. Owner: the caller, token_rows_free. Errors: EXIT_INPUT (not such a file, cut
+ * short, an id below 0 or from BATCH_MAX_VOCAB on, with row and column), EXIT_RUN. */
 int token_rows_read(const char *path, struct token_rows *tokens, struct error *error);
+
+/* One text, to ids[length]. */
+void token_rows_get(const struct token_rows *tokens, int64_t row, int32_t *ids);
 void token_rows_free(struct token_rows *tokens);
 
 /* The first n texts with an example, at most one each: of the smallest i >= min_first such that

@@ -3,6 +3,7 @@
 #include "base/digest.h"
 #include "base/progress.h"
 #include "base/text.h"
+#include "study/ablated_revisions.h"
 #include "study/compare.h"
 #include "study/forecast.h"
 #include "study/kind.h"
@@ -29,7 +30,8 @@ static int check(struct manifest_run *run, struct error *error)
   const struct manifest *m = run->manifest;
   bool golden = !run->all->update_golden;
   if ((golden &&
-       (references_check_verdicts(m, error) || references_golden(m, &run->references, error))) ||
+       (references_check_verdicts(m, error) || references_golden(m, &run->references, error) ||
+        references_ablations(m, &run->references, error))) ||
       references_published(m, &run->references, error))
     return error->code;
   return check_order(m, error);
@@ -244,6 +246,8 @@ static int compare_complete(struct manifest_run *run, struct error *error)
     status = compare_published(run, error);
   if (!status && !m->golden)
     status = compare_first(run, error);
+  if (!status)
+    status = ablated_revisions(run, error);
   return status ? status : workdir_finish(&run->work, error);
 }
 
@@ -256,8 +260,9 @@ static int compare_incomplete(struct manifest_run *run, struct error *error)
               m->revision_count,
               m->golden ? " and nothing is compared with the golden trajectory" : "");
   journal_say(run->journal, JOURNAL_NOT_COMPARED,
-              "%zu of %zu revisions, whose files failed verification; the claims%s", run->skipped,
-              m->revision_count, m->golden ? "; the golden trajectory" : "");
+              "%zu of %zu revisions, whose files failed verification; the claims%s%s", run->skipped,
+              m->revision_count, m->golden ? "; the golden trajectory" : "",
+              m->ablation.circuit_count ? "; ablations" : "");
   if (m->published.directory && run->trajectories->count && compare_published(run, error))
     return error->code;
   return m->golden ? 0 : compare_first(run, error);

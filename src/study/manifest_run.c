@@ -110,6 +110,8 @@ void run_add_references(struct manifest_run *run)
     add_reference(run, tensors->path, tensors->bytes, tensors->digest);
   add_files(run, &run->references.golden);
   add_files(run, &run->references.published);
+  if (run->references.ablations.path)
+    add_file(run, &run->references.ablations);
 }
 
 static void add_result(struct manifest_run *run, const struct manifest_result *result)

@@ -60,6 +60,21 @@ int references_golden(const struct manifest *manifest, struct references *refere
   return status == EXIT_INPUT ? with_remedy(error) : status;
 }
 
+#define MOST_ABLATIONS ((size_t)1 << 30) /* bytes */
+
+int references_ablations(const struct manifest *manifest, struct references *references,
+                         struct error *error)
+{
+  struct trajectory_file *file = &references->ablations;
+  if (!manifest->golden || !manifest->ablation.circuit_count)
+    return 0;
+  file->path = file_join(manifest->golden, ABLATIONS_FILE, error);
+  if (!file->path)
+    return error->code;
+  int status = file_read(file->path, MOST_ABLATIONS, &file->bytes, error);
+  return status == EXIT_INPUT ? with_remedy(error) : status;
+}
+
 int references_published(const struct manifest *manifest, struct references *references,
                          struct error *error)
 {
@@ -88,4 +103,6 @@ void references_free(struct references *references)
   tensor_list_free(&references->tensors);
   trajectory_files_free(&references->golden);
   trajectory_files_free(&references->published);
+  free(references->ablations.path);
+  blob_free(&references->ablations.bytes);
 }

@@ -10,6 +10,7 @@ struct references {
   struct tensor_list tensors;        /* no rows = the manifest names none */
   struct trajectory_files golden;    /* no directory = none */
   struct trajectory_files published; /* tables; no directory = none */
+  struct trajectory_file ablations;  /* of the golden directory; no path = none */
 };
 
 /* `json`, where the result goes (NULL = nowhere), must not be a file that the manifest names; a
@@ -24,6 +25,10 @@ int references_tensors(const struct manifest *manifest, struct references *refer
                        struct error *error);
 int references_golden(const struct manifest *manifest, struct references *references,
                       struct error *error);
+/* ABLATIONS_FILE of the golden directory, if the manifest asks for ablations. */
+#define ABLATIONS_FILE "ablations.csv"
+int references_ablations(const struct manifest *manifest, struct references *references,
+                         struct error *error);
 /* The tables must have every revision. */
 int references_published(const struct manifest *manifest, struct references *references,
                          struct error *error);

@@ -10,15 +10,19 @@ bool selection_screens(const struct selection *selection)
   return !selection->heads && !selection->screened;
 }
 
-static int add_thresholds(const struct selection *s, const struct revision *screened,
-                          struct conditions *conditions, struct error *error)
+/* Induction heads whatever their best class, as published; of other classes, by their best. */
+static int add_circuits(const struct selection *s, const struct revision *screened,
+                        struct conditions *conditions, struct error *error)
 {
-  const struct circuit_rule rule = {
-      screened->heads, (size_t)screened->n_layers * (size_t)screened->n_heads, s->class, s->best};
-  for (size_t i = 0; i < s->threshold_count; i++)
-    if (conditions_add_threshold(conditions, &rule, s->thresholds[i], s->published, &s->controls,
+  for (size_t i = 0; i < s->circuit_count; i++) {
+    const struct threshold_circuit *c = &s->circuits[i];
+    const struct circuit_rule rule = {screened->heads,
+                                      (size_t)screened->n_layers * (size_t)screened->n_heads,
+                                      c->class, c->class != CLASS_INDUCTION};
+    if (conditions_add_threshold(conditions, &rule, c->threshold, s->published, &s->controls,
                                  error))
       return error->code;
+  }
   return 0;
 }
 
@@ -42,7 +46,7 @@ int selection_conditions(const struct selection *s, const struct head_grid *grid
   if (conditions_add_baseline(conditions, error))
     return error->code;
   if (s->heads ? conditions_add_circuit(conditions, s->name, s->heads, &s->controls, error)
-               : add_thresholds(s, s->screened ? s->screened : own, conditions, error))
+               : add_circuits(s, s->screened ? s->screened : own, conditions, error))
     return error->code;
   return s->as_published ? 0 : check_beyond(conditions, error);
 }

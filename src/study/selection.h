@@ -9,11 +9,9 @@
 struct selection {
   const struct head_set *heads; /* the circuit, of this name; NULL = circuits by threshold */
   const char *name;
-  const double *thresholds; /* [threshold_count] */
-  size_t threshold_count;
-  enum head_class class;           /* of these circuits */
-  bool best;                       /* only heads of that best class */
-  bool published;                  /* matched-random controls from the published stream */
+  const struct threshold_circuit *circuits; /* [circuit_count] these */
+  size_t circuit_count;
+  bool published; /* their matched-random controls come from the published stream */
   const struct revision *screened; /* whose figures count; NULL = those of the model itself */
   struct control_choice controls;
   bool as_published; /* heads that the model lacks are left out in silence */

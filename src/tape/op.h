@@ -85,6 +85,7 @@ struct tape {
   struct tape_buffer *buffers;
   size_t value_count, op_count, operand_count, buffer_count;
   size_t value_room, op_room, operand_room, buffer_room;
+  size_t detail_bytes; /* of all operations */
   size_t arena_floats, row_floats;
   float *arena;
   float *row_scratch; /* [workers][row_floats] */

@@ -84,7 +84,7 @@ size_t tape_gelu_tanh(struct tape *tape, size_t x);
 /* Row = gate | up side by side -> silu(gate) * up, [N][columns / 2]. */
 size_t tape_silu_mul(struct tape *tape, size_t x);
 
-/* --- attention: op_rope.c, op_scores.c, op_mix.c --- */
+/* --- attention: op_position.c, op_attention.c --- */
 
 /* Rows are tokens: seq_len of each sequence. Query head h reads key-value head
  * h / (heads / kv_heads). */

@@ -365,7 +365,8 @@ int tape_plan(struct tape *tape, bool accumulate, struct error *error)
 uint64_t tape_bytes(const struct tape *tape)
 {
   return ((uint64_t)tape->arena_floats + (uint64_t)tape->workers * tape->row_floats) *
-         sizeof(float);
+             sizeof(float) +
+         tape->detail_bytes;
 }
 
 static float *at(const struct tape *tape, size_t buffer)

@@ -175,6 +175,7 @@ struct tape_op *op_record(struct tape *tape, const struct tape_op_kind *kind, si
     op_fault(tape, "out of memory");
     return NULL;
   }
+  tape->detail_bytes += detail_bytes;
   tape->op_count++;
   return op;
 }

@@ -61,7 +61,7 @@ size_t tape_columns(const struct tape *tape, size_t value);
  * the gradients of earlier ones. Errors: EXIT_RUN (memory, a value of the wrong shape). */
 int tape_plan(struct tape *tape, bool accumulate, struct error *error);
 
-/* Bytes that tape_allocate takes; exact. */
+/* Bytes that tape_allocate takes, and those of masks and the like that recording took; exact. */
 uint64_t tape_bytes(const struct tape *tape);
 
 /* Errors: EXIT_RUN. */
