@@ -1,6 +1,5 @@
 #include "tape/product.h"
 
-
 struct linear {
   size_t count, in, out;
   struct product_part parts[];

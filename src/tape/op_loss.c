@@ -1,7 +1,6 @@
 /* Losses: cross-entropy, squared error, weighted sum. */
 #include "tape/op.h"
 
-
 /* --- cross-entropy --- */
 
 struct targets {

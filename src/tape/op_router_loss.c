@@ -1,7 +1,6 @@
 /* Auxiliary losses of experts: load balancing and router z. */
 #include "tape/routing.h"
 
-
 struct router_loss {
   size_t route; /* number of the route's operation */
 };
