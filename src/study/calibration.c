@@ -8,7 +8,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 const double calibration_thresholds[5] = {2, 10, 30, 50, 100};
 
