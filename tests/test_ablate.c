@@ -315,6 +315,7 @@ static void test_refused(void **state)
       {"--circuit-from golden/published/pythia-1b --threshold 30", "the model has no such head"},
       {"--top-integral 3", "needs a --trajectory"},
       {"--top-integral 17 --trajectory golden/nursery-olmo", "the trajectory has 16 heads"},
+      {"--top-integral 3 --trajectory golden/nursery-olmo", "fewer heads have an integral above 0"},
       {"--top-integral 3 --trajectory golden/nursery-olmo --floor -1", "a number of tokens above"},
   };
   (void)state;

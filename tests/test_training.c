@@ -288,6 +288,25 @@ static void damaged_state_is_refused(void **state)
   free(bytes);
 }
 
+/* Nothing outside the directory is written to, and what stands in it is the run's own. */
+static void links_and_strangers_in_the_directory(void **state)
+{
+  const char *out = workshop_path("linked"), *recipe;
+  (void)state;
+  recipe = write_recipe("linked.json", small_recipes[1][1]);
+  free(workshop_run(0, "train %s --out %s --quiet", recipe, out));
+  workshop_shell("cp %s/steps.csv %s.csv && echo 1 >> %s/steps.csv", out, out, out);
+  free(workshop_run(0, "train %s --out %s --quiet", recipe, out));
+  workshop_shell("cmp %s/steps.csv %s.csv", out, out);
+  workshop_shell("cp %s %s.before && ln -sf %s %s/steps.csv", recipe, out, recipe, out);
+  free(workshop_refuse(EXIT_INPUT, "steps.csv: is a link", "train %s --out %s --quiet", recipe,
+                       out));
+  workshop_shell("cmp %s %s.before && rm %s/steps.csv", recipe, out, out);
+  workshop_shell("echo x > $(ls -d %s/step*/ | head -1)config.json", out);
+  free(workshop_refuse(EXIT_INPUT, "config.json: is not what the run wrote",
+                       "train %s --out %s --quiet", recipe, out));
+}
+
 /* Divergence names the step and where it shows, and the last state stays. */
 static void values_that_are_not_finite_stop_it(void **state)
 {
@@ -398,6 +417,7 @@ int main(void)
       cmocka_unit_test(directories_of_others_are_refused),
       cmocka_unit_test(same_recipe_written_otherwise),
       cmocka_unit_test(damaged_state_is_refused),
+      cmocka_unit_test(links_and_strangers_in_the_directory),
       cmocka_unit_test(values_that_are_not_finite_stop_it),
       cmocka_unit_test(parameter_that_is_not_finite_is_named),
       cmocka_unit_test(memory_is_bounded),

@@ -60,7 +60,14 @@ int selection_top(const struct trajectory *t, size_t k, double floor, struct hea
     return error_set(error, EXIT_INPUT, "--top-integral %zu: the trajectory has %zu heads", k,
                      count);
   struct ranked_head *ranked = memory_alloc(count, sizeof *ranked, "ranking", error);
-  if (ranked && !integral_rank(t, floor, ranked, error) && !head_set_create(k, heads, error)) {
+  if (ranked && !integral_rank(t, floor, ranked, error) && k && !(ranked[k - 1].integral > 0))
+    error_set(
+        error, EXIT_INPUT,
+        "--top-integral %zu: fewer heads have an integral above 0, and the order of the others "
+        "says nothing; the last revision has seen %.0f tokens: a --floor below that, or a "
+        "smaller number",
+        k, 1e9 * t->revisions[t->count - 1].tokens);
+  if (ranked && !error->code && !head_set_create(k, heads, error)) {
     for (size_t i = 0; i < k; i++)
       head_set_add(heads, (size_t)ranked[i].layer, (size_t)ranked[i].head);
     head_set_group(heads);

@@ -9,10 +9,12 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define LOCK_FILE "attest.lock"
 #define IDENTITY_FILE "identity.json"
@@ -66,22 +68,37 @@ static bool is_revision(const struct train_recipe *recipe, uint64_t step)
   return false;
 }
 
+/* A revision that the run got past must be there, with the config of this recipe. */
+static int check_revision(const struct training *t, const char *out, uint64_t step,
+                          struct error *error)
+{
+  struct blob blob = {0};
+  char *directory = training_revision(out, step, error);
+  char *path = directory ? file_join(directory, "config.json", error) : NULL;
+  size_t length = strlen(t->config_json);
+  int status = path ? 0 : error->code;
+  if (path && !file_exists(path))
+    status = error_set(error, EXIT_INPUT,
+                       "%s: is missing though the run got past it; remove %s/" TRAIN_STATE_FILE
+                       " to start over",
+                       path, out);
+  else if (path && !(status = file_read(path, (size_t)1 << 20, &blob, error))) {
+    if (blob.size != length || memcmp(blob.data, t->config_json, length) != 0)
+      status = error_set(
+          error, EXIT_INPUT,
+          "%s: is not what the run wrote; remove %s/" TRAIN_STATE_FILE " to start over", path, out);
+    blob_free(&blob);
+  }
+  free(path);
+  free(directory);
+  return status;
+}
+
 static int check_revisions(const struct training *t, const char *out, struct error *error)
 {
-  for (size_t i = 0; i < t->recipe.revision_count && t->recipe.revisions[i] <= t->log.count; i++) {
-    char *directory = training_revision(out, t->recipe.revisions[i], error);
-    char *path = directory ? file_join(directory, "config.json", error) : NULL;
-    int status = path ? 0 : error->code;
-    if (path && !file_exists(path))
-      status = error_set(error, EXIT_INPUT,
-                         "%s: is missing though the run got past it; remove %s/" TRAIN_STATE_FILE
-                         " to start over",
-                         path, out);
-    free(path);
-    free(directory);
-    if (status)
-      return status;
-  }
+  for (size_t i = 0; i < t->recipe.revision_count && t->recipe.revisions[i] <= t->log.count; i++)
+    if (check_revision(t, out, t->recipe.revisions[i], error))
+      return error->code;
   return 0;
 }
 
@@ -159,20 +176,41 @@ static int take(const char *out, struct lock *lock, struct error *error)
   return status;
 }
 
+/* What a link leads to may be anybody's: the recipe itself, another run. */
+static int refuse_links(const char *out, struct error *error)
+{
+  DIR *stream = opendir(out);
+  int status =
+      stream ? 0 : error_set(error, EXIT_RUN, "%s: cannot be read: %s", out, error_reason(errno));
+  for (struct dirent *entry; !status && (entry = readdir(stream));) {
+    struct stat info;
+    if (!fstatat(dirfd(stream), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) && S_ISLNK(info.st_mode))
+      status = error_set(error, EXIT_INPUT,
+                         "%s/%s: is a link; a run writes into a directory of its own files alone: "
+                         "remove the link or choose another --out",
+                         out, text_shown(entry->d_name).text);
+  }
+  if (stream)
+    closedir(stream);
+  return status;
+}
+
 /* To where an earlier run was, or to the beginning. */
 static int begin(struct training *t, const char *out, struct error *error)
 {
   bool found;
   char *path = file_join(out, IDENTITY_FILE, error);
-  int status = path ? check_identity(t, out, path, error) : error->code;
+  int status = path ? refuse_links(out, error) : error->code;
+  if (!status)
+    status = check_identity(t, out, path, error);
   free(path);
   if (status || train_state_load(out, t->identity, &t->log, &t->optimizer, &found, error))
     return error->code;
   if (t->log.count > t->recipe.steps)
     return error_set(error, EXIT_INPUT, "%s/" TRAIN_STATE_FILE ": has more steps than the recipe",
                      out);
-  if (found)
-    return check_revisions(t, out, error);
+  if (found) /* steps.csv is written anew: the state has what belongs there */
+    return check_revisions(t, out, error) ? error->code : write_log(t, out, error);
   if (file_check_space(out, t->disk_bytes, error))
     return error->code;
   return is_revision(&t->recipe, 0) ? write_revision(t, out, 0, error) : 0;
