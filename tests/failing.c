@@ -6,7 +6,6 @@
 #include "workshop.h"
 
 #include <ftw.h>
-#include <unistd.h>
 
 #define IN "in"
 #define OUT "out"

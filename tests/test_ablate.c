@@ -18,7 +18,7 @@
 
 /* --- published circuits and controls --- */
 
-/* Heads of a JSON array, parted by blanks. */
+/* Heads of a JSON array, separated by blanks. */
 static void assert_heads(const json_t *heads, const char *names)
 {
   char text[4096] = "";
@@ -364,19 +364,17 @@ static void check_hash(const char *model, const char *how)
     fail_msg("%s, %s: %s instead of %s", model, how, got, want);
 }
 
-static const char *const models[] = {
-    "gpt_neox-parallel-f16",
-    "gpt_neox-parallel-f32",
-    "gpt_neox-sequential-f32",
-    "gpt_neox-smooth-f32",
-    "olmo-clip-f32",
-    "olmo-f32",
-    "olmo-smooth-f32",
-    "olmo-tied-bf16",
-    "olmoe-bf16",
-    "olmoe-f32",
-    "olmoe-smooth-f32",
-};
+static const char *const models[] = {"gpt_neox-parallel-f16",
+                                     "gpt_neox-parallel-f32",
+                                     "gpt_neox-sequential-f32",
+                                     "gpt_neox-smooth-f32",
+                                     "olmo-clip-f32",
+                                     "olmo-f32",
+                                     "olmo-smooth-f32",
+                                     "olmo-tied-bf16",
+                                     "olmoe-bf16",
+                                     "olmoe-f32",
+                                     "olmoe-smooth-f32"};
 
 static void test_one_hash(void **state)
 {
@@ -388,8 +386,6 @@ static void test_one_hash(void **state)
     for (size_t k = workshop_emulated() ? 3 : 0; k < (workshop_emulated() ? 4 : 6); k++)
       check_hash(models[i], hows[k]);
 }
-
-/* --- interruption --- */
 
 static pid_t start(const char *model, const char *out)
 {

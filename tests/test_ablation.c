@@ -202,7 +202,7 @@ static struct npy logits_of(const char *model)
 {
   struct error error = {0};
   struct fileset *set;
-  const struct fileset_file *file;
+  const struct fileset_file *file = NULL;
   char name[128];
   snprintf(name, sizeof name, "%s.logits_last.npy", model);
   for (char *p = name; *p; p++)

@@ -7,7 +7,6 @@
 #include "workshop.h"
 
 #include <math.h>
-#include <string.h>
 
 #define N 40
 #define RESAMPLES 60

@@ -15,7 +15,7 @@ static void test_each_allocation(void **state)
 
 int main(void)
 {
-  struct CMUnitTest tests[32];
+  struct CMUnitTest tests[64];
   const char *hindrance = failing_hindrance(true);
   if (hindrance) {
     print_message("allocations are not made to fail: %s\n", hindrance);

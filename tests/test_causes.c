@@ -126,6 +126,48 @@ static void test_weights(void **state)
   json_decref(all);
 }
 
+/* Fills the output projection of layer 0 of a copy of the model. */
+static const char *model_with(int byte)
+{
+  static const char key[] = "model.layers.0.self_attn.o_proj.weight";
+  const char *model = workshop_path("filled");
+  char path[600];
+  size_t size;
+  uint64_t length;
+  json_int_t from, to;
+  workshop_shell("rm -rf %s && cp -r " WORKSHOP_MODEL " %s", model, model);
+  snprintf(path, sizeof path, "%s/model.safetensors", model);
+  char *file = support_read(path, &size);
+  memcpy(&length, file, sizeof length);
+  json_t *header = json_loadb(file + 8, (size_t)length, 0, NULL);
+  assert_int_equal(
+      json_unpack(json_object_get(header, key), "{s:[I, I]}", "data_offsets", &from, &to), 0);
+  memset(file + 8 + length + from, byte, (size_t)(to - from));
+  support_write(path, file, size);
+  json_decref(header);
+  free(file);
+  return model;
+}
+
+/* A slice of zeros has no rank and no gap; one that is not finite is named. */
+static void test_weights_of_zeros(void **state)
+{
+  (void)state;
+  char line[700];
+  snprintf(line, sizeof line, "weights %s", model_with(0));
+  json_t *all = run_json(line);
+  const json_t *heads = json_object_get(json_array_get(json_object_get(all, "models"), 0), "heads");
+  for (size_t i = 0; i < 8; i++) {
+    const json_t *head = json_array_get(heads, i);
+    assert_int_equal(json_is_null(json_object_get(head, "stable_rank")), i < 4);
+    assert_int_equal(json_is_null(json_object_get(head, "gap")), i < 4);
+    assert_true(i >= 4 || (number(head, "sigma1") == 0 && number(head, "weight_pr") == 1));
+  }
+  json_decref(all);
+  free(workshop_refuse(2, "layer 0 head 0: ", "weights %s", model_with(0xff)));
+  free(workshop_refuse(2, "holds a NaN or an infinity", "weights %s", model_with(0xff)));
+}
+
 static void test_refusals(void **state)
 {
   (void)state;
@@ -188,9 +230,13 @@ static void test_not_available(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_rank),     cmocka_unit_test(test_rank_left_out),
-      cmocka_unit_test(test_sinks),    cmocka_unit_test(test_weights),
-      cmocka_unit_test(test_refusals), cmocka_unit_test(test_not_available),
+      cmocka_unit_test(test_rank),
+      cmocka_unit_test(test_rank_left_out),
+      cmocka_unit_test(test_sinks),
+      cmocka_unit_test(test_weights),
+      cmocka_unit_test(test_weights_of_zeros),
+      cmocka_unit_test(test_refusals),
+      cmocka_unit_test(test_not_available),
   };
   return cmocka_run_group_tests(tests, setup, NULL);
 }

@@ -14,7 +14,7 @@
 
 static const struct head_grid small = {4, 4};
 
-/* A set from names parted by blanks. */
+/* A set from names separated by blanks. */
 static struct head_set set_of(const char *names)
 {
   struct error error = {0};

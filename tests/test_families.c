@@ -382,7 +382,7 @@ static void test_window_is_said(void **state)
 {
   (void)state;
   char *err = screen_notices(FIXTURES "mistral-window-f16/model");
-  assert_non_null(strstr(err, "3 of 3 layers attend to the last 37 positions alone; position 0 and "
+  assert_non_null(strstr(err, "3 of 3 layers attend only to the last 37 positions; position 0 and "
                               "23 of 50 baseline positions lie before them"));
   free(err);
   err = screen_notices(FIXTURES "llama-llama3-bf16/model");

@@ -66,7 +66,8 @@ static void test_undisturbed(void **state)
   const char *path = copy_place(MANIFEST);
   run(EXIT_HELD, path, "", "ALL CHECKS HELD: 1 manifests, 0 failed checks; instruction set",
       WORDS("compared: 10 revisions, kind, source and caveat with the golden trajectory ",
-            "values and bytes; 53 verdicts with "));
+            "values and bytes; ablations of 10 revisions with the golden ",
+            "ablations.csv, bytes; 53 verdicts with "));
   path = copy_place(TABLES);
   run(EXIT_HELD, path, "", "ALL CHECKS HELD",
       WORDS("published: compared: 153 verdicts with ",
@@ -84,7 +85,7 @@ static void test_none(void **state)
             "53 verdicts: the manifest names no golden", "first complete run: kept"));
   run(EXIT_HELD, path, "", "ALL CHECKS HELD",
       WORDS("compared: 10 revisions with our own first run",
-            "not compared: 53 verdicts: the manifest names no golden"));
+            "; 53 verdicts: the manifest names no golden"));
   workshop_shell("rm -r %s/work", workshop_path("copy"));
   run(EXIT_HELD, path, " --allow-uncompared", "NO CHECK FAILED: 1 manifests, 0 failed checks; NOT",
       WORDS("NOT COMPARED: nothing was there to compare with", "compared: nothing"));

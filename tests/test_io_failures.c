@@ -38,7 +38,7 @@ static void test_each_call(void **state)
 
 int main(void)
 {
-  struct CMUnitTest tests[32];
+  struct CMUnitTest tests[64];
   const char *hindrance = failing_hindrance(false);
   if (hindrance) {
     print_message("calls are not made to fail: %s\n", hindrance);

@@ -134,7 +134,7 @@ static struct text make_list(const struct paper_model *model)
   text_add(&text,
            "# Tensors that a checkpoint of %s must hold (src/checkpoint/tensor_list.h).\n"
            "# Source: the shape of the model as published and src/model/inventory.h; not yet\n"
-           "# compared with the files themselves. Make it again from the project's root with\n"
+           "# compared with the files themselves. Make it anew from the project's root with\n"
            "# ATTEST_WRITE_TENSORS=1 build/tests/paper\n" TENSOR_LIST_HEADER "\n",
            model->repository);
   for (size_t i = 0; i < inventory.count; i++)

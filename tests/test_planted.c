@@ -4,7 +4,6 @@
 #include "gradient_orders.h"
 
 #include "adjoint_c.h"
-#include "pack_c.h"
 #include "rows_c.h"
 #include "tape/op.h"
 

@@ -137,7 +137,7 @@ static void refused_folders(void **state)
       {INDEX("2606.02378", "trained", "\"null_pr\""), "must be published"},
       {INDEX("2606.02378", "published", ""), "\"tables\" has 0 entries"},
       {INDEX("2606.02378", "published", "7"), "tables[0] must be a name"},
-      {INDEX("2606.02378", "published", "\"../null_pr\""), "is no table of paper 2606.02378"},
+      {INDEX("2606.02378", "published", "\"../null_pr\""), "is not a table of paper 2606.02378"},
       {INDEX("2606.02378", "published", "\"null_pr\""), "null_pr.csv"},
   };
   struct published_tables tables;

@@ -252,7 +252,8 @@ static void test_bytes_of_a_screen_of_that_length(void **state)
   json_int_t seen = json_integer_value(json_object_get(sure, "seen"));
   assert_int_equal(json_integer_value(json_object_get(sure, "full")), SEQUENCES);
   assert_int_equal(json_integer_value(json_object_get(sure, "saved")), SEQUENCES - seen);
-  assert_true(seen == 100 || seen == 200 || seen == 400 || seen == 800);
+  assert_true(seen == 100 || seen == 200 || seen == 400 || seen == 800 ||
+              (workshop_emulated() && seen == SEQUENCES)); /* few sequences save none */
   assert_int_equal(json_integer_value(json_object_get(json_object_get(json, "protocol"), "n")),
                    seen);
   assert_int_equal(json_integer_value(json_object_get(sure, "pr_n")), seen < 500 ? seen : 500);

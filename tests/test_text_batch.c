@@ -76,8 +76,9 @@ static void test_refuses(void **state)
           "holds 23 bytes of ids, (2, 3) of 4 bytes take 24");
   refused(HEAD "(2, 4), }", six, sizeof six, "take 32; the file is cut short or damaged");
   refused(HEAD "(2, 2), }", six, sizeof six, "take 16");
-  refused(HEAD "(2, 3), }", negative, sizeof six, "row 1, column 1: -5 is no token id, from 0 to");
-  refused(HEAD "(2, 3), }", large, sizeof six, "row 1, column 0: 16777216 is no token id");
+  refused(HEAD "(2, 3), }", negative, sizeof six,
+          "row 1, column 1: -5 is not a token id, from 0 to");
+  refused(HEAD "(2, 3), }", large, sizeof six, "row 1, column 0: 16777216 is not a token id");
   refused(HEAD "(6,), }", six, sizeof six, "two dimensions in C order");
   refused(HEAD "(1, 2, 3), }", six, sizeof six, "two dimensions in C order");
   refused(HEAD "(0, 3), }", six, 0, "its shape (0, 3) must be");

@@ -74,7 +74,7 @@ static int read_table(struct fileset *set, const char *where, const struct paper
   while (schema->name && strcmp(schema->name, name) != 0)
     schema++;
   if (!schema->name)
-    return error_set(error, EXIT_INPUT, "%s: \"%.60s\" is no table of paper %s", where, name,
+    return error_set(error, EXIT_INPUT, "%s: \"%.60s\" is not a table of paper %s", where, name,
                      paper->arxiv);
   snprintf(file, sizeof file, "%s.csv", schema->name);
   if (get_file(set, file, &found, error))

@@ -17,7 +17,7 @@ static int read_list(const char *option, const char *text, const char *what, tak
   for (const char *at = text;; at++) {
     size_t length = strcspn(at, ",");
     if (!take(context, at, length))
-      return error_set(error, EXIT_INPUT, "%s %s: \"%.*s\" must be %s, parted by commas", option,
+      return error_set(error, EXIT_INPUT, "%s %s: \"%.*s\" must be %s, separated by commas", option,
                        text, (int)(length < 80 ? length : 80), at, what);
     at += length;
     if (!*at)

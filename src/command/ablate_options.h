@@ -88,7 +88,7 @@ struct ablate_options {
        "draw matched-random controls of the thresholds 2, 10, 30, 50, 100 from one stream"},       \
   {                                                                                                \
     "as-published", OPTION_FLAG, &(a)->as_published, 0, 0, NULL,                                   \
-        "leave out heads that the model lacks, but count them for the size of controls"            \
+        "skip heads that the model lacks, but count them for the size of controls"                 \
   }
 
 /* Reads what they say; `selection` borrows from `options`. Owner: the caller, ablate_options_free,

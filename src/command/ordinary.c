@@ -7,7 +7,6 @@
 #include "command/terminal.h"
 #include "study/cost.h"
 #include "study/outputs.h"
-#include "trajectory/trajectory.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,7 +2,6 @@
 #include "base/file_use.h"
 #include "base/interrupt.h"
 #include "base/json.h"
-#include "base/version.h"
 #include "command/command.h"
 #include "command/journal_json.h"
 #include "command/journal_text.h"
@@ -11,7 +10,6 @@
 #include "study/reproduction.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #define MOST_MANIFESTS 64
 

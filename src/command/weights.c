@@ -7,7 +7,6 @@
 #include "study/outputs.h"
 #include "trajectory/weight_correlation.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -2,7 +2,6 @@
 #include "manifest/manifest_verifier.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 static int compare(struct verifier *verifier, const struct checkpoint *before,
                    const struct checkpoint *after, size_t index, struct error *error)

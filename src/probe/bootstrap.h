@@ -22,7 +22,6 @@
 
 #define BOOTSTRAP_SEED 2027
 #define BOOTSTRAP_PR_SEED 2028
-#define BOOTSTRAP_RESAMPLES 200
 #define BOOTSTRAP_MOST 10000
 #define BOOTSTRAP_TAIL 0.025 /* on either side of an interval */
 

@@ -95,11 +95,19 @@ int null_create(const struct batch *batch, size_t layers, size_t heads, size_t d
   return status;
 }
 
-void null_free(struct null_selectivity *null)
+void null_drop(struct null_selectivity *null)
 {
   free(null->positions);
   free(null->values);
   free(null->patterns);
+  null->positions = NULL;
+  null->values = NULL;
+  null->patterns = NULL;
+}
+
+void null_free(struct null_selectivity *null)
+{
+  null_drop(null);
   *null = (struct null_selectivity){0};
 }
 

@@ -49,6 +49,9 @@ int null_create(const struct batch *batch, size_t layers, size_t heads, size_t d
                 size_t room, struct null_selectivity *null, struct error *error);
 void null_free(struct null_selectivity *null);
 
+/* Frees the arrays; numbers and digest stay. */
+void null_drop(struct null_selectivity *null);
+
 /* The hook that keeps the patterns of the last query; `null` must stay where it is. */
 struct hook null_hook(struct null_selectivity *null);
 

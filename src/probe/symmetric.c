@@ -3,7 +3,6 @@
 #include "f64.h"
 
 #include <math.h>
-#include <stdbool.h>
 
 #define STEPS 60
 #define SPLIT 0x1p-52      /* of both diagonal elements */

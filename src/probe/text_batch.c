@@ -61,7 +61,7 @@ static int look_at_ids(const char *path, struct token_rows *tokens, struct error
     int64_t id = id_at(tokens, i);
     if (id < 0 || id >= BATCH_MAX_VOCAB)
       return error_set(error, EXIT_INPUT,
-                       "%s: row %lld, column %lld: %lld is no token id, from 0 to %lld", path,
+                       "%s: row %lld, column %lld: %lld is not a token id, from 0 to %lld", path,
                        (long long)(i / tokens->length), (long long)(i % tokens->length),
                        (long long)id, (long long)BATCH_MAX_VOCAB - 1);
     tokens->largest = id > tokens->largest ? (int32_t)id : tokens->largest;

@@ -11,8 +11,6 @@
 #include "study/source.h"
 #include "study/subject.h"
 
-#include <stdlib.h>
-
 /* Less is not worth an estimate of time; as for a screen. */
 #define LONG_GFLOP 500.0
 

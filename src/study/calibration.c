@@ -8,7 +8,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 const double calibration_thresholds[5] = {2, 10, 30, 50, 100};
 
@@ -90,6 +89,7 @@ static int screen_protocol(const char *path, const struct calibration *calibrati
     c->heads[i] =
         (struct calibrated_head){.null = null_of_head(&c->null, i), .published_pr = seen.pr[i]};
   free(seen.pr);
+  null_drop(&c->null); /* the second pass has the memory for itself */
   return status;
 }
 

@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* The trajectory could be written but not read again. */
 static int check_order(const struct manifest *m, struct error *error)

@@ -5,7 +5,6 @@
 #include "study/outputs.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 
 /* A golden that is written must not take the place of the author's tables. */

@@ -34,7 +34,7 @@ static int check_beyond(const struct conditions *conditions, struct error *error
     return 0;
   return error_set(error, EXIT_INPUT,
                    "%s: the model has no such head, but %zu layers of %zu, counted from 0; with "
-                   "--as-published it is left out in silence",
+                   "--as-published it is skipped silently",
                    head_name_format(&conditions->list[i].beyond.list[0], name),
                    conditions->grid.layers, conditions->grid.heads);
 }

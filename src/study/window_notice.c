@@ -21,7 +21,7 @@ int window_notice(const char *path, const struct protocol *p, const struct model
     outside += (size_t)(p->seq_len - 1 - positions[i]) >= c->window.keys;
   free(positions);
   notices_add(notices,
-              "%s: %zu of %zu layers attend to the last %zu positions alone; position 0 and %zu of "
+              "%s: %zu of %zu layers attend only to the last %zu positions; position 0 and %zu of "
               "%lld baseline positions lie before them and count as 0: that these layers have no "
               "BOS heads is not a finding",
               text_shown(path).text, layers, c->layers, c->window.keys, outside,

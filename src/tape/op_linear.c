@@ -1,7 +1,5 @@
 #include "tape/product.h"
 
-#include <stdlib.h>
-
 struct linear {
   size_t count, in, out;
   struct product_part parts[];

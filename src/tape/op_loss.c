@@ -1,8 +1,6 @@
 /* Losses: cross-entropy, squared error, weighted sum. */
 #include "tape/op.h"
 
-#include <string.h>
-
 /* --- cross-entropy --- */
 
 struct targets {

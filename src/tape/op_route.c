@@ -1,7 +1,6 @@
 /* Which experts a token goes to. */
 #include "tape/routing.h"
 
-#include <math.h>
 #include <string.h>
 
 static const struct tape_op_kind route_kind;

@@ -1,8 +1,6 @@
 /* Auxiliary losses of experts: load balancing and router z. */
 #include "tape/routing.h"
 
-#include <string.h>
-
 struct router_loss {
   size_t route; /* number of the route's operation */
 };

@@ -1,7 +1,6 @@
 /* Rows by number: embed, select, place; transpose. */
 #include "tape/op.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 struct picked {

@@ -3,7 +3,6 @@
 #include "tape/op.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #define ALIGNED 16 /* floats: 64 bytes */
 

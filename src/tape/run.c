@@ -2,7 +2,6 @@
 #include "tape/op.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 /* --- what operations run on --- */

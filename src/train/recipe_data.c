@@ -2,9 +2,6 @@
 #include "train/recipe_part.h"
 #include "train/recipe_read.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #define MOST_SEQUENCES ((size_t)1 << 16)
 #define MOST_LENGTH ((size_t)1 << 20)
 

@@ -3,7 +3,6 @@
 #include "claims/arxiv_2606_02378/measure.h"
 #include "claims/arxiv_2606_02378/rise.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
