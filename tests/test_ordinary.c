@@ -86,7 +86,7 @@ static void figures_are_sums_over_patterns(void **state)
   struct ordinary_row *rows;
   struct error error = {0};
   int32_t baseline[50];
-  size_t count;
+  size_t count = 0;
   (void)state;
   if (runtime_start(&options, &runtime, &error) ||
       checkpoint_open(WORKSHOP_MODEL, &checkpoint, &error) ||

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """A training step of attest against eager PyTorch, in turns on this machine.
 
-  apt-get install python3-torch           (Debian 12: torch 1.13 with OpenBLAS; nothing else needs it)
+  apt-get install python3-torch libopenblas0-pthread     (torch 1.13; without OpenBLAS it takes
+                                                          the reference BLAS, ten times slower)
   make && tools/bench_torch.py [--attest build/attest] [--threads N] [--rounds N] [--only SHAPE]
 
 Both do the same: forward, backward, clipping by the global norm, AdamW, on the shapes of `attest bench
@@ -9,7 +10,11 @@ Both do the same: forward, backward, clipping by the global norm, AdamW, on the 
 PyTorch side is written as the usual Python stack runs these models: plain modules, an expert at a
 time for the tokens that chose it, torch.optim.AdamW.
 """
-import argparse, json, math, statistics, subprocess, sys, tempfile, time
+import argparse, json, math, os, statistics, subprocess, sys, tempfile, time
+
+# Before torch starts its pools, whose idle threads would spin and count as CPU time.
+THREADS = sys.argv[sys.argv.index("--threads") + 1] if "--threads" in sys.argv[:-1] else "1"
+os.environ.update(OMP_NUM_THREADS=THREADS, OPENBLAS_NUM_THREADS=THREADS)
 
 import torch
 import torch.nn.functional as F
