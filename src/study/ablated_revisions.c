@@ -89,7 +89,7 @@ static void discard(void *context)
   text_free(&work->rows);
 }
 
-/* The screen has noted them. */
+/* The screen has put them into the journal. */
 static void ignore_digests(void *run, const char *checkpoints,
                            const struct manifest_revision *revision,
                            const struct pinned_file *found)
@@ -98,6 +98,13 @@ static void ignore_digests(void *run, const char *checkpoints,
   (void)checkpoints;
   (void)revision;
   (void)found;
+}
+
+/* As it has the files that are unpinned. */
+static void ignore_note(void *run, const char *line)
+{
+  (void)run;
+  (void)line;
 }
 
 /* Adds the rows of a revision to the table; the last ones are told. */
@@ -116,7 +123,7 @@ static int add_revision(struct manifest_run *run, size_t index, struct text *tab
                                       .verified = m->has_container,
                                       .keep = !run->contradicted && !run->unpinned,
                                       .finding = run_finding,
-                                      .note = run_note,
+                                      .note = ignore_note,
                                       .digests = ignore_digests,
                                       .context = run};
   struct obtained obtained;
