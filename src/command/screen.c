@@ -76,7 +76,7 @@ static int parse(int argc, char **argv, struct screen_options *o, const char **p
   };
   const struct option_list list = {
       "screen MODEL_DIR [OPTIONS]",
-      "Runs the screen of arXiv 2606.02378 on a checkpoint of family gpt_neox, olmo or olmoe:\n"
+      "Runs the screen of arXiv 2606.02378 on a checkpoint (families: docs/FAMILIES.md):\n"
       "six selectivities, class and participation ratio of every attention head.\n"
       "MODEL_DIR holds config.json and safetensors; ARCHIVE:DIR reads inside a .tar, .tar.zst\n"
       "or .zip file. With --tokens it looks at the first token that occurs again in each text,\n"
