@@ -341,8 +341,8 @@ static void test_last_line(void **state)
   workshop_contains(text, "  8 files of 4 revisions: 0 failures; UNPINNED: 8 files; 7 tensors of 4 "
                           "revisions compared, each with all others; not compared: 1 tensors that "
                           "may be alike (constants, masks, frequencies), 1 tensors of types that "
-                          "are not floating; moves not known in 2 pairs of neighbouring revisions: "
-                          "4 tensors have no partner of the same name and shape\n");
+                          "are not floating-point; moves not known in 2 pairs of neighbouring "
+                          "revisions: 4 tensors have no partner of the same name and shape\n");
   free(text);
   text = workshop_run(EXIT_HELD, "pin %s/m.json --revision r2", place);
   workshop_contains(text, "m.json; its tensors were not compared with those of other revisions\n");
