@@ -2,6 +2,7 @@
 #ifndef ATTEST_TESTS_ABLATED_H
 #define ATTEST_TESTS_ABLATED_H
 
+#include "head_sets.h"
 #include "support.h"
 
 #include "circuit/ablation.h"
@@ -76,20 +77,6 @@ static inline void close_subject(struct subject *s)
   batch_free(&s->batch);
   model_free(&s->model);
   checkpoint_close(s->checkpoint);
-}
-
-static inline struct head_set set_of(const char *names)
-{
-  struct error error = {0};
-  struct head_set set = {0};
-  char *text = strdup(names);
-  assert_non_null(text);
-  for (char *p = text; *p; p++)
-    *p = *p == ' ' ? ',' : *p;
-  if (*text && head_set_parse("set", text, &set, &error))
-    fail_msg("%s", error.text);
-  free(text);
-  return set;
 }
 
 /* Conditions without controls: each is a row of the reference. */

@@ -4,6 +4,7 @@
 #include "model/weights.h"
 #include "workshop.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -180,4 +181,27 @@ void capture_assert_equal(const struct capture *a, const struct capture *b)
   assert_int_equal(a->width, b->width);
   assert_memory_equal(a->seen, b->seen, cells * sizeof *a->seen);
   assert_memory_equal(a->data, b->data, cells * a->width * sizeof *a->data);
+}
+
+uint64_t passing_operations(const struct passing *p, const struct hook *hooks, size_t count,
+                            size_t n)
+{
+  struct error error = {0};
+  struct forward_options options = {
+      .threads = p->threads, .hooks = {hooks, count}, .forks = p->forks, .memory = p->memory};
+  struct forward_plan plan;
+  double left = -1;
+  uint64_t operations = passing_run(p, hooks, count, n);
+  if (forward_plan(&p->model, n, PASSING_T, &options, &plan, &error) ||
+      forward_left_gflop(&p->model, p->tokens, n, PASSING_T, &options, &plan, &left, &error))
+    fail_msg("%s", error.text);
+  assert_true(fabs(1e9 * left - (double)operations) < 0.5);
+  return operations;
+}
+
+void passing_ignore(void *context, const struct hook_value *value, const float *data)
+{
+  (void)context;
+  (void)value;
+  (void)data;
 }

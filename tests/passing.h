@@ -43,6 +43,11 @@ void passing_close(struct passing *p);
 /* Runs sequences [0, n) with these hooks; must succeed. Returns the operations counted. */
 uint64_t passing_run(const struct passing *p, const struct hook *hooks, size_t count, size_t n);
 
+/* The same, which must be the operations that the plan foresees, and a reader that does nothing. */
+uint64_t passing_operations(const struct passing *p, const struct hook *hooks, size_t count,
+                            size_t n);
+void passing_ignore(void *context, const struct hook_value *value, const float *data);
+
 /* Everything that one site shows: [layers][heads][n][PASSING_T][width], where a site without layer
  * or head has one. */
 struct capture {

@@ -2,6 +2,7 @@
  * instruction set, thread count and memory budget (tests/fixtures/ablation_hashes.tsv: our own
  * bit-exact results), interruption, and what is refused. */
 #define _GNU_SOURCE
+#include "fixture_models.h"
 #include "workshop.h"
 
 #include "base/digest.h"
@@ -14,7 +15,6 @@
 #define REFERENCE "tests/fixtures/ablations.tar.zst:reference"
 #define NURSERY "manifests/nursery.tar.zst:"
 #define TRAINED "--n 64 --seq-len 64 --vocab 1:97 --quiet"
-#define CONFORMANCE "tests/fixtures/conformance/"
 
 /* --- published circuits and controls --- */
 
@@ -365,27 +365,15 @@ static void check_hash(const char *model, const char *how)
     fail_msg("%s, %s: %s instead of %s", model, how, got, want);
 }
 
-static const char *const models[] = {"gpt_neox-parallel-f16",
-                                     "gpt_neox-parallel-f32",
-                                     "gpt_neox-sequential-f32",
-                                     "gpt_neox-smooth-f32",
-                                     "olmo-clip-f32",
-                                     "olmo-f32",
-                                     "olmo-smooth-f32",
-                                     "olmo-tied-bf16",
-                                     "olmoe-bf16",
-                                     "olmoe-f32",
-                                     "olmoe-smooth-f32"};
-
 static void test_one_hash(void **state)
 {
   static const char *const hows[] = {"--isa scalar --threads 1", "--isa avx2 --threads 1",
                                      "--isa avx512 --threads 1", "--isa neon --threads 1",
                                      "--threads 2 --memory 4M",  "--threads 3 --memory 2500K"};
   (void)state;
-  for (size_t i = 0; i < sizeof models / sizeof *models; i++)
+  for (size_t i = 0; i < CONFORMANCE_MODELS; i++)
     for (size_t k = workshop_emulated() ? 3 : 0; k < (workshop_emulated() ? 4 : 6); k++)
-      check_hash(models[i], hows[k]);
+      check_hash(conformance_models[i], hows[k]);
 }
 
 static pid_t start(const char *model, const char *out)

@@ -3,34 +3,17 @@
  * unmodified float32 modeling code showed there; and one hash a model for every instruction set,
  * thread count, memory budget, sharding, file format, compiler and architecture
  * (tests/fixtures/hashes.tsv: our own bit-exact results). */
+#include "fixture_models.h"
 #include "reference.h"
 #include "support.h"
 
 #include <stdlib.h>
 
-#define FIXTURES "tests/fixtures/conformance/"
-
-static const char *const models[] = {
-    "gpt_neox-parallel-f16",
-    "gpt_neox-parallel-f32",
-    "gpt_neox-sequential-f32",
-    "gpt_neox-smooth-f32",
-    "olmo-clip-f32",
-    "olmo-f32",
-    "olmo-smooth-f32",
-    "olmo-tied-bf16",
-    "olmoe-bf16",
-    "olmoe-f32",
-    "olmoe-smooth-f32",
-};
-
-#define MODELS (sizeof models / sizeof *models)
-
 static void test_reference(void **state)
 {
   (void)state;
-  for (size_t i = 0; i < MODELS; i++)
-    reference_check(FIXTURES, models[i], "expected", true);
+  for (size_t i = 0; i < CONFORMANCE_MODELS; i++)
+    reference_check(CONFORMANCE, conformance_models[i], "expected", true);
 }
 
 /* More sequences than enter the participation ratio. */
@@ -39,19 +22,19 @@ static void test_reference_600(void **state)
   (void)state;
   if (getenv("ATTEST_RUN") && *getenv("ATTEST_RUN"))
     skip(); /* minutes under emulation; the hashes below cover it */
-  reference_check(FIXTURES, "olmo-f32", "expected-n600", false);
+  reference_check(CONFORMANCE, "olmo-f32", "expected-n600", false);
 }
 
 static void test_one_hash(void **state)
 {
   (void)state;
-  for (size_t i = 0; i < MODELS; i++)
-    reference_one_hash(FIXTURES, models[i], "1500K");
-  reference_hash(FIXTURES, "olmo-f32", FIXTURES "olmo-f32/model-2shards", "auto", "2", NULL);
-  reference_hash(FIXTURES, "gpt_neox-smooth-f32", FIXTURES "gpt_neox-smooth-f32/model-bin", "auto",
-                 "2", NULL);
-  reference_hash(FIXTURES, "gpt_neox-parallel-f16",
-                 FIXTURES "gpt_neox-parallel-f16/model-bin-2shards", "auto", "2", NULL);
+  for (size_t i = 0; i < CONFORMANCE_MODELS; i++)
+    reference_one_hash(CONFORMANCE, conformance_models[i], "1500K");
+  reference_hash(CONFORMANCE, "olmo-f32", CONFORMANCE "olmo-f32/model-2shards", "auto", "2", NULL);
+  reference_hash(CONFORMANCE, "gpt_neox-smooth-f32", CONFORMANCE "gpt_neox-smooth-f32/model-bin",
+                 "auto", "2", NULL);
+  reference_hash(CONFORMANCE, "gpt_neox-parallel-f16",
+                 CONFORMANCE "gpt_neox-parallel-f16/model-bin-2shards", "auto", "2", NULL);
 }
 
 int main(void)

@@ -1,5 +1,6 @@
 /* Sets of heads, circuits, and their controls: every published set (44), those of an independent
  * implementation (tests/fixtures/ablations.README.md), and every rule by hand. */
+#include "head_sets.h"
 #include "support.h"
 
 #include "circuit/condition.h"
@@ -13,21 +14,6 @@
 #define REFERENCE "tests/fixtures/ablations.tar.zst:reference"
 
 static const struct head_grid small = {4, 4};
-
-/* A set from names separated by blanks. */
-static struct head_set set_of(const char *names)
-{
-  struct error error = {0};
-  struct head_set set = {0};
-  char *text = strdup(names);
-  assert_non_null(text);
-  for (char *p = text; *p; p++)
-    *p = *p == ' ' ? ',' : *p;
-  if (*text && head_set_parse("set", text, &set, &error))
-    fail_msg("%s", error.text);
-  free(text);
-  return set;
-}
 
 static void assert_names(const struct head_set *set, const char *names)
 {

@@ -1,6 +1,7 @@
 /* The families beyond the first paper's: sixteen small models against float64 results of an
  * independent implementation, one hash each; published configs against the facts that a reader
  * must derive from them; what looks alike and is refused; rotations for longer contexts. */
+#include "fixture_models.h"
 #include "reference.h"
 #include "support.h"
 
@@ -17,29 +18,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIXTURES "tests/fixtures/families.tar.zst:"
-
-static const char *const models[] = {
-    "llama-llama3-bf16", "llama-smooth-f32", "mistral-window-f16", "mistral-smooth-f32",
-    "qwen2-tied-bf16",   "qwen2-smooth-f32", "qwen3-f32",          "qwen3-smooth-bf16",
-    "gpt2-f32",          "gpt2-smooth-f16",  "olmo2-bf16",         "olmo2-smooth-f32",
-    "phi-f32",           "phi-smooth-f16",   "stablelm-f32",       "stablelm-smooth-f32",
-};
-
-#define MODELS (sizeof models / sizeof *models)
-
 static void test_reference(void **state)
 {
   (void)state;
-  for (size_t i = 0; i < MODELS; i++)
-    reference_check(FIXTURES, models[i], "expected", true);
+  for (size_t i = 0; i < FAMILY_MODELS; i++)
+    reference_check(FAMILIES, family_models[i], "expected", true);
 }
 
 static void test_one_hash(void **state)
 {
   (void)state;
-  for (size_t i = 0; i < MODELS; i++)
-    reference_one_hash(FIXTURES, models[i], "2500K");
+  for (size_t i = 0; i < FAMILY_MODELS; i++)
+    reference_one_hash(FAMILIES, family_models[i], "2500K");
 }
 
 /* --- published configs --- */
@@ -153,11 +143,11 @@ static void check_round_trip(const struct model_config *config)
 
 static void test_published_configs(void **state)
 {
-  struct fixture facts = fixture_read(FIXTURES "configs", "facts.csv");
+  struct fixture facts = fixture_read(FAMILIES "configs", "facts.csv");
   struct error error = {0};
   struct fileset *set = NULL;
   (void)state;
-  assert_int_equal(fileset_open(FIXTURES "configs", &set, &error), 0);
+  assert_int_equal(fileset_open(FAMILIES "configs", &set, &error), 0);
   for (size_t row = 0; row < facts.rows; row++) {
     const struct fileset_file *file = NULL;
     char name[200];
@@ -381,11 +371,11 @@ static char *screen_notices(const char *directory)
 static void test_window_is_said(void **state)
 {
   (void)state;
-  char *err = screen_notices(FIXTURES "mistral-window-f16/model");
+  char *err = screen_notices(FAMILIES "mistral-window-f16/model");
   assert_non_null(strstr(err, "3 of 3 layers attend only to the last 37 positions; position 0 and "
                               "23 of 50 baseline positions lie before them"));
   free(err);
-  err = screen_notices(FIXTURES "llama-llama3-bf16/model");
+  err = screen_notices(FAMILIES "llama-llama3-bf16/model");
   assert_null(strstr(err, "attend to the last"));
   free(err);
 }

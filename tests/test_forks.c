@@ -4,7 +4,6 @@
 
 #include "pass/zero_head.h"
 
-#include <math.h>
 #include <string.h>
 
 enum { EACH = PASSING_N / 4, COPIES = 3, ALL = EACH * (1 + COPIES) };
@@ -107,34 +106,11 @@ static void test_bits(void **state)
   }
 }
 
-static void ignore(void *context, const struct hook_value *value, const float *data)
-{
-  (void)context;
-  (void)value;
-  (void)data;
-}
-
-/* Operations counted, which must be those planned. */
-static uint64_t run(const struct passing *p, const struct hook *hooks, size_t count)
-{
-  struct error error = {0};
-  struct forward_options options = {
-      .threads = p->threads, .hooks = {hooks, count}, .forks = p->forks, .memory = p->memory};
-  struct forward_plan plan;
-  double left = -1;
-  uint64_t operations = passing_run(p, hooks, count, EACH);
-  if (forward_plan(&p->model, EACH, PASSING_T, &options, &plan, &error) ||
-      forward_left_gflop(&p->model, p->tokens, EACH, PASSING_T, &options, &plan, &left, &error))
-    fail_msg("%s", error.text);
-  assert_true(fabs(1e9 * left - (double)operations) < 0.5);
-  return operations;
-}
-
 /* The operations of the layers in front of `layer`. */
 static uint64_t before(const struct passing *p, size_t layer)
 {
-  const struct hook residual = {.site = {SITE_RESIDUAL, layer - 1, 0}, .read = ignore};
-  return layer ? run(p, &residual, 1) : 0;
+  const struct hook residual = {.site = {SITE_RESIDUAL, layer - 1, 0}, .read = passing_ignore};
+  return layer ? passing_operations(p, &residual, 1, EACH) : 0;
 }
 
 /* Logits of the last position: each copy costs its own layers and its logits. */
@@ -142,10 +118,10 @@ static void check_cost(struct passing *p)
 {
   const size_t end = p->model.config.layers, layers[COPIES] = {0, end - 1, end};
   struct hook hooks[COPIES] = {
-      {.site = {SITE_LOGITS, 0, 0}, .positions = {.kind = POSITIONS_LAST}, .read = ignore},
+      {.site = {SITE_LOGITS, 0, 0}, .positions = {.kind = POSITIONS_LAST}, .read = passing_ignore},
       zero_head(0, 1),
       zero_head(end - 1, 0)};
-  uint64_t alone = run(p, hooks, 1), expected = alone;
+  uint64_t alone = passing_operations(p, hooks, 1, EACH), expected = alone;
   for (size_t k = 0; k < 2; k++) {
     hooks[1 + k].first = (1 + k) * EACH;
     hooks[1 + k].end = (2 + k) * EACH;
@@ -154,7 +130,7 @@ static void check_cost(struct passing *p)
   const struct model_config *c = &p->model.config;
   expected += (uint64_t)2 * EACH * c->hidden * c->vocab;
   p->forks = (struct forks){layers, COPIES};
-  assert_int_equal(run(p, hooks, COPIES), expected);
+  assert_int_equal(passing_operations(p, hooks, COPIES, EACH), expected);
   p->forks = (struct forks){0};
 }
 
@@ -177,9 +153,9 @@ static void test_planned_with_tables(void **state)
   for (size_t m = 0; m <= passing_count(); m++) {
     struct passing p;
     open_any(m, false, &p);
-    const struct hook logits = {.site = {SITE_LOGITS, 0, 0}, .read = ignore};
+    const struct hook logits = {.site = {SITE_LOGITS, 0, 0}, .read = passing_ignore};
     p.forks = (struct forks){layers, COPIES};
-    run(&p, &logits, 1);
+    passing_operations(&p, &logits, 1, EACH);
     passing_close(&p);
   }
 }

@@ -1,31 +1,14 @@
 /* Losses and gradients of the conformance models against float64 results of an independent
  * implementation (tests/fixtures/gradients.README.md), within ten times the error that the same
  * formulas showed in float32. */
+#include "fixture_models.h"
 #include "gradients.h"
 
 #include "tape/model.h"
 
 #include <jansson.h>
 
-#define CONFORMANCE "tests/fixtures/conformance/"
-
 enum { SEQUENCES = 4, SEQ_LEN = 24, SAMPLES = 128, SHOWN = 3 };
-
-static const char *const models[] = {
-    "gpt_neox-parallel-f16",
-    "gpt_neox-parallel-f32",
-    "gpt_neox-sequential-f32",
-    "gpt_neox-smooth-f32",
-    "olmo-clip-f32",
-    "olmo-f32",
-    "olmo-smooth-f32",
-    "olmo-tied-bf16",
-    "olmoe-bf16",
-    "olmoe-f32",
-    "olmoe-smooth-f32",
-};
-
-#define MODELS (sizeof models / sizeof *models)
 
 /* One model with its batch, run once. */
 struct run {
@@ -260,9 +243,9 @@ static void load_meta(struct run *run)
 static void test_models(void **state)
 {
   (void)state;
-  for (size_t i = 0; i < MODELS; i++) {
+  for (size_t i = 0; i < CONFORMANCE_MODELS; i++) {
     struct run run;
-    open_run(&run, models[i], false);
+    open_run(&run, conformance_models[i], false);
     load_meta(&run);
     start_run(&run);
     check_losses(&run);
@@ -296,11 +279,11 @@ static void check_layer(const struct run *run, size_t layer, char *line)
 static void test_auxiliary_losses(void **state)
 {
   (void)state;
-  for (size_t i = 0; i < MODELS; i++) {
+  for (size_t i = 0; i < CONFORMANCE_MODELS; i++) {
     struct run run;
-    if (strncmp(models[i], "olmoe", 5) != 0)
+    if (strncmp(conformance_models[i], "olmoe", 5) != 0)
       continue;
-    open_run(&run, models[i], true);
+    open_run(&run, conformance_models[i], true);
     load_meta(&run);
     start_run(&run);
     char *text = gradients_text(run.files, "aux.csv"), *at = strchr(text, '\n') + 1;

@@ -1,4 +1,5 @@
 /* attest inspect: what it says of every kind of model, archive and damage. */
+#include "fixture_models.h"
 #include "workshop.h"
 
 #include "base/digest.h"
@@ -91,22 +92,12 @@ static void check_tensors(const json_t *all)
  * screened. */
 static void test_all_models(void **state)
 {
-  static const char *const models[] = {"gpt_neox-parallel-f16",
-                                       "gpt_neox-parallel-f32",
-                                       "gpt_neox-sequential-f32",
-                                       "gpt_neox-smooth-f32",
-                                       "olmo-clip-f32",
-                                       "olmo-f32",
-                                       "olmo-smooth-f32",
-                                       "olmo-tied-bf16",
-                                       "olmoe-bf16",
-                                       "olmoe-f32",
-                                       "olmoe-smooth-f32"};
   (void)state;
-  for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
+  for (size_t i = 0; i < CONFORMANCE_MODELS; i++) {
     char path[300], family[32];
-    snprintf(path, sizeof path, FIXTURES "/%s/model", models[i]);
-    snprintf(family, sizeof family, "%.*s", (int)strcspn(models[i], "-"), models[i]);
+    snprintf(path, sizeof path, FIXTURES "/%s/model", conformance_models[i]);
+    snprintf(family, sizeof family, "%.*s", (int)strcspn(conformance_models[i], "-"),
+             conformance_models[i]);
     json_t *all = inspect(path, "--threads 1");
     json_t *config = json_object_get(all, "config"), *screen = json_object_get(all, "screen");
     assert_int_equal(check_files(all, path), 2);

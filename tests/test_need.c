@@ -4,8 +4,6 @@
 
 #include "pass/zero_head.h"
 
-#include <math.h>
-
 /* Multiply-adds: of a token, but attention, which is of a sequence. */
 struct work {
   uint64_t keys, query, all_queries, last_query, projection, mlp, head;
@@ -37,40 +35,16 @@ static uint64_t screen_work(const struct work *w, uint64_t layers, uint64_t n)
   return whole_layers(w, layers - 1, n) + n * (PASSING_T * w->keys + w->query + w->last_query);
 }
 
-static void ignore(void *context, const struct hook_value *value, const float *data)
-{
-  (void)context;
-  (void)value;
-  (void)data;
-}
-
-/* The operations of hooks, which must be those that the plan foresees. */
-static uint64_t run(const struct passing *p, const struct hook *hooks, size_t count)
-{
-  struct error error = {0};
-  struct forward_options options = {
-      .threads = p->threads, .hooks = {hooks, count}, .memory = p->memory};
-  struct forward_plan plan;
-  double left = -1;
-  uint64_t operations = passing_run(p, hooks, count, PASSING_N);
-  if (forward_plan(&p->model, PASSING_N, PASSING_T, &options, &plan, &error) ||
-      forward_left_gflop(&p->model, p->tokens, PASSING_N, PASSING_T, &options, &plan, &left,
-                         &error))
-    fail_msg("%s", error.text);
-  assert_true(fabs(1e9 * left - (double)operations) < 0.5);
-  return operations;
-}
-
 /* A screen that reads one more value. */
 static uint64_t run_beside(const struct passing *p, const struct hook *more)
 {
   struct hook hooks[3] = {{.site = {SITE_PATTERN, SITE_ALL, SITE_ALL},
                            .positions = {.kind = POSITIONS_LAST},
-                           .read = ignore}};
+                           .read = passing_ignore}};
   hooks[1] = hooks[0];
   hooks[1].site.kind = SITE_HEAD_OUTPUT;
   hooks[2] = *more;
-  return run(p, hooks, 3);
+  return passing_operations(p, hooks, 3, PASSING_N);
 }
 
 /* What reading a site of the last layer adds to a screen, for `n` sequences. */
@@ -116,7 +90,7 @@ static void test_last_layer(void **state)
         size_t layer = site_has_layer((enum site_kind)kind) ? layers - 1 : 0;
         struct hook hook = {.site = {(enum site_kind)kind, layer, 0},
                             .positions = {.kind = last ? POSITIONS_LAST : POSITIONS_ALL},
-                            .read = ignore};
+                            .read = passing_ignore};
         assert_int_equal(run_beside(&p, &hook),
                          2 * (screen + added(&w, (enum site_kind)kind, last, PASSING_N)));
         if (!last)
@@ -138,11 +112,12 @@ static void test_layers_before_cost_nothing(void **state)
     for (int repeated = 0; repeated < 2; repeated++) {
       struct passing p;
       passing_open_any(m, !repeated, &p);
-      struct hook none = {.site = {SITE_EMBEDDING, 0, 0}, .read = ignore};
+      struct hook none = {.site = {SITE_EMBEDDING, 0, 0}, .read = passing_ignore};
       uint64_t screen = run_beside(&p, &none);
       for (int kind = SITE_KEY; kind <= SITE_RESIDUAL; kind++)
         for (size_t layer = 0; layer + 1 < p.model.config.layers; layer++) {
-          struct hook hook = {.site = {(enum site_kind)kind, layer, SITE_ALL}, .read = ignore};
+          struct hook hook = {.site = {(enum site_kind)kind, layer, SITE_ALL},
+                              .read = passing_ignore};
           assert_int_equal(run_beside(&p, &hook), screen);
         }
       passing_close(&p);
@@ -160,7 +135,7 @@ static void test_tables(void **state)
     struct work w = work_of(c);
     uint64_t token = w.keys + w.query + (c->parallel_residual ? w.mlp : 0);
     uint64_t spared = (PASSING_N * PASSING_T - 61) * token; /* of 61 ids */
-    struct hook hook = {.site = {SITE_EMBEDDING, 0, 0}, .read = ignore};
+    struct hook hook = {.site = {SITE_EMBEDDING, 0, 0}, .read = passing_ignore};
     uint64_t screen = screen_work(&w, c->layers, PASSING_N);
     assert_int_equal(run_beside(&p, &hook), 2 * (screen - spared));
     struct hook writer = zero_head(0, 0); /* writes at the embedding what it finds no use for */
@@ -179,22 +154,23 @@ static void test_alone(void **state)
     passing_open_any(m, true, &p);
     size_t layers = p.model.config.layers;
     struct work w = work_of(&p.model.config);
-    struct hook hook = {.site = {SITE_EMBEDDING, 0, 0}, .read = ignore};
-    assert_int_equal(run(&p, &hook, 1), 0);
+    struct hook hook = {.site = {SITE_EMBEDDING, 0, 0}, .read = passing_ignore};
+    assert_int_equal(passing_operations(&p, &hook, 1, PASSING_N), 0);
     hook.site = (struct site){SITE_KEY, 1, 0};
-    assert_int_equal(run(&p, &hook, 1),
+    assert_int_equal(passing_operations(&p, &hook, 1, PASSING_N),
                      2 * (whole_layers(&w, 1, PASSING_N) + PASSING_N * PASSING_T * w.keys));
     hook.site = (struct site){SITE_RESIDUAL, 0, 0};
-    assert_int_equal(run(&p, &hook, 1), 2 * whole_layers(&w, 1, PASSING_N));
+    assert_int_equal(passing_operations(&p, &hook, 1, PASSING_N),
+                     2 * whole_layers(&w, 1, PASSING_N));
     hook.site = (struct site){SITE_LOGITS, 0, 0};
     hook.positions.kind = POSITIONS_LAST;
     hook.first = 3;
     hook.end = 5;
-    assert_int_equal(run(&p, &hook, 1),
+    assert_int_equal(passing_operations(&p, &hook, 1, PASSING_N),
                      2 * (screen_work(&w, layers, 2) + 2 * (w.projection + w.mlp + w.head)));
     hook = zero_head(0, 1);
-    assert_int_equal(run(&p, &hook, 1), 0);
-    assert_int_equal(run(&p, NULL, 0), 0);
+    assert_int_equal(passing_operations(&p, &hook, 1, PASSING_N), 0);
+    assert_int_equal(passing_operations(&p, NULL, 0, PASSING_N), 0);
     passing_close(&p);
   }
 }

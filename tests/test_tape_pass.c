@@ -1,5 +1,6 @@
 /* The pass on a tape has the bits of the fast one at every site, for the conformance models and for
  * variants of every family; and it replaces what hooks replace. */
+#include "fixture_models.h"
 #include "passing.h"
 
 #include "model/parameters.h"
@@ -10,30 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CONFORMANCE "tests/fixtures/conformance/"
 #define KINDS (SITE_LOGITS + 1)
-
-static const char *const models[] = {
-    "gpt_neox-parallel-f16",
-    "gpt_neox-parallel-f32",
-    "gpt_neox-sequential-f32",
-    "gpt_neox-smooth-f32",
-    "olmo-clip-f32",
-    "olmo-f32",
-    "olmo-smooth-f32",
-    "olmo-tied-bf16",
-    "olmoe-bf16",
-    "olmoe-f32",
-    "olmoe-smooth-f32",
-};
-
-/* Those of the later families. */
-static const char *const later[] = {
-    "llama-llama3-bf16", "llama-smooth-f32", "mistral-window-f16", "mistral-smooth-f32",
-    "qwen2-tied-bf16",   "qwen2-smooth-f32", "qwen3-f32",          "qwen3-smooth-bf16",
-    "gpt2-f32",          "gpt2-smooth-f16",  "olmo2-bf16",         "olmo2-smooth-f32",
-    "phi-f32",           "phi-smooth-f16",   "stablelm-f32",       "stablelm-smooth-f32",
-};
 
 /* What the conformance models leave out. */
 #define SHAPE                                                                                      \
@@ -219,12 +197,12 @@ static void test_every_site(void **state)
 {
   char directory[256];
   (void)state;
-  for (size_t i = 0; i < (passing_count() > 1 ? COUNT(models) : 3); i++) {
-    snprintf(directory, sizeof directory, CONFORMANCE "%s/model", models[i]);
+  for (size_t i = 0; i < (passing_count() > 1 ? CONFORMANCE_MODELS : 3); i++) {
+    snprintf(directory, sizeof directory, CONFORMANCE "%s/model", conformance_models[i]);
     check_model(directory, NULL);
   }
-  for (size_t i = 0; i<COUNT(later); i += passing_count()> 1 ? 1 : 3) {
-    snprintf(directory, sizeof directory, "tests/fixtures/families.tar.zst:%s/model", later[i]);
+  for (size_t i = 0; i<FAMILY_MODELS; i += passing_count()> 1 ? 1 : 3) {
+    snprintf(directory, sizeof directory, FAMILIES "%s/model", family_models[i]);
     check_model(directory, NULL);
   }
   for (size_t i = 0; i < COUNT(variants); i++)

@@ -276,3 +276,11 @@ bool text_differs(char *out, size_t capacity, const void *file, size_t file_size
            left, right);
   return true;
 }
+
+size_t text_count_lines(const char *text, size_t size)
+{
+  size_t lines = 0;
+  for (size_t i = 0; i < size; i++)
+    lines += text[i] == '\n';
+  return lines;
+}

@@ -64,6 +64,9 @@ bool text_ends_with(const char *text, const char *end);
  * columns of text: 1 to 200 visible ASCII characters without '/' and '\\', not "." or "..". */
 bool text_is_label(const char *text);
 
+/* Newlines in `size` bytes. */
+size_t text_count_lines(const char *text, size_t size);
+
 /* A string that grows; `failed` is set once and for all when memory runs out. Release with
  * text_free. */
 struct text {

@@ -149,17 +149,9 @@ static int check_keys(struct reader *reader, const struct published_table *table
   return 0;
 }
 
-static size_t count_lines(const char *text, size_t size)
-{
-  size_t lines = 0;
-  for (size_t i = 0; i < size; i++)
-    lines += text[i] == '\n';
-  return lines;
-}
-
 static int reserve(struct reader *reader, struct published_table *table, size_t size)
 {
-  size_t lines = count_lines(reader->at, size), columns = table->schema->column_count;
+  size_t lines = text_count_lines(reader->at, size), columns = table->schema->column_count;
   if (lines > ROW_LIMIT)
     return error_set(reader->error, EXIT_INPUT, "%s: more than %zu lines", reader->path, ROW_LIMIT);
   table->cells = memory_alloc(lines * columns, sizeof *table->cells, "a table", reader->error);

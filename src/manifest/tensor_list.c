@@ -169,17 +169,9 @@ static int read_row(struct reader *reader, struct tensor_list *list)
   return 0;
 }
 
-static size_t count_lines(const char *data, size_t size)
-{
-  size_t lines = 0;
-  for (size_t i = 0; i < size; i++)
-    lines += data[i] == '\n';
-  return lines;
-}
-
 static int read_list(struct reader *reader, struct tensor_list *list)
 {
-  size_t lines = count_lines(reader->at, (size_t)(reader->end - reader->at));
+  size_t lines = text_count_lines(reader->at, (size_t)(reader->end - reader->at));
   if (lines > LINES_LIMIT)
     return error_set(reader->error, EXIT_INPUT, "%s: %zu lines, more than the %d it may have",
                      reader->path, lines, LINES_LIMIT);

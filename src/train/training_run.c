@@ -125,20 +125,34 @@ static int save(const struct training *t, const char *out, struct error *error)
   return train_state_save(out, t->identity, &t->log, &t->optimizer, error);
 }
 
-/* A directory of this recipe has its identity; a new one is empty but for the lock. */
-static int check_fresh(const char *out, struct error *error)
+static int check_entry(DIR *stream, const char *out, const char *name, bool fresh,
+                       struct error *error)
+{
+  struct stat info;
+  bool link = !fstatat(dirfd(stream), name, &info, AT_SYMLINK_NOFOLLOW) && S_ISLNK(info.st_mode);
+  if (link)
+    return error_set(error, EXIT_INPUT,
+                     "%s/%s: is a link; a run writes into a directory of its own files alone: "
+                     "remove the link or choose another --out",
+                     out, text_shown(name).text);
+  if (!fresh || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, LOCK_FILE) == 0)
+    return 0;
+  return error_set(error, EXIT_INPUT,
+                   "%s: holds %s and no " IDENTITY_FILE
+                   " of a run; --out must be new, empty or of the same recipe",
+                   out, text_shown(name).text);
+}
+
+/* No links: what one leads to may be anybody's, the recipe itself or another run. And a directory
+ * of this recipe has its identity; a new one is empty but for the lock. */
+static int check_directory(const char *out, bool fresh, struct error *error)
 {
   DIR *stream = opendir(out);
   if (!stream)
     return error_set(error, EXIT_RUN, "%s: cannot be read: %s", out, error_reason(errno));
   int status = 0;
   for (struct dirent *entry; !status && (entry = readdir(stream));)
-    if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
-        strcmp(entry->d_name, LOCK_FILE) != 0)
-      status = error_set(error, EXIT_INPUT,
-                         "%s: holds %s and no " IDENTITY_FILE
-                         " of a run; --out must be new, empty or of the same recipe",
-                         out, text_shown(entry->d_name).text);
+    status = check_entry(stream, out, entry->d_name, fresh, error);
   closedir(stream);
   return status;
 }
@@ -147,11 +161,11 @@ static int check_identity(const struct training *t, const char *out, const char 
                           struct error *error)
 {
   struct blob blob;
-  if (!file_exists(path)) {
-    if (check_fresh(out, error))
-      return error->code;
+  bool fresh = !file_exists(path);
+  if (check_directory(out, fresh, error))
+    return error->code;
+  if (fresh)
     return file_write(path, t->canonical.data, t->canonical.length, error);
-  }
   if (file_read(path, (size_t)1 << 24, &blob, error))
     return error->code;
   bool same =
@@ -176,33 +190,12 @@ static int take(const char *out, struct lock *lock, struct error *error)
   return status;
 }
 
-/* What a link leads to may be anybody's: the recipe itself, another run. */
-static int refuse_links(const char *out, struct error *error)
-{
-  DIR *stream = opendir(out);
-  int status =
-      stream ? 0 : error_set(error, EXIT_RUN, "%s: cannot be read: %s", out, error_reason(errno));
-  for (struct dirent *entry; !status && (entry = readdir(stream));) {
-    struct stat info;
-    if (!fstatat(dirfd(stream), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) && S_ISLNK(info.st_mode))
-      status = error_set(error, EXIT_INPUT,
-                         "%s/%s: is a link; a run writes into a directory of its own files alone: "
-                         "remove the link or choose another --out",
-                         out, text_shown(entry->d_name).text);
-  }
-  if (stream)
-    closedir(stream);
-  return status;
-}
-
 /* To where an earlier run was, or to the beginning. */
 static int begin(struct training *t, const char *out, struct error *error)
 {
   bool found;
   char *path = file_join(out, IDENTITY_FILE, error);
-  int status = path ? refuse_links(out, error) : error->code;
-  if (!status)
-    status = check_identity(t, out, path, error);
+  int status = path ? check_identity(t, out, path, error) : error->code;
   free(path);
   if (status || train_state_load(out, t->identity, &t->log, &t->optimizer, &found, error))
     return error->code;
