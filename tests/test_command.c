@@ -1,7 +1,7 @@
 /* The command line: usage errors, help, and the subcommands that do not need a model. */
 #include "workshop.h"
 
-static const char *const subcommands[] = {"reproduce", "verify", "screen",   "claims",
+static const char *const subcommands[] = {"reproduce", "verify", "screen",   "claims", "plan",
                                           "compare",   "synth",  "selftest", "bench"};
 #define SUBCOMMANDS (sizeof subcommands / sizeof *subcommands)
 
