@@ -67,6 +67,7 @@ static void test_common_options(void **state)
                                           "manifests/published.json",
                                           WORKSHOP_MODEL,
                                           "golden/nursery-olmo",
+                                          "manifests/nursery-olmo.json",
                                           "golden/nursery-olmo golden/nursery-olmo",
                                           "--like olmo --out none --dry-run",
                                           "",
