@@ -88,7 +88,7 @@ static void test_refuses_headers(void **state)
   refused(" \n\t\r\n", "contains nothing but blanks");
   refused("<!DOCTYPE html>", "a login or error page");
   refused("hello", "is plain text, not JSON");
-  refused("[1]\n", "line 1, column 1: expected '{'");
+  refused("[1]\n", "t.jsonl: line 1: must be a JSON object, which begins with '{'");
   refused("{\"metric\":\"logit\"}\n", "line 1: \"task\" is missing");
   refused("{\"task\":\"a b\",\"metric\":\"logit\"}\n",
           "line 1: \"task\" is \"a b\", must be a plain");
@@ -122,8 +122,9 @@ static void test_refuses_pairs(void **state)
   refused(HEAD "{\"clean\":[1],\"clean\":[1],\"positive\":[1],\"negative\":[]}",
           "line 2, column 14: duplicate key \"clean\"");
   refused(HEAD "{\"clean\":[1],\"corrupted\":[1],\"positive\":[1],\"negative\":[]}\n{\"clean\":[1,",
-          "line 3, column 13: expected a value, found the end of the line: it is cut short");
-  refused(HEAD "[1]\n", "line 2, column 1: expected '{'");
+          "line 3, column 13, key \"clean\": expected a value, found the end of the line: it is "
+          "cut short");
+  refused(HEAD "[1]\n", "t.jsonl: line 2: must be a JSON object");
   refused(HEAD "{\"clean\":\"1\",\"corrupted\":[1],\"positive\":[1],\"negative\":[]}",
           "line 2: \"clean\" is wrong: must be an array, is a string");
 }
@@ -146,7 +147,7 @@ static void test_bombs(void **state)
 {
   (void)state;
   refused_long("{\"clean\":", "[", 3000, "", "nested more than 2048 deep");
-  refused_long("", "{", 30000, "", "line 2: too many objects and arrays");
+  refused_long("{\"clean\":[", "{},", 30000, "1]}", "line 2: too many objects and arrays");
   refused_long("{\"clean\":\"", "aaaaaaaa", TASK_MAX_LINE_BYTES / 8, "\"}",
                "more than the limit of");
   refused_long("{\"corrupted\":[1],\"positive\":[1],\"negative\":[],\"clean\":[1", ",1",
