@@ -21,6 +21,8 @@ static const struct {
 } commands[] = {
     {"reproduce", "verify, screen and compare with goldens, then evaluate the claims",
      command_reproduce},
+    {"plan", "say what the work of manifests will take, of the whole and of each shard",
+     command_plan},
     {"fetch", "fetch the files that a manifest pins, and check them", command_fetch},
     {"verify", "check the files that a manifest pins", command_verify},
     {"pin", "fill a manifest's pins from the files on disk", command_pin},

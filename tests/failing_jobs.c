@@ -33,6 +33,7 @@ const struct failing_job failing_jobs[] = {
     {"claims golden/nursery-olmoe golden/nursery-olmo --json -", NO_TIMES, false, false, 0},
     {"reproduce manifests/published.json --threads 2 --work @/w --json @/o.json", TIMES_IN_TEXT,
      false, false, 4},
+    {"plan %/m.json --shards 2 --threads 2 --json @/o.json", TIMES_EVERYWHERE, false, false, 40},
     {"rank golden/nursery-olmo --floor 61440 --json @/o.json", NO_TIMES, false, false, 0},
     {"sinks golden/nursery-olmoe --json @/o.json", NO_TIMES, false, false, 0},
     {"weights %/c/r0 %/c/r1 --threads 2 --json @/o.json", TIMES_IN_TEXT, false, false, 0},

@@ -143,8 +143,8 @@ int json_get_number(const json_t *object, const char *where, const char *key, do
     return wrong(where, key, item, "a number", error);
   double number = json_number_value(item);
   if (!(number >= low && number <= high))
-    return error_set(error, EXIT_INPUT, "%s: \"%s\" is %g, must be between %g and %g", where, key,
-                     number, low, high);
+    return error_set(error, EXIT_INPUT, "%s: \"%s\" is %.10g, must be between %.10g and %.10g",
+                     where, key, number, low, high);
   *value = number;
   return 0;
 }
@@ -196,8 +196,9 @@ int json_get_label(const json_t *object, const char *where, const char *key, con
     return error->code;
   if (!text_is_label(*value))
     return error_set(error, EXIT_INPUT,
-                     "%s: \"%s\" is \"%.100s\", must be a plain name of visible ASCII characters",
-                     where, key, *value);
+                     "%s: \"%s\" is \"%.100s\", must be a plain name: 1 to 200 visible ASCII "
+                     "characters without / and \\",
+                     where, key, text_shown(*value).text);
   return 0;
 }
 
