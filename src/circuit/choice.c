@@ -187,8 +187,10 @@ size_t choice_prune(const struct graph *g, unsigned char *kept, struct error *er
     return SIZE_MAX;
   const struct degrees degrees = {counts, counts + g->sources + 1};
   count_degrees(g, kept, &degrees);
-  while (drop_parentless(g, kept, &degrees) | drop_childless(g, kept, &degrees))
-    ;
+  for (bool changed = true; changed;) {
+    changed = drop_parentless(g, kept, &degrees);
+    changed = drop_childless(g, kept, &degrees) || changed;
+  }
   free(counts);
   for (size_t e = 0; e < g->edges; e++)
     left += kept[e];
