@@ -65,9 +65,9 @@ static struct model open_model(const char *name)
 {
   struct model m = {.edges = fixture_read(place_of(name), "edges.csv")};
   struct fixture meta = fixture_read(place_of(name), "meta.csv");
-  m.graph =
-      make_graph((size_t)fixture_number(&meta, 0, "layers"),
-                 (size_t)fixture_number(&meta, 0, "heads"), fixture_number(&meta, 0, "parallel"));
+  m.graph = make_graph((size_t)fixture_number(&meta, 0, "layers"),
+                       (size_t)fixture_number(&meta, 0, "heads"),
+                       fixture_number(&meta, 0, "parallel") > 0);
   m.chosen_size = (size_t)fixture_number(&meta, 0, "chosen_size");
   assert_int_equal(m.graph.edges, m.edges.rows);
   m.scores = calloc(m.graph.edges, sizeof *m.scores);
