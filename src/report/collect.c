@@ -52,10 +52,15 @@ static int get_list(const json_t *object, const char *where, const char *key, bo
     return 0;
   if (json_get_array(object, where, key, array, error))
     return error->code;
-  json_array_foreach(*array, i, element)
-    if (of_objects ? !json_is_object(element) : !json_is_string(element))
-      return error_set(error, EXIT_INPUT, "%s: %s: element %zu must be %s", where, key, i + 1,
-                       of_objects ? "an object" : "a string");
+  json_array_foreach(
+      *array, i,
+      element) if (of_objects
+                       ? !json_is_object(element)
+                       : !json_is_string(
+                             element)) return error_set(error, EXIT_INPUT,
+                                                        "%s: %s: element %zu must be %s", where,
+                                                        key, i + 1,
+                                                        of_objects ? "an object" : "a string");
   return 0;
 }
 
@@ -238,7 +243,7 @@ static const struct field head_fields[] = {
 static int get_run(const json_t *object, const char *where, struct report_run *run,
                    struct error *error)
 {
-  const json_t *machine;
+  const json_t *machine = NULL;
   if (get_texts(object, where, FIELDS(head_fields), run, error) ||
       get_count(object, where, "failures", &run->failures, error) ||
       get_count(object, where, "unpinned", &run->unpinned, error) ||
@@ -262,8 +267,7 @@ static void *grow(void *array, size_t count, size_t more, size_t size, const cha
   return grown;
 }
 
-static int grow_manifests(struct report *report, size_t more, const char *name,
-                          struct error *error)
+static int grow_manifests(struct report *report, size_t more, const char *name, struct error *error)
 {
   struct report_manifest *grown =
       grow(report->manifests, report->manifest_count, more, sizeof *grown, name, error);
@@ -305,12 +309,13 @@ static int add_lists(struct report *report, const char *name, const json_t *run,
       grow_manifests(report, json_array_size(manifests), name, error) ||
       grow_claims(report, json_array_size(claims), name, error))
     return error->code;
-  json_array_foreach(manifests, i, element)
-    if (get_manifest(element, name, &report->manifests[report->manifest_count++], error))
-      return error->code;
-  json_array_foreach(claims, i, element)
-    if (get_claim(element, name, &report->claims[report->claim_count++], error))
-      return error->code;
+  json_array_foreach(manifests, i,
+                     element) if (get_manifest(element, name,
+                                               &report->manifests[report->manifest_count++],
+                                               error)) return error->code;
+  json_array_foreach(claims, i,
+                     element) if (get_claim(element, name, &report->claims[report->claim_count++],
+                                            error)) return error->code;
   return 0;
 }
 
@@ -326,23 +331,25 @@ int report_add_run(struct report *report, const char *name, json_t *run, struct 
   return add_lists(report, name, run, error);
 }
 
-static int digest_revisions(struct report_trajectory *t, struct error *error)
+int report_digests(const struct trajectory *trajectory, struct digest **digests,
+                   struct error *error)
 {
-  const struct trajectory *trajectory = &t->trajectory;
-  t->digests = memory_zeroed(trajectory->count, sizeof *t->digests, trajectory->model, error);
-  for (size_t i = 0; t->digests && i < trajectory->count; i++) {
+  struct digest *made = memory_zeroed(trajectory->count, sizeof *made, trajectory->model, error);
+  int status = made ? 0 : error->code;
+  for (size_t i = 0; !status && i < trajectory->count; i++) {
     size_t length;
     char *csv = trajectory_format_csv(&trajectory->revisions[i], &length, error);
-    int status = csv ? digest_of(csv, length, &t->digests[i], error) : error->code;
+    status = csv ? digest_of(csv, length, &made[i], error) : error->code;
     free(csv);
-    if (status)
-      return status;
   }
-  return t->digests ? 0 : error->code;
+  if (status)
+    free(made);
+  else
+    *digests = made;
+  return status;
 }
 
-int report_add_trajectory(struct report *report, struct trajectory *trajectory,
-                          struct error *error)
+int report_add_trajectory(struct report *report, struct trajectory *trajectory, struct error *error)
 {
   struct trajectory_difference difference = {0};
   for (size_t i = 0; i < report->trajectory_count; i++) {
@@ -366,7 +373,7 @@ int report_add_trajectory(struct report *report, struct trajectory *trajectory,
   struct report_trajectory *added = &grown[report->trajectory_count++];
   added->trajectory = *trajectory;
   *trajectory = (struct trajectory){0};
-  return digest_revisions(added, error);
+  return report_digests(&added->trajectory, &added->digests, error);
 }
 
 static void free_manifest(struct report_manifest *m)

@@ -64,7 +64,7 @@ const char *report_verdict(const struct report *report)
   bool uncompared = false;
   for (size_t i = 0; i < report->document_count; i++)
     uncompared = uncompared || report->runs[i].uncompared > 0;
-  return report_failures(report)  ? "FAILED"
+  return report_failures(report)   ? "FAILED"
          : !report->manifest_count ? "NOT CHECKED"
          : uncompared              ? "NO CHECK FAILED"
                                    : "ALL CHECKS HELD";

@@ -26,10 +26,10 @@ struct report_claim {
   const char *under, *missing, *why, *no_interval;
   enum trajectory_kind kind; /* what the recomputed figure rests on */
   enum claim_verdict verdict;
-  bool stated;             /* whether the paper's text states this reading */
-  double margin;           /* NAN: none */
-  const json_t *evidence;  /* object */
-  const json_t *interval;  /* object with "survives", "low", "high"; NULL: no_interval says why */
+  bool stated;            /* whether the paper's text states this reading */
+  double margin;          /* NAN: none */
+  const json_t *evidence; /* object */
+  const json_t *interval; /* object with "survives", "low", "high"; NULL: no_interval says why */
 };
 
 /* One file that was read, or the manifest itself. */
@@ -89,6 +89,10 @@ struct report {
 /* Adds what the JSON of a run says; `name` appears in messages. Takes the JSON over, also on
  * errors. Errors: EXIT_INPUT (naming the key), EXIT_RUN. */
 int report_add_run(struct report *report, const char *name, json_t *run, struct error *error);
+
+/* SHA-256 and XXH3-128 of the CSV of each revision: new array, free(). Errors: EXIT_RUN. */
+int report_digests(const struct trajectory *trajectory, struct digest **digests,
+                   struct error *error);
 
 /* Adds a trajectory, which it takes over, also on errors; one of a model and kind that is there
  * already is refused unless its figures are the same, and is then not added. Errors: EXIT_INPUT,
