@@ -319,6 +319,16 @@ static void add_legend(const struct summary *summary)
   text_add(summary->text, "\n");
 }
 
+/* Whether anything was recomputed from evidence of a kind. */
+static bool has_rows(const struct summary *summary, int kind)
+{
+  const struct claim_row *row;
+  size_t i = 0;
+  while ((row = row_at(summary, i)) && row->kind != (enum trajectory_kind)kind)
+    i++;
+  return row != NULL;
+}
+
 static void add_evidence(const struct summary *summary)
 {
   static const char *const names[] = {"published tables", "trained small models",
@@ -333,7 +343,7 @@ static void add_evidence(const struct summary *summary)
     if (models)
       text_add(summary->text, "%zu models", models);
     else
-      text_add(summary->text, "none");
+      text_add(summary->text, has_rows(summary, kind) ? "tables of results" : "none");
   }
   text_add(summary->text, ".\n");
 }
