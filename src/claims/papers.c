@@ -1,4 +1,5 @@
+#include "claims/arxiv_2407_10827/paper.h"
 #include "claims/arxiv_2606_02378/paper.h"
 #include "claims/paper.h"
 
-const struct paper *const papers[] = {&arxiv_2606_02378, NULL};
+const struct paper *const papers[] = {&arxiv_2606_02378, &arxiv_2407_10827, NULL};

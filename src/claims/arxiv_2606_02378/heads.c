@@ -32,7 +32,7 @@ enum head_class class_of_name(const char *name)
  * least each of the arguments, counted in null_heads. */
 void heads_counts(const struct question *question, struct outcome *outcome)
 {
-  const struct published_table *table = published_find(question->facts->tables, "null_heads");
+  const struct published_table *table = published_find(question->tables, "null_heads");
   if (!table)
     outcome_missing(outcome, "the published table null_heads is not given");
   for (size_t k = 0; table && k < question_arguments(question); k++) {
@@ -172,7 +172,7 @@ void heads_disjoint(const struct question *question, struct outcome *outcome)
 /* How many heads of a circuit have a best class on branch main. Arguments: operand, class. */
 void heads_still_class(const struct question *question, struct outcome *outcome)
 {
-  const struct published_table *classes = published_find(question->facts->tables, "main_classes");
+  const struct published_table *classes = published_find(question->tables, "main_classes");
   const char *list = data_heads(question, question_argument(question, 0), outcome);
   const char *class = question_argument(question, 1);
   struct head_id id, other = {-1, -1};

@@ -44,7 +44,7 @@ void null_is_floor(const struct question *question, struct outcome *outcome)
 static const struct published_table *null_heads(const struct question *question,
                                                 struct outcome *outcome)
 {
-  const struct published_table *table = published_find(question->facts->tables, "null_heads");
+  const struct published_table *table = published_find(question->tables, "null_heads");
   if (!table)
     outcome_missing(outcome, "the published table null_heads is not given");
   return table;
@@ -125,7 +125,7 @@ void null_revisions(const struct question *question, struct outcome *outcome)
 /* Least and largest of that column and, with a second argument, their ratio. */
 void null_range(const struct question *question, struct outcome *outcome)
 {
-  const struct published_table *table = published_find(question->facts->tables, "null_selectivity");
+  const struct published_table *table = published_find(question->tables, "null_selectivity");
   double low = INFINITY, high = -INFINITY;
   if (!table) {
     outcome_missing(outcome, "the published table null_selectivity is not given");

@@ -7,8 +7,7 @@
  * is left out (may be missing). */
 void seeds_mean(const struct question *question, struct outcome *outcome)
 {
-  const struct published_table *table =
-      published_find(question->facts->tables, "induction_ablations");
+  const struct published_table *table = published_find(question->tables, "induction_ablations");
   const char *key = question_argument(question, 0), *without = question_argument(question, 1);
   double sum = 0, low = INFINITY, high = -INFINITY;
   size_t count = 0, above = 0;
@@ -70,7 +69,7 @@ static struct changes find_changes(const struct published_table *table, const ch
  * baseline and of the circuit in task_ablations. */
 void seeds_task(const struct question *question, struct outcome *outcome)
 {
-  const struct published_table *table = published_find(question->facts->tables, "task_controls");
+  const struct published_table *table = published_find(question->tables, "task_controls");
   double base = data_number(question, question_argument(question, 1), outcome);
   double circuit = data_number(question, question_argument(question, 2), outcome);
   if (!table || *outcome->missing) {
