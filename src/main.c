@@ -21,6 +21,8 @@ static const struct {
 } commands[] = {
     {"reproduce", "verify, screen and compare with goldens, then evaluate the claims",
      command_reproduce},
+    {"plan", "say what the work of manifests will take, of the whole and of each shard",
+     command_plan},
     {"fetch", "fetch the files that a manifest pins, and check them", command_fetch},
     {"verify", "check the files that a manifest pins", command_verify},
     {"pin", "fill a manifest's pins from the files on disk", command_pin},
@@ -39,6 +41,7 @@ static const struct {
     {"synth", "write a checkpoint of random weights in a published or a chosen shape",
      command_synth},
     {"ordinary", "say what heads do beside the planted query of a screen", command_ordinary},
+    {"task", "write the pairs of prompts that circuits are measured on", command_task},
     {"train", "train a model from a recipe, to the same bits everywhere", command_train},
     {"selftest", "check the kernels of this CPU against the C reference", command_selftest},
     {"bench", "measure kernels and whole screens on this machine", command_bench},

@@ -1,7 +1,7 @@
 /* The command line: usage errors, help, and the subcommands that do not need a model. */
 #include "workshop.h"
 
-static const char *const subcommands[] = {"reproduce", "verify", "screen",   "claims",
+static const char *const subcommands[] = {"reproduce", "verify", "screen",   "claims", "plan",
                                           "compare",   "synth",  "selftest", "bench"};
 #define SUBCOMMANDS (sizeof subcommands / sizeof *subcommands)
 
@@ -67,6 +67,7 @@ static void test_common_options(void **state)
                                           "manifests/published.json",
                                           WORKSHOP_MODEL,
                                           "golden/nursery-olmo",
+                                          "manifests/nursery-olmo.json",
                                           "golden/nursery-olmo golden/nursery-olmo",
                                           "--like olmo --out none --dry-run",
                                           "",

@@ -6,6 +6,7 @@
 #include "base/error.h"
 
 int command_reproduce(int argc, char **argv, struct error *error);
+int command_plan(int argc, char **argv, struct error *error);
 int command_fetch(int argc, char **argv, struct error *error);
 int command_pin(int argc, char **argv, struct error *error);
 int command_verify(int argc, char **argv, struct error *error);
@@ -16,6 +17,7 @@ int command_compare(int argc, char **argv, struct error *error);
 int command_inspect(int argc, char **argv, struct error *error);
 int command_synth(int argc, char **argv, struct error *error);
 int command_ordinary(int argc, char **argv, struct error *error);
+int command_task(int argc, char **argv, struct error *error);
 int command_train(int argc, char **argv, struct error *error);
 int command_calibrate(int argc, char **argv, struct error *error);
 int command_rank(int argc, char **argv, struct error *error);

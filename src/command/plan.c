@@ -1,0 +1,103 @@
+#include "study/plan.h"
+
+#include "base/json.h"
+#include "command/command.h"
+#include "study/outputs.h"
+#include "study/shard.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MOST_MANIFESTS 64
+
+struct plan_options {
+  struct common_options common;
+  const char *checkpoints;
+  uint64_t shards;
+};
+
+static int parse(int argc, char **argv, struct plan_options *o, const char **paths, size_t *used,
+                 bool *help, struct error *error)
+{
+  const struct option_spec specs[] = {
+      {"shards", OPTION_NUMBER, &o->shards, 1, SHARD_MOST, "N",
+       "show also what each of N shards takes (reproduce --shard I/N), and the merge"},
+      {"checkpoints", OPTION_STRING, &o->checkpoints, 0, 0, "DIR",
+       "directory of the checkpoints, if not where the manifest says"},
+      COMMON_OPTIONS(&o->common),
+  };
+  const struct option_list list = {
+      "plan MANIFEST... [OPTIONS]",
+      "Says what the work of manifests takes before it begins: arithmetic, time on a machine like\n"
+      "this one, memory at a time, what is read and what is written. Nothing is computed.",
+      specs, sizeof specs / sizeof *specs};
+  if (options_parse(argc, argv, &list, paths, MOST_MANIFESTS, used, help, error) || *help)
+    return error->code;
+  if (!*used)
+    return error_set(error, EXIT_INPUT, "plan: MANIFEST is missing; see --help");
+  if (o->checkpoints && *used != 1)
+    return error_set(error, EXIT_INPUT, "plan: --checkpoints needs exactly one manifest");
+  return 0;
+}
+
+/* The JSON must not take the place of what is read. */
+static int plan_all(const struct plan_options *o, struct manifest *manifests, size_t count,
+                    struct plan *plan, struct error *error)
+{
+  const struct output json = {.option = "--json", .path = o->common.json};
+  for (size_t i = 0; i < count; i++)
+    if (outputs_spare_manifest(&json, 1, &manifests[i], o->checkpoints, error) ||
+        plan_manifest(&manifests[i], o->checkpoints, (size_t)o->shards, plan, error))
+      return error->code;
+  return 0;
+}
+
+static int deliver(const struct plan_options *o, const struct plan *plan, struct error *error)
+{
+  const struct runtime *runtime = plan->runtime;
+  struct text text = {0};
+  if (o->common.json) {
+    json_t *json = plan_json(plan, (size_t)o->shards);
+    int status = json_write(o->common.json, json, error);
+    json_decref(json);
+    if (status)
+      return status;
+  }
+  if (!runtime->text)
+    return 0;
+  plan_text(plan, &text);
+  if (text.failed) {
+    text_free(&text);
+    return error_set(error, EXIT_RUN, "plan: out of memory");
+  }
+  printf("With %s on %d threads of this machine:\n%s", runtime->kernels->name,
+         threads_count(runtime->threads), text.data);
+  printf("Ablations: at most. Published tables take no time worth a row; they are read by the "
+         "merge.\n");
+  text_free(&text);
+  return 0;
+}
+
+int command_plan(int argc, char **argv, struct error *error)
+{
+  struct plan_options o = {.shards = 1};
+  const char *paths[MOST_MANIFESTS];
+  struct manifest manifests[MOST_MANIFESTS] = {0};
+  struct runtime runtime = {0};
+  struct plan plan = {.runtime = &runtime};
+  size_t used, loaded = 0;
+  bool help = false;
+  if (parse(argc, argv, &o, paths, &used, &help, error) || help ||
+      runtime_start(&o.common, &runtime, error))
+    return error->code;
+  while (loaded < used && !manifest_load(paths[loaded], &manifests[loaded], error))
+    loaded++;
+  if (loaded == used && !plan_all(&o, manifests, used, &plan, error))
+    (void)deliver(&o, &plan, error);
+  plan_free(&plan);
+  while (loaded)
+    manifest_free(&manifests[--loaded]);
+  runtime_stop(&runtime);
+  return error->code;
+}

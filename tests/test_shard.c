@@ -1,0 +1,114 @@
+/* How the sequences of a manifest are shared out among machines, and what a plan says of it. */
+#include "workshop.h"
+
+#include "study/shard.h"
+
+/* Every sequence of every revision belongs to exactly one shard, in order, and no shard has more
+ * than one sequence more than another. */
+static void test_cuts_leave_no_gap(void **state)
+{
+  static const struct {
+    size_t revisions, shards;
+    int64_t n;
+  } cases[] = {{10, 4, 500}, {1, 1, 1}, {3, 7, 5}, {2, 9, 3}, {30, 128, 2000}, {1, 10000, 64}};
+  (void)state;
+  for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+    int64_t all = (int64_t)cases[c].revisions * cases[c].n, next = 0;
+    for (size_t i = 1; i <= cases[c].shards; i++) {
+      const struct shard shard = {i, cases[c].shards};
+      int64_t own = 0;
+      for (size_t r = 0; r < cases[c].revisions; r++) {
+        struct shard_range range = shard_range(&shard, r, cases[c].revisions, cases[c].n);
+        assert_in_range(range.from, 0, cases[c].n);
+        assert_in_range(range.to, range.from, cases[c].n);
+        if (range.from == range.to)
+          continue;
+        assert_int_equal((int64_t)r * cases[c].n + range.from, next);
+        next += range.to - range.from;
+        own += range.to - range.from;
+      }
+      assert_in_range(own, all / (int64_t)cases[c].shards, all / (int64_t)cases[c].shards + 1);
+    }
+    assert_int_equal(next, all);
+  }
+}
+
+static void test_one_machine_has_everything(void **state)
+{
+  const struct shard whole = {0};
+  (void)state;
+  struct shard_range range = shard_range(&whole, 3, 10, 500);
+  assert_int_equal(range.from, 0);
+  assert_int_equal(range.to, 500);
+}
+
+static void test_names_of_shards(void **state)
+{
+  static const char *const wrong[] = {"",     "2",     "0/4", "5/4",     "1/0", "-1/4",
+                                      "1/ 4", "1/4/4", "a/b", "1/10001", "1/"};
+  struct error error = {0};
+  struct shard shard;
+  (void)state;
+  assert_int_equal(shard_parse("2/4", &shard, &error), 0);
+  assert_int_equal(shard.index, 2);
+  assert_int_equal(shard.count, 4);
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    error = (struct error){0};
+    shard_parse(wrong[i], &shard, &error);
+    support_assert_error(&error, EXIT_INPUT, "must be I/N");
+  }
+}
+
+static double sum_of(const json_t *plan, const char *where, const char *key)
+{
+  double sum = 0;
+  const json_t *row;
+  size_t i;
+  json_array_foreach(
+      json_object_get(plan, "rows"), i,
+      row) if (strcmp(json_string_value(json_object_get(row, "work")), "screens") == 0 &&
+               strncmp(json_string_value(json_object_get(row, "where")), where, strlen(where)) == 0)
+      sum += json_number_value(json_object_get(row, key));
+  return sum;
+}
+
+/* The shards of a plan are together what the whole is. */
+static void test_plan_adds_up(void **state)
+{
+  (void)state;
+  char *out = workshop_run(EXIT_HELD, "plan manifests/nursery-olmo.json --shards 4 --json -");
+  json_t *plan = workshop_json_text(out);
+  assert_true(sum_of(plan, "in all", "sequences") == 5000);
+  assert_true(sum_of(plan, "shard ", "sequences") == 5000);
+  assert_true(sum_of(plan, "shard 2/4", "sequences") == 1250);
+  assert_true(sum_of(plan, "shard 2/4", "revisions") == 3);
+  double whole = sum_of(plan, "in all", "gflop"), parts = sum_of(plan, "shard ", "gflop");
+  assert_true(whole > 100 && fabs(whole - parts) < 1e-9 * whole);
+  assert_true(sum_of(plan, "in all", "seconds") > 0);
+  json_decref(plan);
+  free(out);
+  out = workshop_run(EXIT_HELD, "plan manifests/published.json manifests/nursery-olmo.json");
+  workshop_contains(out, "ablations");
+  free(out);
+}
+
+static void test_plan_says_what_is_missing(void **state)
+{
+  (void)state;
+  free(workshop_refuse(EXIT_INPUT, "no revision is there to read the model's shape from",
+                       "plan manifests/paper/olmo-1b-0724.json --checkpoints %s",
+                       support_directory()));
+  free(workshop_refuse(EXIT_INPUT, "MANIFEST is missing", "plan"));
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_cuts_leave_no_gap),
+      cmocka_unit_test(test_one_machine_has_everything),
+      cmocka_unit_test(test_names_of_shards),
+      cmocka_unit_test(test_plan_adds_up),
+      cmocka_unit_test(test_plan_says_what_is_missing),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
