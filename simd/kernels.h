@@ -259,8 +259,7 @@ struct kernels {
   .cross_entropy_backward = cross_entropy_backward##suffix, .scatter_add = scatter_add##suffix,    \
   .column_sum = column_sum##suffix, .dot = dot##suffix, .square_sum = square_sum##suffix,          \
   .adam = adam##suffix, .sgd = sgd##suffix, .lane_products = lane_products##suffix,                \
-  .softmax_lanes = softmax_lanes##suffix,                                                          \
-  .softmax_lanes_backward = softmax_lanes_backward##suffix
+  .softmax_lanes = softmax_lanes##suffix, .softmax_lanes_backward = softmax_lanes_backward##suffix
 
 /* The row kernels' part of a table: every function with the suffix of one instruction set. */
 #define ROWS_TABLE(suffix)                                                                         \

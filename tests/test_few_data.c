@@ -233,7 +233,8 @@ static void all_sequences(void **state)
     assert_true(trains && s.items[0] != s.items[1] && s.items[2] == s.items[s.query]);
     assert_in_range(s.items[0], 0, 49);
     assert_in_range(s.items[1], 0, 49);
-    int32_t at = ((s.items[0] * 50 + s.items[1]) * 25 + s.labels[0] * 5 + s.labels[1]) * 2 + s.query;
+    int32_t at =
+        ((s.items[0] * 50 + s.items[1]) * 25 + s.labels[0] * 5 + s.labels[1]) * 2 + s.query;
     assert_false(seen[at]);
     seen[at] = 1;
   }
@@ -271,9 +272,12 @@ static void impossible_settings(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(surrogate_features),  cmocka_unit_test(surrogate_gaussian),
-      cmocka_unit_test(files),               cmocka_unit_test(draws),
-      cmocka_unit_test(tables),              cmocka_unit_test(all_sequences),
+      cmocka_unit_test(surrogate_features),
+      cmocka_unit_test(surrogate_gaussian),
+      cmocka_unit_test(files),
+      cmocka_unit_test(draws),
+      cmocka_unit_test(tables),
+      cmocka_unit_test(all_sequences),
       cmocka_unit_test(impossible_settings),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,7 +35,7 @@ struct few_clamp {
   double match_strength;
 
   /* Logits := -1e9 but for the two labels of the sequence, which get copy_head's scores (layer 1,
-   * before the softmax) at positions 1 and 3. With a second pass: those of the first. */
+   * before the softmax) at positions 1 and 3; with perfect_layer0 those of its pass 1. */
   bool copy;
   size_t copy_head;
 
@@ -53,8 +53,8 @@ struct few_clamp {
 /* Whether the clamp makes sense for a model: heads that it has, strengths from 0 to 1, no two
  * clamps that would replace the same value in two ways. `where` begins the message. Errors:
  * EXIT_INPUT. */
-int few_clamp_check(const char *where, const struct few_clamp *clamp,
-                    const struct few_sizes *sizes, struct error *error);
+int few_clamp_check(const char *where, const struct few_clamp *clamp, const struct few_sizes *sizes,
+                    struct error *error);
 
 /* Whether it takes a pass before the one that counts. */
 bool few_clamp_two_passes(const struct few_clamp *clamp);

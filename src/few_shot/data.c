@@ -21,9 +21,8 @@ static int make_pairs(struct few_data *data, struct error *error)
   data->pairs = labels * (labels - 1) / 2;
   data->train_pairs = data->pairs * 4 / 5;
   data->pair = memory_alloc(data->pairs, sizeof *data->pair, "pairs of labels", error);
-  int32_t *order = data->pair
-                       ? memory_alloc(data->pairs, 3 * sizeof *order, "pairs of labels", error)
-                       : NULL;
+  int32_t *order =
+      data->pair ? memory_alloc(data->pairs, 3 * sizeof *order, "pairs of labels", error) : NULL;
   if (!order)
     return error->code;
   if (labels == PUBLISHED_LABELS) {
@@ -45,8 +44,8 @@ static int make_pairs(struct few_data *data, struct error *error)
   return 0;
 }
 
-static int check(const char *name, const struct few_items *items,
-                 const struct few_data_settings *s, struct error *error)
+static int check(const char *name, const struct few_items *items, const struct few_data_settings *s,
+                 struct error *error)
 {
   if (s->classes < 2 || s->test_classes < 2 || s->classes > items->classes ||
       s->test_classes > items->classes - s->classes)

@@ -32,7 +32,7 @@ extern const char *const few_set_names[FEW_SETS];
 
 /* Items are rows of a table. */
 struct few_sequence {
-  int32_t items[3];  /* at positions 0, 2, 4; the last is one of the others */
+  int32_t items[3];  /* at positions 0, 2, 4; the last is items[query] */
   int32_t labels[2]; /* at positions 1, 3; different */
   int32_t query;     /* 0: the first's class is asked for, 1: the second's; target labels[query] */
 };

@@ -7,11 +7,13 @@
  * bu at position 4 alone; loss = mean over the batch of the cross-entropy of labels[query].
  *
  * Layer 1 asks at position 4 alone. What depends on the token alone is computed once for each item
- * of a batch, items ascending, then labels: their gradients are the sums over their uses in the
- * order of rows (position, sequence). Everything else is as tape/operations.h and
- * few_shot/lanes.h state; no bit depends on the machine. */
+ * of a table, or, where it has more than 2 * batch, of the batch, ascending, then labels: their
+ * gradients are the sums over their uses in the order of rows (position, sequence). Everything else
+ * is as tape/operations.h and tape/lanes.h state; no bit depends on the machine. */
 #ifndef ATTEST_FEW_SHOT_MODEL_H
 #define ATTEST_FEW_SHOT_MODEL_H
+
+#define FEW_MOST_BATCH 65536
 
 #include "few_shot/clamp.h"
 #include "few_shot/data.h"
@@ -20,11 +22,11 @@
 struct few_model_options {
   const struct kernels *kernels; /* borrowed; all of it runs on the caller's thread */
   struct few_sizes sizes;
-  size_t batch;                 /* sequences of a run; a part of the recipe, as it is in the bits
-                                   of gradients (not in those of a sequence's logits) */
-  size_t items;                 /* rows of the tables to come, at most */
+  size_t batch;                  /* sequences of a run; a part of the recipe, as it is in the bits
+                                    of gradients (not in those of a sequence's logits) */
+  size_t items;                  /* rows of the tables to come, at most */
   const struct few_clamp *clamp; /* copied; NULL = none */
-  const float *graft;           /* parameters that `clamp` takes from; borrowed */
+  const float *graft;            /* parameters that `clamp` takes from; borrowed */
 };
 
 struct few_model;
@@ -50,14 +52,15 @@ int few_model_run(struct few_model *model, const struct few_table *table,
 int few_model_forward(struct few_model *model, const struct few_table *table,
                       const struct few_sequence *sequences, size_t count, struct error *error);
 
-/* After few_model_forward. Each is of the pass that counts, after clamps. */
+/* After few_model_forward, of logits and losses also after few_model_run. Each is of the pass that
+ * counts, after clamps. */
 const float *few_model_logits(const struct few_model *model, size_t sequence); /* [labels] */
-double few_model_loss(const struct few_model *model, size_t sequence); /* cross-entropy */
+double few_model_loss(const struct few_model *model, size_t sequence);         /* cross-entropy */
 
 /* Attention of head, from `query` to `key` <= query, of layer 1 from query 4 alone: a value for
- * every sequence, [count]. Scores are scaled, before the softmax. NULL where a clamp leaves no such
- * value (layer 0 under perfect_layer0 or with its layer grafted; scores where patterns are
- * preserved). */
+ * every sequence, [count]. Scores are scaled, before the softmax. Of a model without gradients;
+ * NULL where a clamp leaves no such value (layer 0 under perfect_layer0, layer 1's pattern under
+ * copy; its scores where patterns are preserved). */
 const float *few_model_pattern(const struct few_model *model, size_t layer, size_t head,
                                size_t query, size_t key);
 const float *few_model_scores(const struct few_model *model, size_t layer, size_t head,

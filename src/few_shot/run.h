@@ -52,9 +52,9 @@ int few_run_create(const char *name, const struct few_recipe *recipe, const stru
                    struct error *error);
 void few_run_free(struct few_run *run); /* NULL is allowed */
 
-uint64_t few_run_bytes(const struct few_run *run); /* of memory */
-uint64_t few_run_disk(const struct few_run *run);  /* of DIR */
-uint64_t few_run_updates(const struct few_run *run); /* in all: sequences / batch, rounded up */
+uint64_t few_run_bytes(const struct few_run *run);       /* of memory */
+uint64_t few_run_disk(const struct few_run *run);        /* of DIR */
+uint64_t few_run_updates(const struct few_run *run);     /* in all: sequences / batch, rounded up */
 const char *few_run_identity(const struct few_run *run); /* SHA-256 of identity.json */
 
 /* Seconds that an update and an evaluation take, measured; changes nothing. Errors: EXIT_INPUT. */
