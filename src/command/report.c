@@ -28,7 +28,8 @@ static int parse(int argc, char **argv, struct report_options *o, const char **p
        "in Markdown, too, every reading of each figure, not only those that do not come out"}};
   const struct option_list list = {
       "report RUN... --out FILE [OPTIONS]",
-      "Writes what was found as one file that needs nothing else: verdict, claims, plots, what was\n"
+      "Writes what was found as one file that needs nothing else: verdict, claims, plots, what "
+      "was\n"
       "not checked, provenance. A RUN is the work folder of attest reproduce (--work), the JSON\n"
       "that it writes, a trajectory, or a folder of trajectories and published tables.",
       specs, sizeof specs / sizeof *specs};

@@ -2,11 +2,11 @@
 #ifndef ATTEST_COMMAND_REPORT_OUTPUT_H
 #define ATTEST_COMMAND_REPORT_OUTPUT_H
 
-#include "report/report.h"
 #include "report/page.h"
+#include "report/report.h"
 
-/* The format that is named ("html", "markdown"), or, for NULL, that of the file's name: Markdown for
- * .md, else HTML. Errors: EXIT_INPUT. */
+/* The format that is named ("html", "markdown"), or, for NULL, that of the file's name: Markdown
+ * for .md, else HTML. Errors: EXIT_INPUT. */
 int report_format(const char *named, const char *path, enum page_format *format,
                   struct error *error);
 

@@ -38,8 +38,8 @@ static void fill(const struct model *model, int which, const char *name, measure
   const struct trajectory *t = model->trajectory;
   struct plot_point *points = model->points + (size_t)which * t->count;
   for (size_t r = 0; r < t->count; r++)
-    points[r] = (struct plot_point){t->revisions[r].tokens, measure(model, r, which),
-                                    t->revisions[r].name};
+    points[r] =
+        (struct plot_point){t->revisions[r].tokens, measure(model, r, which), t->revisions[r].name};
   *series = (struct plot_series){.name = name,
                                  .points = points,
                                  .count = t->count,
@@ -95,8 +95,8 @@ static void write_induction(const struct model *model)
 
 static double recall(const struct model *model, size_t r, int which)
 {
-  struct recall found = measure_recall(model->trajectory, r, which ? CLASS_THRESHOLD : model->threshold,
-                                       model->threshold);
+  struct recall found = measure_recall(
+      model->trajectory, r, which ? CLASS_THRESHOLD : model->threshold, model->threshold);
   return found.total ? (double)found.found / (double)found.total : NAN;
 }
 
@@ -130,16 +130,16 @@ static int write_layers(const struct model *model, struct error *error)
   double *values = memory_zeroed(layers * t->count, sizeof *values, t->model, error);
   const char **revisions = memory_zeroed(t->count, sizeof *revisions, t->model, error);
   const char **names = memory_zeroed(layers, sizeof *names, t->model, error);
-  char(*labels)[24] = memory_zeroed(layers, sizeof *labels, t->model, error);
+  char(*labels)[32] = memory_zeroed(layers, sizeof *labels, t->model, error);
   int status = values && revisions && names && labels ? 0 : error->code;
   for (size_t l = 0; !status && l < layers; l++) {
-    snprintf(labels[l], sizeof labels[l], "layer %zu", l);
+    snprintf(labels[l], sizeof labels[l], "L%zu", l);
     names[l] = labels[l];
     for (size_t r = 0; r < t->count; r++) {
       const struct revision *at = &t->revisions[r];
-      values[l * t->count + r] = (double)(measure_bos(at, false, (int)l + 1) -
-                                          measure_bos(at, false, (int)l)) /
-                                 (double)at->n_heads;
+      values[l * t->count + r] =
+          (double)(measure_bos(at, false, (int)l + 1) - measure_bos(at, false, (int)l)) /
+          (double)at->n_heads;
     }
   }
   for (size_t r = 0; !status && r < t->count; r++)
@@ -173,8 +173,8 @@ static void write_head(const struct model *model, size_t head)
   for (size_t r = 0; r < t->count; r++) {
     const struct head_row *at = &t->revisions[r].heads[head];
     const char *name = t->revisions[r].name;
-    selectivity[r] = (struct plot_point){t->revisions[r].tokens,
-                                         at->selectivity[CLASS_INDUCTION], name};
+    selectivity[r] =
+        (struct plot_point){t->revisions[r].tokens, at->selectivity[CLASS_INDUCTION], name};
     pr[r] = (struct plot_point){t->revisions[r].tokens, at->pr, name};
   }
   const struct plot_series series[] = {
@@ -196,29 +196,32 @@ static void write_head(const struct model *model, size_t head)
 /* Where the last query of the strongest induction head looks, at the last revision. */
 static void write_row(const struct model *model, size_t head)
 {
-  static const char *const places[CLASS_COUNT] = {
-      "after the earlier token (induction)", "previous token", "the earlier token itself",
-      "first position", "itself", "3 to 6 back (each)"};
+  static const char *const places[CLASS_COUNT] = {"after the earlier token (induction)",
+                                                  "previous token",
+                                                  "the earlier token itself",
+                                                  "first position",
+                                                  "itself",
+                                                  "3 to 6 back (each)"};
   const struct trajectory *t = model->trajectory;
   const struct head_row *row = &last_of(t)->heads[head];
   bool known = isfinite(row->baseline);
   struct plot_bar bars[CLASS_COUNT];
   char title[300];
   for (int c = 0; c < CLASS_COUNT; c++)
-    bars[c] = (struct plot_bar){places[c],
-                                row->selectivity[c] * (known ? fmax(row->baseline, 1e-8) : 1), NAN,
-                                NAN, c == CLASS_INDUCTION};
+    bars[c] =
+        (struct plot_bar){places[c], row->selectivity[c] * (known ? fmax(row->baseline, 1e-8) : 1),
+                          NAN, NAN, c == CLASS_INDUCTION};
   snprintf(title, sizeof title, "Attention row of L%dH%d, %s", row->layer, row->head, t->model);
-  struct plot plot = {.title = title,
-                      .description = known ? "Mean attention of the last query at the positions "
-                                             "that the protocol names, at the last revision, of the "
-                                             "head with the largest induction selectivity."
-                                           : "Selectivity (the published tables hold no mean "
-                                             "attention) at the positions that the protocol names, "
-                                             "at the last revision, of the head with the largest "
-                                             "induction selectivity.",
-                      .x = {.label = known ? "mean attention" : "multiple of the baseline",
-                            .percent = known}};
+  struct plot plot = {
+      .title = title,
+      .description = known ? "Mean attention of the last query at the positions "
+                             "that the protocol names, at the last revision, of the "
+                             "head with the largest induction selectivity."
+                           : "Selectivity (the published tables hold no mean "
+                             "attention) at the positions that the protocol names, "
+                             "at the last revision, of the head with the largest "
+                             "induction selectivity.",
+      .x = {.label = known ? "mean attention" : "multiple of the baseline", .percent = known}};
   page_bars(model->page, &plot, bars, CLASS_COUNT);
 }
 
@@ -267,8 +270,9 @@ static int write_model(struct page *page, const struct trajectory *t, struct err
   if (*t->caveat)
     page_text(page, "caveat", "%s", t->caveat);
   if (model.threshold < CIRCUIT_THRESHOLD)
-    page_text(page, "", "No head reaches 50x at the last revision; the heads drawn one by one are "
-                        "those of at least 30x.");
+    page_text(page, "",
+              "No head reaches 50x at the last revision; the heads drawn one by one are "
+              "those of at least 30x.");
   page_gallery(page);
   write_bos(&model);
   write_induction(&model);

@@ -39,12 +39,8 @@ static bool is_table(const struct result *r)
   size_t i;
   if (!json_is_array(r->columns) || !json_is_array(r->rows))
     return false;
-  json_array_foreach(r->columns, i, item)
-    if (!json_is_string(item))
-      return false;
-  json_array_foreach(r->rows, i, item)
-    if (!json_is_array(item))
-      return false;
+  json_array_foreach(r->columns, i, item) if (!json_is_string(item)) return false;
+  json_array_foreach(r->rows, i, item) if (!json_is_array(item)) return false;
   return json_array_size(r->rows) > 0;
 }
 
@@ -91,9 +87,7 @@ static bool add_bar(struct plot_bar *bars, size_t *count, const char *name, doub
 
 static unsigned colour_of(const char *control)
 {
-  return strcmp(control, "baseline") == 0  ? 6
-         : strcmp(control, "circuit") == 0 ? 1
-                                           : 0;
+  return strcmp(control, "baseline") == 0 ? 6 : strcmp(control, "circuit") == 0 ? 1 : 0;
 }
 
 static void draw_bars(struct page *page, const struct result *r, const char *revision,

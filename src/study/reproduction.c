@@ -66,7 +66,9 @@ static void say_verified(struct manifest_run *run)
 static int check(struct manifest_run *run, struct error *error)
 {
   const struct reproduction *all = run->all;
-  if (references_check_outputs(run->manifest, !all->update_golden, all->checkpoints, all->json,
+  const struct output outputs[] = {{.option = "--json", .path = all->json},
+                                   {.option = "--report", .path = all->report}};
+  if (references_check_outputs(run->manifest, !all->update_golden, all->checkpoints, outputs, 2,
                                error) ||
       references_tensors(run->manifest, &run->references, error))
     return error->code;
