@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "base/version.h"
+#include "study/files_read.h"
 #include "study/sharding.h"
 
 #include <stdlib.h>
@@ -136,46 +137,13 @@ static int add_files(const struct index *index, const json_t *entry, struct part
   return 0;
 }
 
-/* Of `digits` hexadecimal digits, or null. */
-static int get_digest(const json_t *entry, const char *path, const char *key, size_t digits,
-                      char *digest, struct error *error)
-{
-  const char *value;
-  if (json_is_absent(entry, key))
-    return 0;
-  if (json_get_string(entry, path, key, &value, error))
-    return error->code;
-  if (strlen(value) != digits || strspn(value, "0123456789abcdef") != digits)
-    return error_set(error, EXIT_INPUT, "%s: \"%s\" must be %zu lower-case hex digits", path, key,
-                     digits);
-  strcpy(digest, value);
-  return 0;
-}
-
-static int get_read(const struct index *index, const json_t *entry, struct parts_read *read,
-                    const char **file, struct error *error)
-{
-  static const char *const keys[] = {"file", "bytes", "sha256", "xxh3_128", NULL};
-  int64_t bytes = 0;
-  if (!json_is_object(entry))
-    return error_set(error, EXIT_INPUT, "%s: an entry of \"read\" is not an object", index->path);
-  if (json_check_keys(entry, index->path, keys, error) ||
-      json_get_string(entry, index->path, "file", file, error) ||
-      json_get_integer(entry, index->path, "bytes", 0, INT64_MAX, &bytes, error) ||
-      get_digest(entry, index->path, "sha256", 64, read->digest.sha256, error) ||
-      get_digest(entry, index->path, "xxh3_128", 32, read->digest.xxh3_128, error))
-    return error->code;
-  read->bytes = (uint64_t)bytes;
-  return 0;
-}
-
 /* A file that two shards have read must have had the same bytes. */
 static int add_read(const struct parts *parts, const struct index *index, const json_t *entry,
                     struct parts_manifest *to, struct error *error)
 {
   struct parts_read read = {.shard = (size_t)index->shard - 1};
   const char *file;
-  if (get_read(index, entry, &read, &file, error))
+  if (files_read_parse(entry, index->path, &file, &read.bytes, &read.digest, error))
     return error->code;
   for (size_t i = 0; i < to->read_count; i++) {
     const struct parts_read *old = &to->read[i];

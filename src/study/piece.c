@@ -121,20 +121,21 @@ void piece_free(struct piece *piece)
   piece->outputs = NULL;
 }
 
-static json_t *head_json(const struct manifest *m, const struct piece_head *head)
+static json_t *head_json(const struct manifest *m, const struct piece_head *head, json_t *read)
 {
-  return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:[I,I,I], s:[I,I]}", "attest", ATTEST_VERSION,
-                   "manifest", m->digest, "model", m->model, "revision", head->revision, "screen",
-                   head->identity, "protocol", cost_protocol_json(&m->protocol), "shape",
-                   (json_int_t)head->layers, (json_int_t)head->heads, (json_int_t)head->head_dim,
-                   "sequences", (json_int_t)head->range.from, (json_int_t)head->range.to);
+  return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:[I,I,I], s:[I,I], s:O}", "attest",
+                   ATTEST_VERSION, "manifest", m->digest, "model", m->model, "revision",
+                   head->revision, "screen", head->identity, "protocol",
+                   cost_protocol_json(&m->protocol), "shape", (json_int_t)head->layers,
+                   (json_int_t)head->heads, (json_int_t)head->head_dim, "sequences",
+                   (json_int_t)head->range.from, (json_int_t)head->range.to, "read", read);
 }
 
 /* The two first lines, padded. */
 static int header(const char *path, const struct manifest *m, const struct piece_head *head,
-                  struct text *text, struct error *error)
+                  json_t *read, struct text *text, struct error *error)
 {
-  json_t *json = head_json(m, head);
+  json_t *json = head_json(m, head, read);
   text_add(text, PIECE_MAGIC PIECE_VERSION "\n");
   int status = json_compact(path, json, text, error);
   json_decref(json);
@@ -154,7 +155,7 @@ static int add_digests(struct file_writer *writer, const struct text *head,
   return file_writer_add(writer, trailer, sizeof trailer, error);
 }
 
-int piece_write(const char *path, const struct manifest *m, const struct piece *piece,
+int piece_write(const char *path, const struct manifest *m, const struct piece *piece, json_t *read,
                 struct error *error)
 {
   struct text text = {0};
@@ -162,7 +163,8 @@ int piece_write(const char *path, const struct manifest *m, const struct piece *
   uint64_t figures, outputs;
   /* piece_take has checked that nothing overflows */
   piece_sizes(&m->protocol, &piece->head, &figures, &outputs);
-  if (!header(path, m, &piece->head, &text, error) && !file_writer_open(path, &writer, error)) {
+  if (!header(path, m, &piece->head, read, &text, error) &&
+      !file_writer_open(path, &writer, error)) {
     if (!file_writer_add(&writer, text.data, text.length, error) &&
         !file_writer_add(&writer, piece->figures, figures, error) &&
         !file_writer_add(&writer, piece->outputs, outputs, error) &&

@@ -18,6 +18,8 @@
 #include "probe/observe.h"
 #include "study/shard.h"
 
+#include <jansson.h>
+
 /* What a part is of. */
 struct piece_head {
   char revision[256];
@@ -43,9 +45,10 @@ uint64_t piece_bytes(const struct protocol *protocol, const struct shard_range *
 int piece_take(const struct observations *observations, const struct protocol *protocol,
                struct piece *piece, struct error *error);
 
-/* Writes it as a part of this manifest. Errors: EXIT_RUN. */
+/* Writes it as a part of this manifest, made of the files `read` (files_read.h). Errors: EXIT_RUN.
+ */
 int piece_write(const char *path, const struct manifest *manifest, const struct piece *piece,
-                struct error *error);
+                json_t *read, struct error *error);
 void piece_free(struct piece *piece);
 
 /* A part's file, mapped. Release with piece_close; all zero is allowed. */
@@ -53,6 +56,7 @@ struct piece_file {
   char *path; /* owned */
   struct blob blob;
   struct piece_head head;
+  json_t *read;                     /* an array, as written; owned */
   const uint8_t *figures, *outputs; /* in the blob, not aligned for their types */
 };
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HEAD_MOST ((size_t)1 << 16) /* bytes of the two first lines */
+#define HEAD_MOST ((size_t)4 << 20) /* bytes of a line of the head */
 #define MOST_HEADS 65536            /* layers, heads of a layer, and numbers of a head */
 
 /* A line without its end; NULL where none ends within `size` bytes. */
@@ -97,15 +97,17 @@ static int read_head(const json_t *root, struct piece_file *file, const struct m
                      struct error *error)
 {
   static const char *const keys[] = {"attest",   "manifest", "model",     "revision", "screen",
-                                     "protocol", "shape",    "sequences", NULL};
+                                     "protocol", "shape",    "sequences", "read",     NULL};
   int64_t shape[3], sequences[2];
   struct piece_head *head = &file->head;
   if (json_check_keys(root, file->path, keys, error) || check_origin(root, file, m, error) ||
       get_word(root, file->path, "revision", head->revision, sizeof head->revision, error) ||
       get_word(root, file->path, "screen", head->identity, sizeof head->identity, error) ||
       get_numbers(root, file->path, "shape", 3, MOST_HEADS, shape, error) ||
-      get_numbers(root, file->path, "sequences", 2, m->protocol.n, sequences, error))
+      get_numbers(root, file->path, "sequences", 2, m->protocol.n, sequences, error) ||
+      json_get_array(root, file->path, "read", &file->read, error))
     return error->code;
+  json_incref(file->read);
   head->layers = shape[0];
   head->heads = shape[1];
   head->head_dim = shape[2];
@@ -167,6 +169,7 @@ void piece_close(struct piece_file *file)
 {
   if (file->blob.data)
     blob_free(&file->blob);
+  json_decref(file->read);
   free(file->path);
   *file = (struct piece_file){0};
 }

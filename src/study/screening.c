@@ -14,6 +14,7 @@
 #include "probe/observe.h"
 #include "study/cost.h"
 #include "study/identity.h"
+#include "study/piece.h"
 #include "study/source.h"
 #include "study/subject.h"
 #include "study/window_notice.h"
@@ -174,6 +175,9 @@ static int plan(struct screen *s, const char *path, struct error *error)
     s->options.reserved +=
         bootstrap_bytes(p, c->layers * c->heads, (int)c->head_dim, s->screening->resamples,
                         threads_count(s->runtime->threads));
+  if (s->screening->only) /* `seen` copies it */
+    s->options.reserved +=
+        piece_bytes(p, &s->screening->only->range, c->layers * c->heads, c->head_dim);
   if (s->screening->null)
     s->options.reserved += null_bytes(c->layers, c->heads, p->n, p->seq_len, s->screening->draws,
                                       forward_most_chunk((size_t)p->n, (size_t)p->seq_len));

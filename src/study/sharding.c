@@ -6,6 +6,7 @@
 #include "base/progress.h"
 #include "base/text.h"
 #include "base/version.h"
+#include "study/files_read.h"
 #include "study/manifest_run.h"
 #include "study/obtain.h"
 #include "study/piece.h"
@@ -24,6 +25,7 @@ struct part_work {
   const struct revision *shape;   /* layers and heads, likewise */
   struct screen_part only;
   struct piece piece;
+  size_t first;   /* entry of the journal since it is worked on */
   char file[300]; /* where it is kept: a name in the folder of the model */
 };
 
@@ -77,7 +79,7 @@ static void note_file(struct part_work *work, const char *path)
   snprintf(work->file, sizeof work->file, "%s", strrchr(path, '/') + 1);
 }
 
-/* Nothing of it is needed here but that it is whole. */
+/* Nothing of it is needed here but that it is whole, and of which files it is. */
 static int load(void *context, const char *path, struct error *error)
 {
   struct part_work *work = context;
@@ -89,8 +91,8 @@ static int load(void *context, const char *path, struct error *error)
   if (strcmp(file.head.revision, want->revision) != 0 || file.head.range.from != want->range.from ||
       file.head.range.to != want->range.to)
     error_set(error, EXIT_INPUT, "%s: is another part than its name says; remove it", path);
-  else
-    (void)piece_check(&file, work->run->manifest, error);
+  else if (!piece_check(&file, work->run->manifest, error))
+    (void)files_read_add(file.read, path, work->run->journal, error);
   piece_close(&file);
   return error->code;
 }
@@ -99,7 +101,10 @@ static int store(void *context, const char *path, struct error *error)
 {
   struct part_work *work = context;
   note_file(work, path);
-  return piece_write(path, work->run->manifest, &work->piece, error);
+  json_t *read = files_read_json(work->run->journal, work->run->entry, work->first);
+  int status = piece_write(path, work->run->manifest, &work->piece, read, error);
+  json_decref(read);
+  return status;
 }
 
 static void discard(void *context)
@@ -159,7 +164,7 @@ static int add_part(struct manifest_run *run, size_t index, json_t *parts, struc
 {
   const struct manifest *manifest = run->manifest;
   const struct manifest_revision *m = &manifest->revisions[index];
-  struct part_work work = {.run = run};
+  struct part_work work = {.run = run, .first = run->journal->count};
   struct shard_range *range = &work.only.range;
   struct obtained obtained;
   double start = progress_clock();
@@ -192,28 +197,6 @@ static int add_parts(struct manifest_run *run, json_t *parts, struct error *erro
                        m->revisions[i].name);
   }
   return 0;
-}
-
-static json_t *digest_json(const char *digest)
-{
-  return *digest ? json_string(digest) : json_null();
-}
-
-/* What was read of this manifest, so that the merge can say it, too. */
-static json_t *read_json(const struct manifest_run *run)
-{
-  const struct journal *journal = run->journal;
-  json_t *read = json_array();
-  for (size_t i = 0; i < journal->count; i++) {
-    const struct journal_entry *entry = &journal->entries[i];
-    if (entry->event != JOURNAL_READ || journal->manifests[entry->manifest] != run->entry)
-      continue;
-    json_add(read, json_pack("{s:s, s:I, s:o, s:o}", "file", entry->text, "bytes",
-                             (json_int_t)entry->file.bytes, "sha256",
-                             digest_json(entry->file.digest.sha256), "xxh3_128",
-                             digest_json(entry->file.digest.xxh3_128)));
-  }
-  return read;
 }
 
 /* WORK/NAME */
@@ -265,7 +248,8 @@ int sharding_run(struct manifest_run *run, struct error *error)
                 "anything: attest merge does that when all shards are done");
   json_add(run->all->sharding->manifests,
            json_pack("{s:s, s:s, s:s, s:o, s:o}", "path", m->path, "xxh3_128", m->digest, "model",
-                     m->model, "parts", parts, "read", read_json(run)));
+                     m->model, "parts", parts, "read",
+                     files_read_json(run->journal, run->entry, 0)));
   return 0;
 }
 
