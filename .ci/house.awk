@@ -2,7 +2,7 @@
 # it need each other in a circle, and none below command/ prints. Prints what it finds; exit code 1 then.
 # Usage: { grep -H '#include "' SOURCES; nm -A OBJECTS; } | awk -f .ci/house.awk
 BEGIN {
-  split("base files checkpoint model pass tape probe task train circuit manifest trajectory fetch claims " \
+  split("base files checkpoint model pass tape probe task train few_shot circuit manifest trajectory fetch claims " \
         "study report command bench main", order, " ")
   for (i in order) floor_of[order[i]] = i
   # Help and progress bars, the last line of a guard; base/file sees to what was printed before it writes.

@@ -132,7 +132,7 @@ static void what_does_not_fit_together_is_named(void **state)
       {"data/separator", "24", "has token 24"},
       {"data/plain", "[1, 30]", "has token 30"},
       {"losses", "{\"load_balancing\": 0.01, \"router_z\": 0}", "are of experts"},
-      {"config/model_type", "\"llama\"", "families gpt_neox, olmo and olmoe, not llama"},
+      {"config/model_type", "\"mamba\"", "mamba"},
       {"data", "{\"kind\": \"tokens\", \"file\": \"none.npy\"}", "none.npy"},
   };
   const char *path = workshop_path("wrong.json");

@@ -185,6 +185,45 @@ static void same_bits_however_it_is_run(void **state)
   }
 }
 
+/* The families beyond the first paper's: the loss falls, and the bits are those of plain C. */
+static void every_family_trains(void **state)
+{
+  static const char *const models[] = {"llama-smooth-f32", "mistral-window-f16", "qwen2-tied-bf16",
+                                       "qwen3-f32",        "gpt2-smooth-f16",    "olmo2-bf16",
+                                       "phi-f32",          "stablelm-f32"};
+  (void)state;
+  for (size_t i = 0; i < (workshop_emulated() ? 2 : sizeof models / sizeof *models); i++) {
+    const char *path = workshop_path("family.json"), *outs[2], *file;
+    char prefix[80], name[700], hex[2][33];
+    size_t size;
+    snprintf(prefix, sizeof prefix, "%s/model/config.json", models[i]);
+    workshop_unpack("tests/fixtures/families.tar.zst", prefix, workshop_path("families"));
+    snprintf(name, sizeof name, "%s/%s", workshop_path("families"), prefix);
+    json_t *recipe = workshop_json_text(small_recipes[1][1]);
+    json_object_set_new(recipe, "config", workshop_json(name));
+    workshop_json_write(path, recipe);
+    json_decref(recipe);
+    outs[0] = workshop_path("family"), outs[1] = workshop_path("family-scalar");
+    workshop_shell("rm -rf %s %s", outs[0], outs[1]);
+    free(workshop_run(0, "train %s --out %s --quiet --threads 2", path, outs[0]));
+    free(workshop_run(0, "train %s --out %s --quiet --isa scalar", path, outs[1]));
+    hash_run(outs[0], hex[0]);
+    hash_run(outs[1], hex[1]);
+    assert_string_equal(hex[0], hex[1]);
+    snprintf(name, sizeof name, "%s/steps.csv", outs[0]);
+    char *steps = support_read(name, &size);
+    if (!(cell(steps, "loss", 19) < 0.95 * cell(steps, "loss", 0)))
+      fail_msg("%s: the loss went from %g to %g", models[i], cell(steps, "loss", 0),
+               cell(steps, "loss", 19));
+    free(steps);
+    char *said = workshop_run(0, "inspect %s/step20", outs[0]);
+    file = strchr(models[i], '-');
+    snprintf(prefix, sizeof prefix, "%.*s", (int)(file - models[i]), models[i]);
+    assert_non_null(strstr(said, prefix));
+    free(said);
+  }
+}
+
 /* --- going on --- */
 
 /* Kills it again and again, a little later each time, until it gets through. */
@@ -285,6 +324,27 @@ static void damaged_state_is_refused(void **state)
   free(workshop_refuse(EXIT_INPUT, "digest", "train %s --out %s --quiet", recipe, out));
   support_write(path, bytes, size - 20);
   free(workshop_refuse(EXIT_INPUT, "state.safetensors", "train %s --out %s --quiet", recipe, out));
+  free(bytes);
+}
+
+/* A revision that was changed after the run got past it is not passed on as the run's. */
+static void changed_revision_is_refused(void **state)
+{
+  const char *out = workshop_path("changed"), *recipe;
+  char path[700];
+  size_t size;
+  (void)state;
+  recipe = write_recipe("changed.json", small_recipes[0][1]);
+  free(workshop_run(0, "train %s --out %s --quiet", recipe, out));
+  snprintf(path, sizeof path, "%s/step7/model.safetensors", out);
+  char *bytes = support_read(path, &size);
+  bytes[size - 1] = (char)(bytes[size - 1] ^ 1);
+  support_write(path, bytes, size);
+  free(workshop_refuse(EXIT_INPUT, "step7/model.safetensors: was changed",
+                       "train %s --out %s --quiet", recipe, out));
+  bytes[size - 1] = (char)(bytes[size - 1] ^ 1);
+  support_write(path, bytes, size);
+  free(workshop_run(0, "train %s --out %s --quiet", recipe, out));
   free(bytes);
 }
 
@@ -413,10 +473,12 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(runs_are_those_of_the_reference),
       cmocka_unit_test(same_bits_however_it_is_run),
+      cmocka_unit_test(every_family_trains),
       cmocka_unit_test(killed_runs_end_in_the_same_bits),
       cmocka_unit_test(directories_of_others_are_refused),
       cmocka_unit_test(same_recipe_written_otherwise),
       cmocka_unit_test(damaged_state_is_refused),
+      cmocka_unit_test(changed_revision_is_refused),
       cmocka_unit_test(links_and_strangers_in_the_directory),
       cmocka_unit_test(values_that_are_not_finite_stop_it),
       cmocka_unit_test(parameter_that_is_not_finite_is_named),

@@ -6,6 +6,7 @@
 #include "base/reserve.h"
 #include "base/text.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define MAX_DEPTH 2048 /* jansson's own limit, which bounds its recursion */
@@ -48,17 +49,23 @@ static size_t give(void *buffer, size_t size, void *context)
   return piece;
 }
 
-int json_parse_object(const char *name, const void *data, size_t size, json_t **object,
-                      struct error *error)
+/* "line 3: " where the text is a line of its file. */
+static const char *place(char out[40], size_t line)
 {
-  const char *text = data;
+  *out = 0;
+  if (line)
+    snprintf(out, 40, "line %zu: ", line);
+  return out;
+}
+
+int json_parse_line(const char *name, size_t line, const char *text, size_t size, json_t **object,
+                    struct error *error)
+{
   json_error_t reason;
-  if (mistaken_refuse(name, READS_JSON, data, size, error))
-    return error->code;
-  text_skip_bom(&text, &size);
+  char at[40];
   if (is_bomb(text, size))
-    return error_set(error, EXIT_INPUT, "%s: too many objects and arrays for its %zu bytes", name,
-                     size);
+    return error_set(error, EXIT_INPUT, "%s: %stoo many objects and arrays for its %zu bytes", name,
+                     place(at, line), size);
   struct source source = {text, size};
   json_t *value = json_load_callback(give, &source, JSON_REJECT_DUPLICATES, &reason);
   if (reserve_touched()) {
@@ -66,13 +73,24 @@ int json_parse_object(const char *name, const void *data, size_t size, json_t **
     return error_set(error, EXIT_RUN, "%s: out of memory for its JSON", name);
   }
   if (!value)
-    return json_fault(name, text, size, &reason, error);
+    return json_fault(name, line, text, size, &reason, error);
   if (!json_is_object(value)) {
     json_decref(value);
-    return error_set(error, EXIT_INPUT, "%s: must be a JSON object, which begins with '{'", name);
+    return error_set(error, EXIT_INPUT, "%s: %smust be a JSON object, which begins with '{'", name,
+                     place(at, line));
   }
   *object = value;
   return 0;
+}
+
+int json_parse_object(const char *name, const void *data, size_t size, json_t **object,
+                      struct error *error)
+{
+  const char *text = data;
+  if (mistaken_refuse(name, READS_JSON, data, size, error))
+    return error->code;
+  text_skip_bom(&text, &size);
+  return json_parse_line(name, 0, text, size, object, error);
 }
 
 int json_read_object(const char *path, size_t limit, json_t **object, struct error *error)
@@ -125,8 +143,8 @@ int json_get_number(const json_t *object, const char *where, const char *key, do
     return wrong(where, key, item, "a number", error);
   double number = json_number_value(item);
   if (!(number >= low && number <= high))
-    return error_set(error, EXIT_INPUT, "%s: \"%s\" is %g, must be between %g and %g", where, key,
-                     number, low, high);
+    return error_set(error, EXIT_INPUT, "%s: \"%s\" is %.10g, must be between %.10g and %.10g",
+                     where, key, number, low, high);
   *value = number;
   return 0;
 }
@@ -178,8 +196,9 @@ int json_get_label(const json_t *object, const char *where, const char *key, con
     return error->code;
   if (!text_is_label(*value))
     return error_set(error, EXIT_INPUT,
-                     "%s: \"%s\" is \"%.100s\", must be a plain name of visible ASCII characters",
-                     where, key, *value);
+                     "%s: \"%s\" is \"%.100s\", must be a plain name: 1 to 200 visible ASCII "
+                     "characters without / and \\",
+                     where, key, text_shown(*value).text);
   return 0;
 }
 

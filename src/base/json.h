@@ -17,6 +17,10 @@
 int json_parse_object(const char *name, const void *data, size_t size, json_t **object,
                       struct error *error);
 
+/* The same for a line, numbered from 1, of a file that has an object a line. */
+int json_parse_line(const char *name, size_t line, const char *text, size_t size, json_t **object,
+                    struct error *error);
+
 /* Reads and parses a JSON file of at most `limit` bytes. */
 int json_read_object(const char *path, size_t limit, json_t **object, struct error *error);
 

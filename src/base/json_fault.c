@@ -14,6 +14,7 @@ enum state { START, VALUE, ELEMENT, KEY, MEMBER, COLON, NEXT, END };
 
 struct scan {
   const char *name, *text;
+  size_t line;                         /* of the file, which the text is; 0 = it is all of it */
   size_t size, at;                     /* at: the byte looked at */
   size_t depth;                        /* open brackets */
   unsigned char object[MAX_DEPTH + 1]; /* by depth: a brace */
@@ -29,7 +30,7 @@ struct scan {
 static size_t line_start(const struct scan *scan, size_t *line)
 {
   size_t start = 0;
-  *line = 1;
+  *line = scan->line ? scan->line : 1;
   for (size_t i = 0; i < scan->at; i++)
     if (scan->text[i] == '\n') {
       start = i + 1;
@@ -128,7 +129,8 @@ static int unexpected(const struct scan *scan)
                                                      : "',' or ']'";
   char found[80], what[400];
   if (scan->at == scan->size) {
-    snprintf(what, sizeof what, "expected %s, found the end of the file: it is %s", expected,
+    snprintf(what, sizeof what, "expected %s, found the end of the %s: it is %s", expected,
+             scan->line ? "line" : "file",
              scan->state == START ? "empty; get it again" : "cut short; get it again");
     return refuse(scan, what);
   }
@@ -391,10 +393,11 @@ static int step(struct scan *scan)
   return 0;
 }
 
-int json_fault(const char *name, const char *text, size_t size, const json_error_t *reason,
-               struct error *error)
+int json_fault(const char *name, size_t line, const char *text, size_t size,
+               const json_error_t *reason, struct error *error)
 {
   struct scan scan = {.name = name,
+                      .line = line,
                       .text = text,
                       .size = size,
                       .stop = (size_t)reason->position,

@@ -1,6 +1,7 @@
 #include "command/ablate_options.h"
 
 #include "base/file.h"
+#include "command/reading.h"
 #include "trajectory/integral.h"
 
 #include <stdio.h>
@@ -28,9 +29,15 @@ static int read_list(const char *option, const char *text, const char *what, tak
 static bool take_threshold(void *context, const char *item, size_t length)
 {
   struct ablate_options *o = context;
-  struct threshold_circuit *circuit = &o->circuits[o->circuit_count];
-  return o->circuit_count < MOST_THRESHOLDS && text_to_double(item, length, &circuit->threshold) &&
-         circuit->threshold > 0 && ++o->circuit_count;
+  double threshold;
+  if (o->circuit_count == MOST_THRESHOLDS || !text_to_double(item, length, &threshold) ||
+      !(threshold > 0))
+    return false;
+  for (size_t i = 0; i < o->circuit_count; i++)
+    if (o->circuits[i].threshold >= threshold && o->circuits[i].threshold <= threshold)
+      return false;
+  o->circuits[o->circuit_count++].threshold = threshold;
+  return true;
 }
 
 struct seed_list {
@@ -132,7 +139,7 @@ static int read_circuit(struct ablate_options *o, struct selection *s, struct er
                 o->threshold ? o->threshold
                 : previous   ? "100"
                              : "50",
-                "a number above 0, 100 at most", take_threshold, o, error))
+                "a number above 0, each once and 100 at most", take_threshold, o, error))
     return error->code;
   for (size_t i = 0, index; i < o->circuit_count; i++) {
     o->circuits[i].class = previous ? CLASS_PREVIOUS_TOKEN : CLASS_INDUCTION;
@@ -150,9 +157,8 @@ static int read_top(struct ablate_options *o, struct selection *s, struct error 
   double tokens = INTEGRAL_FLOOR_PUBLISHED * 1e9;
   if (!o->trajectory)
     return error_set(error, EXIT_INPUT, "--top-integral: needs a --trajectory to rank heads by");
-  if (o->floor && (!text_to_double(o->floor, strlen(o->floor), &tokens) || tokens <= 0))
-    return error_set(error, EXIT_INPUT, "--floor %s: must be a number of tokens above 0", o->floor);
-  if (trajectory_load(o->trajectory, &o->screened, error) ||
+  if (reading_tokens("--floor", o->floor, &tokens, error) ||
+      trajectory_load(o->trajectory, &o->screened, error) ||
       selection_top(&o->screened, (size_t)o->top, tokens / 1e9, &o->heads, error))
     return error->code;
   snprintf(o->name, sizeof o->name, "integral top %llu", (unsigned long long)o->top);

@@ -8,13 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FLOOR_TOKENS UINT64_C(1000000000) /* as published */
-#define TOP 45                            /* as published */
-#define MOST_TOKENS UINT64_C(1000000000000000)
+#define TOP 45 /* as published */
 
 struct rank_options {
   struct common_options common;
-  uint64_t floor, top;
+  uint64_t top;
+  double floor; /* tokens */
+  const char *floor_text;
   const char *revision, *leave_out;
 };
 
@@ -30,8 +30,8 @@ static int parse(int argc, char **argv, struct rank_options *o, const char **dir
                  struct error *error)
 {
   const struct option_spec specs[] = {
-      {"floor", OPTION_NUMBER, &o->floor, 1, MOST_TOKENS, "TOKENS",
-       "earlier tokens count as this many; default 1000000000, as published"},
+      {"floor", OPTION_STRING, &o->floor_text, 0, 0, "TOKENS",
+       "earlier tokens count as this many; default 1e9, as published"},
       {"top", OPTION_NUMBER, &o->top, 1, SIZE_MAX / 2, "K", "heads to list; default 45"},
       {"revision", OPTION_STRING, &o->revision, 0, 0, "NAME",
        "revision whose classes precision at K uses; default: the last"},
@@ -49,7 +49,7 @@ static int parse(int argc, char **argv, struct rank_options *o, const char **dir
     return error->code;
   if (used != 1)
     return error_set(error, EXIT_INPUT, "rank: TRAJECTORY is missing; see --help");
-  return 0;
+  return reading_tokens("--floor", o->floor_text, &o->floor, error);
 }
 
 static int find_class(const char *name, enum head_class *class, struct error *error)
@@ -75,7 +75,7 @@ static int make(const struct rank_options *o, struct ranking *r, struct error *e
     return error->code;
   r->ranked = memory_alloc(r->heads, sizeof *r->ranked, "the ranking", error);
   r->classes = r->ranked ? memory_alloc(r->heads, sizeof *r->classes, "the ranking", error) : NULL;
-  if (!r->classes || integral_rank(&r->trajectory, (double)o->floor / 1e9, r->ranked, error))
+  if (!r->classes || integral_rank(&r->trajectory, o->floor / 1e9, r->ranked, error))
     return error->code;
   integral_classes(&r->trajectory.revisions[r->revision], r->classes);
   if (o->leave_out)
@@ -141,7 +141,7 @@ static json_t *to_json(const struct rank_options *o, const struct ranking *r)
   struct table heads = heads_table(r, SIZE_MAX), means = means_table(r);
   json_t *all = json_object();
   reading_source_json(&r->trajectory, all);
-  json_put(all, "floor_tokens", json_integer((json_int_t)o->floor));
+  json_put(all, "floor_tokens", json_real(o->floor));
   json_put(all, "revision", json_string(r->trajectory.revisions[r->revision].name));
   json_put(all, "left_out", o->leave_out ? json_string(o->leave_out) : json_null());
   json_put(all, "k_18_percent", json_integer((json_int_t)integral_k18(r->heads)));
@@ -169,10 +169,10 @@ static void to_text(const struct rank_options *o, const struct ranking *r, struc
   if (r->count && r->ranked[0].integral == 0)
     text_add(text,
              "  Every integral is 0: the last revision has seen %.0f tokens, and the floor "
-             "is %llu; use a lower --floor\n",
-             last->tokens * 1e9, (unsigned long long)o->floor);
-  text_add(text, "integral of max(PR - 1, 0) over ln(max(tokens, %llu)), classes of %s:\n",
-           (unsigned long long)o->floor, r->trajectory.revisions[r->revision].name);
+             "is %.17g; use a lower --floor\n",
+             last->tokens * 1e9, o->floor);
+  text_add(text, "integral of max(PR - 1, 0) over ln(max(tokens, %.17g)), classes of %s:\n",
+           o->floor, r->trajectory.revisions[r->revision].name);
   table_aligned(&heads, "  ", text);
   add_precision(r, "top", (size_t)o->top, text);
   add_precision(r, "18 % of the heads", integral_k18(r->heads), text);
@@ -188,7 +188,7 @@ static void to_text(const struct rank_options *o, const struct ranking *r, struc
 
 int command_rank(int argc, char **argv, struct error *error)
 {
-  struct rank_options o = {.floor = FLOOR_TOKENS, .top = TOP};
+  struct rank_options o = {.floor = INTEGRAL_FLOOR_PUBLISHED * 1e9, .top = TOP};
   struct ranking r = {0};
   struct text text = {0};
   const char *directory;

@@ -29,6 +29,13 @@ int reading_revision(const struct trajectory *trajectory, const char *name, size
                    name, trajectory->model, trajectory->revisions[trajectory->count - 1].name);
 }
 
+int reading_tokens(const char *option, const char *text, double *tokens, struct error *error)
+{
+  if (!text || (text_to_double(text, strlen(text), tokens) && *tokens > 0))
+    return 0;
+  return error_set(error, EXIT_INPUT, "%s %s: must be a number of tokens above 0", option, text);
+}
+
 void reading_source_text(const struct trajectory *trajectory, struct text *text)
 {
   text_add(text, "%s (%s, %zu revisions)\n  %s\n", trajectory->model,

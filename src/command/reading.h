@@ -16,6 +16,9 @@ int reading_load(const char *directory, const struct common_options *common,
 int reading_revision(const struct trajectory *trajectory, const char *name, size_t *index,
                      struct error *error);
 
+/* A number of tokens above 0, as 1000000000 or 1e9; NULL leaves *tokens. Errors: EXIT_INPUT. */
+int reading_tokens(const char *option, const char *text, double *tokens, struct error *error);
+
 /* Where the figures come from: adds lines, or members. */
 void reading_source_text(const struct trajectory *trajectory, struct text *text);
 void reading_source_json(const struct trajectory *trajectory, json_t *object);

@@ -27,9 +27,8 @@ static int parse(int argc, char **argv, struct train_options *o, bool *help, str
   };
   const struct option_list list = {
       "train RECIPE.json --out DIR [OPTIONS]",
-      "Trains a model of family gpt_neox, olmo or olmoe as a recipe says (docs/TRAINING.md), to "
-      "the\n"
-      "same bits on every machine. DIR gets a checkpoint for every revision that the recipe "
+      "Trains a model as a recipe says (docs/TRAINING.md), to the same bits on every machine.\n"
+      "DIR gets a checkpoint for every revision that the recipe "
       "keeps,\n"
       "steps.csv with the loss of every step, and state.safetensors, from which the same "
       "command\nresumes after ^C or a kill.",
@@ -56,19 +55,22 @@ static int check_outputs(const struct train_options *o, struct error *error)
   return 0;
 }
 
-static void print_plan(const struct training *t, double seconds)
+/* Of the steps that are left after `done`. */
+static void print_plan(const struct training *t, double seconds, uint64_t done)
 {
   const struct model_config *c = &t->parameters.model.config;
   const struct data_settings *d = &t->data.settings;
   unsigned long long steps = t->recipe.steps;
-  char memory[32], disk[32];
-  double all = seconds * (double)steps;
+  char memory[32], disk[32], left[48] = "";
+  double all = seconds * (double)(steps - done);
+  if (done)
+    snprintf(left, sizeof left, " for the %llu steps left", steps - (unsigned long long)done);
   printf("%s: %s, %zu layers x %zu heads, %zu parameters; %llu steps of %zu x %zu tokens\n",
          t->recipe.name, model_family_name(c->family), c->layers, c->heads, t->parameters.elements,
          steps, d->sequences, d->length);
   printf("  SHA-256 of the recipe: %s\n", t->identity);
-  printf("  about %.3g %s at %.3g ms a step, %s of memory, %s on the disk\n",
-         all < 120 ? all : all / 60, all < 120 ? "s" : "min", 1000 * seconds,
+  printf("  about %.3g %s%s at %.3g ms a step, %s of memory, %s on the disk\n",
+         all < 120 ? all : all / 60, all < 120 ? "s" : "min", left, 1000 * seconds,
          text_bytes(memory, sizeof memory, t->bytes), text_bytes(disk, sizeof disk, t->disk_bytes));
   fflush(stdout); /* before the long work */
 }
@@ -76,6 +78,7 @@ static void print_plan(const struct training *t, double seconds)
 /* The run as it is watched. */
 struct watch {
   const struct training *training;
+  double seconds; /* a step */
   struct progress progress;
   bool quiet;
 };
@@ -83,6 +86,8 @@ struct watch {
 static void begun(void *context, uint64_t done)
 {
   struct watch *w = context;
+  if (w->training->runtime->text)
+    print_plan(w->training, w->seconds, done);
   progress_start(&w->progress, w->training->recipe.name, (double)w->training->recipe.steps,
                  w->quiet);
   progress_go_on(&w->progress, (double)done);
@@ -148,9 +153,10 @@ static int write_json(const struct train_options *o, const struct training *t, s
   return status;
 }
 
-static int run(const struct train_options *o, struct training *t, struct error *error)
+static int run(const struct train_options *o, struct training *t, double seconds,
+               struct error *error)
 {
-  struct watch watch = {.training = t, .quiet = o->common.quiet};
+  struct watch watch = {.training = t, .seconds = seconds, .quiet = o->common.quiet};
   const struct training_events events = {begun, stepped, &watch};
   uint64_t done;
   interrupt_install();
@@ -171,15 +177,12 @@ static int run(const struct train_options *o, struct training *t, struct error *
 
 static int train(const struct train_options *o, struct training *t, struct error *error)
 {
-  double seconds;
-  if (check_outputs(o, error))
+  double seconds = 0;
+  if (check_outputs(o, error) || (t->runtime->text && training_time(t, &seconds, error)))
     return error->code;
-  if (t->runtime->text) {
-    if (training_time(t, &seconds, error))
-      return error->code;
-    print_plan(t, seconds);
-  }
-  if (!o->dry_run && run(o, t, error))
+  if (o->dry_run && t->runtime->text)
+    print_plan(t, seconds, 0);
+  if (!o->dry_run && run(o, t, seconds, error))
     return error->code;
   return o->common.json ? write_json(o, t, error) : 0;
 }

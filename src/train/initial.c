@@ -10,11 +10,19 @@ static bool is_router(const struct parameters *p, const struct parameter *parame
   return false;
 }
 
+/* Of a layer's matrix, which some families store [in][out]. */
+static size_t inputs_of(const struct parameters *p, const struct parameter *parameter)
+{
+  bool input_major = p->model.config.input_major;
+  return input_major ? parameter->rows : parameter->columns;
+}
+
 static double deviation(const struct initial *initial, const struct parameters *p,
                         const struct parameter *parameter)
 {
-  double wide = initial->matrix / sqrt((double)parameter->columns);
-  if (parameters_of(p, p->model.embedding) == parameter)
+  double wide = initial->matrix / sqrt((double)inputs_of(p, parameter));
+  if (parameters_of(p, p->model.embedding) == parameter ||
+      parameters_of(p, p->model.positions) == parameter)
     return initial->embedding;
   if (parameters_of(p, p->model.lm_head.weight) == parameter)
     return initial->head;

@@ -7,8 +7,8 @@
 
 /* Standard deviations of normal draws. */
 struct initial {
-  double matrix;    /* times 1 / sqrt(columns), and / sqrt(2 layers) where it writes the residual */
-  double embedding; /* of the input embedding, also where it is the LM head, too */
+  double matrix;    /* times 1 / sqrt(inputs), and / sqrt(2 layers) where it writes the residual */
+  double embedding; /* of tokens, also where it is the LM head, too, and of learned positions */
   double head;      /* of the LM head */
   double router;    /* of the experts' routers */
 };

@@ -21,6 +21,16 @@ int train_log_reserve(struct train_log *log, size_t count, struct error *error)
   return 0;
 }
 
+int train_log_keep(struct train_log *log, size_t revisions, struct error *error)
+{
+  log->kept = memory_alloc(revisions, sizeof *log->kept, "digests of revisions", error);
+  if (!log->kept)
+    return error->code;
+  memset(log->kept, 0, revisions * sizeof *log->kept);
+  log->kept_count = revisions;
+  return 0;
+}
+
 int train_log_add(struct train_log *log, const struct train_record *record, struct error *error)
 {
   if (train_log_reserve(log, log->count + 1, error))
@@ -32,6 +42,7 @@ int train_log_add(struct train_log *log, const struct train_record *record, stru
 void train_log_free(struct train_log *log)
 {
   free(log->records);
+  free(log->kept);
   *log = (struct train_log){0};
 }
 

@@ -2,6 +2,7 @@
 #ifndef ATTEST_TRAIN_LOG_H
 #define ATTEST_TRAIN_LOG_H
 
+#include "base/digest.h"
 #include "base/error.h"
 #include "base/text.h"
 
@@ -22,7 +23,12 @@ struct train_record {
 struct train_log {
   struct train_record *records; /* of step 1, 2, ... */
   size_t count, capacity;
+  uint8_t (*kept)[DIGEST_XXH3_BYTES]; /* [kept_count]: of the files of revisions, 0 before these */
+  size_t kept_count;
 };
+
+/* Makes room for the digests of so many revisions, all 0. Errors: EXIT_RUN. */
+int train_log_keep(struct train_log *log, size_t revisions, struct error *error);
 
 /* Makes room for so many steps in all. Errors: EXIT_RUN. */
 int train_log_reserve(struct train_log *log, size_t count, struct error *error);

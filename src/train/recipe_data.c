@@ -17,8 +17,8 @@ static int get_span(const struct recipe_part *part, const char *key, int64_t low
       json_integer_value(first) < low || json_integer_value(last) > high ||
       json_integer_value(first) > json_integer_value(last))
     return error_set(error, EXIT_INPUT,
-                     "%s: \"%s\" must be two integers, the least and the most, between %lld and "
-                     "%lld",
+                     "%s: \"%s\" must be two integers between %lld and %lld, the least and the "
+                     "most in this order",
                      part->where, key, (long long)low, (long long)high);
   *span = (struct span){json_integer_value(first), json_integer_value(last)};
   return 0;

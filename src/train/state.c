@@ -51,7 +51,8 @@ static int make_parts(struct parts *parts, const struct train_log *log, const st
   const struct parameters *p = o->parameters;
   const size_t identity = TRAIN_IDENTITY_BYTES, digest = DIGEST_XXH3_BYTES;
   const size_t steps[] = {log->count, TRAIN_RECORD_VALUES};
-  size_t most = 3 * p->count + 3;
+  const size_t kept[] = {log->kept_count, DIGEST_XXH3_BYTES};
+  size_t most = 3 * p->count + 4;
   parts->count = 0;
   parts->tensors = memory_alloc(most, sizeof *parts->tensors, TRAIN_STATE_FILE, error);
   parts->names = parts->tensors ? memory_alloc(most, NAME_BYTES, TRAIN_STATE_FILE, error) : NULL;
@@ -59,6 +60,8 @@ static int make_parts(struct parts *parts, const struct train_log *log, const st
     return error->code;
   add_part(parts, DTYPE_U8, 1, &identity, parts->identity, "identity", "");
   add_part(parts, DTYPE_F64, 2, steps, log->records, "steps", "");
+  if (log->kept_count)
+    add_part(parts, DTYPE_U8, 2, kept, log->kept, "kept", "");
   for (size_t i = 0; i < p->count; i++) {
     const struct parameter *q = &p->list[i];
     add_part(parts, DTYPE_F32, q->rank, q->shape, q->values, "parameters.", q->name);

@@ -2,9 +2,10 @@
  * whole.
  *
  * Its tensors, in this order: "identity" U8 [64], the recipe's SHA-256 in hex; "steps" F64 [t][6],
- * a struct train_record for each of the t steps done; "parameters.NAME" F32 and, but for SGD,
- * "exp_avg.NAME" and "exp_avg_sq.NAME", the moments, for every parameter; "digest" U8 [16], the
- * XXH3-128 of the bytes of all before. */
+ * a struct train_record for each of the t steps done; "kept" U8 [r][16], if the recipe has r > 0
+ * revisions, the XXH3-128 of each one's model.safetensors, 0 before it; "parameters.NAME" F32 and,
+ * but for SGD, "exp_avg.NAME" and "exp_avg_sq.NAME", the moments, for every parameter; "digest" U8
+ * [16], the XXH3-128 of the bytes of all before. */
 #ifndef ATTEST_TRAIN_STATE_H
 #define ATTEST_TRAIN_STATE_H
 

@@ -10,16 +10,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int check_memory(const struct training *t, uint64_t bytes, struct error *error)
+/* `least`: "at least " while not all of it is known. */
+static int check_memory(const struct training *t, uint64_t bytes, const char *least,
+                        struct error *error)
 {
   char need[32], have[32];
   if (bytes <= t->runtime->memory)
     return 0;
-  return error_set(error, EXIT_INPUT,
-                   "%s: takes %s of memory and may use %s; give it more with --memory, or make its "
-                   "batch, micro-batch or model smaller",
-                   t->path, text_bytes(need, sizeof need, bytes),
-                   text_bytes(have, sizeof have, t->runtime->memory));
+  return error_set(
+      error, EXIT_INPUT,
+      "%s: takes %s%s of memory and may use %s; give it more with --memory, or make its "
+      "batch, micro-batch or model smaller",
+      t->path, least, text_bytes(need, sizeof need, bytes),
+      text_bytes(have, sizeof have, t->runtime->memory));
 }
 
 /* Bytes for parameters, gradients and moments. */
@@ -27,16 +30,11 @@ static int check_model(struct training *t, const struct model_config *config, st
 {
   const struct train_recipe *r = &t->recipe;
   t->bytes = parameters_bytes(config) + optimizer_bytes(&r->optimizer, config);
-  if (config->family > FAMILY_OLMOE)
-    return error_set(error, EXIT_INPUT,
-                     "%s: recipes train families gpt_neox, olmo and olmoe, not %s; choose one of "
-                     "them",
-                     t->path, model_family_name(config->family));
   if (!config->experts && (r->load_balancing > 0 || r->router_z > 0))
     return error_set(error, EXIT_INPUT,
                      "%s: \"losses\" are of experts, which the model does not have; remove them",
                      t->path);
-  return check_memory(t, t->bytes, error);
+  return check_memory(t, t->bytes, "at least ", error);
 }
 
 /* The SHA-256 of names (zero-terminated) and values of all parameters in their order. */
@@ -189,7 +187,7 @@ static int prepare(struct training *t, struct error *error)
     return error->code;
   t->bytes += tape_model_bytes(t->model) + r->steps * sizeof(struct train_record) +
               d->sequences * (d->length + 1) * sizeof *t->tokens;
-  if (check_memory(t, t->bytes, error) || tape_model_allocate(t->model, error))
+  if (check_memory(t, t->bytes, "", error) || tape_model_allocate(t->model, error))
     return error->code;
   return optimizer_create(&r->optimizer, t->runtime->kernels, t->runtime->threads, &t->parameters,
                           &t->optimizer, error);
@@ -204,7 +202,7 @@ int training_open(const char *path, const struct runtime *runtime, struct traini
       (t->recipe.start ? read_checkpoint(t, error) || check_start(t, &start, error)
                        : draw_parameters(t, error)) ||
       open_data(t, error) || identify(t, t->recipe.start ? start.sha256 : NULL, error) ||
-      prepare(t, error))
+      prepare(t, error) || train_log_keep(&t->log, t->recipe.revision_count, error))
     return error->code;
   t->disk_bytes = t->recipe.revision_count * t->parameters.elements * sizeof(float) +
                   2 * train_state_bytes(&t->optimizer, t->recipe.steps);

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define LOCK_FILE "attest.lock"
 #define IDENTITY_FILE "identity.json"
@@ -25,6 +26,25 @@ char *training_revision(const char *out, uint64_t step, struct error *error)
   char name[32];
   snprintf(name, sizeof name, "step%llu", (unsigned long long)step);
   return file_join(out, name, error);
+}
+
+/* What tells a revision from one that was changed since: of its model.safetensors. */
+static int digest_revision(const char *directory, uint8_t bytes[DIGEST_XXH3_BYTES],
+                           struct error *error)
+{
+  struct blob blob;
+  struct digest_stream *stream;
+  char *path = file_join(directory, "model.safetensors", error);
+  int status = path ? file_map(path, &blob, error) : error->code;
+  free(path);
+  if (status)
+    return status;
+  if (!(status = digest_stream_start(&stream, error))) {
+    status = digest_stream_add(stream, blob.data, blob.size, error);
+    digest_stream_finish(stream, bytes);
+  }
+  blob_free(&blob);
+  return status;
 }
 
 static int add_tensors(const struct parameters *p, const char *directory, struct layout *layout,
@@ -38,10 +58,10 @@ static int add_tensors(const struct parameters *p, const char *directory, struct
 }
 
 /* config.json last: a directory that has one is complete. */
-static int write_revision(const struct training *t, const char *out, uint64_t step,
+static int write_revision(const struct training *t, const char *out, size_t revision,
                           struct error *error)
 {
-  char *directory = training_revision(out, step, error);
+  char *directory = training_revision(out, t->recipe.revisions[revision], error);
   struct layout layout = {0};
   struct file_group group = {0};
   int status = directory ? file_make_directory(directory, error) : error->code;
@@ -56,24 +76,45 @@ static int write_revision(const struct training *t, const char *out, uint64_t st
     status = file_group_publish(&group, error);
   file_group_close(&group);
   layout_free(&layout);
+  if (!status)
+    status = digest_revision(directory, t->log.kept[revision], error);
+  else if (directory)
+    rmdir(directory); /* leaves nothing behind if nothing could be written */
   free(directory);
   return status;
 }
 
-static bool is_revision(const struct train_recipe *recipe, uint64_t step)
+/* Which of the recipe's revisions a step is; their count for none. */
+static size_t find_revision(const struct train_recipe *recipe, uint64_t step)
 {
-  for (size_t i = 0; i < recipe->revision_count; i++)
-    if (recipe->revisions[i] == step)
-      return true;
-  return false;
+  size_t i = 0;
+  while (i < recipe->revision_count && recipe->revisions[i] != step)
+    i++;
+  return i;
 }
 
-/* A revision that the run got past must be there, with the config of this recipe. */
-static int check_revision(const struct training *t, const char *out, uint64_t step,
+static int check_tensors(const struct training *t, const char *out, const char *directory,
+                         size_t revision, struct error *error)
+{
+  uint8_t bytes[DIGEST_XXH3_BYTES];
+  if (digest_revision(directory, bytes, error))
+    return error->code;
+  if (memcmp(bytes, t->log.kept[revision], sizeof bytes) == 0)
+    return 0;
+  return error_set(
+      error, EXIT_INPUT,
+      "%s/model.safetensors: was changed since the run wrote it; remove %s/" TRAIN_STATE_FILE
+      " to start over",
+      directory, out);
+}
+
+/* A revision that the run got past must be there, with the config of this recipe and the tensors
+ * that were written. */
+static int check_revision(const struct training *t, const char *out, size_t revision,
                           struct error *error)
 {
   struct blob blob = {0};
-  char *directory = training_revision(out, step, error);
+  char *directory = training_revision(out, t->recipe.revisions[revision], error);
   char *path = directory ? file_join(directory, "config.json", error) : NULL;
   size_t length = strlen(t->config_json);
   int status = path ? 0 : error->code;
@@ -89,6 +130,8 @@ static int check_revision(const struct training *t, const char *out, uint64_t st
           "%s: is not what the run wrote; remove %s/" TRAIN_STATE_FILE " to start over", path, out);
     blob_free(&blob);
   }
+  if (!status)
+    status = check_tensors(t, out, directory, revision, error);
   free(path);
   free(directory);
   return status;
@@ -97,7 +140,7 @@ static int check_revision(const struct training *t, const char *out, uint64_t st
 static int check_revisions(const struct training *t, const char *out, struct error *error)
 {
   for (size_t i = 0; i < t->recipe.revision_count && t->recipe.revisions[i] <= t->log.count; i++)
-    if (check_revision(t, out, t->recipe.revisions[i], error))
+    if (check_revision(t, out, i, error))
       return error->code;
   return 0;
 }
@@ -157,15 +200,17 @@ static int check_directory(const char *out, bool fresh, struct error *error)
   return status;
 }
 
-static int check_identity(const struct training *t, const char *out, const char *path,
+static int check_identity(const struct training *t, const char *out, const char *path, bool *fresh,
                           struct error *error)
 {
   struct blob blob;
-  bool fresh = !file_exists(path);
-  if (check_directory(out, fresh, error))
+  *fresh = !file_exists(path);
+  if (check_directory(out, *fresh, error))
     return error->code;
-  if (fresh)
-    return file_write(path, t->canonical.data, t->canonical.length, error);
+  if (*fresh)
+    return file_check_space(out, t->disk_bytes, error)
+               ? error->code
+               : file_write(path, t->canonical.data, t->canonical.length, error);
   if (file_read(path, (size_t)1 << 24, &blob, error))
     return error->code;
   bool same =
@@ -190,12 +235,13 @@ static int take(const char *out, struct lock *lock, struct error *error)
   return status;
 }
 
-/* To where an earlier run was, or to the beginning. */
-static int begin(struct training *t, const char *out, struct error *error)
+/* To where an earlier run was, or to the beginning; *fresh: what there is now is of this run. */
+static int begin(struct training *t, const char *out, bool *fresh, struct error *error)
 {
   bool found;
+  size_t first = find_revision(&t->recipe, 0);
   char *path = file_join(out, IDENTITY_FILE, error);
-  int status = path ? check_identity(t, out, path, error) : error->code;
+  int status = path ? check_identity(t, out, path, fresh, error) : error->code;
   free(path);
   if (status || train_state_load(out, t->identity, &t->log, &t->optimizer, &found, error))
     return error->code;
@@ -204,9 +250,19 @@ static int begin(struct training *t, const char *out, struct error *error)
                      out);
   if (found) /* steps.csv is written anew: the state has what belongs there */
     return check_revisions(t, out, error) ? error->code : write_log(t, out, error);
-  if (file_check_space(out, t->disk_bytes, error))
-    return error->code;
-  return is_revision(&t->recipe, 0) ? write_revision(t, out, 0, error) : 0;
+  return first < t->recipe.revision_count ? write_revision(t, out, first, error) : 0;
+}
+
+/* After a run that could not even begin, nothing of it stays. */
+static void withdraw(const char *out, bool fresh)
+{
+  struct error ignored;
+  char *path = file_join(out, IDENTITY_FILE, &ignored);
+  if (path && fresh)
+    unlink(path);
+  free(path);
+  if (fresh)
+    rmdir(out);
 }
 
 static int check_parameters(const struct training *t, struct error *error)
@@ -264,11 +320,12 @@ static int run_steps(struct training *t, const char *out, const struct training_
     uint64_t step = t->log.count + 1;
     if (do_step(t, step, error))
       return error_prefix(error, "%s: step %llu", t->path, (unsigned long long)step);
-    bool revision = is_revision(&t->recipe, step);
+    size_t revision = find_revision(&t->recipe, step);
+    bool kept = revision < t->recipe.revision_count;
     go_on = events->stepped(events->context, step, &t->log.records[step - 1]);
-    if (revision && write_revision(t, out, step, error))
+    if (kept && write_revision(t, out, revision, error))
       return error->code;
-    if (!revision && go_on && step < t->recipe.steps && progress_clock() < saved + SAVE_SECONDS)
+    if (!kept && go_on && step < t->recipe.steps && progress_clock() < saved + SAVE_SECONDS)
       continue;
     if (save(t, out, error))
       return error->code;
@@ -281,10 +338,10 @@ int training_run(struct training *t, const char *out, const struct training_even
                  uint64_t *done, struct error *error)
 {
   struct lock lock = {0};
+  bool fresh = false;
   int status = take(out, &lock, error);
-  if (!status)
-    status = begin(t, out, error);
-  if (!status) {
+  bool begun = !status && !(status = begin(t, out, &fresh, error));
+  if (begun) {
     events->begun(events->context, t->log.count);
     status = run_steps(t, out, events, error);
   }
@@ -292,5 +349,7 @@ int training_run(struct training *t, const char *out, const struct training_even
     status = save(t, out, error);
   *done = t->log.count;
   lock_release(&lock);
+  if (!begun)
+    withdraw(out, fresh);
   return status;
 }
