@@ -46,6 +46,14 @@ int circuit_scores_run(struct circuit_runs *runs, const struct attribution *meth
                        const char *directory, const char *identity, float *scores,
                        struct error *error);
 
+/* What scores are made of, for tests and for looking closer, of one pair: the sums over k of the
+ * gradients by destination, gradients[destinations][length][hidden]; the sources' values in the
+ * clean or the corrupted run, values[sources][length][hidden]. Errors: as above. */
+int circuit_gradients_run(struct circuit_runs *runs, const struct attribution *method, size_t pair,
+                          float *gradients, struct error *error);
+int circuit_sources_run(struct circuit_runs *runs, size_t pair, bool corrupted, float *values,
+                        struct error *error);
+
 /* Their mean, mean[edges], by the method's weighting, sums over pairs in order in double. times:
  * how often each pair counts (a resample), NULL = once; not with `batch`. */
 void circuit_scores_mean(const struct circuit_runs *runs, const struct attribution *method,

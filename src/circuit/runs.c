@@ -119,11 +119,10 @@ static int by_length(struct circuit_runs *runs, struct error *error)
   return 0;
 }
 
-/* Pairs of this length that go together: a third of the room for what a batch takes beside the
- * tape. */
+/* Pairs of this length that go together: a third of the room for what their runs leave. */
 static size_t batch_pairs(const struct circuit_runs *runs, size_t length)
 {
-  uint64_t pair = length * (token_bytes(runs_config(runs)) + gradient_bytes(runs));
+  uint64_t pair = length * token_bytes(runs_config(runs));
   uint64_t fit = runs->room / 3 / pair;
   size_t wanted = later(BATCH_ROWS / length, 1);
   return fit < wanted ? later((size_t)fit, 1) : wanted;
