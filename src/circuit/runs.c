@@ -46,11 +46,6 @@ void runs_progress(const struct circuit_runs *runs, double share)
     runs->options.progress(runs->options.context, share);
 }
 
-size_t runs_pair(const struct circuit_runs *runs, const struct run_batch *batch, size_t i)
-{
-  return runs->order[batch->first + i];
-}
-
 /* --- memory --- */
 
 /* Bytes of a token's values, of both runs. */

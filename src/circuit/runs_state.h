@@ -53,7 +53,11 @@ static inline size_t batch_rows(const struct run_batch *batch)
 int runs_load(struct circuit_runs *runs, struct run_batch *batch, struct error *error);
 
 /* A pair's number in the task, of pair `i` of a batch. */
-size_t runs_pair(const struct circuit_runs *runs, const struct run_batch *batch, size_t i);
+static inline size_t runs_pair(const struct circuit_runs *runs, const struct run_batch *batch,
+                               size_t i)
+{
+  return runs->order[batch->first + i];
+}
 
 /* Tells the caller how far a call is. */
 void runs_progress(const struct circuit_runs *runs, double share);
