@@ -105,7 +105,6 @@ const char *data_heads(const struct question *question, const char *operand,
 /* The table and its first row of this key; NULL, and outcome->missing. */
 const struct published_table *data_row(const struct question *question, const char *operand,
                                        size_t *row, struct outcome *outcome);
-double data_cell(const struct published_table *table, size_t row, const char *column);
 bool data_cell_is(const struct published_table *table, size_t row, const char *column,
                   const char *text);
 

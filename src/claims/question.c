@@ -63,13 +63,6 @@ void outcome_why(struct outcome *outcome, const char *format, ...)
   va_end(arguments);
 }
 
-double data_cell(const struct published_table *table, size_t row, const char *column)
-{
-  size_t i = published_column(table->schema, column);
-  return i < table->schema->column_count ? table->numbers[row * table->schema->column_count + i]
-                                         : NAN;
-}
-
 bool data_cell_is(const struct published_table *table, size_t row, const char *column,
                   const char *text)
 {
@@ -117,9 +110,9 @@ double data_number(const struct question *question, const char *operand, struct 
   if (!table)
     return NAN;
   bool share = strcmp(metric, "top1") == 0;
-  double value = data_cell(table, row, share ? "top1_items" : metric);
+  double value = published_number(table, row, share ? "top1_items" : metric);
   if (share)
-    value = 100 * value / data_cell(table, row, "n_examples");
+    value = 100 * value / published_number(table, row, "n_examples");
   if (!isfinite(value))
     outcome_missing(outcome, "table %s has no %s there", table->schema->name, metric);
   return value;

@@ -39,7 +39,7 @@ void heads_counts(const struct question *question, struct outcome *outcome)
     size_t count = 0;
     for (size_t i = 0; i < table->rows; i++)
       count += published_matches(table, i, question->assertion->model, "") &&
-               data_cell(table, i, "induction") >= question_number(question, k);
+               published_number(table, i, "induction") >= question_number(question, k);
     outcome_add(outcome, (double)count);
   }
 }
@@ -211,7 +211,7 @@ static struct recorded find_recorded(const struct question *question, const char
            question_argument(question, at));
   const char *heads = data_heads(question, operand, outcome);
   const struct published_table *table = data_row(question, operand, &row, outcome);
-  recorded.out_of_range = table ? data_cell(table, row, "n_heads_out_of_range") : NAN;
+  recorded.out_of_range = table ? published_number(table, row, "n_heads_out_of_range") : NAN;
   snprintf(operand, sizeof operand, "top1 task_ablations @%s %s", model,
            question_argument(question, at));
   double left = data_number(question, operand, outcome);

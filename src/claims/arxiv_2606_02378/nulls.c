@@ -58,7 +58,7 @@ void null_recount(const struct question *question, struct outcome *outcome)
   size_t count = 0;
   for (size_t i = 0; table && i < table->rows; i++)
     count += published_matches(table, i, question->assertion->model, "") &&
-             data_cell(table, i, "induction") > p99;
+             published_number(table, i, "induction") > p99;
   outcome_add(outcome, (double)count);
 }
 
@@ -84,8 +84,8 @@ static struct pr_counts count_pr(const struct question *question, struct outcome
       continue;
     double pr = last->heads[next++].pr;
     for (size_t k = 0; k < 3; k++)
-      counts.above[k] += pr > data_cell(nulls, row, limits[k]);
-    counts.above[3] += pr > data_cell(table, i, "null_pr");
+      counts.above[k] += pr > published_number(nulls, row, limits[k]);
+    counts.above[3] += pr > published_number(table, i, "null_pr");
   }
   if (next != measure_heads(last))
     outcome_missing(outcome, "table null_heads lacks heads of %s", question->assertion->model);
@@ -135,7 +135,7 @@ void null_range(const struct question *question, struct outcome *outcome)
     if (!published_matches(table, i, question->assertion->model, "") ||
         !data_cell_is(table, i, "draws", "500"))
       continue;
-    double value = data_cell(table, i, question_argument(question, 0));
+    double value = published_number(table, i, question_argument(question, 0));
     low = fmin(low, value);
     high = fmax(high, value);
   }

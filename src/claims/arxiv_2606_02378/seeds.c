@@ -19,7 +19,8 @@ void seeds_mean(const struct question *question, struct outcome *outcome)
     if (!published_matches(table, i, question->assertion->model, key) ||
         (*without && data_cell_is(table, i, "seed", without)))
       continue;
-    double top1 = 100 * data_cell(table, i, "top1_items") / data_cell(table, i, "n_examples");
+    double top1 =
+        100 * published_number(table, i, "top1_items") / published_number(table, i, "n_examples");
     sum += top1;
     low = fmin(low, top1);
     high = fmax(high, top1);
@@ -50,8 +51,8 @@ static struct changes find_changes(const struct published_table *table, const ch
     for (size_t i = 0; i < table->rows; i++) {
       if (!published_matches(table, i, model, task))
         continue;
-      double items = data_cell(table, i, "top1_items");
-      double change = 100 * (items - base) / data_cell(table, i, "n_examples");
+      double items = published_number(table, i, "top1_items");
+      double change = 100 * (items - base) / published_number(table, i, "n_examples");
       changes.count++;
       changes.extreme += circuit < base ? items <= circuit : items >= circuit;
       if (pass == 0)
