@@ -21,6 +21,7 @@ static const struct {
 } commands[] = {
     {"reproduce", "verify, screen and compare with goldens, then evaluate the claims",
      command_reproduce},
+    {"merge", "join the shards of a run to the same bits as one", command_merge},
     {"plan", "say what the work of manifests will take, of the whole and of each shard",
      command_plan},
     {"fetch", "fetch the files that a manifest pins, and check them", command_fetch},

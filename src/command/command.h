@@ -6,6 +6,7 @@
 #include "base/error.h"
 
 int command_reproduce(int argc, char **argv, struct error *error);
+int command_merge(int argc, char **argv, struct error *error);
 int command_plan(int argc, char **argv, struct error *error);
 int command_fetch(int argc, char **argv, struct error *error);
 int command_pin(int argc, char **argv, struct error *error);

@@ -1,3 +1,5 @@
+#include "command/reproduce.h"
+
 #include "base/file.h"
 #include "base/file_use.h"
 #include "base/interrupt.h"
@@ -11,21 +13,11 @@
 
 #include <stdlib.h>
 
-#define MOST_MANIFESTS 64
-
 /* What is run without arguments: the published tables, then the trained checkpoints. */
 static const char *const embedded[] = {
     "manifests/published.json",           "manifests/published-circuits.json",
     "manifests/published-formation.json", "manifests/nursery-gpt_neox.json",
     "manifests/nursery-olmo.json",        "manifests/nursery-olmoe.json",
-};
-
-struct reproduce_options {
-  struct common_options common;
-  const char *checkpoints, *work;
-  bool update_golden, allow_unpinned, allow_uncompared, stream, every;
-  const char *base;
-  uint64_t resamples;
 };
 
 static int parse(int argc, char **argv, struct reproduce_options *o, const char **paths,
@@ -50,6 +42,9 @@ static int parse(int argc, char **argv, struct reproduce_options *o, const char 
        "show every reading of each figure, not only the summary"},
       {"stream", OPTION_FLAG, &o->stream, 0, 0, NULL,
        "fetch one revision at a time into --work, screen it, delete it; uses the network"},
+      {"shard", OPTION_STRING, &o->shard, 0, 0, "I/N",
+       "screen only the I-th of N equal parts and keep it in WORK/shard-I-of-N, for attest merge "
+       "to join and compare (docs/MACHINES.md)"},
       {"base", OPTION_STRING, &o->base, 0, 0, "URL",
        "address of the hub, with --stream; default " FETCH_BASE},
       COMMON_OPTIONS(&o->common),
@@ -61,7 +56,7 @@ static int parse(int argc, char **argv, struct reproduce_options *o, const char 
       "and the trained checkpoints of this project. Can be killed and run again: finished\n"
       "revisions are resumed. Exit code 1 when a check failed.",
       specs, sizeof specs / sizeof *specs};
-  if (options_parse(argc, argv, &list, paths, MOST_MANIFESTS, used, help, error) || *help)
+  if (options_parse(argc, argv, &list, paths, REPRODUCE_MOST_MANIFESTS, used, help, error) || *help)
     return error->code;
   if (o->checkpoints && *used != 1)
     return error_set(error, EXIT_INPUT, "reproduce: --checkpoints needs exactly one manifest");
@@ -75,6 +70,10 @@ static int parse(int argc, char **argv, struct reproduce_options *o, const char 
     return error->code;
   if (o->stream && *used == 0)
     return error_set(error, EXIT_INPUT, "reproduce: --stream needs a manifest");
+  if (o->shard && (o->update_golden || o->resamples || o->allow_uncompared || o->every))
+    return error_set(error, EXIT_INPUT,
+                     "reproduce: --shard compares with nothing; give --bootstrap, "
+                     "--allow-uncompared and --all to attest merge");
   const char *ci = getenv("CI");
   if (o->update_golden && ci && *ci)
     return error_set(
@@ -113,9 +112,8 @@ static int deliver(const struct reproduction *r, const struct journal_text *text
   return status;
 }
 
-/* Runs all manifests with what the options say. */
-static int reproduce(const struct reproduce_options *o, struct runtime *runtime,
-                     const char *const *paths, size_t count, struct error *error)
+int reproduce_all(const struct reproduce_options *o, struct runtime *runtime,
+                  const char *const *paths, size_t count, struct error *error)
 {
   struct journal_text text = {runtime->text, runtime->quiet, o->every, false};
   struct journal journal = {.watch = journal_text_watch, .context = &text};
@@ -133,6 +131,8 @@ static int reproduce(const struct reproduce_options *o, struct runtime *runtime,
                                  .update_golden = o->update_golden,
                                  .allow_unpinned = o->allow_unpinned,
                                  .allow_uncompared = o->allow_uncompared,
+                                 .sharding = o->sharding,
+                                 .parts = o->parts,
                                  .lock = &lock,
                                  .journal = &journal};
   journal_start(&journal);
@@ -141,19 +141,38 @@ static int reproduce(const struct reproduce_options *o, struct runtime *runtime,
   if (!status)
     status = deliver(&r, &text, error);
   bool failed = journal_count(&journal, JOURNAL_FAILURE) > 0;
+  if (!status && !failed && o->sharding)
+    status = sharding_write(o->sharding, o->work, error);
   journal_free(&journal);
   lock_release(&lock);
   return status ? status : failed ? EXIT_CHECK : EXIT_HELD;
 }
 
+/* The same, as one of several shards in a folder of its own. */
+static int reproduce_shard(struct reproduce_options *o, struct runtime *runtime,
+                           const char *const *paths, size_t count, struct error *error)
+{
+  struct sharding sharding = {.manifests = NULL};
+  if (shard_parse(o->shard, &sharding.shard, error))
+    return error->code;
+  char *work = sharding_folder(o->work, &sharding.shard, error);
+  sharding.manifests = json_array();
+  o->work = work;
+  o->sharding = &sharding;
+  int status = work ? reproduce_all(o, runtime, paths, count, error) : error->code;
+  json_decref(sharding.manifests);
+  free(work);
+  return status;
+}
+
 int command_reproduce(int argc, char **argv, struct error *error)
 {
   struct reproduce_options o = {.work = "attest-work"};
-  const char *paths[MOST_MANIFESTS];
+  const char *given[REPRODUCE_MOST_MANIFESTS];
   struct runtime runtime = {0};
   size_t used;
   bool help = false;
-  if (parse(argc, argv, &o, paths, &used, &help, error) || help)
+  if (parse(argc, argv, &o, given, &used, &help, error) || help)
     return error->code;
   if (used == 0 && !file_exists(embedded[0]))
     return error_set(error, EXIT_INPUT,
@@ -162,8 +181,10 @@ int command_reproduce(int argc, char **argv, struct error *error)
   if (runtime_start(&o.common, &runtime, error))
     return error->code;
   interrupt_install();
-  int status = used ? reproduce(&o, &runtime, paths, used, error)
-                    : reproduce(&o, &runtime, embedded, sizeof embedded / sizeof *embedded, error);
+  const char *const *paths = used ? given : embedded;
+  size_t count = used ? used : sizeof embedded / sizeof *embedded;
+  int status = o.shard ? reproduce_shard(&o, &runtime, paths, count, error)
+                       : reproduce_all(&o, &runtime, paths, count, error);
   runtime_stop(&runtime);
   return status;
 }
