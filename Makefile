@@ -93,7 +93,7 @@ $(BUILD)/tests/operations: $(BUILD)/tests/op_case.o
 # Those of gradients share cases and what is wrong with them.
 $(addprefix $(BUILD)/tests/,differences planted): \
   $(addprefix $(BUILD)/tests/,gradient_check.o gradient_cases.o gradient_cases_attention.o \
-  gradient_cases_more.o gradient_orders.o)
+  gradient_cases_more.o gradient_cases_lanes.o gradient_orders.o)
 
 # Those of what runs out, too, and libraries that let calls of the program fail.
 FAILING := $(addprefix $(BUILD)/tests/,allocations io_failures)
