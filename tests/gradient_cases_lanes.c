@@ -136,8 +136,8 @@ static void mix_exact(gcase *c, double *const *x, double *y)
     double *out = y + d * Q * N + (i - l.first_query) * N + s;
     *out = 0;
     for (size_t j = 0; j <= i; j++)
-      *out += 2 * pattern[tape_lanes_row(&l, h, i, j) * N + s] *
-              x[1][d * l.seq_len * N + j * N + s];
+      *out +=
+          2 * pattern[tape_lanes_row(&l, h, i, j) * N + s] * x[1][d * l.seq_len * N + j * N + s];
   }
 }
 
@@ -166,8 +166,12 @@ static void spread_exact(gcase *c, double *const *x, double *y)
   }
 
 const struct gradient_case gradient_cases_lanes[] = {
-    {"linear across", {{21, 13, false}, {10, 13, false}}, LANES(1, 1, 0, 1, 1), across,
-     across_exact, 2},
+    {"linear across",
+     {{21, 13, false}, {10, 13, false}},
+     LANES(1, 1, 0, 1, 1),
+     across,
+     across_exact,
+     2},
     {"linear back", {{13, 21, false}, {10, 13, false}}, LANES(1, 1, 0, 1, 1), back, back_exact, 2},
     {"embed across", {{9, 70, false}}, LANES(1, 1, 0, 1, 1), embed, embed_exact, 1},
     {"rotation across", {{8, 35, false}}, LANES(7, 5, 3, 2, 4), rope, rope_exact, 1},
@@ -177,16 +181,32 @@ const struct gradient_case gradient_cases_lanes[] = {
      rope,
      rope_exact,
      1},
-    {"scores across", {{8, 85, false}, {8, 85, false}}, LANES(17, 5, 0, 2, 4), scores,
-     scores_exact, 2},
-    {"scores across, last query", {{8, 3, false}, {8, 15, false}}, LANES(3, 5, 4, 2, 4), scores,
-     scores_exact, 2},
+    {"scores across",
+     {{8, 85, false}, {8, 85, false}},
+     LANES(17, 5, 0, 2, 4),
+     scores,
+     scores_exact,
+     2},
+    {"scores across, last query",
+     {{8, 3, false}, {8, 15, false}},
+     LANES(3, 5, 4, 2, 4),
+     scores,
+     scores_exact,
+     2},
     {"softmax across", {{50, 17, false}}, LANES(17, 5, 0, 2, 4), softmax, softmax_exact, 0},
-    {"softmax across, last queries", {{20, 3, false}}, LANES(3, 5, 3, 2, 4), softmax, softmax_exact,
+    {"softmax across, last queries",
+     {{20, 3, false}},
+     LANES(3, 5, 3, 2, 4),
+     softmax,
+     softmax_exact,
      0},
     {"mix across", {{50, 17, false}, {8, 85, false}}, LANES(17, 5, 0, 2, 4), mix, mix_exact, 2},
-    {"mix across, last query", {{10, 3, false}, {8, 15, false}}, LANES(3, 5, 4, 2, 4), mix,
-     mix_exact, 2},
+    {"mix across, last query",
+     {{10, 3, false}, {8, 15, false}},
+     LANES(3, 5, 4, 2, 4),
+     mix,
+     mix_exact,
+     2},
     {"spread", {{6, 21, false}}, LANES(1, 1, 0, 1, 1), spread, spread_exact, 0},
 };
 const size_t gradient_cases_lanes_count =

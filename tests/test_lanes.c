@@ -51,8 +51,8 @@ static struct tape *open_tape(const struct kernels *kernels)
 static void run_tape(struct tape *tape, size_t output, const float *gradient)
 {
   struct error error = {0};
-  size_t factors = tape_leaf(tape, tape_rows(tape, output), tape_columns(tape, output), gradient,
-                             NULL);
+  size_t factors =
+      tape_leaf(tape, tape_rows(tape, output), tape_columns(tape, output), gradient, NULL);
   tape_keep(tape, output);
   (void)tape_weighted_sum(tape, output, factors, 1);
   if (tape_plan(tape, false, &error) || tape_allocate(tape, &error))
@@ -81,8 +81,8 @@ static void products(const struct kernels *kernels, bool back)
   size_t a = tape_leaf(rows, ROWS_OF_X, IN, x, dx[0]), b = tape_leaf(rows, OUT, IN, w, dw[0]);
   size_t out = tape_linear(rows, a, &(struct tape_part){b, TAPE_NONE, 0, OUT}, 1);
   run_tape(rows, out, g);
-  size_t c = back ? tape_leaf(lanes, IN, ROWS_OF_X, xt, dx[1])
-                  : tape_leaf(lanes, ROWS_OF_X, IN, x, dx[1]);
+  size_t c =
+      back ? tape_leaf(lanes, IN, ROWS_OF_X, xt, dx[1]) : tape_leaf(lanes, ROWS_OF_X, IN, x, dx[1]);
   size_t d = tape_leaf(lanes, OUT, IN, w, dw[1]);
   size_t other = back ? tape_linear_back(lanes, c, d) : tape_linear_across(lanes, c, d);
   run_tape(lanes, other, back ? g : gt);
