@@ -136,7 +136,7 @@ int main(int argc, char **argv)
     return finish(EXIT_HELD);
   }
   if (strcmp(argv[1], "--version") == 0) {
-    printf("attest %s\n", ATTEST_VERSION);
+    printf("attest %s (commit %s)\n", ATTEST_VERSION, version_commit());
     return finish(EXIT_HELD);
   }
   for (size_t i = 0; i < COMMANDS; i++)

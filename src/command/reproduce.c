@@ -1,10 +1,11 @@
-#include "base/file.h"
+#include "base/embedded.h"
 #include "base/file_use.h"
 #include "base/interrupt.h"
 #include "base/json.h"
 #include "command/command.h"
 #include "command/journal_json.h"
 #include "command/journal_text.h"
+#include "command/shipped.h"
 #include "fetch/http.h"
 #include "probe/bootstrap.h"
 #include "study/reproduction.h"
@@ -14,7 +15,7 @@
 #define MOST_MANIFESTS 64
 
 /* What is run without arguments: the published tables, then the trained checkpoints. */
-static const char *const embedded[] = {
+static const char *const defaults[] = {
     "manifests/published.json",
     "manifests/nursery-gpt_neox.json",
     "manifests/nursery-olmo.json",
@@ -147,6 +148,19 @@ static int reproduce(const struct reproduce_options *o, struct runtime *runtime,
   return status ? status : failed ? EXIT_CHECK : EXIT_HELD;
 }
 
+/* What is inside the program stays as it is. */
+static int check_golden(const struct reproduce_options *o, const char *const *paths, size_t count,
+                        struct error *error)
+{
+  for (size_t i = 0; o->update_golden && i < count; i++)
+    if (embedded_find(paths[i]))
+      return error_set(error, EXIT_INPUT,
+                       "--update-golden: %s is inside this program, and so are its golden files; "
+                       "name a manifest in a folder",
+                       paths[i]);
+  return 0;
+}
+
 int command_reproduce(int argc, char **argv, struct error *error)
 {
   struct reproduce_options o = {.work = "attest-work"};
@@ -156,15 +170,18 @@ int command_reproduce(int argc, char **argv, struct error *error)
   bool help = false;
   if (parse(argc, argv, &o, paths, &used, &help, error) || help)
     return error->code;
-  if (used == 0 && !file_exists(embedded[0]))
-    return error_set(error, EXIT_INPUT,
-                     "%s: not found; run from the project's folder or name a manifest",
-                     embedded[0]);
-  if (runtime_start(&o.common, &runtime, error))
+  const size_t count = used ? used : sizeof defaults / sizeof *defaults;
+  const char **shipped = used ? NULL : shipped_paths(defaults, count, error);
+  if (!used && !shipped)
     return error->code;
-  interrupt_install();
-  int status = used ? reproduce(&o, &runtime, paths, used, error)
-                    : reproduce(&o, &runtime, embedded, sizeof embedded / sizeof *embedded, error);
-  runtime_stop(&runtime);
+  int status = check_golden(&o, used ? paths : shipped, count, error);
+  if (!status)
+    status = runtime_start(&o.common, &runtime, error);
+  if (!status) {
+    interrupt_install();
+    status = reproduce(&o, &runtime, used ? paths : shipped, count, error);
+    runtime_stop(&runtime);
+  }
+  free(shipped);
   return status;
 }
