@@ -76,10 +76,13 @@ $(BUILD)/%.o: %.c | writable
 # The version, and the commit that it was built from: compiled anew when that is another one.
 VERSION := $(shell sed -n 's/^\#define ATTEST_VERSION "\(.*\)"/\1/p' src/base/version.h)
 COMMIT  := $(shell tools/dist/commit.sh)
-$(BUILD)/src/base/version.o: override CFLAGS += -DATTEST_COMMIT='"$(COMMIT)"'
-$(BUILD)/src/base/version.o: $(BUILD)/commit-$(COMMIT)
-$(BUILD)/commit-$(COMMIT): | writable
-	@rm -f $(BUILD)/commit-* && touch $@
+$(BUILD)/src/command/commit.o: override CFLAGS += -DATTEST_COMMIT='"$(COMMIT)"'
+ifneq ($(COMMIT),$(shell cat $(BUILD)/commit 2>/dev/null))
+$(BUILD)/src/command/commit.o: another-commit
+endif
+another-commit: | writable
+	@echo $(COMMIT) >$(BUILD)/commit
+.PHONY: another-commit
 
 # The tests of fetching bring a server along.
 $(addprefix $(BUILD)/tests/,$(filter fetch%,$(TESTS)) stream beside): \

@@ -4,6 +4,8 @@
 #include "base/threads.h"
 #include "base/version.h"
 #include "command/command.h"
+#include "command/command_table.h"
+#include "command/commit.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,10 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const struct {
-  const char *name, *summary;
-  int (*run)(int argc, char **argv, struct error *error);
-} commands[] = {
+static const struct command commands[] = {
     {"reproduce", "verify, screen and compare with goldens, then evaluate the claims",
      command_reproduce},
     {"plan", "say what the work of manifests will take, of the whole and of each shard",
@@ -45,6 +44,8 @@ static const struct {
     {"train", "train a model from a recipe, to the same bits everywhere", command_train},
     {"selftest", "check the kernels of this CPU against the C reference", command_selftest},
     {"bench", "measure kernels and whole screens on this machine", command_bench},
+    {"manual", "show the manual page of a command, or write them all", command_manual},
+    {"completion", "print the completion of options for a shell", command_completion},
 };
 
 #define COMMANDS (sizeof commands / sizeof *commands)
@@ -127,6 +128,7 @@ int main(int argc, char **argv)
   signal(SIGXFSZ, SIG_IGN); /* and so does a file size limit */
   file_use_start();
   reserve_install();
+  command_table_set(commands, COMMANDS);
   if (argc < 2) {
     fprintf(stderr, "attest: no command given; see attest --help\n");
     return EXIT_INPUT;
@@ -136,7 +138,7 @@ int main(int argc, char **argv)
     return finish(EXIT_HELD);
   }
   if (strcmp(argv[1], "--version") == 0) {
-    printf("attest %s (commit %s)\n", ATTEST_VERSION, version_commit());
+    printf("attest %s (commit %s)\n", ATTEST_VERSION, commit_built_from());
     return finish(EXIT_HELD);
   }
   for (size_t i = 0; i < COMMANDS; i++)

@@ -19,7 +19,8 @@ static bool holds(const char *root, const char *wanted)
   return length > 0 && (size_t)length < sizeof path && file_exists(path);
 }
 
-/* PREFIX/bin/attest -> PREFIX/share/attest/; "" where the system does not tell, as without /proc. */
+/* PREFIX/bin/attest -> PREFIX/share/attest/; "" where the system does not tell, as without /proc.
+ */
 static void installed_root(char root[PATH_MAX])
 {
   ssize_t length = readlink("/proc/self/exe", root, PATH_MAX - sizeof INSTALLED);

@@ -1,4 +1,5 @@
-/* What a program without shared libraries does in their place; linked into the binary of `make dist` alone. */
+/* What a program without shared libraries does in their place; linked into the binary of `make
+ * dist` alone. */
 #include <netdb.h>
 #include <nss.h>
 #include <stddef.h>
