@@ -21,7 +21,7 @@ override CFLAGS += '-ffile-prefix-map=$(subst ','\'',$(CURDIR))=.'
 ifneq ($(words $(BUILD)),1)
 $(error BUILD=$(BUILD): make cannot work in a folder with a blank in its name; choose another one)
 endif
-LDLIBS   := -lsleef -larchive -lcurl -ljansson -lcrypto -lxxhash -lm -pthread
+LDLIBS   := -lsleef -larchive -lcurl -ljansson -lcrypto -lxxhash -lutf8proc -lm -pthread
 ifneq ($(filter 1 fuzz,$(SANITIZE)),)
 override CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 override LDFLAGS += -fsanitize=address,undefined
@@ -193,11 +193,11 @@ bench:
 
 # What must be installed: Debian packages and nothing else.
 PACKAGES := gcc libc6-dev make libsleef-dev libxxhash-dev libarchive-dev libjansson-dev libssl-dev \
-            libcurl4-openssl-dev ca-certificates libcmocka-dev
+            libcurl4-openssl-dev libutf8proc-dev ca-certificates libcmocka-dev
 PACKAGES_DEV := clang clang-format libclang-rt-14-dev lld
 PACKAGES_NEON := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static libc6-dev:arm64 \
             libsleef-dev:arm64 libxxhash-dev:arm64 libarchive-dev:arm64 libjansson-dev:arm64 \
-            libssl-dev:arm64 libcurl4-openssl-dev:arm64 libcmocka-dev:arm64
+            libssl-dev:arm64 libcurl4-openssl-dev:arm64 libutf8proc-dev:arm64 libcmocka-dev:arm64
 ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 # With their architecture: of a package that is there for two, dpkg wants to know which. Some are for all.
 missing = $(shell a=$$(dpkg --print-architecture); for p in $(PACKAGES); do \

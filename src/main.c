@@ -41,6 +41,7 @@ static const struct command commands[] = {
      command_synth},
     {"ordinary", "say what heads do beside the planted query of a screen", command_ordinary},
     {"task", "write the pairs of prompts that circuits are measured on", command_task},
+    {"tokenize", "show the tokens of a text by a checkpoint's own tokenizer", command_tokenize},
     {"train", "train a model from a recipe, to the same bits everywhere", command_train},
     {"selftest", "check the kernels of this CPU against the C reference", command_selftest},
     {"bench", "measure kernels and whole screens on this machine", command_bench},

@@ -44,6 +44,9 @@ const struct failing_job failing_jobs[] = {
     {"ordinary %/olmoe --n 2 --seq-len 64 --vocab 1:250 --threads 2 --out @/o.csv --json @/o.json",
      NO_TIMES, false, false, 4},
     {"task starts --n 4 --out @/t.jsonl --json @/o.json", NO_TIMES, false, false, 0},
+    {"tokenize tests/fixtures/tokenizers.tar.zst:tokenizers/neox --text Some\xC3\xA9 --json "
+     "@/o.json",
+     NO_TIMES, false, false, 4},
     {"train %/recipe.json --threads 2 --out @/t --json @/o.json", TIMES_IN_TEXT, true, false, 4},
     {"selftest --isa scalar --threads 2 --json @/o.json", NO_TIMES, false, false, 4},
     {"manual screen", NO_TIMES, false, false, 4},

@@ -138,7 +138,7 @@ static void test_bash_offers(void **state)
   expect_offer("attest screen --threads golden/pub", "");
   expect_offer("attest reproduce --work golden/pub", "golden/published");
   expect_offer("attest reproduce --json README", "README.md");
-  expect_offer("attest reproduce manifests/publ", "manifests/published.json");
+  expect_offer("attest reproduce manifests/published.j", "manifests/published.json");
 }
 
 int main(void)

@@ -134,7 +134,7 @@ static void refused_folders(void **state)
   } cases[] = {
       {"[]", "tables.json"},
       {INDEX("1234.56789", "published", "\"null_pr\""), "\"paper\" is \"1234.56789\""},
-      {INDEX("2606.02378", "trained", "\"null_pr\""), "must be published"},
+      {INDEX("2606.02378", "real", "\"null_pr\""), "must be published or trained"},
       {INDEX("2606.02378", "published", ""), "\"tables\" has 0 entries"},
       {INDEX("2606.02378", "published", "7"), "tables[0] must be a name"},
       {INDEX("2606.02378", "published", "\"../null_pr\""), "is not a table of paper 2606.02378"},

@@ -171,6 +171,7 @@ static void test_dump_of_more_sequences(void **state)
     free(every.data);
   }
   free(workshop_refuse(EXIT_INPUT, "--dump-n", "screen " WORKSHOP_MODEL " --dump-n 0"));
+  free(workshop_refuse(EXIT_INPUT, "goes with --dump", "screen " WORKSHOP_MODEL " --dump-n 4"));
 }
 
 /* Every option of the protocol reaches the screen: no two of these give the same figures. */

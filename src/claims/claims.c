@@ -58,7 +58,7 @@ static int evaluate_paper(const struct paper *paper, struct claim_list *list, st
     const struct trajectory *t = &list->trajectories[i];
     const struct subject subject = {
         t, paper, paper_find_model(paper, t->model), t->model, t->kind, list, error};
-    if (paper->evaluate_model(&subject))
+    if (paper->evaluate_model && paper->evaluate_model(&subject))
       return error->code;
   }
   return paper->evaluate_all ? evaluate_all(paper, list, error) : 0;
@@ -86,7 +86,7 @@ int claims_add_tables(const struct published_tables *tables, struct claim_list *
 {
   const struct subject subject = {.paper = tables->paper,
                                   .model = ALL_MODELS,
-                                  .kind = TRAJECTORY_PUBLISHED,
+                                  .kind = tables->kind,
                                   .list = list,
                                   .error = error};
   return tables->paper->evaluate_tables(&subject, tables);

@@ -41,7 +41,9 @@ struct paper {
   size_t claim_count;
   const struct paper_model *models;
   size_t model_count;
-  const struct asserted *asserted;                      /* ends with an id of NULL */
+  /* Of trajectories, ends with an id of NULL; NULL: the paper is about none, nor is
+   * evaluate_model then. */
+  const struct asserted *asserted;
   int (*evaluate_model)(const struct subject *subject); /* adds the rows of one trajectory */
   /* Adds rows of ALL_MODELS, from those of one kind; NULL: the paper has none. */
   int (*evaluate_all)(const struct subject *subject);

@@ -7,6 +7,7 @@
 #include "claims/paper.h"
 #include "files/fileset.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,8 +49,10 @@ static int read_head(const json_t *index, const char *path, const struct paper *
   if (!tables->paper || !tables->paper->schemas)
     return error_set(error, EXIT_INPUT, "%s: \"paper\" is \"%.60s\", none whose tables are known",
                      path, number);
-  if (strcmp(kind, "published") != 0)
-    return error_set(error, EXIT_INPUT, "%s: \"kind\" is \"%.60s\", must be published", path, kind);
+  if (trajectory_kind_parse(kind, &tables->kind) ||
+      (tables->kind != TRAJECTORY_PUBLISHED && tables->kind != TRAJECTORY_TRAINED))
+    return error_set(error, EXIT_INPUT, "%s: \"kind\" is \"%.60s\", must be published or trained",
+                     path, kind);
   return 0;
 }
 
@@ -167,6 +170,12 @@ size_t published_column(const struct published_schema *schema, const char *name)
   while (i < schema->column_count && strcmp(schema->columns[i].name, name) != 0)
     i++;
   return i;
+}
+
+double published_number(const struct published_table *table, size_t row, const char *column)
+{
+  size_t i = published_column(table->schema, column), columns = table->schema->column_count;
+  return i < columns ? table->numbers[row * columns + i] : NAN;
 }
 
 bool published_matches(const struct published_table *table, size_t row, const char *model,

@@ -1,6 +1,7 @@
 /* A paper's published tables beside its trajectories: a folder with tables.json
  *   {"format": 1, "paper": "2606.02378", "kind": "published", "source": "...", "caveat": "...",
  *    "tables": ["induction_ablations", ...]}
+ * ("kind": "trained" for tables of the same form that are our own)
  * and for each name a file NAME.csv: lines that begin with "# ", the first of them "# Source: ...";
  * the header; rows of cells parted by commas, without quotes. Which columns a table has stands in
  * the paper's schema, and everything that is not of it is refused. */
@@ -8,6 +9,7 @@
 #define ATTEST_CLAIMS_PUBLISHED_H
 
 #include "base/error.h"
+#include "trajectory/trajectory.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -48,7 +50,8 @@ struct paper;
 /* All zero: none. Release with published_free. */
 struct published_tables {
   const struct paper *paper;
-  char *source, *caveat; /* one sentence each; owned */
+  enum trajectory_kind kind; /* published, or trained: measured by ourselves */
+  char *source, *caveat;     /* one sentence each; owned */
   struct published_table *tables;
   size_t count;
 };
@@ -82,6 +85,9 @@ size_t published_column(const struct published_schema *schema, const char *name)
  * "threshold|induction>=10|circuit"; keys that are left out may be any. */
 bool published_matches(const struct published_table *table, size_t row, const char *model,
                        const char *key);
+
+/* The number in a column of a row; NAN: there is no such column, or no number. */
+double published_number(const struct published_table *table, size_t row, const char *column);
 
 /* How many rows match, the first of them to *row. */
 size_t published_rows(const struct published_table *table, const char *model, const char *key,

@@ -326,6 +326,10 @@ static void add_evidence(const struct summary *summary)
   text_add(summary->text, "Evidence: ");
   for (int kind = TRAJECTORY_PUBLISHED; kind <= TRAJECTORY_REAL; kind++) {
     size_t models = 0;
+    const struct claim_row *row;
+    bool rows = false;
+    for (size_t i = 0; (row = row_at(summary, i)); i++)
+      rows = rows || row->kind == (enum trajectory_kind)kind;
     for (size_t i = 0; i < summary->count; i++)
       for (size_t t = 0; t < summary->lists[i].trajectory_count; t++)
         models += summary->lists[i].trajectories[t].kind == (enum trajectory_kind)kind;
@@ -333,7 +337,7 @@ static void add_evidence(const struct summary *summary)
     if (models)
       text_add(summary->text, "%zu models", models);
     else
-      text_add(summary->text, "none");
+      text_add(summary->text, rows ? "figures of models" : "none");
   }
   text_add(summary->text, ".\n");
 }

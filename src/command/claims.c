@@ -101,8 +101,16 @@ static int load(struct loaded *loaded, const char *directory, struct error *erro
   return 0;
 }
 
-static int show(const struct claim_list *list, const struct common_options *common, bool every,
-                struct error *error)
+/* What tables of our own are, and what they do not stand for. */
+static void say_tables(const struct published_tables *tables, struct text *text)
+{
+  if (tables->count && tables->kind == TRAJECTORY_TRAINED)
+    text_add(text, "Tables of arXiv %s (trained)\n  %s\n  Caveat: %s\n", tables->paper->arxiv,
+             tables->source, tables->caveat);
+}
+
+static int show(const struct claim_list *list, const struct published_tables *tables,
+                const struct common_options *common, bool every, struct error *error)
 {
   int status = 0;
   bool to_stdout = common->json && strcmp(common->json, "-") == 0;
@@ -114,6 +122,7 @@ static int show(const struct claim_list *list, const struct common_options *comm
   if (!status && !common->quiet && !to_stdout) {
     struct text text = {0};
     const struct summary_style style = terminal_style();
+    say_tables(tables, &text);
     claims_text(list, every, &text);
     summary_text(list, 1, &style, &text);
     text_add(&text, "%s\n",
@@ -140,8 +149,9 @@ int command_claims(int argc, char **argv, struct error *error)
       "claims DIR... [OPTIONS]",
       "Evaluates the claims F1 to F5 of arXiv 2606.02378 from trajectories: directories with a\n"
       "trajectory.json, or directories of such; with a folder of published tables (tables.json)\n"
-      "among them every other figure of the text, too. Exit code 1 when a figure is not "
-      "reproduced.",
+      "among them every other figure of the text, too. Tables of arXiv 2404.07129, published or "
+      "our\n"
+      "own, alone. Exit code 1 when a figure is not reproduced.",
       specs, sizeof specs / sizeof *specs};
   const char *paths[MOST_TRAJECTORIES];
   struct claim_list claims;
@@ -168,7 +178,7 @@ int command_claims(int argc, char **argv, struct error *error)
     if (loaded->tables.count)
       status = claims_add_tables(&loaded->tables, &claims, error);
     if (!status)
-      status = show(&claims, &common, every, error);
+      status = show(&claims, &loaded->tables, &common, every, error);
     if (!status && claims_count(&claims, CLAIM_NOT_REPRODUCED))
       status = EXIT_CHECK;
     claims_free(&claims);

@@ -18,6 +18,7 @@ int command_inspect(int argc, char **argv, struct error *error);
 int command_synth(int argc, char **argv, struct error *error);
 int command_ordinary(int argc, char **argv, struct error *error);
 int command_task(int argc, char **argv, struct error *error);
+int command_tokenize(int argc, char **argv, struct error *error);
 int command_train(int argc, char **argv, struct error *error);
 int command_calibrate(int argc, char **argv, struct error *error);
 int command_rank(int argc, char **argv, struct error *error);

@@ -86,6 +86,7 @@ static void print_entry(struct journal_text *to, const struct journal *journal,
   case JOURNAL_NOTICE: /* on standard error */
   case JOURNAL_COMPARED:
   case JOURNAL_NOT_COMPARED: /* at the end, together */
+  case JOURNAL_RESULT:
   case JOURNAL_READ:
   case JOURNAL_FIRST_RUN:
   case JOURNAL_END:

@@ -16,10 +16,9 @@
 
 /* What is run without arguments: the published tables, then the trained checkpoints. */
 static const char *const defaults[] = {
-    "manifests/published.json",
-    "manifests/nursery-gpt_neox.json",
-    "manifests/nursery-olmo.json",
-    "manifests/nursery-olmoe.json",
+    "manifests/published.json",           "manifests/published-circuits.json",
+    "manifests/published-formation.json", "manifests/nursery-gpt_neox.json",
+    "manifests/nursery-olmo.json",        "manifests/nursery-olmoe.json",
 };
 
 struct reproduce_options {

@@ -20,6 +20,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define DUMP_N 8 /* sequences */
+
 struct screen_options {
   struct common_options common;
   struct batch_options batch;
@@ -87,6 +89,10 @@ static int parse(int argc, char **argv, struct screen_options *o, const char **p
     return error->code;
   if (used != 1)
     return error_set(error, EXIT_INPUT, "screen: MODEL_DIR is missing; see --help");
+  if (o->screening.dump_n && !o->screening.dump)
+    return error_set(error, EXIT_INPUT, "--dump-n: goes with --dump, which says where to write");
+  if (!o->screening.dump_n)
+    o->screening.dump_n = DUMP_N;
   o->screening.beyond_context = o->batch.beyond_context;
   o->screening.resamples = (size_t)o->resamples;
   o->screening.bootstrap = &o->bootstrap;
@@ -236,7 +242,7 @@ static int read_texts(struct screen_options *o, struct error *error)
 
 int command_screen(int argc, char **argv, struct error *error)
 {
-  struct screen_options o = {.screening.dump_n = 8, .batch = BATCH_OPTIONS_DEFAULT};
+  struct screen_options o = {.batch = BATCH_OPTIONS_DEFAULT};
   struct runtime runtime = {0};
   struct revision revision;
   struct text partial = {0};

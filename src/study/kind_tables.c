@@ -58,8 +58,9 @@ static void say_loaded(struct manifest_run *run)
   size_t tables = 0;
   for (size_t i = 0; i < run->count; i++)
     tables += run->trajectories[i].count;
-  journal_add(run->journal,
-              (struct journal_entry){.event = JOURNAL_TABLES, .tables = {tables, run->count}});
+  if (run->count)
+    journal_add(run->journal,
+                (struct journal_entry){.event = JOURNAL_TABLES, .tables = {tables, run->count}});
   if (run->tables.count)
     journal_say(run->journal, JOURNAL_FOUND, "%zu published tables of other figures loaded",
                 run->tables.count);

@@ -2,7 +2,7 @@
  * One row an asserted figure: id, place, whether the summary names it, group, model, figure, as
  * printed; then its readings (assertion.h). */
 #include "claims/arxiv_2606_02378/assertion.h"
-#include "claims/arxiv_2606_02378/assertion_rows.h"
+#include "claims/assertion_rows.h"
 
 #define PAPER "methodology_paper.md "
 #define README "cross_architecture/README.md "

@@ -16,7 +16,7 @@ static bool is_best(const char *reading)
 static double main_share(const struct question *question, const char *model, const char *reading,
                          struct outcome *outcome)
 {
-  const struct published_table *table = published_find(question->facts->tables, "main_classes");
+  const struct published_table *table = published_find(question->tables, "main_classes");
   size_t heads = 0, bos = 0;
   for (size_t i = 0; table && i < table->rows; i++) {
     if (!published_matches(table, i, model, "main"))

@@ -32,14 +32,14 @@ enum head_class class_of_name(const char *name)
  * least each of the arguments, counted in null_heads. */
 void heads_counts(const struct question *question, struct outcome *outcome)
 {
-  const struct published_table *table = published_find(question->facts->tables, "null_heads");
+  const struct published_table *table = published_find(question->tables, "null_heads");
   if (!table)
     outcome_missing(outcome, "the published table null_heads is not given");
   for (size_t k = 0; table && k < question_arguments(question); k++) {
     size_t count = 0;
     for (size_t i = 0; i < table->rows; i++)
       count += published_matches(table, i, question->assertion->model, "") &&
-               data_cell(table, i, "induction") >= question_number(question, k);
+               published_number(table, i, "induction") >= question_number(question, k);
     outcome_add(outcome, (double)count);
   }
 }
@@ -172,7 +172,7 @@ void heads_disjoint(const struct question *question, struct outcome *outcome)
 /* How many heads of a circuit have a best class on branch main. Arguments: operand, class. */
 void heads_still_class(const struct question *question, struct outcome *outcome)
 {
-  const struct published_table *classes = published_find(question->facts->tables, "main_classes");
+  const struct published_table *classes = published_find(question->tables, "main_classes");
   const char *list = data_heads(question, question_argument(question, 0), outcome);
   const char *class = question_argument(question, 1);
   struct head_id id, other = {-1, -1};
@@ -211,7 +211,7 @@ static struct recorded find_recorded(const struct question *question, const char
            question_argument(question, at));
   const char *heads = data_heads(question, operand, outcome);
   const struct published_table *table = data_row(question, operand, &row, outcome);
-  recorded.out_of_range = table ? data_cell(table, row, "n_heads_out_of_range") : NAN;
+  recorded.out_of_range = table ? published_number(table, row, "n_heads_out_of_range") : NAN;
   snprintf(operand, sizeof operand, "top1 task_ablations @%s %s", model,
            question_argument(question, at));
   double left = data_number(question, operand, outcome);

@@ -160,7 +160,7 @@ static bool find_classes(const struct question *question, const struct trajector
                          bool main_branch, enum head_class *classes, struct outcome *outcome)
 {
   const struct revision *last = &trajectory->revisions[trajectory->count - 1];
-  const struct published_table *table = published_find(question->facts->tables, "main_classes");
+  const struct published_table *table = published_find(question->tables, "main_classes");
   if (!main_branch) {
     integral_classes(last, classes);
     return true;

@@ -44,7 +44,7 @@ void null_is_floor(const struct question *question, struct outcome *outcome)
 static const struct published_table *null_heads(const struct question *question,
                                                 struct outcome *outcome)
 {
-  const struct published_table *table = published_find(question->facts->tables, "null_heads");
+  const struct published_table *table = published_find(question->tables, "null_heads");
   if (!table)
     outcome_missing(outcome, "the published table null_heads is not given");
   return table;
@@ -58,7 +58,7 @@ void null_recount(const struct question *question, struct outcome *outcome)
   size_t count = 0;
   for (size_t i = 0; table && i < table->rows; i++)
     count += published_matches(table, i, question->assertion->model, "") &&
-             data_cell(table, i, "induction") > p99;
+             published_number(table, i, "induction") > p99;
   outcome_add(outcome, (double)count);
 }
 
@@ -84,8 +84,8 @@ static struct pr_counts count_pr(const struct question *question, struct outcome
       continue;
     double pr = last->heads[next++].pr;
     for (size_t k = 0; k < 3; k++)
-      counts.above[k] += pr > data_cell(nulls, row, limits[k]);
-    counts.above[3] += pr > data_cell(table, i, "null_pr");
+      counts.above[k] += pr > published_number(nulls, row, limits[k]);
+    counts.above[3] += pr > published_number(table, i, "null_pr");
   }
   if (next != measure_heads(last))
     outcome_missing(outcome, "table null_heads lacks heads of %s", question->assertion->model);
@@ -125,7 +125,7 @@ void null_revisions(const struct question *question, struct outcome *outcome)
 /* Least and largest of that column and, with a second argument, their ratio. */
 void null_range(const struct question *question, struct outcome *outcome)
 {
-  const struct published_table *table = published_find(question->facts->tables, "null_selectivity");
+  const struct published_table *table = published_find(question->tables, "null_selectivity");
   double low = INFINITY, high = -INFINITY;
   if (!table) {
     outcome_missing(outcome, "the published table null_selectivity is not given");
@@ -135,7 +135,7 @@ void null_range(const struct question *question, struct outcome *outcome)
     if (!published_matches(table, i, question->assertion->model, "") ||
         !data_cell_is(table, i, "draws", "500"))
       continue;
-    double value = data_cell(table, i, question_argument(question, 0));
+    double value = published_number(table, i, question_argument(question, 0));
     low = fmin(low, value);
     high = fmax(high, value);
   }

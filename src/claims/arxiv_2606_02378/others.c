@@ -1,12 +1,19 @@
-/* Kinds of evaluation that need no figure of a model. */
+/* What the kinds of evaluation share: the trajectories. */
 #include "claims/arxiv_2606_02378/assertion.h"
 
 #include <string.h>
 
-/* The assertion cannot be evaluated; the argument says what is missing. */
-void not_evaluated(const struct question *question, struct outcome *outcome)
+const struct trajectory *question_trajectory(const struct question *question, const char *model,
+                                             struct outcome *outcome)
 {
-  outcome_missing(outcome, "%s", question_argument(question, 0));
+  const struct trajectory *found = *model ? NULL : question->trajectory;
+  for (size_t i = 0; *model && i < MODEL_COUNT; i++)
+    if (question->facts->models[i] && strcmp(question->facts->models[i]->model, model) == 0)
+      found = question->facts->models[i];
+  if (!found)
+    outcome_missing(outcome, "no published trajectory of %s is given",
+                    *model ? model : question->assertion->model);
+  return found;
 }
 
 /* How many revisions the published trajectory has. */
@@ -15,31 +22,4 @@ void list_revisions(const struct question *question, struct outcome *outcome)
   const struct trajectory *trajectory = question_trajectory(question, "", outcome);
   if (trajectory)
     outcome_add(outcome, (double)trajectory->count);
-}
-
-static const struct claim_row *find_row(const struct question *question, const char *id)
-{
-  for (size_t i = 0; i < question->list->count; i++) {
-    const struct claim_row *row = &question->list->rows[i];
-    if (row->source && row->stated && strcmp(row->source->id, id) == 0)
-      return row;
-  }
-  return NULL;
-}
-
-/* All figures of a table come out as stated. Arguments: ids of assertions before this one. */
-void list_rows(const struct question *question, struct outcome *outcome)
-{
-  size_t holding = 0, count = question_arguments(question);
-  for (size_t i = 0; i < count; i++) {
-    const char *id = question_argument(question, i);
-    const struct claim_row *row = find_row(question, id);
-    if (!row || row->verdict == CLAIM_NOT_EVALUATED)
-      outcome_missing(outcome, "%s is not evaluated", id);
-    else if (row->verdict == CLAIM_REPRODUCED)
-      holding++;
-    else
-      outcome_why(outcome, "%s does not come out", id);
-  }
-  outcome_words(outcome, holding == count, "%zu of %zu rows", holding, count);
 }

@@ -7,8 +7,7 @@
  * is left out (may be missing). */
 void seeds_mean(const struct question *question, struct outcome *outcome)
 {
-  const struct published_table *table =
-      published_find(question->facts->tables, "induction_ablations");
+  const struct published_table *table = published_find(question->tables, "induction_ablations");
   const char *key = question_argument(question, 0), *without = question_argument(question, 1);
   double sum = 0, low = INFINITY, high = -INFINITY;
   size_t count = 0, above = 0;
@@ -20,7 +19,8 @@ void seeds_mean(const struct question *question, struct outcome *outcome)
     if (!published_matches(table, i, question->assertion->model, key) ||
         (*without && data_cell_is(table, i, "seed", without)))
       continue;
-    double top1 = 100 * data_cell(table, i, "top1_items") / data_cell(table, i, "n_examples");
+    double top1 =
+        100 * published_number(table, i, "top1_items") / published_number(table, i, "n_examples");
     sum += top1;
     low = fmin(low, top1);
     high = fmax(high, top1);
@@ -51,8 +51,8 @@ static struct changes find_changes(const struct published_table *table, const ch
     for (size_t i = 0; i < table->rows; i++) {
       if (!published_matches(table, i, model, task))
         continue;
-      double items = data_cell(table, i, "top1_items");
-      double change = 100 * (items - base) / data_cell(table, i, "n_examples");
+      double items = published_number(table, i, "top1_items");
+      double change = 100 * (items - base) / published_number(table, i, "n_examples");
       changes.count++;
       changes.extreme += circuit < base ? items <= circuit : items >= circuit;
       if (pass == 0)
@@ -70,7 +70,7 @@ static struct changes find_changes(const struct published_table *table, const ch
  * baseline and of the circuit in task_ablations. */
 void seeds_task(const struct question *question, struct outcome *outcome)
 {
-  const struct published_table *table = published_find(question->facts->tables, "task_controls");
+  const struct published_table *table = published_find(question->tables, "task_controls");
   double base = data_number(question, question_argument(question, 1), outcome);
   double circuit = data_number(question, question_argument(question, 2), outcome);
   if (!table || *outcome->missing) {

@@ -1,6 +1,6 @@
 /* How the tables of assertions are written. */
-#ifndef ATTEST_CLAIMS_ARXIV_2606_02378_ASSERTION_ROWS_H
-#define ATTEST_CLAIMS_ARXIV_2606_02378_ASSERTION_ROWS_H
+#ifndef ATTEST_CLAIMS_ASSERTION_ROWS_H
+#define ATTEST_CLAIMS_ASSERTION_ROWS_H
 
 /* The only reading; the first of several; another one, with where it is from; a remark, with why it
  * is no reading. Then the kind of evaluation and its arguments. */

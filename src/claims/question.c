@@ -1,5 +1,5 @@
 /* Arguments of a reading, numbers of published tables, and outcomes. */
-#include "claims/arxiv_2606_02378/assertion.h"
+#include "claims/assertion.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -63,13 +63,6 @@ void outcome_why(struct outcome *outcome, const char *format, ...)
   va_end(arguments);
 }
 
-double data_cell(const struct published_table *table, size_t row, const char *column)
-{
-  size_t i = published_column(table->schema, column);
-  return i < table->schema->column_count ? table->numbers[row * table->schema->column_count + i]
-                                         : NAN;
-}
-
 bool data_cell_is(const struct published_table *table, size_t row, const char *column,
                   const char *text)
 {
@@ -95,7 +88,7 @@ const struct published_table *data_row(const struct question *question, const ch
     operand++;
     take_word(&operand, model, sizeof model);
   }
-  const struct published_table *table = published_find(question->facts->tables, name);
+  const struct published_table *table = published_find(question->tables, name);
   if (!table) {
     outcome_missing(outcome, "the published table %s is not given", name);
     return NULL;
@@ -117,9 +110,9 @@ double data_number(const struct question *question, const char *operand, struct 
   if (!table)
     return NAN;
   bool share = strcmp(metric, "top1") == 0;
-  double value = data_cell(table, row, share ? "top1_items" : metric);
+  double value = published_number(table, row, share ? "top1_items" : metric);
   if (share)
-    value = 100 * value / data_cell(table, row, "n_examples");
+    value = 100 * value / published_number(table, row, "n_examples");
   if (!isfinite(value))
     outcome_missing(outcome, "table %s has no %s there", table->schema->name, metric);
   return value;
@@ -136,15 +129,35 @@ const char *data_heads(const struct question *question, const char *operand,
   return table->cells[row * table->schema->column_count + column];
 }
 
-const struct trajectory *question_trajectory(const struct question *question, const char *model,
-                                             struct outcome *outcome)
+/* --- kinds of evaluation that need no figure of a model --- */
+
+void not_evaluated(const struct question *question, struct outcome *outcome)
 {
-  const struct trajectory *found = *model ? NULL : question->trajectory;
-  for (size_t i = 0; *model && i < MODEL_COUNT; i++)
-    if (question->facts->models[i] && strcmp(question->facts->models[i]->model, model) == 0)
-      found = question->facts->models[i];
-  if (!found)
-    outcome_missing(outcome, "no published trajectory of %s is given",
-                    *model ? model : question->assertion->model);
-  return found;
+  outcome_missing(outcome, "%s", question_argument(question, 0));
+}
+
+static const struct claim_row *find_row(const struct question *question, const char *id)
+{
+  for (size_t i = 0; i < question->list->count; i++) {
+    const struct claim_row *row = &question->list->rows[i];
+    if (row->source && row->stated && strcmp(row->source->id, id) == 0)
+      return row;
+  }
+  return NULL;
+}
+
+void list_rows(const struct question *question, struct outcome *outcome)
+{
+  size_t holding = 0, count = question_arguments(question);
+  for (size_t i = 0; i < count; i++) {
+    const char *id = question_argument(question, i);
+    const struct claim_row *row = find_row(question, id);
+    if (!row || row->verdict == CLAIM_NOT_EVALUATED)
+      outcome_missing(outcome, "%s is not evaluated", id);
+    else if (row->verdict == CLAIM_REPRODUCED)
+      holding++;
+    else
+      outcome_why(outcome, "%s does not come out", id);
+  }
+  outcome_words(outcome, holding == count, "%zu of %zu rows", holding, count);
 }

@@ -1,0 +1,218 @@
+#include "report/plot_frame.h"
+
+#include "report/markup.h"
+#include "sleef_scalar.h"
+
+#include <math.h>
+
+#define TICKS 5
+#define LETTER 6.6      /* units that a character takes, about */
+#define ZERO_WIDTH 30.0 /* of the column for what a log axis cannot show */
+
+/* So that differences and steps are finite and not 0, whatever a file holds. */
+#define LARGEST 1e300
+#define SMALLEST 1e-280
+
+static double within(double value)
+{
+  return value > LARGEST          ? LARGEST
+         : value < -LARGEST       ? -LARGEST
+         : fabs(value) < SMALLEST ? 0
+                                  : value;
+}
+
+void range_add(struct range *range, const struct plot_axis *axis, double value)
+{
+  if (!isfinite(value))
+    return;
+  value = within(value);
+  if (axis->log && value <= 0) {
+    range->zero = true;
+    return;
+  }
+  range->low = !range->any || value < range->low ? value : range->low;
+  range->high = !range->any || value > range->high ? value : range->high;
+  range->any = true;
+}
+
+/* 1, 2 or 5 times a power of ten: the smallest of them that is at least `least`, which is finite
+ * and above 0. */
+static double round_step(double least)
+{
+  double power = 1;
+  while (power > least)
+    power /= 10;
+  while (power * 10 <= least)
+    power *= 10;
+  return power >= least       ? power
+         : 2 * power >= least ? 2 * power
+         : 5 * power >= least ? 5 * power
+                              : 10 * power;
+}
+
+static double step_of(const struct scale *scale)
+{
+  return round_step((scale->high - scale->low) / TICKS);
+}
+
+static void widen(struct scale *scale)
+{
+  if (scale->log && scale->high <= scale->low) {
+    scale->low /= 2;
+    scale->high *= 2;
+  } else if (scale->high - scale->low <= 1e-9 * fabs(scale->low)) {
+    scale->high = scale->low + (scale->low != 0 ? fabs(scale->low) : 1);
+  }
+  if (scale->log)
+    return;
+  double step = step_of(scale);
+  scale->low = floor(scale->low / step) * step;
+  scale->high = ceil(scale->high / step - 1e-9) * step;
+}
+
+struct scale scale_make(const struct plot_axis *axis, const struct range *range, double from,
+                        double to)
+{
+  struct range all = *range;
+  if (axis->low < axis->high) {
+    range_add(&all, axis, axis->low);
+    range_add(&all, axis, axis->high);
+  }
+  struct scale scale = {axis->log,
+                        axis->percent,
+                        all.zero,
+                        all.any ? all.low : (double)axis->log,
+                        all.any ? all.high : 1 + (double)axis->log,
+                        from,
+                        to};
+  widen(&scale);
+  return scale;
+}
+
+static double log_share(const struct scale *scale, double value)
+{
+  double low = Sleef_finz_logd1_u10purecfma(scale->low);
+  return (Sleef_finz_logd1_u10purecfma(value) - low) /
+         (Sleef_finz_logd1_u10purecfma(scale->high) - low);
+}
+
+double scale_at(const struct scale *scale, double value)
+{
+  value = within(value);
+  double from = scale->from + (scale->zero ? ZERO_WIDTH : 0);
+  if (scale->log && value <= 0)
+    return scale->from;
+  double share =
+      scale->log ? log_share(scale, value) : (value - scale->low) / (scale->high - scale->low);
+  return from + (scale->to - from) * share;
+}
+
+static void add_value(bool percent, double value, struct text *text)
+{
+  if (percent)
+    text_add(text, "%.4g %%", 100 * value);
+  else
+    text_add(text, "%.6g", value);
+}
+
+void plot_value(const struct plot_axis *axis, double value, struct text *text)
+{
+  add_value(axis->percent, value, text);
+}
+
+/* The label of the last tick stays within the plot. */
+static void add_tick_x(const struct scale *x, double value, double bottom, double top,
+                       struct text *text)
+{
+  struct text label = {0};
+  add_value(x->percent, value, &label);
+  const char *shown = label.data ? label.data : "";
+  double at = scale_at(x, value), most = PLOT_WIDTH - frame_text_width(shown) / 2 - 1;
+  text_add(text,
+           "<path class=\"grid\" d=\"M%.1f %.1fV%.1f\"/><text x=\"%.1f\" y=\"%.1f\" "
+           "text-anchor=\"middle\">%s</text>\n",
+           at, bottom, top, at < most ? at : most, bottom + 16, shown);
+  text->failed = text->failed || label.failed;
+  text_free(&label);
+}
+
+/* Powers of ten, so few that their labels have room; with 2 and 5 times them where they are few. */
+static void add_log_ticks(const struct scale *x, double bottom, double top, struct text *text)
+{
+  static const double between[] = {1, 2, 5};
+  double power = round_step(x->low / 10), last = x->from + (x->zero ? 4 : -100);
+  bool every = x->high / x->low < 300;
+  while (power > x->low / 10)
+    power /= 10;
+  for (; power <= x->high; power *= 10)
+    for (size_t i = 0; i < (every ? 3 : 1); i++) {
+      double value = power * between[i], at = scale_at(x, value);
+      if (value < x->low || value > x->high || at - last < 26)
+        continue;
+      add_tick_x(x, value, bottom, top, text);
+      last = at + LETTER * (value >= 1000 ? 2 : 0);
+    }
+}
+
+void frame_x(const struct plot *plot, const struct scale *x, double bottom, double top,
+             struct text *text)
+{
+  if (x->zero)
+    add_tick_x(x, 0, bottom, top, text);
+  if (x->log) {
+    add_log_ticks(x, bottom, top, text);
+  } else {
+    double step = step_of(x);
+    for (int i = 0; x->low + i * step <= x->high + step / 2; i++)
+      add_tick_x(x, x->low + i * step, bottom, top, text);
+  }
+  text_add(text,
+           "<path class=\"axis\" d=\"M%.1f %.1fH%.1f\"/><text x=\"%.1f\" y=\"%.1f\" "
+           "text-anchor=\"middle\">",
+           FRAME_LEFT, bottom, FRAME_RIGHT, (FRAME_LEFT + FRAME_RIGHT) / 2, bottom + 34);
+  markup_add(text, plot->x.label);
+  text_add(text, "</text>\n");
+}
+
+void frame_y(const struct plot *plot, const struct scale *y, double left, double right,
+             struct text *text)
+{
+  double step = step_of(y);
+  for (int i = 0; y->low + i * step <= y->high + step / 2; i++) {
+    double value = y->low + i * step, at = scale_at(y, value);
+    text_add(text,
+             "<path class=\"grid\" d=\"M%.1f %.1fH%.1f\"/><text x=\"%.1f\" y=\"%.1f\" "
+             "text-anchor=\"end\">",
+             left, at, right, left - 6, at + 4);
+    add_value(y->percent, fabs(value) < step / 1e6 ? 0 : value, text);
+    text_add(text, "</text>\n");
+  }
+  text_add(text, "<text x=\"4\" y=\"%.1f\">", scale_at(y, y->high) - 12);
+  markup_add(text, plot->y.label);
+  text_add(text, "</text>\n");
+}
+
+double frame_text_width(const char *string)
+{
+  return LETTER * (double)text_columns(string);
+}
+
+void frame_begin(const struct plot *plot, double height, struct text *text)
+{
+  text_add(text,
+           "<svg class=\"plot\" role=\"img\" aria-labelledby=\"%s-title %s-desc\" "
+           "viewBox=\"0 0 %d %.0f\" y=\"%.0f\" width=\"%d\" height=\"%.0f\">\n"
+           "<title id=\"%s-title\">",
+           plot->id, plot->id, PLOT_WIDTH, height, plot->top, PLOT_WIDTH, height, plot->id);
+  markup_add(text, plot->title);
+  text_add(text, "</title>\n<desc id=\"%s-desc\">", plot->id);
+  markup_add(text, plot->description);
+  text_add(text, "</desc>\n<text class=\"title\" x=\"4\" y=\"16\">");
+  markup_add(text, plot->title);
+  text_add(text, "</text>\n");
+}
+
+void frame_end(struct text *text)
+{
+  text_add(text, "</svg>\n");
+}
