@@ -20,6 +20,7 @@
 static const struct command commands[] = {
     {"reproduce", "verify, screen and compare with goldens, then evaluate the claims",
      command_reproduce},
+    {"merge", "join the shards of a run to the same bits as one", command_merge},
     {"plan", "say what the work of manifests will take, of the whole and of each shard",
      command_plan},
     {"fetch", "fetch the files that a manifest pins, and check them", command_fetch},
@@ -35,6 +36,7 @@ static const struct command commands[] = {
      command_weights},
     {"ablate", "ablate heads of a checkpoint and compare with controls", command_ablate},
     {"claims", "evaluate the claims of arXiv 2606.02378 from trajectories", command_claims},
+    {"report", "write what was found as one file, HTML or Markdown", command_report},
     {"compare", "compare two trajectories bit for bit", command_compare},
     {"inspect", "show what a checkpoint holds and what a screen of it would cost", command_inspect},
     {"synth", "write a checkpoint of random weights in a published or a chosen shape",

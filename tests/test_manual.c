@@ -135,10 +135,10 @@ static void test_bash_offers(void **state)
   expect_offer("attest scr", "screen");
   expect_offer("attest screen --until", "--until-sure");
   expect_offer("attest screen --seq", "--seq-len");
-  expect_offer("attest screen --threads golden/pub", "");
-  expect_offer("attest reproduce --work golden/pub", "golden/published");
+  expect_offer("attest screen --threads tests/fixt", "");
+  expect_offer("attest reproduce --work tests/fixt", "tests/fixtures");
   expect_offer("attest reproduce --json README", "README.md");
-  expect_offer("attest reproduce manifests/published.j", "manifests/published.json");
+  expect_offer("attest reproduce manifests/nursery.t", "manifests/nursery.tar.zst");
 }
 
 int main(void)

@@ -118,9 +118,9 @@ static void add_points(const struct plot *plot, const struct plot_series *s, con
       markup_add(text, p->name);
     }
     text_add(text, ": ");
-    plot_value(&plot->x, p->x, text);
+    plot_number(&plot->x, p->x, text);
     text_add(text, ", ");
-    plot_value(&plot->y, p->y, text);
+    plot_number(&plot->y, p->y, text);
     text_add(text, "</title></path>\n");
   }
 }

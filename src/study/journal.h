@@ -58,6 +58,7 @@ struct journal_entry {
     struct {
       double seconds; /* it took */
       bool resumed;   /* from an earlier run */
+      bool joined;    /* from the parts of several machines */
       char xxh3_128[33];
     } revision;
     struct agreement agreement;
