@@ -201,6 +201,9 @@ deps: rights
 	$(APT) install -y --no-install-recommends $(PACKAGES)
 deps-dev: deps
 	$(APT) install -y --no-install-recommends $(PACKAGES_DEV)
+# What .ci/slurm starts.
+deps-slurm: rights
+	$(APT) install -y --no-install-recommends slurmctld slurmd slurm-client munge
 deps-neon: rights
 	@dpkg -s $(PACKAGES_NEON) >/dev/null 2>&1 || { \
 	  $(ROOT) dpkg --add-architecture arm64 && $(APT) update && \
@@ -217,7 +220,7 @@ format-check:
 clean:
 	rm -rf $(BUILD) $(BUILD)-clang $(BUILD)-asan $(BUILD)-neon $(BUILD)-fuzz
 
-.PHONY: reproduce test house $(TESTS:%=run-%) test-clang test-asan test-neon installed rights deps deps-dev deps-neon format \
+.PHONY: reproduce test house $(TESTS:%=run-%) test-clang test-asan test-neon installed rights deps deps-dev deps-neon deps-slurm format \
         format-check clean
 
 # --- fuzzing: libFuzzer with ASan and UBSan, clang only ------------------------------------------------------

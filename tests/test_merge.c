@@ -15,6 +15,7 @@ static json_t *same_for_all(const char *path)
   json_t *run = workshop_json(path), *manifest;
   size_t i;
   json_object_del(run, "isa");
+  json_object_del(run, "run");
   json_array_foreach(json_object_get(run, "manifests"), i, manifest)
       json_object_del(manifest, "notes");
   return run;

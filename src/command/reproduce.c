@@ -5,10 +5,11 @@
 #include "base/interrupt.h"
 #include "base/json.h"
 #include "command/command.h"
-#include "command/journal_json.h"
 #include "command/journal_text.h"
+#include "command/run_output.h"
 #include "fetch/http.h"
 #include "probe/bootstrap.h"
+#include "study/outputs.h"
 #include "study/reproduction.h"
 
 #include <stdlib.h>
@@ -38,6 +39,8 @@ static int parse(int argc, char **argv, struct reproduce_options *o, const char 
       {"bootstrap", OPTION_NUMBER, &o->resamples, 1, BOOTSTRAP_MOST, "B",
        "say of each verdict on what is screened whether it survives B resamples of the sequences; "
        "200 is usual"},
+      {"report", OPTION_STRING, &o->report, 0, 0, "FILE",
+       "write a report, too: HTML, or Markdown for a FILE that ends in .md"},
       {"all", OPTION_FLAG, &o->every, 0, 0, NULL,
        "show every reading of each figure, not only the summary"},
       {"stream", OPTION_FLAG, &o->stream, 0, 0, NULL,
@@ -95,8 +98,8 @@ static int run_all(const struct reproduction *r, const char *const *paths, size_
   return 0;
 }
 
-static int deliver(const struct reproduction *r, const struct journal_text *text,
-                   struct error *error)
+static int deliver(const struct reproduction *r, const struct reproduce_options *o,
+                   const struct journal_text *text, struct error *error)
 {
   if (file_use_check(error))
     return error->code;
@@ -104,12 +107,12 @@ static int deliver(const struct reproduction *r, const struct journal_text *text
     return error_set(error, EXIT_RUN, "reproduce: out of memory");
   if (text->text && journal_text_end(r->journal, r, error))
     return error->code;
-  if (!r->json)
-    return 0;
-  json_t *all = journal_json(r->journal, r->runtime->kernels->name, error);
-  int status = all ? json_write(r->json, all, error) : error->code;
-  json_decref(all);
-  return status;
+  const struct run_output output = {.json = r->json,
+                                    .report = r->report,
+                                    .work = r->lock->path && !o->sharding ? r->work : NULL,
+                                    .argc = o->argc,
+                                    .argv = o->argv};
+  return run_output(&output, r, error);
 }
 
 int reproduce_all(const struct reproduce_options *o, struct runtime *runtime,
@@ -125,6 +128,7 @@ int reproduce_all(const struct reproduce_options *o, struct runtime *runtime,
   const struct reproduction r = {.runtime = runtime,
                                  .checkpoints = o->checkpoints,
                                  .json = o->common.json,
+                                 .report = o->report,
                                  .work = o->work,
                                  .stream = o->stream ? &stream : NULL,
                                  .resamples = (size_t)o->resamples,
@@ -139,7 +143,7 @@ int reproduce_all(const struct reproduce_options *o, struct runtime *runtime,
   runtime->notices = (struct notices){runtime->quiet ? NULL : journal_notice, &journal};
   int status = run_all(&r, paths, count, error);
   if (!status)
-    status = deliver(&r, &text, error);
+    status = deliver(&r, o, &text, error);
   bool failed = journal_count(&journal, JOURNAL_FAILURE) > 0;
   if (!status && !failed && o->sharding)
     status = sharding_write(o->sharding, o->work, error);
@@ -165,9 +169,16 @@ static int reproduce_shard(struct reproduce_options *o, struct runtime *runtime,
   return status;
 }
 
+int reproduce_check_outputs(const struct reproduce_options *o, struct error *error)
+{
+  const struct output outputs[] = {{.option = "--json", .path = o->common.json},
+                                   {.option = "--report", .path = o->report}};
+  return outputs_check(outputs, sizeof outputs / sizeof *outputs, error);
+}
+
 int command_reproduce(int argc, char **argv, struct error *error)
 {
-  struct reproduce_options o = {.work = "attest-work"};
+  struct reproduce_options o = {.work = "attest-work", .argc = argc, .argv = argv};
   const char *given[REPRODUCE_MOST_MANIFESTS];
   struct runtime runtime = {0};
   size_t used;
@@ -178,7 +189,7 @@ int command_reproduce(int argc, char **argv, struct error *error)
     return error_set(error, EXIT_INPUT,
                      "%s: not found; run from the project's folder or name a manifest",
                      embedded[0]);
-  if (runtime_start(&o.common, &runtime, error))
+  if (reproduce_check_outputs(&o, error) || runtime_start(&o.common, &runtime, error))
     return error->code;
   interrupt_install();
   const char *const *paths = used ? given : embedded;

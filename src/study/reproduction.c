@@ -62,12 +62,19 @@ static void say_verified(struct manifest_run *run)
                 "all files have their pinned size, SHA-256 and XXH3-128");
 }
 
+static int check_outputs(const struct manifest_run *run, bool golden, struct error *error)
+{
+  const struct output outputs[] = {{.option = "--json", .path = run->all->json},
+                                   {.option = "--report", .path = run->all->report}};
+  return references_check_outputs(run->manifest, golden, run->all->checkpoints, outputs,
+                                  sizeof outputs / sizeof *outputs, error);
+}
+
 /* What hours of work end with is looked at before they begin. */
 static int check(struct manifest_run *run, struct error *error)
 {
   const struct reproduction *all = run->all;
-  if (references_check_outputs(run->manifest, !all->update_golden, all->checkpoints, all->json,
-                               error) ||
+  if (check_outputs(run, !all->update_golden, error) ||
       references_tensors(run->manifest, &run->references, error))
     return error->code;
   if (run->kind->check(run, error))
@@ -93,8 +100,7 @@ static int obtain_all(struct manifest_run *run, struct error *error)
 /* A shard compares with nothing, so it reads no more than the list of tensors. */
 static int go_shard(struct manifest_run *run, struct error *error)
 {
-  const struct reproduction *all = run->all;
-  if (references_check_outputs(run->manifest, true, all->checkpoints, all->json, error) ||
+  if (check_outputs(run, true, error) ||
       references_tensors(run->manifest, &run->references, error) || sharding_run(run, error))
     return error->code;
   if (run->manifest->content == MANIFEST_CHECKPOINTS)

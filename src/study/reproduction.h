@@ -14,6 +14,7 @@ struct reproduction {
   const struct runtime *runtime;
   const char *checkpoints; /* given on the command line; NULL = where the manifest says */
   const char *json;        /* is written at the end; NULL = none */
+  const char *report;      /* so is this; NULL = none */
   const char *work;        /* for finished revisions */
   const struct fetch_options *stream; /* fetch each revision, work on it, delete it; NULL = no */
   size_t resamples; /* of the bootstrap that tells which verdicts survive it; 0 = none */
