@@ -36,15 +36,22 @@ void range_add(struct range *range, const struct plot_axis *axis, double value)
   range->any = true;
 }
 
+/* The largest power of ten that is at most `value`, which is finite and above 0. */
+static double power_of_ten(double value)
+{
+  double power = 1;
+  while (power > value)
+    power /= 10;
+  while (power * 10 <= value)
+    power *= 10;
+  return power;
+}
+
 /* 1, 2 or 5 times a power of ten: the smallest of them that is at least `least`, which is finite
  * and above 0. */
 static double round_step(double least)
 {
-  double power = 1;
-  while (power > least)
-    power /= 10;
-  while (power * 10 <= least)
-    power *= 10;
+  double power = power_of_ten(least);
   return power >= least       ? power
          : 2 * power >= least ? 2 * power
          : 5 * power >= least ? 5 * power
@@ -144,9 +151,7 @@ static double log_tick(const struct scale *scale, size_t index)
 {
   static const double between[] = {1, 2, 5};
   size_t each = scale->high / scale->low < 300 ? 3 : 1;
-  double power = round_step(scale->low);
-  while (power > scale->low)
-    power /= 10;
+  double power = power_of_ten(scale->low);
   for (size_t i = 0; i < index / each; i++)
     power *= 10;
   double value = power * between[index % each];
@@ -186,7 +191,7 @@ void frame_x(const struct plot *plot, const struct scale *x, double bottom, doub
   text_add(text,
            "<path class=\"axis\" d=\"M%.1f %.1fH%.1f\"/><text x=\"%.1f\" y=\"%.1f\" "
            "text-anchor=\"middle\">",
-           FRAME_LEFT, bottom, FRAME_RIGHT, (FRAME_LEFT + FRAME_RIGHT) / 2, bottom + 34);
+           x->from, bottom, x->to, (x->from + x->to) / 2, bottom + 34);
   markup_add(text, plot->x.label);
   text_add(text, "</text>\n");
 }

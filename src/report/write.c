@@ -5,13 +5,6 @@
 
 #include <string.h>
 
-const char *write_kind(enum trajectory_kind kind)
-{
-  static const char *const names[] = {"published tables", "small models trained for this project",
-                                      "real checkpoints", "synthetic weights"};
-  return names[kind];
-}
-
 static const char *carries(enum trajectory_kind kind)
 {
   static const char *const words[] = {
@@ -87,7 +80,7 @@ static void write_rests(struct page *page, const struct report *report)
     if (!all && kind != TRAJECTORY_REAL)
       continue;
     page_row(page, "");
-    page_cell(page, "%s", write_kind((enum trajectory_kind)kind));
+    page_cell(page, "%s", report_kind((enum trajectory_kind)kind));
     page_cell(page, "%s",
               all ? carries((enum trajectory_kind)kind)
                   : "nothing: no verdict here was computed from them");

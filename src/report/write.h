@@ -18,7 +18,4 @@ void write_results(struct page *page, const struct report *report);
 void write_checks(struct page *page, const struct report *report);
 void write_provenance(struct page *page, const struct report *report);
 
-/* "published tables", "small models trained for this project", ... */
-const char *write_kind(enum trajectory_kind kind);
-
 #endif

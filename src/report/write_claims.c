@@ -206,7 +206,7 @@ static void write_about(struct page *page, struct about *about, bool every)
   find_models(about);
   if (!about->model_count)
     return;
-  page_heading(page, 3, NULL, "arXiv %s, from %s", about->paper->arxiv, write_kind(about->kind));
+  page_heading(page, 3, NULL, "arXiv %s, from %s", about->paper->arxiv, report_kind(about->kind));
   page_text(page, "", "%s", about->paper->title);
   write_grid(page, about);
   write_differing(page, about);

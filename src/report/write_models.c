@@ -265,7 +265,7 @@ static int write_model(struct page *page, const struct trajectory *t, struct err
   if (!points)
     return error->code;
   const struct model model = {page, t, points, threshold_of(t)};
-  page_heading(page, 3, NULL, "%s: %s", t->model, write_kind(t->kind));
+  page_heading(page, 3, NULL, "%s: %s", t->model, report_kind(t->kind));
   page_text(page, "", "%s", t->source);
   if (*t->caveat)
     page_text(page, "caveat", "%s", t->caveat);
