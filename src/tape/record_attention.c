@@ -77,8 +77,7 @@ static void norm_parts(const struct recorder *r, const struct layer *layer, size
   const struct tensor *const *keys = (const struct tensor *const *)layer->key_norms;
   parts[0] = recorder_norm_heads(r, parts[0], layer->query_norm, queries, r->config->heads,
                                  r->config->heads);
-  parts[1] = recorder_norm_heads(r, parts[1], layer->key_norm, keys, kv_heads,
-                                 r->config->kv_heads);
+  parts[1] = recorder_norm_heads(r, parts[1], layer->key_norm, keys, kv_heads, r->config->kv_heads);
 }
 
 /* Norm and clipping of queries and keys apart, then rotation. */
