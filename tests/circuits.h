@@ -6,6 +6,7 @@
 #include "support.h"
 
 #include "circuit/attribution.h"
+#include "circuit/patched.h"
 #include "fixture_csv.h"
 #include "fixture_models.h"
 #include "npy_read.h"

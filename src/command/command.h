@@ -29,5 +29,7 @@ int command_sinks(int argc, char **argv, struct error *error);
 int command_weights(int argc, char **argv, struct error *error);
 int command_selftest(int argc, char **argv, struct error *error);
 int command_bench(int argc, char **argv, struct error *error);
+int command_manual(int argc, char **argv, struct error *error);
+int command_completion(int argc, char **argv, struct error *error);
 
 #endif

@@ -1,12 +1,14 @@
 #include "command/reproduce.h"
 
-#include "base/file.h"
+#include "base/embedded.h"
 #include "base/file_use.h"
 #include "base/interrupt.h"
 #include "base/json.h"
 #include "command/command.h"
 #include "command/journal_text.h"
+#include "command/report_output.h"
 #include "command/run_output.h"
+#include "command/shipped.h"
 #include "fetch/http.h"
 #include "probe/bootstrap.h"
 #include "study/outputs.h"
@@ -15,7 +17,7 @@
 #include <stdlib.h>
 
 /* What is run without arguments: the published tables, then the trained checkpoints. */
-static const char *const embedded[] = {
+static const char *const defaults[] = {
     "manifests/published.json",           "manifests/published-circuits.json",
     "manifests/published-formation.json", "manifests/nursery-gpt_neox.json",
     "manifests/nursery-olmo.json",        "manifests/nursery-olmoe.json",
@@ -39,8 +41,7 @@ static int parse(int argc, char **argv, struct reproduce_options *o, const char 
       {"bootstrap", OPTION_NUMBER, &o->resamples, 1, BOOTSTRAP_MOST, "B",
        "say of each verdict on what is screened whether it survives B resamples of the sequences; "
        "200 is usual"},
-      {"report", OPTION_STRING, &o->report, 0, 0, "FILE",
-       "write a report, too: HTML, or Markdown for a FILE that ends in .md"},
+      {"report", OPTION_STRING, &o->report, 0, 0, "FILE", "write a report, too: " REPORT_ENDINGS},
       {"all", OPTION_FLAG, &o->every, 0, 0, NULL,
        "show every reading of each figure, not only the summary"},
       {"stream", OPTION_FLAG, &o->stream, 0, 0, NULL,
@@ -152,6 +153,19 @@ int reproduce_all(const struct reproduce_options *o, struct runtime *runtime,
   return status ? status : failed ? EXIT_CHECK : EXIT_HELD;
 }
 
+/* What is inside the program stays as it is. */
+static int check_golden(const struct reproduce_options *o, const char *const *paths, size_t count,
+                        struct error *error)
+{
+  for (size_t i = 0; o->update_golden && i < count; i++)
+    if (embedded_find(paths[i]))
+      return error_set(error, EXIT_INPUT,
+                       "--update-golden: %s is inside this program, and so are its golden files; "
+                       "name a manifest in a folder",
+                       paths[i]);
+  return 0;
+}
+
 /* The same, as one of several shards in a folder of its own. */
 static int reproduce_shard(struct reproduce_options *o, struct runtime *runtime,
                            const char *const *paths, size_t count, struct error *error)
@@ -176,26 +190,33 @@ int reproduce_check_outputs(const struct reproduce_options *o, struct error *err
   return outputs_check(outputs, sizeof outputs / sizeof *outputs, error);
 }
 
+static int run(struct reproduce_options *o, const char *const *paths, size_t count,
+               struct error *error)
+{
+  struct runtime runtime = {0};
+  if (check_golden(o, paths, count, error) || reproduce_check_outputs(o, error) ||
+      runtime_start(&o->common, &runtime, error))
+    return error->code;
+  interrupt_install();
+  int status = o->shard ? reproduce_shard(o, &runtime, paths, count, error)
+                        : reproduce_all(o, &runtime, paths, count, error);
+  runtime_stop(&runtime);
+  return status;
+}
+
 int command_reproduce(int argc, char **argv, struct error *error)
 {
   struct reproduce_options o = {.work = "attest-work", .argc = argc, .argv = argv};
   const char *given[REPRODUCE_MOST_MANIFESTS];
-  struct runtime runtime = {0};
   size_t used;
   bool help = false;
   if (parse(argc, argv, &o, given, &used, &help, error) || help)
     return error->code;
-  if (used == 0 && !file_exists(embedded[0]))
-    return error_set(error, EXIT_INPUT,
-                     "%s: not found; run from the project's folder or name a manifest",
-                     embedded[0]);
-  if (reproduce_check_outputs(&o, error) || runtime_start(&o.common, &runtime, error))
+  const size_t count = used ? used : sizeof defaults / sizeof *defaults;
+  const char **shipped = used ? NULL : shipped_paths(defaults, count, error);
+  if (!used && !shipped)
     return error->code;
-  interrupt_install();
-  const char *const *paths = used ? given : embedded;
-  size_t count = used ? used : sizeof embedded / sizeof *embedded;
-  int status = o.shard ? reproduce_shard(&o, &runtime, paths, count, error)
-                       : reproduce_all(&o, &runtime, paths, count, error);
-  runtime_stop(&runtime);
+  int status = run(&o, used ? given : shipped, count, error);
+  free(shipped);
   return status;
 }

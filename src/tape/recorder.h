@@ -1,4 +1,5 @@
-/* Internal to the tape: the pieces of a pass while it is recorded. */
+/* The pieces of a pass while it is recorded, for tape/pass.c and for passes that are put together
+ * otherwise. */
 #ifndef ATTEST_TAPE_RECORDER_H
 #define ATTEST_TAPE_RECORDER_H
 
