@@ -87,7 +87,7 @@ static void test_refusals(void **state)
   const char *bad = workshop_path("bad.json");
   refuse(EXIT_INPUT, "report: RUN is missing", "report --out x.html");
   refuse(EXIT_INPUT, "--out FILE is missing", "report golden/nursery-olmo");
-  refuse(EXIT_INPUT, "--format pdf: must be html or markdown",
+  refuse(EXIT_INPUT, "--format pdf: must be html, markdown",
          "report golden/nursery-olmo --format pdf --out x.html");
   refuse(EXIT_INPUT, "neither do its subdirectories", "report simd --out x.html");
   refuse(EXIT_RUN, "/nowhere/x.html", "report golden/nursery-olmo --out /nowhere/x.html");
@@ -96,7 +96,7 @@ static void test_refusals(void **state)
   support_write(bad, "{\"claims\": []}", 14);
   refuse(EXIT_INPUT, "not the JSON of a run", "report %s --out x.html", bad);
   support_write(bad, "{\"manifests\": [{\"manifest\": 3}]}", 32);
-  refuse(EXIT_INPUT, "bad.json: \"manifest\" is wrong: must be a string", "report %s --out x.html", bad);
+  refuse(EXIT_INPUT, "\"manifest\" is wrong: must be a string", "report %s --out x.html", bad);
   refuse(EXIT_INPUT, "--head 4.8: must be LAYER.HEAD",
          "show golden/published/pythia-1b --head 4.8");
   refuse(EXIT_INPUT, "--head 4.", "show golden/published/pythia-1b --head 4.");
