@@ -26,6 +26,9 @@ float dot_c(const float *x, const float *y, size_t n);
 double square_sum_c(const float *x, size_t n);
 void adam_c(const struct update *update, const float *g, float *p, float *m, float *v, size_t n);
 void sgd_c(const struct update *update, const float *g, float *p, size_t n);
+void lane_products_c(const struct lane_products *products);
+void softmax_lanes_c(float *x, size_t stride, size_t rows, size_t n);
+void softmax_lanes_backward_c(const float *p, float *dp, size_t stride, size_t rows, size_t n);
 
 /* The last step of cross_entropy, the same for all: with clang a file cannot include both sleef.h
  * and sleef_scalar.h. */

@@ -8,7 +8,10 @@ const struct row_case *row_case_at(size_t index)
   if (index < cases_rows_count)
     return &cases_rows[index];
   index -= cases_rows_count;
-  return index < cases_adjoint_count ? &cases_adjoint[index] : NULL;
+  if (index < cases_adjoint_count)
+    return &cases_adjoint[index];
+  index -= cases_adjoint_count;
+  return index < cases_lanes_count ? &cases_lanes[index] : NULL;
 }
 
 float *case_array(const struct case_data *data, char name)

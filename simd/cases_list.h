@@ -4,8 +4,8 @@
 
 #include "cases.h"
 
-extern const struct row_case cases_rows[], cases_adjoint[];
-extern const size_t cases_rows_count, cases_adjoint_count;
+extern const struct row_case cases_rows[], cases_adjoint[], cases_lanes[];
+extern const size_t cases_rows_count, cases_adjoint_count, cases_lanes_count;
 
 #define CASE_SOFTMAX_SCALE 0.0883883476f /* heads of 128 */
 #define CASE_SQRT_2_OVER_PI 0.79788456080286535588

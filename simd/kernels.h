@@ -47,6 +47,20 @@ struct update {
   float eps;
 };
 
+/* Products of short rows that lie in lanes side by side, n of them: of each of `rows` outputs
+ * y[r][i] = fma chain over j < k ascending from +0 of a[r][j][i] * b[r][j][i], then + 0, which with
+ * `add` is added to what y holds. Strides in floats; a stride may be 0. */
+struct lane_products {
+  const float *a, *b;
+  float *y;
+  size_t rows, k, n;
+  size_t a_row, b_row, y_row; /* from one output to the next */
+  size_t a_step, b_step;      /* along k */
+  bool add;
+};
+
+#define LANES_MOST_ROWS 16 /* of a softmax across lanes */
+
 /* A tile of the matrix product: mr rows of A, nr columns of B. */
 struct tile {
   int nr;
@@ -219,6 +233,16 @@ struct kernels {
    * Error: 4 u (|b1 m| + |b1_rest g'|); 4 u v; 4 u (|p keep| + the last term, of magnitudes). */
   void (*adam)(const struct update *update, const float *g, float *p, float *m, float *v, size_t n);
 
+  /* As struct lane_products says. Error: 8 u of the sum of |a b| and, with `add`, |y|. */
+  void (*lane_products)(const struct lane_products *products);
+
+  /* softmax (scale 1) of every column of x [rows][n], rows `stride` floats apart, rows <=
+   * LANES_MOST_ROWS: the bits that `softmax` gives for the column as a row. Error: as there. */
+  void (*softmax_lanes)(float *x, size_t stride, size_t rows, size_t n);
+
+  /* Of softmax_lanes, dp in place: the bits of softmax_backward. Error: as there. */
+  void (*softmax_lanes_backward)(const float *p, float *dp, size_t stride, size_t rows, size_t n);
+
   /* One step of gradient descent: p = p * keep; p = p - rate * (clip * g).
    * Error: 3 u (|p keep| + |rate clip g|). */
   void (*sgd)(const struct update *update, const float *g, float *p, size_t n);
@@ -234,7 +258,8 @@ struct kernels {
   .clip_backward = clip_backward##suffix, .cross_entropy = cross_entropy##suffix,                  \
   .cross_entropy_backward = cross_entropy_backward##suffix, .scatter_add = scatter_add##suffix,    \
   .column_sum = column_sum##suffix, .dot = dot##suffix, .square_sum = square_sum##suffix,          \
-  .adam = adam##suffix, .sgd = sgd##suffix
+  .adam = adam##suffix, .sgd = sgd##suffix, .lane_products = lane_products##suffix,                \
+  .softmax_lanes = softmax_lanes##suffix, .softmax_lanes_backward = softmax_lanes_backward##suffix
 
 /* The row kernels' part of a table: every function with the suffix of one instruction set. */
 #define ROWS_TABLE(suffix)                                                                         \

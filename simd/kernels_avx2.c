@@ -110,6 +110,8 @@ static inline float v16_fold_max(v16 x)
 
 #include "adjoint_body.h"
 
+#include "lanes_body.h"
+
 #define TILE_MR 4
 #define TILE_LANES 8
 #define TILE_STEP 16                     /* of k, a line fetched ahead each */
