@@ -159,7 +159,7 @@ static void one_case(const struct induction *f, const struct kernels *kernels, c
                                             .graft = graft};
   struct few_model *model;
   struct error error = {0};
-  double loss;
+  double loss = 0;
   float *gradients = malloc(f->count * sizeof *gradients);
   assert_non_null(gradients);
   if (few_model_create(&options, f->initial, gradients, &model, &error) ||

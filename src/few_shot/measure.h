@@ -4,18 +4,17 @@
 
 #include "few_shot/model.h"
 
-/* Means over sequences, in double, in order. The distractor is the label of the class that is not
- * asked for; p = softmax of the logits over all labels. */
+/* Means over sequences, in double, in order. p = softmax of the logits over all labels; the target
+ * is the label of the query's class, the other label of the sequence that of its other class. Among
+ * equal logits the lower label is taken. */
 struct few_scores {
   double loss;             /* cross-entropy */
-  double acc;              /* the highest logit is the target's (the first among equals) */
-  double in_context_acc;   /* the target's logit is the higher of the two labels of the sequence
-                              (among equals the lower label's) */
-  double out_context_acc;  /* the highest among labels outside the sequence and the target is the
-                              target's */
+  double acc;              /* the target has the highest logit */
+  double in_context_acc;   /* ... of the two labels of the sequence */
+  double out_context_acc;  /* ... of all but the other label of the sequence */
   double prob;             /* p of the target */
   double in_context_prob;  /* p of the target / p of the two labels */
-  double out_context_prob; /* p of the target / (p of it + p of labels outside the sequence) */
+  double out_context_prob; /* p of the target / p of all but the other label */
   double use_context_prob; /* p of the two labels */
 };
 #define FEW_SCORES 8

@@ -140,6 +140,16 @@ void few_model_free(struct few_model *m)
   free(m);
 }
 
+size_t few_model_batch(const struct few_model *m)
+{
+  return m->options.batch;
+}
+
+const struct few_sizes *few_model_sizes(const struct few_model *m)
+{
+  return &m->options.sizes;
+}
+
 uint64_t few_model_bytes(const struct few_model *m)
 {
   return sizeof *m + m->input_bytes + tape_bytes(m->tape);

@@ -39,6 +39,9 @@ int few_model_create(const struct few_model_options *options, const float *param
                      float *gradients, struct few_model **model, struct error *error);
 void few_model_free(struct few_model *model); /* NULL is allowed */
 
+size_t few_model_batch(const struct few_model *model);
+const struct few_sizes *few_model_sizes(const struct few_model *model);
+
 /* Bytes that it takes, exact. */
 uint64_t few_model_bytes(const struct few_model *model);
 
