@@ -3,6 +3,7 @@
 #include "base/interrupt.h"
 #include "base/json.h"
 #include "command/command.h"
+#include "command/formation_plots.h"
 #include "command/journal_json.h"
 #include "command/journal_text.h"
 #include "fetch/http.h"
@@ -22,7 +23,7 @@ static const char *const embedded[] = {
 
 struct reproduce_options {
   struct common_options common;
-  const char *checkpoints, *work;
+  const char *checkpoints, *work, *plots;
   bool update_golden, allow_unpinned, allow_uncompared, stream, every;
   const char *base;
   uint64_t resamples;
@@ -50,6 +51,8 @@ static int parse(int argc, char **argv, struct reproduce_options *o, const char 
        "show every reading of each figure, not only the summary"},
       {"stream", OPTION_FLAG, &o->stream, 0, 0, NULL,
        "fetch one revision at a time into --work, screen it, delete it; uses the network"},
+      {"plots", OPTION_STRING, &o->plots, 0, 0, "DIR",
+       "of manifests of training runs: loss curves as SVG, a plot a figure, and their points"},
       {"base", OPTION_STRING, &o->base, 0, 0, "URL",
        "address of the hub, with --stream; default " FETCH_BASE},
       COMMON_OPTIONS(&o->common),
@@ -120,6 +123,7 @@ static int reproduce(const struct reproduce_options *o, struct runtime *runtime,
   struct journal_text text = {runtime->text, runtime->quiet, o->every, false};
   struct journal journal = {.watch = journal_text_watch, .context = &text};
   struct lock lock = {0};
+  struct study_curves curves = {0};
   struct fetch_options stream = FETCH_DEFAULTS;
   stream.quiet = runtime->quiet;
   if (o->base)
@@ -134,10 +138,14 @@ static int reproduce(const struct reproduce_options *o, struct runtime *runtime,
                                  .allow_unpinned = o->allow_unpinned,
                                  .allow_uncompared = o->allow_uncompared,
                                  .lock = &lock,
-                                 .journal = &journal};
+                                 .journal = &journal,
+                                 .curves = o->plots ? &curves : NULL};
   journal_start(&journal);
   runtime->notices = (struct notices){runtime->quiet ? NULL : journal_notice, &journal};
   int status = run_all(&r, paths, count, error);
+  if (!status && o->plots)
+    status = formation_plots(&curves, o->plots, error);
+  study_curves_free(&curves);
   if (!status)
     status = deliver(&r, &text, error);
   bool failed = journal_count(&journal, JOURNAL_FAILURE) > 0;

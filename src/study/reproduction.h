@@ -6,6 +6,7 @@
 #include "base/lock.h"
 #include "fetch/fetch.h"
 #include "pass/runtime.h"
+#include "study/curves.h"
 #include "study/journal.h"
 
 struct reproduction {
@@ -16,8 +17,9 @@ struct reproduction {
   const struct fetch_options *stream; /* fetch each revision, work on it, delete it; NULL = no */
   size_t resamples; /* of the bootstrap that tells which verdicts survive it; 0 = none */
   bool update_golden, allow_unpinned, allow_uncompared;
-  struct lock *lock;       /* on `work`, from the first model on; lock_release */
-  struct journal *journal; /* was started */
+  struct lock *lock;           /* on `work`, from the first model on; lock_release */
+  struct journal *journal;     /* was started */
+  struct study_curves *curves; /* gets those of training runs; NULL: nobody draws them */
 };
 
 /* Errors: EXIT_INPUT, EXIT_RUN. Failed checks are counted in the journal and are no errors. */
