@@ -33,7 +33,8 @@ static int check_entry(DIR *stream, const char *out, const char *name, bool fres
                      "%s/%s: is a link; a run writes into a directory of its own files alone: "
                      "remove the link or choose another --out",
                      out, text_shown(name).text);
-  if (!fresh || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, RUN_LOCK_FILE) == 0)
+  if (!fresh || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+      strcmp(name, RUN_LOCK_FILE) == 0)
     return 0;
   return error_set(error, EXIT_INPUT,
                    "%s: holds %s and no " RUN_IDENTITY_FILE
@@ -68,8 +69,7 @@ static int check_identity(const char *out, const char *path, const struct text *
                : file_write(path, canonical->data, canonical->length, error);
   if (file_read(path, (size_t)1 << 24, &blob, error))
     return error->code;
-  bool same =
-      blob.size == canonical->length && memcmp(blob.data, canonical->data, blob.size) == 0;
+  bool same = blob.size == canonical->length && memcmp(blob.data, canonical->data, blob.size) == 0;
   blob_free(&blob);
   if (same)
     return 0;

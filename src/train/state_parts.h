@@ -1,5 +1,6 @@
-/* What a state file consists of: tensors that stand in memory, "identity" U8 [64] first, the SHA-256
- * of the recipe in hex, and "digest" U8 [16] last, the XXH3-128 of the bytes of all before. */
+/* What a state file consists of: tensors that stand in memory, "identity" U8 [64] first, the
+ * SHA-256 of the recipe in hex, and "digest" U8 [16] last, the XXH3-128 of the bytes of all before.
+ */
 #ifndef ATTEST_TRAIN_STATE_PARTS_H
 #define ATTEST_TRAIN_STATE_PARTS_H
 
