@@ -124,6 +124,13 @@ static bool is_grafted(const struct making *m)
   return any && m->formation->figures[FORMATION_GRAFTS];
 }
 
+/* No more than one an update, as each has a file of its own. */
+static uint64_t checkpoint_every(uint64_t sequences)
+{
+  uint64_t every = (sequences + CHECKPOINTS - 1) / CHECKPOINTS, batch = few_recipe_default().batch;
+  return every > batch ? every : batch;
+}
+
 static int add_unclamped(struct making *m, bool listed)
 {
   const struct few_clamp none = {0};
@@ -132,7 +139,7 @@ static int add_unclamped(struct making *m, bool listed)
   struct formation_run *run = last(m);
   run->listed = listed;
   run->examined = listed && m->formation->figures[FORMATION_UNCLAMPED];
-  run->checkpoint_every = run->examined ? (run->sequences + CHECKPOINTS - 1) / CHECKPOINTS : 0;
+  run->checkpoint_every = run->examined ? checkpoint_every(run->sequences) : 0;
   run->grafted = is_grafted(m);
   return 0;
 }
