@@ -16,6 +16,8 @@ CONTRACT := -ffp-contract=off -fno-fast-math -fno-math-errno -fno-trapping-math
 WARN     := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Werror
 CFLAGS   ?= -O2 -g
 override CFLAGS += -std=c11 -D_DEFAULT_SOURCE -D_POSIX_C_SOURCE=200809L $(WARN) -Isrc -Isimd -pthread
+# The same bytes in every folder.
+override CFLAGS += '-ffile-prefix-map=$(subst ','\'',$(CURDIR))=.'
 ifneq ($(words $(BUILD)),1)
 $(error BUILD=$(BUILD): make cannot work in a folder with a blank in its name; choose another one)
 endif
@@ -44,7 +46,7 @@ isa_flags = $(if $(findstring _avx512,$1),$(flags_avx512),$(if $(findstring _avx
             $(if $(findstring _neon,$1),$(flags_neon),$(flags_c))))
 
 CMD_SRC := src/main.c $(wildcard src/command/*.c src/bench/*.c)
-LIB_SRC := $(SIMD_SRC) $(filter-out $(CMD_SRC),$(wildcard src/*/*.c src/*/*/*.c))
+LIB_SRC := $(SIMD_SRC) $(filter-out $(CMD_SRC),$(sort $(wildcard src/*/*.c src/*/*/*.c)))
 TESTS   := $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
 object   = $(patsubst %.c,$(BUILD)/%.o,$1)
 LIB     := $(BUILD)/libattest.a
@@ -70,6 +72,17 @@ $(BUILD)/%.o: %.c | writable
 	@$(CC) $(CFLAGS) $(if $(filter simd/%,$<),$(call isa_flags,$<)) $(CONTRACT) -MMD -MP -c -o $@ $<
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+# The version, and the commit that it was built from: compiled anew when that is another one.
+VERSION := $(shell sed -n 's/^\#define ATTEST_VERSION "\(.*\)"/\1/p' src/base/version.h)
+COMMIT  := $(shell tools/dist/commit.sh)
+$(BUILD)/src/command/commit.o: override CFLAGS += -DATTEST_COMMIT='"$(COMMIT)"'
+ifneq ($(COMMIT),$(shell cat $(BUILD)/commit 2>/dev/null))
+$(BUILD)/src/command/commit.o: another-commit
+endif
+another-commit: | writable
+	@echo $(COMMIT) >$(BUILD)/commit
+.PHONY: another-commit
 
 # The tests of fetching bring a server along.
 $(addprefix $(BUILD)/tests/,$(filter fetch%,$(TESTS)) stream beside): \
@@ -212,6 +225,9 @@ deps: rights
 	$(APT) install -y --no-install-recommends $(PACKAGES)
 deps-dev: deps
 	$(APT) install -y --no-install-recommends $(PACKAGES_DEV)
+# What .ci/slurm starts.
+deps-slurm: rights
+	$(APT) install -y --no-install-recommends slurmctld slurmd slurm-client munge
 deps-neon: rights
 	@dpkg -s $(PACKAGES_NEON) >/dev/null 2>&1 || { \
 	  $(ROOT) dpkg --add-architecture arm64 && $(APT) update && \
@@ -228,8 +244,10 @@ format-check:
 clean:
 	rm -rf $(BUILD) $(BUILD)-clang $(BUILD)-asan $(BUILD)-neon $(BUILD)-fuzz
 
-.PHONY: reproduce reproduce-all test house $(TESTS:%=run-%) test-clang test-asan test-neon installed rights deps deps-dev deps-neon format \
+.PHONY: reproduce reproduce-all test house $(TESTS:%=run-%) test-clang test-asan test-neon installed rights deps deps-dev deps-neon deps-slurm format \
         format-check clean
+
+include tools/dist/dist.mk
 
 # --- fuzzing: libFuzzer with ASan and UBSan, clang only ------------------------------------------------------
 

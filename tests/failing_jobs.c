@@ -25,6 +25,10 @@ const struct failing_job failing_jobs[] = {
     {"reproduce %/m.json --threads 2 --work @/w --json @/o.json", TIMES_IN_TEXT, true, false, 0},
     {"reproduce %/m.json --threads 2 --work @/w --quiet --stream --base #", NO_TIMES, true, false,
      2},
+    {"reproduce %/m.json --threads 2 --shard 2/3 --work @/w --json @/o.json", TIMES_IN_TEXT, true,
+     false, 0},
+    {"merge %/w/shard-1-of-2 %/w/shard-2-of-2 --threads 2 --work @/w --json @/o.json",
+     TIMES_IN_TEXT, true, false, 0},
     {"fetch %/m.json --to @/f --retry-wait 1 --retries 1 --base # --json @/o.json", TIMES_IN_TEXT,
      true, true, 0},
     {"fetch %/unpinned.json --to @/f --dry-run --parallel 1 --base # --json -", NO_TIMES, false,
@@ -49,6 +53,9 @@ const struct failing_job failing_jobs[] = {
      NO_TIMES, false, false, 4},
     {"train %/recipe.json --threads 2 --out @/t --json @/o.json", TIMES_IN_TEXT, true, false, 4},
     {"selftest --isa scalar --threads 2 --json @/o.json", NO_TIMES, false, false, 4},
+    {"manual screen", NO_TIMES, false, false, 4},
+    {"manual --to @/pages", NO_TIMES, false, false, 4},
+    {"completion zsh", NO_TIMES, false, false, 4},
     {"bench --shrink 16 --quick --sweep @/s.csv", TIMES_EVERYWHERE, false, false, 80},
     {"bench --shrink 16 --quick --only digest --quiet --json @/o.json", TIMES_EVERYWHERE, false,
      false, 40},
@@ -97,6 +104,8 @@ static void make_manifests(const char *in)
   json_decref(root);
   workshop_shell("mkdir %s/golden", in);
   free(workshop_run(EXIT_HELD, "reproduce %s --update-golden --work %s/work", pinned, in));
+  for (int i = 1; i <= 2; i++)
+    free(workshop_run(EXIT_HELD, "reproduce %s --shard %d/2 --work %s/w", pinned, i, in));
 }
 
 /* Compressed and stored, the files of a model in a folder "r1". */

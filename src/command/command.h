@@ -6,6 +6,7 @@
 #include "base/error.h"
 
 int command_reproduce(int argc, char **argv, struct error *error);
+int command_merge(int argc, char **argv, struct error *error);
 int command_plan(int argc, char **argv, struct error *error);
 int command_fetch(int argc, char **argv, struct error *error);
 int command_pin(int argc, char **argv, struct error *error);
@@ -13,6 +14,7 @@ int command_verify(int argc, char **argv, struct error *error);
 int command_screen(int argc, char **argv, struct error *error);
 int command_ablate(int argc, char **argv, struct error *error);
 int command_claims(int argc, char **argv, struct error *error);
+int command_report(int argc, char **argv, struct error *error);
 int command_compare(int argc, char **argv, struct error *error);
 int command_inspect(int argc, char **argv, struct error *error);
 int command_synth(int argc, char **argv, struct error *error);
@@ -26,5 +28,7 @@ int command_sinks(int argc, char **argv, struct error *error);
 int command_weights(int argc, char **argv, struct error *error);
 int command_selftest(int argc, char **argv, struct error *error);
 int command_bench(int argc, char **argv, struct error *error);
+int command_manual(int argc, char **argv, struct error *error);
+int command_completion(int argc, char **argv, struct error *error);
 
 #endif

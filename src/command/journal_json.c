@@ -4,6 +4,8 @@
 #include "base/text.h"
 #include "base/version.h"
 
+#include <string.h>
+
 static json_t *digest_json(const char *digest)
 {
   return *digest ? json_string(digest) : json_null();
@@ -42,6 +44,47 @@ static json_t *text_json(const struct journal_entry *entry)
   return json_string(entry->text);
 }
 
+/* A cell of CSV: a number where it reads as one, null where it is empty. */
+static json_t *cell_json(const char *text, size_t length)
+{
+  uint64_t whole;
+  double number;
+  if (length == 0)
+    return json_null();
+  if (text_to_u64(text, length, &whole) && whole <= INT64_MAX)
+    return json_integer((json_int_t)whole);
+  if (text_to_double(text, length, &number))
+    return json_real(number);
+  return json_stringn(text, length);
+}
+
+/* The next line of CSV as an array, which *csv then goes past. */
+static json_t *line_json(const char **csv)
+{
+  json_t *cells = json_array();
+  size_t length;
+  do {
+    length = strcspn(*csv, ",\n");
+    json_add(cells, cell_json(*csv, length));
+    *csv += length;
+  } while (*(*csv)++ == ',');
+  return cells;
+}
+
+static json_t *result_json(const struct journal_entry *entry)
+{
+  const struct journal_result *r = &entry->result;
+  const char *csv = entry->text, *end = csv + strlen(csv);
+  json_t *columns = line_json(&csv), *rows = json_array();
+  while (csv < end)
+    json_add(rows, line_json(&csv));
+  json_t *plot = r->x ? json_pack("{s:s, s:s, s:s, s:b}", "x", r->x, "y", r->y, "series", r->series,
+                                  "log", r->log)
+                      : json_null();
+  return json_pack("{s:s, s:s, s:o, s:o, s:o}", "name", r->name, "title", r->title, "plot", plot,
+                   "columns", columns, "rows", rows);
+}
+
 /* The arrays of a manifest's object. */
 static const struct {
   enum journal_event event;
@@ -51,11 +94,13 @@ static const struct {
 } lists[] = {
     {JOURNAL_REVISION, "revisions", revision_json, true},
     {JOURNAL_SKIPPED, "left_out", text_json, true},
+    {JOURNAL_FOUND, "found", text_json, true},
     {JOURNAL_NOTE, "notes", text_json, true},
     {JOURNAL_FAILURE, "failures", text_json, true},
     {JOURNAL_COMPARED, "compared", text_json, true},
     {JOURNAL_NOT_COMPARED, "not_compared", text_json, true},
     {JOURNAL_READ, "read", read_json, true},
+    {JOURNAL_RESULT, "results", result_json, true},
     {JOURNAL_AGREEMENT, "published", agreement_json, false},
     {JOURNAL_VERDICTS, "published", verdicts_json, false},
 };
@@ -85,9 +130,10 @@ static json_t *manifest_json(const struct journal *journal, size_t index)
 {
   const struct journal_manifest *entry = journal->manifests[index];
   const struct manifest *m = &entry->manifest;
-  json_t *object = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "manifest", text_shown(m->path).text,
-                             "xxh3_128", m->digest, "model", m->model, "kind", m->kind, "source",
-                             m->source, "caveat", m->caveat);
+  json_t *object =
+      json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "manifest", text_shown(m->path).text,
+                "xxh3_128", m->digest, "sha256", m->sha256, "model", m->model, "kind", m->kind,
+                "source", m->source, "caveat", m->caveat);
   for (size_t i = 0; i < LISTS; i++)
     if (lists[i].always)
       json_put(object, lists[i].key, json_array());

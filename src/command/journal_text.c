@@ -16,8 +16,10 @@ static void print_manifest(const struct manifest *m)
 static void print_revision(const struct journal_entry *entry)
 {
   printf("  %-12s %s in %.1f s, trajectory hash %s\n", entry->text,
-         entry->revision.resumed ? "resumed " : "screened", entry->revision.seconds,
-         entry->revision.xxh3_128);
+         entry->revision.joined    ? "joined  "
+         : entry->revision.resumed ? "resumed "
+                                   : "screened",
+         entry->revision.seconds, entry->revision.xxh3_128);
 }
 
 static void print_agreement(const struct journal_entry *entry, const struct published_bands *bands)
@@ -86,6 +88,7 @@ static void print_entry(struct journal_text *to, const struct journal *journal,
   case JOURNAL_NOTICE: /* on standard error */
   case JOURNAL_COMPARED:
   case JOURNAL_NOT_COMPARED: /* at the end, together */
+  case JOURNAL_RESULT:
   case JOURNAL_READ:
   case JOURNAL_FIRST_RUN:
   case JOURNAL_END:

@@ -128,6 +128,7 @@ enum manifest_content {
 struct manifest {
   char *path;      /* of the manifest itself */
   char digest[33]; /* XXH3-128 of its bytes: ties a resumed run to it */
+  char sha256[65]; /* of its file; "" where it was parsed from memory */
   char *model, *family, *kind, *source, *caveat;
   enum manifest_content content;
   char *checkpoints; /* resolved against the manifest's folder */

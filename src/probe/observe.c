@@ -181,6 +181,18 @@ struct observed observations_of(const struct observations *o, size_t head)
                            .outputs = o->outputs + head * (size_t)o->pr_rows * (size_t)o->head_dim};
 }
 
+void observations_put(struct observations *o, size_t head, int64_t from, int64_t count,
+                      const void *figures, const void *outputs)
+{
+  size_t row = (size_t)o->head_dim;
+  int64_t rows = (from + count < o->pr_rows ? from + count : o->pr_rows) - from;
+  memcpy(o->figures[head * (size_t)o->batch->n + (size_t)from], figures,
+         (size_t)count * sizeof *o->figures);
+  if (rows > 0)
+    memcpy(o->outputs + (head * (size_t)o->pr_rows + (size_t)from) * row, outputs,
+           (size_t)rows * row * sizeof(float));
+}
+
 bool observed_of_valid_only(int figure)
 {
   return figure == CLASS_INDUCTION || figure == CLASS_DUPLICATE_TOKEN;

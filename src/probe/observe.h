@@ -65,6 +65,12 @@ struct observed {
   const float *outputs; /* [pr_rows][head_dim]; a row starts with NAN until added */
 };
 
+/* Puts back what observations_of showed of one head in sequences [from, from + count), which are
+ * within the batch: figures[count][OBSERVED_FIGURES] doubles, and the rows of outputs[][head_dim]
+ * floats that belong to the first min(pr_n, n) sequences. Neither needs to be aligned. */
+void observations_put(struct observations *observations, size_t head, int64_t from, int64_t count,
+                      const void *figures, const void *outputs);
+
 /* batch_digest of its sequences. Errors: EXIT_RUN. */
 int observations_digest(const struct observations *observations, char sha256[65],
                         struct error *error);

@@ -177,8 +177,11 @@ static void compare(struct manifest_run *run, const struct text *table)
 
 static int finish(struct manifest_run *run, const struct text *table, struct error *error)
 {
+  const struct journal_result result = {.name = "ablations", .title = "Ablated circuits"};
   if (table->failed)
     return error_set(error, EXIT_RUN, "%s: out of memory", run->manifest->path);
+  journal_add(run->journal, (struct journal_entry){
+                                .event = JOURNAL_RESULT, .text = table->data, .result = result});
   if (run->all->update_golden && run->manifest->golden)
     return write_golden(run, table, error);
   if (run->manifest->golden)

@@ -24,13 +24,24 @@ enum journal_event {
   JOURNAL_VERDICTS,  /* verdicts against those of the published tables; no text, `verdicts` */
   JOURNAL_FIRST_RUN, /* against our own first run; no text, `first_run` */
   JOURNAL_CLAIMS,    /* claims were evaluated; no text, `claims` */
+  JOURNAL_RESULT,    /* figures as a table: CSV with a header, `result` */
   JOURNAL_COMPARED,  /* what was compared, with what */
   JOURNAL_NOT_COMPARED, /* what was not, and why */
   JOURNAL_END           /* the manifest is done; no text */
 };
 
-/* One line, "" where there is none; what is not printable stands as \xNN. The union holds what the
- * event says. */
+/* What the rows of a result are called, and how a report draws them: y over x, a line for each
+ * value of the column `series`. Strings are static; x, y and series NULL: they are not drawn like
+ * that. */
+struct journal_result {
+  const char *name; /* "ablations" */
+  const char *title;
+  const char *x, *y, *series; /* columns */
+  bool log;                   /* x on a logarithmic axis */
+};
+
+/* One line (a result: lines), "" where there is none; what is not printable stands as \xNN. The
+ * union holds what the event says. */
 struct journal_entry {
   enum journal_event event;
   size_t manifest; /* which it is about */
@@ -47,6 +58,7 @@ struct journal_entry {
     struct {
       double seconds; /* it took */
       bool resumed;   /* from an earlier run */
+      bool joined;    /* from the parts of several machines */
       char xxh3_128[33];
     } revision;
     struct agreement agreement;
@@ -54,7 +66,8 @@ struct journal_entry {
       size_t count, different;
     } verdicts;
     bool first_run; /* whether this is it */
-    size_t claims;  /* which list of the journal */
+    struct journal_result result;
+    size_t claims; /* which list of the journal */
   };
 };
 

@@ -32,9 +32,9 @@ static int check(struct manifest_run *run, struct error *error)
   if ((golden &&
        (references_check_verdicts(m, error) || references_golden(m, &run->references, error) ||
         references_ablations(m, &run->references, error))) ||
-      references_published(m, &run->references, error))
+      references_published(m, &run->references, error) || check_order(m, error))
     return error->code;
-  return check_order(m, error);
+  return run->parts ? parts_check(run->parts, m, error) : 0;
 }
 
 static int make_trajectory(struct manifest_run *run, struct error *error)
@@ -56,15 +56,25 @@ static int make_trajectory(struct manifest_run *run, struct error *error)
   return 0;
 }
 
+/* Of what shards have read, an archive is needed again only for ablations. */
+static bool verifies(const struct manifest_run *run)
+{
+  return run->manifest->has_container &&
+         (!run->parts || (run->manifest->ablation.circuit_count && !run->all->stream));
+}
+
 /* Checkpoints in a directory are verified one revision at a time, beside each screen. */
 static int begin(struct manifest_run *run, struct error *error)
 {
   const struct manifest *m = run->manifest;
   const struct reproduction *all = run->all;
-  if ((m->has_container && run_verify(run, NULL, error)) || make_trajectory(run, error) ||
+  if ((verifies(run) && run_verify(run, NULL, error)) || make_trajectory(run, error) ||
       workdir_open(all->work, m, all->checkpoints, all->lock, &run->work, error))
     return error->code;
-  forecast_screens(m, all->checkpoints, all->runtime);
+  if (run->parts)
+    run_add_read(run, run->parts);
+  else
+    forecast_screens(m, all->checkpoints, all->runtime);
   return 0;
 }
 
@@ -152,6 +162,22 @@ static void add_digests(void *run, const char *checkpoints,
   run_add_digests(run, checkpoints, revision, found);
 }
 
+/* Its parts, which were verified where they were screened. */
+static int join(struct manifest_run *run, const struct manifest_revision *m,
+                struct revision *revision, struct error *error)
+{
+  struct bootstrap bootstrap = {.rows = NULL};
+  if (parts_join(run->parts, run->manifest, m, run->all->runtime, run->all->resamples, &bootstrap,
+                 revision, error))
+    return error->code;
+  run->resampled[run->trajectories->count] = bootstrap.rows;
+  bootstrap.rows = NULL;
+  bootstrap_free(&bootstrap);
+  if (!verifies(run))
+    run_add_findings(run, 0, manifest_unpinned(m));
+  return 0;
+}
+
 /* A finished revision of an interrupted run, or a fresh screen. */
 static int find_or_screen(struct manifest_run *run, const struct manifest_revision *m,
                           struct revision *revision, struct obtained *obtained, struct error *error)
@@ -219,16 +245,19 @@ static int obtain(struct manifest_run *run, size_t index, struct error *error)
 {
   const struct manifest_revision *m = &run->manifest->revisions[index];
   struct trajectory *trajectory = run->trajectories;
-  struct obtained obtained;
+  struct revision *revision = &trajectory->revisions[trajectory->count];
+  struct obtained obtained = {0};
   struct journal_entry entry = {.event = JOURNAL_REVISION, .text = m->name};
   double start = progress_clock();
-  if (find_or_screen(run, m, &trajectory->revisions[trajectory->count], &obtained, error) ||
+  if ((run->parts ? join(run, m, revision, error)
+                  : find_or_screen(run, m, revision, &obtained, error)) ||
       (!obtained.skipped && add_revision(run, m, entry.revision.xxh3_128, error)))
     return error->code;
   if (obtained.skipped)
     entry.event = JOURNAL_SKIPPED;
   run->skipped += obtained.skipped;
   entry.revision.resumed = obtained.resumed;
+  entry.revision.joined = run->parts != NULL;
   entry.revision.seconds = progress_clock() - start;
   journal_add(run->journal, entry);
   return 0;

@@ -80,6 +80,30 @@ void run_add_digests(struct manifest_run *run, const char *checkpoints,
   free(directory);
 }
 
+/* Whether the journal has it as read for this manifest. */
+static bool was_read(const struct manifest_run *run, const char *file)
+{
+  for (size_t i = 0; i < run->journal->count; i++) {
+    const struct journal_entry *entry = &run->journal->entries[i];
+    if (entry->event == JOURNAL_READ && run->journal->manifests[entry->manifest] == run->entry &&
+        strcmp(entry->text, file) == 0)
+      return true;
+  }
+  return false;
+}
+
+void run_add_read(struct manifest_run *run, const struct parts_manifest *parts)
+{
+  for (size_t i = 0; i < parts->read_count; i++) {
+    const struct parts_read *read = &parts->read[i];
+    const struct shown file = text_shown(read->file);
+    if (!was_read(run, file.text))
+      journal_add(run->journal, (struct journal_entry){.event = JOURNAL_READ,
+                                                       .text = file.text,
+                                                       .file = {read->bytes, read->digest}});
+  }
+}
+
 static void add_reference(struct manifest_run *run, const char *path, uint64_t bytes,
                           const char hash[33])
 {

@@ -17,8 +17,9 @@ struct manifest_run {
   const struct reproduction *all;
   const struct study_kind *kind;
   struct journal *journal;
-  struct journal_manifest *entry;  /* of this manifest */
-  const struct manifest *manifest; /* that of the entry */
+  struct journal_manifest *entry;     /* of this manifest */
+  const struct manifest *manifest;    /* that of the entry */
+  const struct parts_manifest *parts; /* of its shards, to be joined; NULL = it is run here */
   struct references references;
   struct workdir work;
   struct fileset **sets; /* [revision_count] of tables, verified and not yet read; owned */
@@ -54,6 +55,9 @@ void run_check_compared(struct manifest_run *run);
 void run_add_findings(struct manifest_run *run, size_t findings, size_t unpinned);
 void run_add_digests(struct manifest_run *run, const char *checkpoints,
                      const struct manifest_revision *revision, const struct pinned_file *found);
+
+/* What the shards have read, as far as it was not read here, too. */
+void run_add_read(struct manifest_run *run, const struct parts_manifest *parts);
 
 /* The digests of what it will compare with. */
 void run_add_references(struct manifest_run *run);

@@ -64,12 +64,19 @@ static void say_verified(struct manifest_run *run)
                 "all files have their pinned size, SHA-256 and XXH3-128");
 }
 
+static int check_outputs(const struct manifest_run *run, bool golden, struct error *error)
+{
+  const struct output outputs[] = {{.option = "--json", .path = run->all->json},
+                                   {.option = "--report", .path = run->all->report}};
+  return references_check_outputs(run->manifest, golden, run->all->checkpoints, outputs,
+                                  sizeof outputs / sizeof *outputs, error);
+}
+
 /* What hours of work end with is looked at before they begin. */
 static int check(struct manifest_run *run, struct error *error)
 {
   const struct reproduction *all = run->all;
-  if (references_check_outputs(run->manifest, !all->update_golden, all->checkpoints, all->json,
-                               error) ||
+  if (check_outputs(run, !all->update_golden, error) ||
       references_tensors(run->manifest, &run->references, error))
     return error->code;
   if (run->kind->check(run, error))
@@ -92,11 +99,24 @@ static int obtain_all(struct manifest_run *run, struct error *error)
   return 0;
 }
 
+/* A shard compares with nothing, so it reads no more than the list of tensors. */
+static int go_shard(struct manifest_run *run, struct error *error)
+{
+  if (check_outputs(run, true, error) ||
+      references_tensors(run->manifest, &run->references, error) || sharding_run(run, error))
+    return error->code;
+  if (run->manifest->content == MANIFEST_CHECKPOINTS)
+    say_verified(run);
+  return 0;
+}
+
 /* Obtain, run, keep, compare: the same for every kind of study. */
 static int go(struct manifest_run *run, struct error *error)
 {
   if (refuse_unpinned(run))
     return 0;
+  if (run->all->sharding)
+    return go_shard(run, error);
   if (check(run, error) || run->kind->begin(run, error) || obtain_all(run, error) ||
       check_update(run, error))
     return error->code;
@@ -129,6 +149,10 @@ static int start(struct manifest_run *run, const char *path, struct error *error
   if (manifest_load(path, &manifest, error))
     return error->code;
   if (check_options(run->all, &manifest, error)) {
+    manifest_free(&manifest);
+    return error->code;
+  }
+  if (run->all->parts && parts_find(run->all->parts, &manifest, &run->parts, error)) {
     manifest_free(&manifest);
     return error->code;
   }

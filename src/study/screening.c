@@ -14,11 +14,13 @@
 #include "probe/observe.h"
 #include "study/cost.h"
 #include "study/identity.h"
+#include "study/piece.h"
 #include "study/source.h"
 #include "study/subject.h"
 #include "study/window_notice.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Passes shorter than this are not worth an estimate of time. */
 #define LONG_GFLOP 500.0
@@ -51,6 +53,18 @@ struct screen {
   struct forward_options options;
   struct forward_plan plan;
 };
+
+/* The sequences of this screen: all, or those of a part. */
+static struct shard_range range_of(const struct screen *s)
+{
+  return s->screening->only ? s->screening->only->range
+                            : (struct shard_range){0, s->screening->protocol.n};
+}
+
+static size_t last(const struct screen *s)
+{
+  return (size_t)range_of(s).to;
+}
 
 /* Sequences of the dump. */
 static size_t dumped(const struct screen *s)
@@ -86,7 +100,9 @@ static bool refused(struct screen *s)
 static void see_progress(void *context, double share)
 {
   struct screen *s = context;
-  progress_update(&s->progress, share * (double)s->end / (double)s->screening->protocol.n);
+  struct shard_range range = range_of(s);
+  progress_update(&s->progress,
+                  (share * (double)s->end - (double)range.from) / (double)(range.to - range.from));
   (void)refused(s);
 }
 
@@ -119,8 +135,7 @@ static bool goes_on(struct screen *s, size_t done)
     return false;
   if (!s->keeps)
     return !stop;
-  if (done == (size_t)s->screening->protocol.n ||
-      (!stop && progress_clock() - s->saved < SAVE_SECONDS))
+  if (done == last(s) || (!stop && progress_clock() - s->saved < SAVE_SECONDS))
     return true;
   if (s->screening->may_save && !s->screening->may_save(s->screening->context, stop))
     return !stop;
@@ -160,6 +175,9 @@ static int plan(struct screen *s, const char *path, struct error *error)
     s->options.reserved +=
         bootstrap_bytes(p, c->layers * c->heads, (int)c->head_dim, s->screening->resamples,
                         threads_count(s->runtime->threads));
+  if (s->screening->only) /* `seen` copies it */
+    s->options.reserved +=
+        piece_bytes(p, &s->screening->only->range, c->layers * c->heads, c->head_dim);
   if (s->screening->null)
     s->options.reserved += null_bytes(c->layers, c->heads, p->n, p->seq_len, s->screening->draws,
                                       forward_most_chunk((size_t)p->n, (size_t)p->seq_len));
@@ -212,7 +230,7 @@ static int announce(const struct screen *s, const char *path, struct error *erro
   double gflop;
   if (!s->runtime->notices.line || s->plan.gflop < LONG_GFLOP)
     return 0;
-  if (forward_left_gflop(&s->model, s->batch.tokens, (size_t)p->n, (size_t)p->seq_len, &s->options,
+  if (forward_left_gflop(&s->model, s->batch.tokens, last(s), (size_t)p->seq_len, &s->options,
                          &s->plan, &gflop, error))
     return error->code;
   notices_add(
@@ -222,7 +240,7 @@ static int announce(const struct screen *s, const char *path, struct error *erro
       "disk meanwhile",
       text_shown(path).text, part ? part : "", part ? ": " : "", model_family_name(c->family),
       c->layers, c->heads, (double)model_parameters(&s->model) / 1e6,
-      (long long)p->n - (long long)s->options.start, (long long)p->seq_len, gflop,
+      (long long)(last(s) - s->options.start), (long long)p->seq_len, gflop,
       s->screening->until_sure > 0 ? "at most about" : "about",
       cost_seconds(s->runtime, gflop, 2.0), s->runtime->kernels->name,
       threads_count(s->runtime->threads), text_bytes(size, sizeof size, s->plan.bytes),
@@ -237,10 +255,14 @@ static int announce(const struct screen *s, const char *path, struct error *erro
 static int load(struct screen *s, const char *path, struct error *error)
 {
   const char *partial = s->screening->partial;
+  const struct shard_range range = range_of(s);
   int64_t done;
   if (identify(s, error) || observations_load(s->observations, partial, s->identity, &done, error))
     return error->code;
-  s->options.start = s->loaded = (size_t)done;
+  if (done <= range.from || done > range.to) /* of another part: all is computed anew */
+    done = 0;
+  else
+    s->options.start = s->loaded = (size_t)done;
   if (s->screening->null)
     s->screening->null->taken = (size_t)done;
   if (done)
@@ -255,7 +277,9 @@ static int load(struct screen *s, const char *path, struct error *error)
 /* Only what has several chunks or looks has something to stop or to save. */
 static int resume(struct screen *s, const char *path, struct error *error)
 {
-  bool pieces = s->plan.chunk < (size_t)s->screening->protocol.n || s->screening->until_sure > 0;
+  const struct shard_range range = range_of(s);
+  bool pieces = s->plan.chunk < last(s) - (size_t)range.from || s->screening->until_sure > 0;
+  s->options.start = (size_t)range.from;
   s->saved = progress_clock();
   s->options.chunk_done = pieces || s->screening->null ? see_chunk : NULL;
   s->keeps = pieces && s->screening->partial;
@@ -273,7 +297,7 @@ static int run_to(struct screen *s, size_t end, struct error *error)
     return 0;
   if (forward_run(&s->model, s->batch.tokens, end, (size_t)p->seq_len, &s->options, error))
     return error->code;
-  if (s->halted && end < (size_t)p->n) /* right before a look */
+  if (s->halted && end < last(s)) /* right before a look */
     return error_set(error, EXIT_RUN, "%s: stopped after %zu of %lld sequences",
                      checkpoint_path(s->checkpoint), end, (long long)p->n);
   return 0;
@@ -311,14 +335,15 @@ void sureness_free(struct sureness *sureness)
 static int run(struct screen *s, const char *path, struct error *error)
 {
   const struct protocol *p = &s->screening->protocol;
+  const size_t first = (size_t)range_of(s).from;
   subject_say_choice(s->checkpoint, path, &s->runtime->notices);
   if (resume(s, path, error) || announce(s, path, error))
     return error->code;
   if (interrupt_requested())
     return error_set(error, EXIT_RUN, "%s: interrupted before the first sequence", path);
   progress_start(&s->progress, path, 1.0, s->runtime->quiet);
-  progress_go_on(&s->progress, (double)s->options.start / (double)p->n);
-  int status = s->screening->until_sure > 0 ? run_looks(s, error) : run_to(s, (size_t)p->n, error);
+  progress_go_on(&s->progress, (double)(s->options.start - first) / (double)(last(s) - first));
+  int status = s->screening->until_sure > 0 ? run_looks(s, error) : run_to(s, last(s), error);
   progress_end(&s->progress);
   if (file_use_check(&s->changed)) { /* explains whatever else went wrong */
     *error = s->changed;
@@ -366,10 +391,22 @@ static int resample(const struct screen *s, const struct head_row *rows, struct 
   return status;
 }
 
-static int collect(const struct screen *s, struct revision *revision, struct error *error)
+/* A part has no figures of its own, but belongs to one screen. */
+static int show_part(struct screen *s, struct error *error)
+{
+  struct screen_part *part = s->screening->only;
+  if (!*s->identity && identify(s, error))
+    return error->code;
+  memcpy(part->identity, s->identity, sizeof part->identity);
+  return s->screening->seen(s->screening->context, s->observations, error);
+}
+
+static int collect(struct screen *s, struct revision *revision, struct error *error)
 {
   const struct model_config *c = &s->model.config;
   *revision = (struct revision){.n_layers = (int)c->layers, .n_heads = (int)c->heads};
+  if (s->screening->only)
+    return show_part(s, error);
   revision->name = calloc(1, 1);
   revision->heads = calloc(c->layers * c->heads, sizeof *revision->heads);
   int status =

@@ -9,7 +9,14 @@
 #include "probe/protocol.h"
 #include "probe/sure.h"
 #include "study/outputs.h"
+#include "study/shard.h"
 #include "trajectory/trajectory.h"
+
+/* A part of a screen, of one shard. */
+struct screen_part {
+  struct shard_range range; /* its sequences, at least one */
+  char identity[33];        /* gets that of the whole screen of this checkpoint (identity.h) */
+};
 
 struct screening {
   struct protocol protocol;
@@ -35,6 +42,8 @@ struct screening {
   struct null_selectivity *null; /* all zero; gets them (null_finish). Owner: the caller, null_free.
                                     NULL = none */
   bool keeps_whole;              /* more is to come: `partial` is written at the end, too */
+  struct screen_part *only; /* these sequences alone: `seen` gets them and the revision its shape,
+                               but no heads; without dump, nulls, looks and bootstrap. NULL = all */
   /* Shows what was observed, before it is freed. NULL = nobody. Errors end the screen. */
   int (*seen)(void *context, const struct observations *observations, struct error *error);
   size_t resamples;            /* of the bootstrap over its sequences; 0 = none */

@@ -1,0 +1,84 @@
+#include "report/provenance.h"
+
+#include "base/digest.h"
+#include "base/json.h"
+#include "base/text.h"
+
+#include <archive.h>
+#include <curl/curl.h>
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <string.h>
+#include <xxhash.h>
+
+/* What a shell would need quotes for has them. */
+static void add_word(struct text *text, const char *word)
+{
+  char shown[4096];
+  const char *quote = *word && !strpbrk(word, " \t\n\"'\\$&;|<>()*?[]#~`!") ? "" : "'";
+  text_escape(shown, sizeof shown, word);
+  text_add(text, " %s%s%s", quote, shown, quote);
+}
+
+static json_t *command_json(int argc, char *const *argv)
+{
+  struct text text = {0};
+  text_add(&text, "attest");
+  for (int i = 0; i < argc; i++)
+    add_word(&text, argv[i]);
+  if (text.data)
+    text_hide_users(text.data);
+  json_t *json = text.failed ? NULL : json_string(text.data);
+  text_free(&text);
+  return json;
+}
+
+/* "" where the system does not say. */
+static void read_cpu(char *out, size_t capacity)
+{
+  char line[512];
+  FILE *file = fopen("/proc/cpuinfo", "r");
+  *out = 0;
+  while (file && !*out && fgets(line, sizeof line, file)) {
+    const char *colon = strchr(line, ':');
+    if (colon && strncmp(line, "model name", 10) == 0)
+      text_one_line(out, capacity, colon + 1);
+  }
+  if (file)
+    fclose(file);
+}
+
+/* curl's own version, without those of what it was built with. */
+static void first_word(char *out, size_t capacity, const char *text)
+{
+  snprintf(out, capacity, "%.*s", (int)strcspn(text, " "), text);
+}
+
+static json_t *libraries_json(void)
+{
+  char curl[64], xxhash[64];
+  unsigned v = XXH_versionNumber();
+  first_word(curl, sizeof curl, curl_version());
+  snprintf(xxhash, sizeof xxhash, "xxHash %u.%u.%u", v / 10000, v / 100 % 100, v % 100);
+  return json_pack("{s:s, s:s, s:s, s:s, s:s}", "jansson", jansson_version_str(), "curl", curl,
+                   "libarchive", archive_version_string(), "OpenSSL",
+                   OpenSSL_version(OPENSSL_VERSION), "xxHash", xxhash);
+}
+
+json_t *provenance_json(const struct runtime *runtime, int argc, char *const *argv,
+                        struct error *error)
+{
+  struct blob blob;
+  struct digest digest;
+  char cpu[256];
+  if (file_map("/proc/self/exe", &blob, error))
+    return NULL;
+  int status = digest_of(blob.data, blob.size, &digest, error);
+  blob_free(&blob);
+  if (status)
+    return NULL;
+  read_cpu(cpu, sizeof cpu);
+  return json_pack("{s:o, s:s, s:s, s:I, s:o}", "command", command_json(argc, argv),
+                   "binary_sha256", digest.sha256, "cpu", cpu, "threads",
+                   (json_int_t)threads_count(runtime->threads), "libraries", libraries_json());
+}

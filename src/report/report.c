@@ -1,0 +1,78 @@
+#include "report/report.h"
+
+#include "base/json.h"
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool evaluated(const struct report *report, const struct trajectory *t)
+{
+  for (size_t i = 0; i < report->claim_count; i++)
+    if (report->claims[i].kind == t->kind && strcmp(report->claims[i].model, t->model) == 0)
+      return true;
+  return false;
+}
+
+/* The list and its trajectories, which remain the report's. */
+static int evaluate(struct report *report, struct trajectory *all, size_t count,
+                    const struct published_tables *tables, struct error *error)
+{
+  struct claim_list list;
+  json_t *json = NULL;
+  if (claims_evaluate(all, count, &list, error))
+    return error->code;
+  if (!tables->count || !claims_add_tables(tables, &list, error))
+    json = claims_json(&list, error);
+  claims_free(&list);
+  return json ? report_add_run(report, "claims", json, error) : error->code;
+}
+
+int report_evaluate(struct report *report, const struct published_tables *tables,
+                    struct error *error)
+{
+  struct trajectory *all = memory_zeroed(report->trajectory_count, sizeof *all, "report", error);
+  size_t count = 0;
+  if (!all)
+    return error->code;
+  for (size_t i = 0; i < report->trajectory_count; i++)
+    if (!evaluated(report, &report->trajectories[i].trajectory))
+      all[count++] = report->trajectories[i].trajectory;
+  int status = count || tables->count ? evaluate(report, all, count, tables, error) : 0;
+  free(all);
+  return status;
+}
+
+size_t report_count(const struct report *report, enum claim_verdict verdict)
+{
+  size_t count = 0;
+  for (size_t i = 0; i < report->claim_count; i++)
+    count += report->claims[i].stated && report->claims[i].verdict == verdict;
+  return count;
+}
+
+size_t report_failures(const struct report *report)
+{
+  size_t count = 0;
+  for (size_t i = 0; i < report->manifest_count; i++)
+    count += report->manifests[i].failures.count;
+  return count;
+}
+
+const char *report_verdict(const struct report *report)
+{
+  bool uncompared = false;
+  for (size_t i = 0; i < report->document_count; i++)
+    uncompared = uncompared || report->runs[i].uncompared > 0;
+  return report_failures(report)   ? "FAILED"
+         : !report->manifest_count ? "NOT CHECKED"
+         : uncompared              ? "NO CHECK FAILED"
+                                   : "ALL CHECKS HELD";
+}
+
+const char *report_kind(enum trajectory_kind kind)
+{
+  static const char *const names[] = {"published tables", "small models trained for this project",
+                                      "real checkpoints", "synthetic weights"};
+  return names[kind];
+}
