@@ -7,6 +7,7 @@
 #include "command/command.h"
 #include "command/formation_plots.h"
 #include "command/journal_text.h"
+#include "command/report_output.h"
 #include "command/run_output.h"
 #include "command/shipped.h"
 #include "fetch/http.h"
@@ -41,8 +42,7 @@ static int parse(int argc, char **argv, struct reproduce_options *o, const char 
       {"bootstrap", OPTION_NUMBER, &o->resamples, 1, BOOTSTRAP_MOST, "B",
        "say of each verdict on what is screened whether it survives B resamples of the sequences; "
        "200 is usual"},
-      {"report", OPTION_STRING, &o->report, 0, 0, "FILE",
-       "write a report, too: HTML, or Markdown for a FILE that ends in .md"},
+      {"report", OPTION_STRING, &o->report, 0, 0, "FILE", "write a report, too: " REPORT_ENDINGS},
       {"all", OPTION_FLAG, &o->every, 0, 0, NULL,
        "show every reading of each figure, not only the summary"},
       {"stream", OPTION_FLAG, &o->stream, 0, 0, NULL,

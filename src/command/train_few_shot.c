@@ -37,19 +37,18 @@ static void print_plan(const struct watch *w, uint64_t done)
   const struct few_run *run = w->training->run;
   const struct few_sizes sizes = few_recipe_sizes(r, w->training->data.width);
   double left = (double)(few_run_updates(run) - done);
-  double evaluations =
-      r->evaluate_every ? left * (double)r->batch / (double)r->evaluate_every : 0;
+  double evaluations = r->evaluate_every ? left * (double)r->batch / (double)r->evaluate_every : 0;
   double all = left * w->update + evaluations * w->evaluation;
   char memory[32], disk[32];
   printf("%s: few-shot, 2 layers x %zu heads, %zu parameters; %llu sequences in batches of %zu\n",
          r->name, r->heads, few_parameters(&sizes), (unsigned long long)r->sequences, r->batch);
   printf("  SHA-256 of the recipe: %s\n", few_run_identity(run));
-  printf("  about %.3g %s at %.3g ms an update and %.3g ms an evaluation%s, %s of memory, %s on the "
-         "disk\n",
-         all < 120 ? all : all / 60, all < 120 ? "s" : "min", 1000 * w->update,
-         1000 * w->evaluation, done ? ", for what is left" : "",
-         text_bytes(memory, sizeof memory, few_run_bytes(run)),
-         text_bytes(disk, sizeof disk, few_run_disk(run)));
+  printf(
+      "  about %.3g %s at %.3g ms an update and %.3g ms an evaluation%s, %s of memory, %s on the "
+      "disk\n",
+      all < 120 ? all : all / 60, all < 120 ? "s" : "min", 1000 * w->update, 1000 * w->evaluation,
+      done ? ", for what is left" : "", text_bytes(memory, sizeof memory, few_run_bytes(run)),
+      text_bytes(disk, sizeof disk, few_run_disk(run)));
   fflush(stdout); /* before the long work */
 }
 
@@ -58,8 +57,8 @@ static void begun(void *context, uint64_t done)
   struct watch *w = context;
   if (w->runtime->text)
     print_plan(w, done);
-  progress_start(&w->progress, w->training->recipe.name,
-                 (double)few_run_updates(w->training->run), w->options->common.quiet);
+  progress_start(&w->progress, w->training->recipe.name, (double)few_run_updates(w->training->run),
+                 w->options->common.quiet);
   progress_go_on(&w->progress, (double)done);
 }
 
@@ -122,8 +121,7 @@ static int write_json(const struct watch *w, struct error *error)
   json_put(all, "memory_bytes", json_integer((json_int_t)few_run_bytes(run)));
   json_put(all, "disk_bytes", json_integer((json_int_t)few_run_disk(run)));
   json_put(all, "isa", json_string(w->runtime->kernels->name));
-  json_put(all, "last",
-           last_evaluation(run) ? evaluation_json(last_evaluation(run)) : json_null());
+  json_put(all, "last", last_evaluation(run) ? evaluation_json(last_evaluation(run)) : json_null());
   int status = w->options->dry_run ? 0 : add_checkpoint(w, all, error);
   if (!status)
     status = json_write(w->options->common.json, all, error);
@@ -158,8 +156,7 @@ static int train(struct watch *w, struct error *error)
 {
   const struct train_options *o = w->options;
   if (check_outputs(o, error) ||
-      (w->runtime->text &&
-       few_run_time(w->training->run, &w->update, &w->evaluation, error)))
+      (w->runtime->text && few_run_time(w->training->run, &w->update, &w->evaluation, error)))
     return error->code;
   if (o->dry_run && w->runtime->text)
     print_plan(w, 0);

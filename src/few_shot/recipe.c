@@ -48,9 +48,8 @@ bool few_recipe_is(const void *data, size_t size)
 static int get_number(const json_t *object, const char *where, const char *key, double low,
                       double high, double *value, struct error *error)
 {
-  return json_is_absent(object, key)
-             ? 0
-             : json_get_number(object, where, key, low, high, value, error);
+  return json_is_absent(object, key) ? 0
+                                     : json_get_number(object, where, key, low, high, value, error);
 }
 
 static int get_integer(const json_t *object, const char *where, const char *key, int64_t low,
@@ -64,9 +63,8 @@ static int get_integer(const json_t *object, const char *where, const char *key,
 static int get_size(const json_t *object, const char *where, const char *key, size_t low,
                     size_t high, size_t *value, struct error *error)
 {
-  return json_is_absent(object, key)
-             ? 0
-             : recipe_get_size(object, where, key, low, high, value, error);
+  return json_is_absent(object, key) ? 0
+                                     : recipe_get_size(object, where, key, low, high, value, error);
 }
 
 static int get_u32(const json_t *object, const char *where, const char *key, int64_t high,
@@ -199,8 +197,8 @@ static int read_evaluations(const json_t *root, const char *where, struct few_re
     return error->code;
   return get_u64(part.object, part.where, "every", &r->evaluate_every, error)
              ? error->code
-             : get_size(part.object, part.where, "sequences", 1, 100000,
-                        &r->evaluation_sequences, error);
+             : get_size(part.object, part.where, "sequences", 1, 100000, &r->evaluation_sequences,
+                        error);
 }
 
 static int read_numbers(const json_t *root, const char *where, struct few_recipe *r,
@@ -232,10 +230,10 @@ static int read_kind(const json_t *root, const char *where, struct error *error)
 int few_recipe_parse(const char *name, const void *data, size_t size, struct few_recipe *r,
                      struct error *error)
 {
-  static const char *const known[] = {"format", "kind",      "name",  "description",
-                                      "model",  "data",      "items", "seeds",
-                                      "adam",   "batch",     "clamp", "sequences",
-                                      "evaluate", "checkpoint_every", NULL};
+  static const char *const known[] = {
+      "format", "kind", "name",  "description", "model",     "data",     "items",
+      "seeds",  "adam", "batch", "clamp",       "sequences", "evaluate", "checkpoint_every",
+      NULL};
   *r = few_recipe_default();
   if (json_parse_object(name, data, size, &r->root, error))
     return error->code;

@@ -72,8 +72,7 @@ static int read_kept(const struct recipe_part *part, struct few_recipe *r, struc
   return 0;
 }
 
-static int read_preserved(const struct recipe_part *part, struct few_recipe *r,
-                          struct error *error)
+static int read_preserved(const struct recipe_part *part, struct few_recipe *r, struct error *error)
 {
   static const char *const names[] = {"nothing", "patterns", "values", "both"};
   const char *value;
@@ -151,9 +150,8 @@ int few_recipe_read_clamp(const json_t *root, const char *where, struct few_reci
   if (json_is_absent(root, "clamp"))
     return 0;
   if (recipe_part_open(root, where, "clamp", &part, error) ||
-      json_check_keys(part.object, part.where, known, error) ||
-      read_ablated(&part, r, error) || read_kept(&part, r, error) ||
-      read_preserved(&part, r, error) ||
+      json_check_keys(part.object, part.where, known, error) || read_ablated(&part, r, error) ||
+      read_kept(&part, r, error) || read_preserved(&part, r, error) ||
       read_strength(&part, "previous", r, &c->previous, &c->previous_strength, error) ||
       read_strength(&part, "match", r, &c->match, &c->match_strength, error) ||
       read_copy(&part, r, error))
@@ -181,34 +179,36 @@ static json_t *clamp_json(const struct few_clamp *c, const char *graft_sha256)
            json_pack("[o, o]", heads_json(c->ablate[0]), heads_json(c->ablate[1])));
   json_put(object, "preserve", json_string(preserved[c->preserve]));
   if (c->previous)
-    json_put(object, "previous", json_pack("{s:o, s:f}", "heads", heads_json(c->previous),
-                                           "strength", c->previous_strength));
+    json_put(object, "previous",
+             json_pack("{s:o, s:f}", "heads", heads_json(c->previous), "strength",
+                       c->previous_strength));
   if (c->match)
-    json_put(object, "match", json_pack("{s:o, s:f}", "heads", heads_json(c->match), "strength",
-                                        c->match_strength));
+    json_put(object, "match",
+             json_pack("{s:o, s:f}", "heads", heads_json(c->match), "strength", c->match_strength));
   if (c->copy)
     json_put(object, "copy", json_integer((json_int_t)c->copy_head));
   json_put(object, "perfect_layer0", json_boolean(c->perfect_layer0));
   if (c->graft)
-    json_put(object, "graft", json_pack("{s:i, s:s}", "layer", c->graft == FEW_GRAFT_LAYER1,
-                                        "sha256", graft_sha256));
+    json_put(
+        object, "graft",
+        json_pack("{s:i, s:s}", "layer", c->graft == FEW_GRAFT_LAYER1, "sha256", graft_sha256));
   return object;
 }
 
 static json_t *items_json(const struct few_recipe *r, const char *sha256)
 {
   static const char *const kinds[] = {"features", "gaussian", "file"};
-  return r->items == FEW_FILE ? json_pack("{s:s, s:s}", "kind", "file", "sha256", sha256)
-                              : json_pack("{s:s, s:I}", "kind", kinds[r->items], "seed",
-                                          (json_int_t)r->item_seed);
+  return r->items == FEW_FILE
+             ? json_pack("{s:s, s:s}", "kind", "file", "sha256", sha256)
+             : json_pack("{s:s, s:I}", "kind", kinds[r->items], "seed", (json_int_t)r->item_seed);
 }
 
 int few_recipe_canonical(const struct few_recipe *r, const char *items_sha256,
                          const char *graft_sha256, struct text *text, struct error *error)
 {
   json_t *root = json_pack("{s:i, s:s, s:s}", "format", 1, "kind", "few_shot", "name", r->name);
-  json_put(root, "model", json_pack("{s:I, s:I}", "hidden", (json_int_t)r->hidden, "heads",
-                                    (json_int_t)r->heads));
+  json_put(root, "model",
+           json_pack("{s:I, s:I}", "hidden", (json_int_t)r->hidden, "heads", (json_int_t)r->heads));
   json_put(root, "items", items_json(r, items_sha256));
   json_put(root, "data",
            json_pack("{s:I, s:I, s:I}", "classes", (json_int_t)r->data.classes, "test_classes",
@@ -216,8 +216,9 @@ int few_recipe_canonical(const struct few_recipe *r, const char *items_sha256,
   json_put(root, "seeds",
            json_pack("{s:I, s:I, s:I}", "initial", (json_int_t)r->initial_seed, "train",
                      (json_int_t)r->train_seed, "evaluation", (json_int_t)r->evaluation_seed));
-  json_put(root, "adam", json_pack("{s:f, s:f, s:f, s:f}", "rate", r->rate, "beta1", r->beta1,
-                                   "beta2", r->beta2, "eps", r->eps));
+  json_put(root, "adam",
+           json_pack("{s:f, s:f, s:f, s:f}", "rate", r->rate, "beta1", r->beta1, "beta2", r->beta2,
+                     "eps", r->eps));
   json_put(root, "batch", json_integer((json_int_t)r->batch));
   json_put(root, "sequences", json_integer((json_int_t)r->sequences));
   json_put(root, "evaluate",

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EVALUATION_BATCH 250
+#define EVALUATION_BATCH 200
 #define TIMED_UPDATES 20
 
 uint64_t few_run_updates(const struct few_run *run)
@@ -118,9 +118,8 @@ static int prepare(struct few_run *run, struct error *error)
   const struct few_recipe *r = run->recipe;
   size_t count = few_parameters(&run->sizes);
   run->parameters = memory_alloc(2 * count, sizeof *run->parameters, "parameters", error);
-  run->batch = run->parameters
-                   ? memory_alloc(r->batch, sizeof *run->batch, "few-shot batch", error)
-                   : NULL;
+  run->batch =
+      run->parameters ? memory_alloc(r->batch, sizeof *run->batch, "few-shot batch", error) : NULL;
   if (!run->batch)
     return error->code;
   run->gradients = run->parameters + count;
@@ -215,7 +214,7 @@ uint64_t few_run_bytes(const struct few_run *run)
   return bytes;
 }
 
-#define UPDATE_LINE 64     /* bytes of updates.csv, about */
+#define UPDATE_LINE 64      /* bytes of updates.csv, about */
 #define EVALUATION_LINE 200 /* of evaluations.csv */
 
 uint64_t few_run_disk(const struct few_run *run)

@@ -22,9 +22,8 @@ static int evaluate(struct few_run *run, const struct few_run_events *events, st
   if (few_run_evaluate(run, evaluation, error))
     return error->code;
   log->evaluation_count++;
-  return events->evaluated
-             ? events->evaluated(events->context, evaluation, run->parameters, error)
-             : 0;
+  return events->evaluated ? events->evaluated(events->context, evaluation, run->parameters, error)
+                           : 0;
 }
 
 /* The batch after those that were drawn. */
@@ -72,8 +71,8 @@ static int update(struct few_run *run, struct error *error)
 static int checkpoint(struct few_run *run, const char *out, struct error *error)
 {
   uint64_t done = run->log.update_count;
-  if (!out || (!few_run_due(run, done, run->recipe->checkpoint_every) &&
-               done < few_run_updates(run)))
+  if (!out ||
+      (!few_run_due(run, done, run->recipe->checkpoint_every) && done < few_run_updates(run)))
     return 0;
   return few_run_checkpoint(run, out, done, error);
 }
@@ -91,8 +90,8 @@ static int go_on(struct few_run *run, const char *out, const struct few_run_even
     uint64_t done = run->log.update_count;
     if (evaluate(run, events, error) || checkpoint(run, out, error))
       return error->code;
-    further = !events->updated ||
-              events->updated(events->context, done, &run->log.updates[done - 1]);
+    further =
+        !events->updated || events->updated(events->context, done, &run->log.updates[done - 1]);
     if (!out || (further && progress_clock() < saved + SAVE_SECONDS))
       continue;
     if (few_run_save(run, out, error))

@@ -40,8 +40,7 @@ int few_run_evaluate(struct few_run *run, struct few_evaluation *evaluation, str
 
 /* The files of DIR: logs and state; the checkpoint of a boundary. Errors: EXIT_RUN. */
 int few_run_save(struct few_run *run, const char *out, struct error *error);
-int few_run_checkpoint(struct few_run *run, const char *out, uint64_t updates,
-                       struct error *error);
+int few_run_checkpoint(struct few_run *run, const char *out, uint64_t updates, struct error *error);
 
 /* Goes to where the state file in `out` is, if there is one. Errors: EXIT_INPUT, EXIT_RUN. */
 int few_run_load(struct few_run *run, const char *out, struct error *error);

@@ -17,8 +17,7 @@
 #define STATE_FILE STATE_STEM ".safetensors"
 
 _Static_assert(sizeof(struct few_update) == 2 * sizeof(double), "an update is a row of numbers");
-_Static_assert(sizeof(struct few_evaluation) ==
-                   (2 + FEW_SETS * FEW_SCORES) * sizeof(double),
+_Static_assert(sizeof(struct few_evaluation) == (2 + FEW_SETS * FEW_SCORES) * sizeof(double),
                "no padding whose bytes would be written");
 
 /* --- logs --- */
@@ -62,8 +61,13 @@ static void updates_csv(const struct few_run *run, struct text *text)
 static void scores_line(const struct few_evaluation *e, int set, struct text *text)
 {
   const struct few_scores *s = &e->sets[set];
-  const double values[FEW_SCORES] = {s->loss, s->acc,  s->in_context_acc,  s->out_context_acc,
-                                     s->prob, s->in_context_prob, s->out_context_prob,
+  const double values[FEW_SCORES] = {s->loss,
+                                     s->acc,
+                                     s->in_context_acc,
+                                     s->out_context_acc,
+                                     s->prob,
+                                     s->in_context_prob,
+                                     s->out_context_prob,
                                      s->use_context_prob};
   text_add(text, "%llu,%s", (unsigned long long)e->sequences, few_set_names[set]);
   for (int i = 0; i < FEW_SCORES; i++) {
@@ -152,8 +156,7 @@ static uint64_t checkpoint_name(const struct few_run *run, uint64_t updates)
                                          : few_run_sequences(run, updates) / every * every;
 }
 
-int few_run_checkpoint(struct few_run *run, const char *out, uint64_t updates,
-                       struct error *error)
+int few_run_checkpoint(struct few_run *run, const char *out, uint64_t updates, struct error *error)
 {
   struct state_parts parts = {0};
   char stem[32];
@@ -190,8 +193,7 @@ static int read_counts(struct few_run *run, const char *path, const struct safet
   const struct tensor *t = file->tensors;
   if (file->count < 3 || !is_table(t + 1, "updates", DTYPE_F64, 2) ||
       (uint64_t)t[1].shape[0] > few_run_updates(run) ||
-      (evaluated &&
-       !is_table(t + 2, "evaluations", DTYPE_U8, sizeof *run->log.evaluations)))
+      (evaluated && !is_table(t + 2, "evaluations", DTYPE_U8, sizeof *run->log.evaluations)))
     return state_parts_damaged(path, "the updates of this recipe are not in it", error);
   size_t updates = (size_t)t[1].shape[0], evaluations = evaluated ? (size_t)t[2].shape[0] : 0;
   if (few_log_reserve(run, updates, evaluations, error))

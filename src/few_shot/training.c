@@ -102,8 +102,8 @@ static int check_memory(const struct few_training *t, const struct runtime *runt
                         struct error *error)
 {
   char need[32], have[32];
-  uint64_t bytes = few_run_bytes(t->run) +
-                   few_data_bytes(&t->recipe.data, t->data.exemplars, t->data.width);
+  uint64_t bytes =
+      few_run_bytes(t->run) + few_data_bytes(&t->recipe.data, t->data.exemplars, t->data.width);
   if (bytes <= runtime->memory)
     return 0;
   return error_set(error, EXIT_INPUT,
