@@ -103,16 +103,17 @@ static void hostile_recipes(void **state)
 
 static const struct {
   const char *name, *recipe;
-  bool small;
+  bool small, slow; /* slow: also without vectors */
 } hashed[] = {
-    {"none-200", HEAD FULL "}", false},
+    {"none-200", HEAD FULL "}", false, false},
     {"previous-200", HEAD FULL ", \"clamp\": {\"keep\": [3], \"previous\": {\"heads\": [2]}}}",
+     false, true},
+    {"layer0-200", HEAD FULL ", \"clamp\": {\"keep\": [3], \"perfect_layer0\": true}}", false,
      false},
-    {"layer0-200", HEAD FULL ", \"clamp\": {\"keep\": [3], \"perfect_layer0\": true}}", false},
-    {"small-none", HEAD SMALL "}", true},
+    {"small-none", HEAD SMALL "}", true, true},
     {"small-values", HEAD SMALL ", \"clamp\": {\"preserve\": \"values\", \"ablate\": [[0, 1]]}}",
-     true},
-    {"small-copy", HEAD SMALL ", \"clamp\": {\"copy\": 1}}", true},
+     true, true},
+    {"small-copy", HEAD SMALL ", \"clamp\": {\"copy\": 1}}", true, true},
 };
 
 static const char *expected_hash(const char *name)
@@ -184,6 +185,8 @@ static void one_hash(void **state)
   (void)state;
   for (size_t i = 0; i < sizeof hashed / sizeof *hashed; i++)
     for (size_t k = 0; k < count && (hashed[i].small || !workshop_emulated()); k++) {
+      if (list[k]->isa == ISA_SCALAR && !hashed[i].small && !hashed[i].slow)
+        continue;
       struct opened *o = open_run(hashed[i].recipe, list[k]);
       struct error error = {0};
       char hex[33];
