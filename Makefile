@@ -133,10 +133,21 @@ writable:
 
 # The two commands of the README. Each installs what is missing, builds and runs.
 
+# What `attest reproduce` does without arguments, and the training runs of docs/FORMATION.md that take a minute.
+REPRODUCED := manifests/published.json manifests/published-circuits.json manifests/published-formation.json \
+  manifests/nursery-gpt_neox.json manifests/nursery-olmo.json manifests/nursery-olmoe.json manifests/formation/core.json
 reproduce:
 	@$(MAKE) --no-print-directory writable installed
 	@$(MAKE) $(FILES) $(BUILD)/attest
-	$(RUN) $(BUILD)/attest reproduce --work $(BUILD)/reproduce --bootstrap 200
+	$(RUN) $(BUILD)/attest reproduce $(REPRODUCED) --work $(BUILD)/reproduce --bootstrap 200 --plots $(BUILD)/plots
+
+# All of this, and the other training runs: five seeds on two kinds of items, every figure. An hour or two, said
+# before each part; goes on where it was stopped. The runs of figures-*.json have no golden and are not compared.
+reproduce-all: reproduce
+	$(RUN) $(BUILD)/attest reproduce manifests/formation/seeds-F.json manifests/formation/seeds-gaussian.json \
+	  --work $(BUILD)/reproduce --plots $(BUILD)/plots
+	$(RUN) $(BUILD)/attest reproduce manifests/formation/figures-F.json manifests/formation/figures-gaussian.json \
+	  --work $(BUILD)/reproduce --plots $(BUILD)/plots/figures --allow-uncompared
 
 # The default from nothing: three small models with three seeds each are trained, one thread a run and as many at a
 # time as there are cores; must end in the pinned hashes; then all are screened. Goes on where it was stopped.
@@ -233,7 +244,7 @@ format-check:
 clean:
 	rm -rf $(BUILD) $(BUILD)-clang $(BUILD)-asan $(BUILD)-neon $(BUILD)-fuzz
 
-.PHONY: reproduce test house $(TESTS:%=run-%) test-clang test-asan test-neon installed rights deps deps-dev deps-neon deps-slurm format \
+.PHONY: reproduce reproduce-all test house $(TESTS:%=run-%) test-clang test-asan test-neon installed rights deps deps-dev deps-neon deps-slurm format \
         format-check clean
 
 include tools/dist/dist.mk
