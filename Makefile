@@ -16,6 +16,8 @@ CONTRACT := -ffp-contract=off -fno-fast-math -fno-math-errno -fno-trapping-math
 WARN     := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Werror
 CFLAGS   ?= -O2 -g
 override CFLAGS += -std=c11 -D_DEFAULT_SOURCE -D_POSIX_C_SOURCE=200809L $(WARN) -Isrc -Isimd -pthread
+# The same bytes in every folder.
+override CFLAGS += '-ffile-prefix-map=$(subst ','\'',$(CURDIR))=.'
 ifneq ($(words $(BUILD)),1)
 $(error BUILD=$(BUILD): make cannot work in a folder with a blank in its name; choose another one)
 endif
@@ -44,7 +46,7 @@ isa_flags = $(if $(findstring _avx512,$1),$(flags_avx512),$(if $(findstring _avx
             $(if $(findstring _neon,$1),$(flags_neon),$(flags_c))))
 
 CMD_SRC := src/main.c $(wildcard src/command/*.c src/bench/*.c)
-LIB_SRC := $(SIMD_SRC) $(filter-out $(CMD_SRC),$(wildcard src/*/*.c src/*/*/*.c))
+LIB_SRC := $(SIMD_SRC) $(filter-out $(CMD_SRC),$(sort $(wildcard src/*/*.c src/*/*/*.c)))
 TESTS   := $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
 object   = $(patsubst %.c,$(BUILD)/%.o,$1)
 LIB     := $(BUILD)/libattest.a
@@ -71,6 +73,17 @@ $(BUILD)/%.o: %.c | writable
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
+# The version, and the commit that it was built from: compiled anew when that is another one.
+VERSION := $(shell sed -n 's/^\#define ATTEST_VERSION "\(.*\)"/\1/p' src/base/version.h)
+COMMIT  := $(shell tools/dist/commit.sh)
+$(BUILD)/src/command/commit.o: override CFLAGS += -DATTEST_COMMIT='"$(COMMIT)"'
+ifneq ($(COMMIT),$(shell cat $(BUILD)/commit 2>/dev/null))
+$(BUILD)/src/command/commit.o: another-commit
+endif
+another-commit: | writable
+	@echo $(COMMIT) >$(BUILD)/commit
+.PHONY: another-commit
+
 # The tests of fetching bring a server along.
 $(addprefix $(BUILD)/tests/,$(filter fetch%,$(TESTS)) stream beside): \
   $(addprefix $(BUILD)/tests/,server.o server_faults.o server_pages.o)
@@ -93,7 +106,7 @@ $(BUILD)/tests/operations: $(BUILD)/tests/op_case.o
 # Those of gradients share cases and what is wrong with them.
 $(addprefix $(BUILD)/tests/,differences planted): \
   $(addprefix $(BUILD)/tests/,gradient_check.o gradient_cases.o gradient_cases_attention.o \
-  gradient_cases_more.o gradient_orders.o)
+  gradient_cases_more.o gradient_cases_lanes.o gradient_orders.o)
 
 # Those of what runs out, too, and libraries that let calls of the program fail.
 FAILING := $(addprefix $(BUILD)/tests/,allocations io_failures)
@@ -120,10 +133,21 @@ writable:
 
 # The two commands of the README. Each installs what is missing, builds and runs.
 
+# What `attest reproduce` does without arguments, and the training runs of docs/FORMATION.md that take a minute.
+REPRODUCED := manifests/published.json manifests/published-circuits.json manifests/published-formation.json \
+  manifests/nursery-gpt_neox.json manifests/nursery-olmo.json manifests/nursery-olmoe.json manifests/formation/core.json
 reproduce:
 	@$(MAKE) --no-print-directory writable installed
 	@$(MAKE) $(FILES) $(BUILD)/attest
-	$(RUN) $(BUILD)/attest reproduce --work $(BUILD)/reproduce --bootstrap 200
+	$(RUN) $(BUILD)/attest reproduce $(REPRODUCED) --work $(BUILD)/reproduce --bootstrap 200 --plots $(BUILD)/plots
+
+# All of this, and the other training runs: five seeds on two kinds of items, every figure. An hour or two, said
+# before each part; goes on where it was stopped. The runs of figures-*.json have no golden and are not compared.
+reproduce-all: reproduce
+	$(RUN) $(BUILD)/attest reproduce manifests/formation/seeds-F.json manifests/formation/seeds-gaussian.json \
+	  --work $(BUILD)/reproduce --plots $(BUILD)/plots
+	$(RUN) $(BUILD)/attest reproduce manifests/formation/figures-F.json manifests/formation/figures-gaussian.json \
+	  --work $(BUILD)/reproduce --plots $(BUILD)/plots/figures --allow-uncompared
 
 # The default from nothing: three small models with three seeds each are trained, one thread a run and as many at a
 # time as there are cores; must end in the pinned hashes; then all are screened. Goes on where it was stopped.
@@ -181,7 +205,7 @@ bench:
 # What must be installed: Debian packages and nothing else.
 PACKAGES := gcc libc6-dev make libsleef-dev libxxhash-dev libarchive-dev libjansson-dev libssl-dev \
             libcurl4-openssl-dev libutf8proc-dev ca-certificates libcmocka-dev
-PACKAGES_DEV := clang clang-format libclang-rt-14-dev lld
+PACKAGES_DEV := libxml2-utils perl python3-jsonschema python3-yaml clang clang-format libclang-rt-14-dev lld
 PACKAGES_NEON := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static libc6-dev:arm64 \
             libsleef-dev:arm64 libxxhash-dev:arm64 libarchive-dev:arm64 libjansson-dev:arm64 \
             libssl-dev:arm64 libcurl4-openssl-dev:arm64 libutf8proc-dev:arm64 libcmocka-dev:arm64
@@ -201,6 +225,9 @@ deps: rights
 	$(APT) install -y --no-install-recommends $(PACKAGES)
 deps-dev: deps
 	$(APT) install -y --no-install-recommends $(PACKAGES_DEV)
+# What .ci/slurm starts.
+deps-slurm: rights
+	$(APT) install -y --no-install-recommends slurmctld slurmd slurm-client munge
 deps-neon: rights
 	@dpkg -s $(PACKAGES_NEON) >/dev/null 2>&1 || { \
 	  $(ROOT) dpkg --add-architecture arm64 && $(APT) update && \
@@ -217,8 +244,10 @@ format-check:
 clean:
 	rm -rf $(BUILD) $(BUILD)-clang $(BUILD)-asan $(BUILD)-neon $(BUILD)-fuzz
 
-.PHONY: reproduce test house $(TESTS:%=run-%) test-clang test-asan test-neon installed rights deps deps-dev deps-neon format \
+.PHONY: reproduce reproduce-all test house $(TESTS:%=run-%) test-clang test-asan test-neon installed rights deps deps-dev deps-neon deps-slurm format \
         format-check clean
+
+include tools/dist/dist.mk
 
 # --- fuzzing: libFuzzer with ASan and UBSan, clang only ------------------------------------------------------
 

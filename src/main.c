@@ -4,6 +4,8 @@
 #include "base/threads.h"
 #include "base/version.h"
 #include "command/command.h"
+#include "command/command_table.h"
+#include "command/commit.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,10 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const struct {
-  const char *name, *summary;
-  int (*run)(int argc, char **argv, struct error *error);
-} commands[] = {
+static const struct command commands[] = {
     {"reproduce", "verify, screen and compare with goldens, then evaluate the claims",
      command_reproduce},
     {"merge", "join the shards of a run to the same bits as one", command_merge},
@@ -37,6 +36,8 @@ static const struct {
      command_weights},
     {"ablate", "ablate heads of a checkpoint and compare with controls", command_ablate},
     {"claims", "evaluate the claims of arXiv 2606.02378 from trajectories", command_claims},
+    {"show", "show a trajectory in the terminal: heads, one head, or a chart", command_show},
+    {"report", "write what was found as one file, HTML or Markdown", command_report},
     {"compare", "compare two trajectories bit for bit", command_compare},
     {"inspect", "show what a checkpoint holds and what a screen of it would cost", command_inspect},
     {"synth", "write a checkpoint of random weights in a published or a chosen shape",
@@ -47,6 +48,8 @@ static const struct {
     {"train", "train a model from a recipe, to the same bits everywhere", command_train},
     {"selftest", "check the kernels of this CPU against the C reference", command_selftest},
     {"bench", "measure kernels and whole screens on this machine", command_bench},
+    {"manual", "show the manual page of a command, or write them all", command_manual},
+    {"completion", "print the completion of options for a shell", command_completion},
 };
 
 #define COMMANDS (sizeof commands / sizeof *commands)
@@ -129,6 +132,7 @@ int main(int argc, char **argv)
   signal(SIGXFSZ, SIG_IGN); /* and so does a file size limit */
   file_use_start();
   reserve_install();
+  command_table_set(commands, COMMANDS);
   if (argc < 2) {
     fprintf(stderr, "attest: no command given; see attest --help\n");
     return EXIT_INPUT;
@@ -138,7 +142,7 @@ int main(int argc, char **argv)
     return finish(EXIT_HELD);
   }
   if (strcmp(argv[1], "--version") == 0) {
-    printf("attest %s\n", ATTEST_VERSION);
+    printf("attest %s (commit %s)\n", ATTEST_VERSION, commit_built_from());
     return finish(EXIT_HELD);
   }
   for (size_t i = 0; i < COMMANDS; i++)

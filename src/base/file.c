@@ -2,6 +2,7 @@
 #include "base/file.h"
 
 #include "base/descriptor.h"
+#include "base/embedded.h"
 #include "base/file_use.h"
 #include "base/temporary.h"
 #include "base/text.h"
@@ -43,10 +44,21 @@ static int open_regular(const char *path, int *fd, struct stat *info, struct err
   return 0;
 }
 
+/* A file of the program itself, which nothing can change. */
+static bool is_embedded(const char *path, struct blob *blob)
+{
+  const struct embedded_file *file = embedded_find(path);
+  if (file)
+    *blob = (struct blob){file->size ? file->data : nothing, (size_t)file->size, false};
+  return file != NULL;
+}
+
 int file_map(const char *path, struct blob *blob, struct error *error)
 {
   int fd;
   struct stat info;
+  if (is_embedded(path, blob))
+    return 0;
   if (open_regular(path, &fd, &info, error))
     return error->code;
   size_t size = (size_t)info.st_size;
@@ -69,17 +81,24 @@ int file_map(const char *path, struct blob *blob, struct error *error)
   return 0;
 }
 
+static int too_large(const char *path, size_t size, size_t limit, struct error *error)
+{
+  return error_set(error, EXIT_INPUT, "%s: %zu bytes, more than the %zu allowed here", path, size,
+                   limit);
+}
+
 int file_read(const char *path, size_t limit, struct blob *blob, struct error *error)
 {
   int fd;
   struct stat info;
+  if (is_embedded(path, blob))
+    return blob->size > limit ? too_large(path, blob->size, limit, error) : 0;
   if (open_regular(path, &fd, &info, error))
     return error->code;
   size_t size = (size_t)info.st_size, used = 0;
   if (size > limit) {
     close(fd);
-    return error_set(error, EXIT_INPUT, "%s: %zu bytes, more than the %zu allowed here", path, size,
-                     limit);
+    return too_large(path, size, limit, error);
   }
   *blob = (struct blob){nothing, 0, false};
   uint8_t *data = size ? malloc(size) : NULL;
@@ -115,7 +134,7 @@ void blob_free(struct blob *blob)
   if (blob->mapped) {
     file_use_end(blob->data);
     munmap((void *)(uintptr_t)blob->data, blob->size);
-  } else if (blob->size) {
+  } else if (blob->size && !embedded_holds(blob->data)) {
     free((void *)(uintptr_t)blob->data);
   }
   *blob = (struct blob){0};
@@ -393,13 +412,13 @@ int file_check_space(const char *directory, uint64_t bytes, struct error *error)
 bool file_exists(const char *path)
 {
   struct stat info;
-  return stat(path, &info) == 0;
+  return stat(path, &info) == 0 || embedded_find(path) || embedded_is_directory(path);
 }
 
 bool file_is_directory(const char *path)
 {
   struct stat info;
-  return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+  return (stat(path, &info) == 0 && S_ISDIR(info.st_mode)) || embedded_is_directory(path);
 }
 
 char *file_join(const char *directory, const char *name, struct error *error)

@@ -9,6 +9,15 @@
 #define HELP_INDENT 27
 #define HELP_COLUMNS 100
 
+static options_show *shown_to;
+static void *show_context;
+
+void options_help_to(options_show *show, void *context)
+{
+  shown_to = show;
+  show_context = context;
+}
+
 /* One option, its help broken between words. */
 static void print_option(const char *left, const char *help)
 {
@@ -24,6 +33,10 @@ static void print_option(const char *left, const char *help)
 
 static void print_help(const struct option_list *list)
 {
+  if (shown_to) {
+    shown_to(show_context, list);
+    return;
+  }
   printf("Usage: attest %s\n\n%s\n\nOptions:\n", list->usage, list->summary);
   for (size_t i = 0; i < list->count; i++) {
     const struct option_spec *spec = &list->specs[i];

@@ -32,10 +32,14 @@ struct option_list {
   size_t count;
 };
 
+/* Who is shown the table when --help is asked for; NULL = it is printed to standard output. This is
+ * how manual pages and completions are made of the same tables (command/command_table.h). */
+typedef void options_show(void *context, const struct option_list *list);
+void options_help_to(options_show *show, void *context);
+
 /* Parses argv[1..]. Options may come anywhere, each at most once; "--" ends them; the rest goes
- * to positionals (at most `capacity`, their number to *used). On --help prints the help to
- * standard output, sets *help and returns 0. Errors: EXIT_INPUT, also for
- * a name that is empty. */
+ * to positionals (at most `capacity`, their number to *used). On --help prints or shows the help,
+ * sets *help and returns 0. Errors: EXIT_INPUT, also for a name that is empty. */
 int options_parse(int argc, char **argv, const struct option_list *list, const char **positionals,
                   size_t capacity, size_t *used, bool *help, struct error *error);
 

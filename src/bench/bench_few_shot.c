@@ -52,8 +52,7 @@ static int open_run(struct bench_few *f, struct error *error)
     return error->code;
   random_seed(&f->random, 0);
   f->parameters = memory_alloc(count, sizeof *f->parameters, "bench", error);
-  f->gradients =
-      f->parameters ? memory_alloc(count, sizeof *f->gradients, "bench", error) : NULL;
+  f->gradients = f->parameters ? memory_alloc(count, sizeof *f->gradients, "bench", error) : NULL;
   if (!f->gradients || few_data_create("bench", &items, &settings, &f->data, error))
     return error->code;
   few_initial(&published, 5, f->parameters);
@@ -109,11 +108,10 @@ static void report(const struct bench_few *f, const struct samples *seconds,
     printf("  %-12s %-8s %9.3f %14s %8.1f %9s\n", clamps[f->which].name, f->bench->best->name,
            milliseconds.median, spread_range(&milliseconds, 3, range), peak.median, of_peak);
   json_add(f->bench->few_shot,
-           json_pack("{s:s, s:s, s:i, s:f, s:o, s:f, s:o}", "clamp", clamps[f->which].name,
-                     "isa", f->bench->best->name, "batch", BATCH, "milliseconds",
-                     milliseconds.median, "milliseconds_range", spread_json(&milliseconds),
-                     "peak_gflops", peak.median, "fraction_of_peak",
-                     share > 0 ? json_real(share) : json_null()));
+           json_pack("{s:s, s:s, s:i, s:f, s:o, s:f, s:o}", "clamp", clamps[f->which].name, "isa",
+                     f->bench->best->name, "batch", BATCH, "milliseconds", milliseconds.median,
+                     "milliseconds_range", spread_json(&milliseconds), "peak_gflops", peak.median,
+                     "fraction_of_peak", share > 0 ? json_real(share) : json_null()));
 }
 
 static int measure(struct bench_few *f, struct error *error)

@@ -7,99 +7,13 @@
 #include "base/json.h"
 #include "command/command.h"
 #include "command/terminal.h"
+#include "command/trajectories.h"
 #include "pass/runtime.h"
 #include "study/outputs.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define MOST_TRAJECTORIES 64
-
-struct loaded {
-  struct trajectory all[MOST_TRAJECTORIES];
-  size_t count;
-  struct published_tables tables; /* of at most one folder */
-};
-
-static int load_one(struct loaded *loaded, const char *directory, struct error *error)
-{
-  if (loaded->count == MOST_TRAJECTORIES)
-    return error_set(error, EXIT_INPUT, "%s: more than %d trajectories", directory,
-                     MOST_TRAJECTORIES);
-  if (trajectory_load(directory, &loaded->all[loaded->count], error))
-    return error->code;
-  loaded->count++;
-  return 0;
-}
-
-static int load_tables(struct loaded *loaded, const char *directory, struct error *error)
-{
-  if (loaded->tables.count)
-    return error_set(error, EXIT_INPUT, "%s: a second folder of published tables; leave one out",
-                     directory);
-  return published_load(directory, papers, &loaded->tables, error);
-}
-
-/* Loads what a directory itself holds: a trajectory, published tables, or neither. */
-static int load_own(struct loaded *loaded, const char *directory, bool *any, struct error *error)
-{
-  static const struct {
-    const char *index;
-    int (*load)(struct loaded *loaded, const char *directory, struct error *error);
-  } kinds[] = {{"trajectory.json", load_one}, {PUBLISHED_INDEX, load_tables}};
-  *any = false;
-  for (size_t i = 0; i < sizeof kinds / sizeof *kinds && !*any; i++) {
-    char *path = file_join(directory, kinds[i].index, error);
-    if (!path)
-      return error->code;
-    *any = file_exists(path);
-    free(path);
-    if (*any && kinds[i].load(loaded, directory, error))
-      return error->code;
-  }
-  return 0;
-}
-
-/* Every subdirectory with a trajectory or tables, in name order. */
-static int load_children(struct loaded *loaded, const char *directory, bool *any,
-                         struct error *error)
-{
-  struct dirent **entries;
-  int count = scandir(directory, &entries, NULL, alphasort);
-  int status = 0;
-  if (count < 0)
-    return error_set(error, errno == ENOENT || errno == ENOTDIR ? EXIT_INPUT : EXIT_RUN,
-                     "%s: cannot be read: %s", directory, error_reason(errno));
-  for (int i = 0; i < count; i++) {
-    bool holds = false;
-    char *child = NULL;
-    if (!status && entries[i]->d_name[0] != '.') {
-      child = file_join(directory, entries[i]->d_name, error);
-      status = child ? load_own(loaded, child, &holds, error) : error->code;
-      *any = *any || holds;
-    }
-    free(child);
-    free(entries[i]);
-  }
-  free(entries);
-  return status;
-}
-
-static int load(struct loaded *loaded, const char *directory, struct error *error)
-{
-  bool any;
-  if (load_own(loaded, directory, &any, error))
-    return error->code;
-  if (!any && load_children(loaded, directory, &any, error))
-    return error->code;
-  if (!any)
-    return error_set(error, EXIT_INPUT,
-                     "%s: holds no trajectory.json, and neither do its subdirectories", directory);
-  return 0;
-}
 
 /* What tables of our own are, and what they do not stand for. */
 static void say_tables(const struct published_tables *tables, struct text *text)
@@ -164,10 +78,10 @@ int command_claims(int argc, char **argv, struct error *error)
   if (common_options_check(&common, error))
     return error->code;
   const struct output json = {.option = "--json", .path = common.json};
-  struct loaded *loaded = calloc(1, sizeof *loaded);
+  struct trajectories *loaded = calloc(1, sizeof *loaded);
   int status = loaded ? 0 : error_set(error, EXIT_RUN, "claims: out of memory");
   for (size_t i = 0; i < used && !status; i++)
-    status = load(loaded, paths[i], error);
+    status = trajectories_load(loaded, paths[i], error);
   if (!status)
     status = file_use_check(error);
   if (!status)
@@ -183,10 +97,8 @@ int command_claims(int argc, char **argv, struct error *error)
       status = EXIT_CHECK;
     claims_free(&claims);
   }
-  for (size_t i = 0; loaded && i < loaded->count; i++)
-    trajectory_free(&loaded->all[i]);
   if (loaded)
-    published_free(&loaded->tables);
+    trajectories_free(loaded);
   free(loaded);
   return status;
 }

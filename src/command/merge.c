@@ -1,6 +1,7 @@
 #include "base/file.h"
 #include "base/interrupt.h"
 #include "command/command.h"
+#include "command/report_output.h"
 #include "command/reproduce.h"
 #include "probe/bootstrap.h"
 
@@ -29,6 +30,7 @@ static int parse(int argc, char **argv, struct merge_options *o, const char **fo
        "do not fail a run that nothing is compared with"},
       {"bootstrap", OPTION_NUMBER, &r->resamples, 1, BOOTSTRAP_MOST, "B",
        "say of each verdict whether it survives B resamples of the sequences; 200 is usual"},
+      {"report", OPTION_STRING, &r->report, 0, 0, "FILE", "write a report, too: " REPORT_ENDINGS},
       {"all", OPTION_FLAG, &r->every, 0, 0, NULL,
        "show every reading of each figure, not only the summary"},
       COMMON_OPTIONS(&r->common),
@@ -84,7 +86,8 @@ static int merge(struct merge_options *o, struct runtime *runtime, const struct 
 int command_merge(int argc, char **argv, struct error *error)
 {
   static const char *folders[SHARD_MOST];
-  struct merge_options o = {.reproduce.work = "attest-work"};
+  struct merge_options o = {
+      .reproduce.work = "attest-work", .reproduce.argc = argc, .reproduce.argv = argv};
   struct runtime runtime = {0};
   struct parts parts = {0};
   size_t used;
@@ -92,7 +95,9 @@ int command_merge(int argc, char **argv, struct error *error)
   if (parse(argc, argv, &o, folders, &used, &help, error) || help ||
       parts_load(folders, used, &parts, error))
     return error->code;
-  int status = runtime_start(&o.reproduce.common, &runtime, error);
+  int status = reproduce_check_outputs(&o.reproduce, error);
+  if (!status)
+    status = runtime_start(&o.reproduce.common, &runtime, error);
   if (!status) {
     interrupt_install();
     status = merge(&o, &runtime, &parts, error);

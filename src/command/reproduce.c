@@ -1,20 +1,24 @@
 #include "command/reproduce.h"
 
-#include "base/file.h"
+#include "base/embedded.h"
 #include "base/file_use.h"
 #include "base/interrupt.h"
 #include "base/json.h"
 #include "command/command.h"
-#include "command/journal_json.h"
+#include "command/formation_plots.h"
 #include "command/journal_text.h"
+#include "command/report_output.h"
+#include "command/run_output.h"
+#include "command/shipped.h"
 #include "fetch/http.h"
 #include "probe/bootstrap.h"
+#include "study/outputs.h"
 #include "study/reproduction.h"
 
 #include <stdlib.h>
 
 /* What is run without arguments: the published tables, then the trained checkpoints. */
-static const char *const embedded[] = {
+static const char *const defaults[] = {
     "manifests/published.json",           "manifests/published-circuits.json",
     "manifests/published-formation.json", "manifests/nursery-gpt_neox.json",
     "manifests/nursery-olmo.json",        "manifests/nursery-olmoe.json",
@@ -38,10 +42,13 @@ static int parse(int argc, char **argv, struct reproduce_options *o, const char 
       {"bootstrap", OPTION_NUMBER, &o->resamples, 1, BOOTSTRAP_MOST, "B",
        "say of each verdict on what is screened whether it survives B resamples of the sequences; "
        "200 is usual"},
+      {"report", OPTION_STRING, &o->report, 0, 0, "FILE", "write a report, too: " REPORT_ENDINGS},
       {"all", OPTION_FLAG, &o->every, 0, 0, NULL,
        "show every reading of each figure, not only the summary"},
       {"stream", OPTION_FLAG, &o->stream, 0, 0, NULL,
        "fetch one revision at a time into --work, screen it, delete it; uses the network"},
+      {"plots", OPTION_STRING, &o->plots, 0, 0, "DIR",
+       "of manifests of training runs: loss curves as SVG, a plot a figure, and their points"},
       {"shard", OPTION_STRING, &o->shard, 0, 0, "I/N",
        "screen only the I-th of N equal parts and keep it in WORK/shard-I-of-N, for attest merge "
        "to join and compare (docs/MACHINES.md)"},
@@ -95,8 +102,8 @@ static int run_all(const struct reproduction *r, const char *const *paths, size_
   return 0;
 }
 
-static int deliver(const struct reproduction *r, const struct journal_text *text,
-                   struct error *error)
+static int deliver(const struct reproduction *r, const struct reproduce_options *o,
+                   const struct journal_text *text, struct error *error)
 {
   if (file_use_check(error))
     return error->code;
@@ -104,12 +111,12 @@ static int deliver(const struct reproduction *r, const struct journal_text *text
     return error_set(error, EXIT_RUN, "reproduce: out of memory");
   if (text->text && journal_text_end(r->journal, r, error))
     return error->code;
-  if (!r->json)
-    return 0;
-  json_t *all = journal_json(r->journal, r->runtime->kernels->name, error);
-  int status = all ? json_write(r->json, all, error) : error->code;
-  json_decref(all);
-  return status;
+  const struct run_output output = {.json = r->json,
+                                    .report = r->report,
+                                    .work = r->lock->path && !o->sharding ? r->work : NULL,
+                                    .argc = o->argc,
+                                    .argv = o->argv};
+  return run_output(&output, r, error);
 }
 
 int reproduce_all(const struct reproduce_options *o, struct runtime *runtime,
@@ -118,6 +125,7 @@ int reproduce_all(const struct reproduce_options *o, struct runtime *runtime,
   struct journal_text text = {runtime->text, runtime->quiet, o->every, false};
   struct journal journal = {.watch = journal_text_watch, .context = &text};
   struct lock lock = {0};
+  struct study_curves curves = {0};
   struct fetch_options stream = FETCH_DEFAULTS;
   stream.quiet = runtime->quiet;
   if (o->base)
@@ -125,6 +133,7 @@ int reproduce_all(const struct reproduce_options *o, struct runtime *runtime,
   const struct reproduction r = {.runtime = runtime,
                                  .checkpoints = o->checkpoints,
                                  .json = o->common.json,
+                                 .report = o->report,
                                  .work = o->work,
                                  .stream = o->stream ? &stream : NULL,
                                  .resamples = (size_t)o->resamples,
@@ -134,18 +143,35 @@ int reproduce_all(const struct reproduce_options *o, struct runtime *runtime,
                                  .sharding = o->sharding,
                                  .parts = o->parts,
                                  .lock = &lock,
-                                 .journal = &journal};
+                                 .journal = &journal,
+                                 .curves = o->plots ? &curves : NULL};
   journal_start(&journal);
   runtime->notices = (struct notices){runtime->quiet ? NULL : journal_notice, &journal};
   int status = run_all(&r, paths, count, error);
+  if (!status && o->plots)
+    status = formation_plots(&curves, o->plots, error);
+  study_curves_free(&curves);
   if (!status)
-    status = deliver(&r, &text, error);
+    status = deliver(&r, o, &text, error);
   bool failed = journal_count(&journal, JOURNAL_FAILURE) > 0;
   if (!status && !failed && o->sharding)
     status = sharding_write(o->sharding, o->work, error);
   journal_free(&journal);
   lock_release(&lock);
   return status ? status : failed ? EXIT_CHECK : EXIT_HELD;
+}
+
+/* What is inside the program stays as it is. */
+static int check_golden(const struct reproduce_options *o, const char *const *paths, size_t count,
+                        struct error *error)
+{
+  for (size_t i = 0; o->update_golden && i < count; i++)
+    if (embedded_find(paths[i]))
+      return error_set(error, EXIT_INPUT,
+                       "--update-golden: %s is inside this program, and so are its golden files; "
+                       "name a manifest in a folder",
+                       paths[i]);
+  return 0;
 }
 
 /* The same, as one of several shards in a folder of its own. */
@@ -165,26 +191,40 @@ static int reproduce_shard(struct reproduce_options *o, struct runtime *runtime,
   return status;
 }
 
+int reproduce_check_outputs(const struct reproduce_options *o, struct error *error)
+{
+  const struct output outputs[] = {{.option = "--json", .path = o->common.json},
+                                   {.option = "--report", .path = o->report}};
+  return outputs_check(outputs, sizeof outputs / sizeof *outputs, error);
+}
+
+static int run(struct reproduce_options *o, const char *const *paths, size_t count,
+               struct error *error)
+{
+  struct runtime runtime = {0};
+  if (check_golden(o, paths, count, error) || reproduce_check_outputs(o, error) ||
+      runtime_start(&o->common, &runtime, error))
+    return error->code;
+  interrupt_install();
+  int status = o->shard ? reproduce_shard(o, &runtime, paths, count, error)
+                        : reproduce_all(o, &runtime, paths, count, error);
+  runtime_stop(&runtime);
+  return status;
+}
+
 int command_reproduce(int argc, char **argv, struct error *error)
 {
-  struct reproduce_options o = {.work = "attest-work"};
+  struct reproduce_options o = {.work = "attest-work", .argc = argc, .argv = argv};
   const char *given[REPRODUCE_MOST_MANIFESTS];
-  struct runtime runtime = {0};
   size_t used;
   bool help = false;
   if (parse(argc, argv, &o, given, &used, &help, error) || help)
     return error->code;
-  if (used == 0 && !file_exists(embedded[0]))
-    return error_set(error, EXIT_INPUT,
-                     "%s: not found; run from the project's folder or name a manifest",
-                     embedded[0]);
-  if (runtime_start(&o.common, &runtime, error))
+  const size_t count = used ? used : sizeof defaults / sizeof *defaults;
+  const char **shipped = used ? NULL : shipped_paths(defaults, count, error);
+  if (!used && !shipped)
     return error->code;
-  interrupt_install();
-  const char *const *paths = used ? given : embedded;
-  size_t count = used ? used : sizeof embedded / sizeof *embedded;
-  int status = o.shard ? reproduce_shard(&o, &runtime, paths, count, error)
-                       : reproduce_all(&o, &runtime, paths, count, error);
-  runtime_stop(&runtime);
+  int status = run(&o, used ? given : shipped, count, error);
+  free(shipped);
   return status;
 }

@@ -10,14 +10,19 @@
 
 struct reproduce_options {
   struct common_options common;
-  const char *checkpoints, *work;
+  const char *checkpoints, *work, *report, *plots;
   bool update_golden, allow_unpinned, allow_uncompared, stream, every;
   const char *base;
   uint64_t resamples;
   const char *shard;         /* "2/4"; NULL = everything */
   struct sharding *sharding; /* made of it */
   const struct parts *parts; /* of shards, to be joined; NULL = none */
+  int argc;                  /* the command line, which the JSON names */
+  char **argv;
 };
+
+/* Whether JSON and report can be written, and are not one file. Errors: EXIT_INPUT, EXIT_RUN. */
+int reproduce_check_outputs(const struct reproduce_options *options, struct error *error);
 
 /* Runs the manifests, prints and writes what the options say. EXIT_CHECK when a check failed.
  * Errors: EXIT_INPUT, EXIT_RUN. */

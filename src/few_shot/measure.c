@@ -2,9 +2,14 @@
 
 #include "sleef_scalar.h"
 
-const char *const few_score_names[FEW_SCORES] = {
-    "loss", "acc",           "in_context_acc",   "out_context_acc",
-    "prob", "in_context_prob", "out_context_prob", "use_context_prob"};
+const char *const few_score_names[FEW_SCORES] = {"loss",
+                                                 "acc",
+                                                 "in_context_acc",
+                                                 "out_context_acc",
+                                                 "prob",
+                                                 "in_context_prob",
+                                                 "out_context_prob",
+                                                 "use_context_prob"};
 
 /* Softmax in double of a sequence's logits. */
 static void probabilities(const float *logits, size_t labels, double *p)

@@ -1,5 +1,6 @@
 #include "files/fileset.h"
 
+#include "base/embedded.h"
 #include "base/file_use.h"
 #include "base/memory.h"
 #include "files/hub_cache.h"
@@ -139,7 +140,8 @@ bool fileset_has(const struct fileset *set, const char *name)
     return find(set, name) != NULL;
   struct stat info;
   int length = snprintf(path, sizeof path, "%s/%s", set->path, name);
-  return length > 0 && (size_t)length < sizeof path && lstat(path, &info) == 0;
+  return length > 0 && (size_t)length < sizeof path &&
+         (lstat(path, &info) == 0 || embedded_find(path));
 }
 
 int fileset_get(struct fileset *set, const char *name, const struct fileset_file **file,

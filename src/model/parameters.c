@@ -43,7 +43,7 @@ static void describe(const struct tensor *tensor, enum inventory_kind kind, stru
 }
 
 /* The blocks, and where each parameter lies in them. */
-static int place(struct parameters *p, struct error *error)
+static int place(struct parameters *p, bool gradients, struct error *error)
 {
   size_t floats = 0, at = 0;
   for (size_t i = 0; i < p->count; i++)
@@ -51,14 +51,15 @@ static int place(struct parameters *p, struct error *error)
   p->values = memory_zeroed(floats, sizeof *p->values, "parameters", error);
   if (!p->values)
     return error->code;
-  p->gradients = memory_zeroed(floats, sizeof *p->gradients, "gradients of parameters", error);
-  if (!p->gradients)
+  if (gradients)
+    p->gradients = memory_zeroed(floats, sizeof *p->gradients, "gradients of parameters", error);
+  if (gradients && !p->gradients)
     return error->code;
   for (size_t i = 0; i < p->count; i++) {
     struct tensor *tensor = &p->inventory.tensors[i];
     describe(tensor, p->inventory.kinds[i], &p->list[i]);
     p->list[i].values = p->values + at;
-    p->list[i].gradient = p->gradients + at;
+    p->list[i].gradient = gradients ? p->gradients + at : NULL;
     tensor->data = p->values + at;
     at += padded(tensor->elements);
     p->elements += (size_t)tensor->elements;
@@ -66,8 +67,8 @@ static int place(struct parameters *p, struct error *error)
   return 0;
 }
 
-int parameters_create(const char *name, const char *config_json, size_t size, struct parameters *p,
-                      struct error *error)
+static int create(const char *name, const char *config_json, size_t size, bool gradients,
+                  struct parameters *p, struct error *error)
 {
   struct model_config config;
   *p = (struct parameters){0};
@@ -76,7 +77,7 @@ int parameters_create(const char *name, const char *config_json, size_t size, st
     return error->code;
   p->count = p->inventory.count;
   p->list = memory_alloc(p->count, sizeof *p->list, "parameters", error);
-  if (!p->list || place(p, error))
+  if (!p->list || place(p, gradients, error))
     return error->code;
   char *text = memory_alloc(size + 1, 1, "config.json", error);
   if (!text)
@@ -94,6 +95,12 @@ int parameters_create(const char *name, const char *config_json, size_t size, st
   return 0;
 }
 
+int parameters_create(const char *name, const char *config_json, size_t size, struct parameters *p,
+                      struct error *error)
+{
+  return create(name, config_json, size, true, p, error);
+}
+
 void parameters_free(struct parameters *p)
 {
   if (p->checkpoint) {
@@ -107,7 +114,8 @@ void parameters_free(struct parameters *p)
   *p = (struct parameters){0};
 }
 
-int parameters_read(const struct model *model, struct parameters *p, struct error *error)
+static int read_model(const struct model *model, bool gradients, struct parameters *p,
+                      struct error *error)
 {
   size_t size;
   const char *path = checkpoint_path(model->checkpoint);
@@ -118,7 +126,7 @@ int parameters_read(const struct model *model, struct parameters *p, struct erro
                      "%s: a base model, stored without its LM head; gradients "
                      "need the whole model",
                      path);
-  if (parameters_create(path, config, size, p, error))
+  if (create(path, config, size, gradients, p, error))
     return error->code;
   for (size_t i = 0; i < p->count; i++) {
     const struct tensor *tensor = checkpoint_find(model->checkpoint, p->list[i].name);
@@ -126,6 +134,16 @@ int parameters_read(const struct model *model, struct parameters *p, struct erro
       return error->code;
   }
   return 0;
+}
+
+int parameters_read(const struct model *model, struct parameters *p, struct error *error)
+{
+  return read_model(model, true, p, error);
+}
+
+int parameters_read_values(const struct model *model, struct parameters *p, struct error *error)
+{
+  return read_model(model, false, p, error);
 }
 
 struct parameter *parameters_of(const struct parameters *p, const struct tensor *tensor)

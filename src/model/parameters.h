@@ -45,6 +45,10 @@ uint64_t parameters_bytes(const struct model_config *config);
  * a weight that is not finite or a base model without LM head, EXIT_RUN. */
 int parameters_read(const struct model *model, struct parameters *parameters, struct error *error);
 
+/* The same without gradients, which are NULL then, and half the memory. */
+int parameters_read_values(const struct model *model, struct parameters *parameters,
+                           struct error *error);
+
 /* The parameter whose values this tensor of `model` is; NULL for NULL. */
 struct parameter *parameters_of(const struct parameters *parameters, const struct tensor *tensor);
 

@@ -19,7 +19,7 @@
 
 struct plot_axis {
   const char *label;
-  bool log;         /* x only; points at or below 0 stand in a column of their own at the left */
+  bool log;         /* what is not above 0 stands on a place of its own before the axis */
   bool percent;     /* values are fractions, shown as percentages */
   double low, high; /* what must be shown at least; both 0: what the data need */
 };
@@ -75,6 +75,9 @@ double plot_lines(const struct plot *plot, const struct plot_series *series, siz
 double plot_bars(const struct plot *plot, const struct plot_bar *bars, size_t count,
                  struct text *text);
 double plot_heat(const struct plot *plot, const struct plot_cells *cells, struct text *text);
+
+/* A value as it stands in ticks and titles: six significant digits, a fraction as "7.4 %". */
+void plot_number(const struct plot_axis *axis, double value, struct text *text);
 
 /* The style sheet of all plots, without <style>: once a page. */
 void plot_style(struct text *text);

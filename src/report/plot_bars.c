@@ -28,7 +28,7 @@ static void add_bar(const struct plot *plot, const struct plot_bar *bar, const s
     text_add(text, "none</text>\n");
     return;
   }
-  plot_value(&plot->x, bar->value, text);
+  plot_number(&plot->x, bar->value, text);
   double zero = scale_at(x, 0), at = scale_at(x, bar->value);
   text_add(text,
            "</text>\n<rect class=\"f%u\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" "
@@ -36,7 +36,7 @@ static void add_bar(const struct plot *plot, const struct plot_bar *bar, const s
            bar->colour % PLOT_COLOURS, at < zero ? at : zero, y, fabs(at - zero), BAR_HEIGHT);
   markup_add(text, bar->name);
   text_add(text, ": ");
-  plot_value(&plot->x, bar->value, text);
+  plot_number(&plot->x, bar->value, text);
   text_add(text, "</title></rect>\n");
   add_spread(bar, x, y, text);
 }

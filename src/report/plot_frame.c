@@ -7,7 +7,8 @@
 
 #define TICKS 5
 #define LETTER 6.6      /* units that a character takes, about */
-#define ZERO_WIDTH 30.0 /* of the column for what a log axis cannot show */
+#define ZERO_WIDTH 30.0 /* of the place for what a logarithmic axis cannot show */
+#define ZERO_HEIGHT 20.0
 
 /* So that differences and steps are finite and not 0, whatever a file holds. */
 #define LARGEST 1e300
@@ -35,15 +36,22 @@ void range_add(struct range *range, const struct plot_axis *axis, double value)
   range->any = true;
 }
 
+/* The largest power of ten that is at most `value`, which is finite and above 0. */
+static double power_of_ten(double value)
+{
+  double power = 1;
+  while (power > value)
+    power /= 10;
+  while (power * 10 <= value)
+    power *= 10;
+  return power;
+}
+
 /* 1, 2 or 5 times a power of ten: the smallest of them that is at least `least`, which is finite
  * and above 0. */
 static double round_step(double least)
 {
-  double power = 1;
-  while (power > least)
-    power /= 10;
-  while (power * 10 <= least)
-    power *= 10;
+  double power = power_of_ten(least);
   return power >= least       ? power
          : 2 * power >= least ? 2 * power
          : 5 * power >= least ? 5 * power
@@ -99,7 +107,8 @@ static double log_share(const struct scale *scale, double value)
 double scale_at(const struct scale *scale, double value)
 {
   value = within(value);
-  double from = scale->from + (scale->zero ? ZERO_WIDTH : 0);
+  double zero = scale->to > scale->from ? ZERO_WIDTH : -ZERO_HEIGHT;
+  double from = scale->from + (scale->zero ? zero : 0);
   if (scale->log && value <= 0)
     return scale->from;
   double share =
@@ -115,7 +124,7 @@ static void add_value(bool percent, double value, struct text *text)
     text_add(text, "%.6g", value);
 }
 
-void plot_value(const struct plot_axis *axis, double value, struct text *text)
+void plot_number(const struct plot_axis *axis, double value, struct text *text)
 {
   add_value(axis->percent, value, text);
 }
@@ -136,22 +145,35 @@ static void add_tick_x(const struct scale *x, double value, double bottom, doubl
   text_free(&label);
 }
 
-/* Powers of ten, so few that their labels have room; with 2 and 5 times them where they are few. */
-static void add_log_ticks(const struct scale *x, double bottom, double top, struct text *text)
+/* Powers of ten, with 2 and 5 times them where these are few. NAN behind the last, which `index`
+ * goes past. */
+static double log_tick(const struct scale *scale, size_t index)
 {
   static const double between[] = {1, 2, 5};
-  double power = round_step(x->low / 10), last = x->from + (x->zero ? 4 : -100);
-  bool every = x->high / x->low < 300;
-  while (power > x->low / 10)
-    power /= 10;
-  for (; power <= x->high; power *= 10)
-    for (size_t i = 0; i < (every ? 3 : 1); i++) {
-      double value = power * between[i], at = scale_at(x, value);
-      if (value < x->low || value > x->high || at - last < 26)
-        continue;
+  size_t each = scale->high / scale->low < 300 ? 3 : 1;
+  double power = power_of_ten(scale->low);
+  for (size_t i = 0; i < index / each; i++)
+    power *= 10;
+  double value = power * between[index % each];
+  return power > scale->high ? NAN : value;
+}
+
+/* `room` between two labels. */
+static bool has_room(const struct scale *scale, double value, double room, double *last)
+{
+  double at = scale_at(scale, value);
+  if (value < scale->low || value > scale->high || fabs(at - *last) < room)
+    return false;
+  *last = at;
+  return true;
+}
+
+static void add_log_x(const struct scale *x, double bottom, double top, struct text *text)
+{
+  double value, last = x->zero ? x->from + 4 : -100;
+  for (size_t i = 0; isfinite(value = log_tick(x, i)); i++)
+    if (has_room(x, value, value >= 1000 ? 34 : 26, &last))
       add_tick_x(x, value, bottom, top, text);
-      last = at + LETTER * (value >= 1000 ? 2 : 0);
-    }
 }
 
 void frame_x(const struct plot *plot, const struct scale *x, double bottom, double top,
@@ -160,7 +182,7 @@ void frame_x(const struct plot *plot, const struct scale *x, double bottom, doub
   if (x->zero)
     add_tick_x(x, 0, bottom, top, text);
   if (x->log) {
-    add_log_ticks(x, bottom, top, text);
+    add_log_x(x, bottom, top, text);
   } else {
     double step = step_of(x);
     for (int i = 0; x->low + i * step <= x->high + step / 2; i++)
@@ -169,25 +191,44 @@ void frame_x(const struct plot *plot, const struct scale *x, double bottom, doub
   text_add(text,
            "<path class=\"axis\" d=\"M%.1f %.1fH%.1f\"/><text x=\"%.1f\" y=\"%.1f\" "
            "text-anchor=\"middle\">",
-           FRAME_LEFT, bottom, FRAME_RIGHT, (FRAME_LEFT + FRAME_RIGHT) / 2, bottom + 34);
+           x->from, bottom, x->to, (x->from + x->to) / 2, bottom + 34);
   markup_add(text, plot->x.label);
   text_add(text, "</text>\n");
+}
+
+static void add_tick_y(const struct scale *y, double value, double left, double right,
+                       struct text *text)
+{
+  double at = scale_at(y, value);
+  text_add(text,
+           "<path class=\"grid\" d=\"M%.1f %.1fH%.1f\"/><text x=\"%.1f\" y=\"%.1f\" "
+           "text-anchor=\"end\">",
+           left, at, right, left - 6, at + 4);
+  add_value(y->percent, value, text);
+  text_add(text, "</text>\n");
+}
+
+static void add_log_y(const struct scale *y, double left, double right, struct text *text)
+{
+  double value, last = y->zero ? y->from : 1e4;
+  if (y->zero)
+    add_tick_y(y, 0, left, right, text);
+  for (size_t i = 0; isfinite(value = log_tick(y, i)); i++)
+    if (has_room(y, value, 14, &last))
+      add_tick_y(y, value, left, right, text);
 }
 
 void frame_y(const struct plot *plot, const struct scale *y, double left, double right,
              struct text *text)
 {
-  double step = step_of(y);
-  for (int i = 0; y->low + i * step <= y->high + step / 2; i++) {
-    double value = y->low + i * step, at = scale_at(y, value);
-    text_add(text,
-             "<path class=\"grid\" d=\"M%.1f %.1fH%.1f\"/><text x=\"%.1f\" y=\"%.1f\" "
-             "text-anchor=\"end\">",
-             left, at, right, left - 6, at + 4);
-    add_value(y->percent, fabs(value) < step / 1e6 ? 0 : value, text);
-    text_add(text, "</text>\n");
+  double step = y->log ? 0 : step_of(y);
+  if (y->log)
+    add_log_y(y, left, right, text);
+  for (int i = 0; !y->log && y->low + i * step <= y->high + step / 2; i++) {
+    double value = y->low + i * step;
+    add_tick_y(y, fabs(value) < step / 1e6 ? 0 : value, left, right, text);
   }
-  text_add(text, "<text x=\"4\" y=\"%.1f\">", scale_at(y, y->high) - 12);
+  text_add(text, "<text x=\"4\" y=\"%.1f\">", y->to - 12);
   markup_add(text, plot->y.label);
   text_add(text, "</text>\n");
 }

@@ -24,9 +24,6 @@ struct scale scale_make(const struct plot_axis *axis, const struct range *range,
                         double to);
 double scale_at(const struct scale *scale, double value);
 
-/* A value as it stands in ticks and titles: six significant digits, a fraction as "7.4 %". */
-void plot_value(const struct plot_axis *axis, double value, struct text *text);
-
 /* Lines and labels of both axes. */
 void frame_x(const struct plot *plot, const struct scale *x, double bottom, double top,
              struct text *text);

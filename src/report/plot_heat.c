@@ -39,7 +39,7 @@ static void add_cell(const struct plot *plot, const struct heat *heat, size_t ro
   markup_add(text, c->column_names[column]);
   text_add(text, ": ");
   if (isfinite(value))
-    plot_value(&plot->y, value, text);
+    plot_number(&plot->y, value, text);
   else
     text_add(text, "not known");
   text_add(text, "</title></rect>\n");
@@ -86,7 +86,7 @@ static void add_legend(const struct plot *plot, const struct plot_cells *cells, 
              "fill-opacity=\"%.3f\"/>",
              FRAME_LEFT + 34 + 10 * i, shade(i, 10));
   text_add(text, "<text x=\"%.1f\" y=\"34\">", FRAME_LEFT + 150);
-  plot_value(&plot->y, cells->most, text);
+  plot_number(&plot->y, cells->most, text);
   text_add(text, " ");
   markup_add(text, plot->y.label);
   text_add(text, "</text>\n");

@@ -74,7 +74,7 @@ static double add_legend(const struct plot_series *series, size_t count, struct 
     next_entry(&legend, series[i].name);
     if (text)
       add_key(&series[i], &legend, text);
-    legend.x += 36 + frame_text_width(series[i].name);
+    legend.x += 42 + frame_text_width(series[i].name);
     any = true;
   }
   return any ? legend.y : LEGEND_TOP - LEGEND_LINE;
@@ -118,9 +118,9 @@ static void add_points(const struct plot *plot, const struct plot_series *s, con
       markup_add(text, p->name);
     }
     text_add(text, ": ");
-    plot_value(&plot->x, p->x, text);
+    plot_number(&plot->x, p->x, text);
     text_add(text, ", ");
-    plot_value(&plot->y, p->y, text);
+    plot_number(&plot->y, p->y, text);
     text_add(text, "</title></path>\n");
   }
 }
@@ -138,7 +138,7 @@ static void add_mark(const struct plot_mark *mark, const struct scale *x, const 
              FRAME_LEFT, at, FRAME_RIGHT, FRAME_LEFT + 4, at - 4);
   else
     text_add(text, "<path class=\"mark\" d=\"M%.1f %.1fV%.1f\"/><text x=\"%.1f\" y=\"%.1f\"%s>", at,
-             y->from, y->to, before ? at - 4 : at + 4, y->to + 12,
+             y->from, y->to, before ? at - 4 : at + 4, y->from - 6,
              before ? " text-anchor=\"end\"" : "");
   markup_add(text, mark->label);
   text_add(text, "</text>\n");

@@ -69,3 +69,10 @@ const char *report_verdict(const struct report *report)
          : uncompared              ? "NO CHECK FAILED"
                                    : "ALL CHECKS HELD";
 }
+
+const char *report_kind(enum trajectory_kind kind)
+{
+  static const char *const names[] = {"published tables", "small models trained for this project",
+                                      "real checkpoints", "synthetic weights"};
+  return names[kind];
+}

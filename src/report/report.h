@@ -117,4 +117,7 @@ size_t report_failures(const struct report *report);
  * CHECKED" where there is no run. */
 const char *report_verdict(const struct report *report);
 
+/* "published tables", "small models trained for this project", ... */
+const char *report_kind(enum trajectory_kind kind);
+
 #endif

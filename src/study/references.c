@@ -9,9 +9,8 @@
 
 /* A golden that is written must not take the place of the author's tables. */
 int references_check_outputs(const struct manifest *m, bool golden, const char *checkpoints,
-                             const char *json, struct error *error)
+                             const struct output *outputs, size_t count, struct error *error)
 {
-  const struct output output = {.option = "--json", .path = json};
   struct stat ours, theirs;
   if (!golden && m->golden && m->published.directory && stat(m->golden, &ours) == 0 &&
       stat(m->published.directory, &theirs) == 0 && ours.st_dev == theirs.st_dev &&
@@ -20,7 +19,7 @@ int references_check_outputs(const struct manifest *m, bool golden, const char *
                      "%s: \"golden\" and the published tables are both %s, which --update-golden "
                      "would overwrite; name another directory",
                      m->path, m->golden);
-  return outputs_spare_manifest(&output, 1, m, checkpoints, error);
+  return outputs_spare_manifest(outputs, count, m, checkpoints, error);
 }
 
 int references_tensors(const struct manifest *manifest, struct references *references,

@@ -4,6 +4,7 @@
 #define ATTEST_STUDY_REFERENCES_H
 
 #include "manifest/tensor_list.h"
+#include "study/outputs.h"
 #include "trajectory/trajectory.h"
 
 struct references {
@@ -13,11 +14,11 @@ struct references {
   struct trajectory_file ablations;  /* of the golden directory; no path = none */
 };
 
-/* `json`, where the result goes (NULL = nowhere), must not be a file that the manifest names; a
+/* The outputs of the command must not be files that the manifest names; a
  * golden that is to be written (`golden` false) must not take the place of the published tables.
  * Errors: EXIT_INPUT, EXIT_RUN. */
 int references_check_outputs(const struct manifest *manifest, bool golden, const char *checkpoints,
-                             const char *json, struct error *error);
+                             const struct output *outputs, size_t count, struct error *error);
 
 /* Each reads what the manifest names, nothing if it names none. Owner: the caller, references_free,
  * also on failure. Errors: EXIT_INPUT, EXIT_RUN. */

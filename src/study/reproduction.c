@@ -50,6 +50,8 @@ static void say_verified(struct manifest_run *run)
       m->has_container && pinned_file_pinned(&m->container) && !pinned_file_complete(&m->container);
   for (size_t i = 0; i < m->revision_count; i++)
     by_sha256 += manifest_by_sha256(&m->revisions[i]);
+  if (m->content == MANIFEST_FORMATION)
+    return; /* it reads no files that could be pinned */
   if (run->unpinned)
     journal_say(run->journal, JOURNAL_FOUND,
                 "UNPINNED: %zu files; nobody vouches for what was read", run->unpinned);
@@ -62,12 +64,19 @@ static void say_verified(struct manifest_run *run)
                 "all files have their pinned size, SHA-256 and XXH3-128");
 }
 
+static int check_outputs(const struct manifest_run *run, bool golden, struct error *error)
+{
+  const struct output outputs[] = {{.option = "--json", .path = run->all->json},
+                                   {.option = "--report", .path = run->all->report}};
+  return references_check_outputs(run->manifest, golden, run->all->checkpoints, outputs,
+                                  sizeof outputs / sizeof *outputs, error);
+}
+
 /* What hours of work end with is looked at before they begin. */
 static int check(struct manifest_run *run, struct error *error)
 {
   const struct reproduction *all = run->all;
-  if (references_check_outputs(run->manifest, !all->update_golden, all->checkpoints, all->json,
-                               error) ||
+  if (check_outputs(run, !all->update_golden, error) ||
       references_tensors(run->manifest, &run->references, error))
     return error->code;
   if (run->kind->check(run, error))
@@ -93,8 +102,7 @@ static int obtain_all(struct manifest_run *run, struct error *error)
 /* A shard compares with nothing, so it reads no more than the list of tensors. */
 static int go_shard(struct manifest_run *run, struct error *error)
 {
-  const struct reproduction *all = run->all;
-  if (references_check_outputs(run->manifest, true, all->checkpoints, all->json, error) ||
+  if (check_outputs(run, true, error) ||
       references_tensors(run->manifest, &run->references, error) || sharding_run(run, error))
     return error->code;
   if (run->manifest->content == MANIFEST_CHECKPOINTS)
@@ -153,7 +161,8 @@ static int start(struct manifest_run *run, const char *path, struct error *error
   if (!run->entry)
     return error->code;
   run->manifest = &run->entry->manifest;
-  run->trajectories = calloc(run->manifest->revision_count, sizeof *run->trajectories);
+  /* one more: manifests of training runs have no revisions */
+  run->trajectories = calloc(run->manifest->revision_count + 1, sizeof *run->trajectories);
   return run->trajectories ? 0 : error_set(error, EXIT_RUN, "%s: out of memory", path);
 }
 
@@ -170,6 +179,7 @@ static void end(struct manifest_run *run)
   free(run->trajectories);
   free(run->sets);
   published_free(&run->tables);
+  formation_tables_free(&run->formation);
   references_free(&run->references);
   workdir_close(&run->work);
 }

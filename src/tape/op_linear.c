@@ -1,7 +1,7 @@
 #include "tape/product.h"
 
 struct linear {
-  size_t count, in, out;
+  size_t count, in, out, column;
   struct product_part parts[];
 };
 
@@ -15,6 +15,7 @@ static struct product describe(struct tape *tape, struct tape_op *op, float *y, 
                           .count = linear->count,
                           .in = linear->in,
                           .out = linear->out,
+                          .column = linear->column,
                           .rows = out->rows,
                           .x = x->data,
                           .x_stride = x->stride,
@@ -59,9 +60,9 @@ static size_t operand_of(struct tape *tape, struct tape_op *op, size_t value)
   return op_operand(tape, op, value);
 }
 
-static bool fits(struct tape *tape, const struct tape_part *part, size_t in)
+static bool fits(struct tape *tape, const struct tape_part *part)
 {
-  if (!op_given(tape, part->weight) || tape_columns(tape, part->weight) != in || !part->count ||
+  if (!op_given(tape, part->weight) || !part->count ||
       part->first + part->count > tape_rows(tape, part->weight))
     return false;
   return part->bias == TAPE_NONE ||
@@ -79,37 +80,37 @@ static bool taken(const struct tape_part *parts, size_t i)
   return false;
 }
 
-/* Marks operands of which some rows have no part. */
+/* Marks operands of which some rows or columns have no part. */
 static void mark_partial(struct tape *tape, const struct tape_op *op)
 {
   const struct linear *linear = op->detail;
   for (size_t k = 1; k < op->count; k++) {
     struct tape_operand *operand = &tape->operands[op->first + k];
     size_t rows = 0, whole = tape_rows(tape, operand->value);
+    bool narrow = false;
     for (size_t i = 0; i < linear->count; i++) {
       if (linear->parts[i].bias == k)
         whole = tape_columns(tape, operand->value);
       if (linear->parts[i].bias == k || linear->parts[i].weight == k)
         rows += linear->parts[i].count;
+      narrow |= linear->parts[i].weight == k && tape_columns(tape, operand->value) > linear->in;
     }
-    operand->partial = rows < whole;
+    operand->partial = narrow || rows < whole;
   }
 }
 
-size_t tape_linear(struct tape *tape, size_t x, const struct tape_part *parts, size_t count)
+static size_t record(struct tape *tape, size_t x, const struct tape_part *parts, size_t count,
+                     size_t column)
 {
-  if (!op_given(tape, x))
-    return TAPE_NONE;
-  size_t in = tape_columns(tape, x);
   struct tape_op *op =
       op_record(tape, &linear_kind, sizeof(struct linear) + count * sizeof(struct product_part));
   if (!op)
     return TAPE_NONE;
   struct linear *linear = op->detail;
-  *linear = (struct linear){.count = count, .in = in};
+  *linear = (struct linear){.count = count, .in = tape_columns(tape, x), .column = column};
   op_operand(tape, op, x);
   for (size_t i = 0; i < count; i++) {
-    if (!fits(tape, &parts[i], in) || taken(parts, i))
+    if (!fits(tape, &parts[i]) || taken(parts, i))
       return op_fault(tape, "a weight that does not fit its input, or rows of it taken twice");
     size_t weight = operand_of(tape, op, parts[i].weight);
     size_t bias = parts[i].bias == TAPE_NONE ? TAPE_NONE : operand_of(tape, op, parts[i].bias);
@@ -118,4 +119,25 @@ size_t tape_linear(struct tape *tape, size_t x, const struct tape_part *parts, s
   }
   mark_partial(tape, op);
   return op_output(tape, op, tape_rows(tape, x), linear->out);
+}
+
+size_t tape_linear(struct tape *tape, size_t x, const struct tape_part *parts, size_t count)
+{
+  if (!op_given(tape, x))
+    return TAPE_NONE;
+  for (size_t i = 0; i < count; i++)
+    if (op_given(tape, parts[i].weight) &&
+        tape_columns(tape, parts[i].weight) != tape_columns(tape, x))
+      return op_fault(tape, "a weight that does not fit its input");
+  return record(tape, x, parts, count, 0);
+}
+
+size_t tape_linear_columns(struct tape *tape, size_t x, const struct tape_part *part, size_t column)
+{
+  if (!op_given(tape, x) || !op_given(tape, part->weight))
+    return TAPE_NONE;
+  size_t in = tape_columns(tape, x), wide = tape_columns(tape, part->weight);
+  if (in > wide || column > wide - in)
+    return op_fault(tape, "columns that a weight does not have");
+  return record(tape, x, part, 1, column);
 }

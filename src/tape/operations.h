@@ -66,6 +66,11 @@ struct tape_part {
  * of W in their order. dW = dy^T x: k = rows of x. db = column_sum of dy. */
 size_t tape_linear(struct tape *tape, size_t x, const struct tape_part *parts, size_t count);
 
+/* The same with the columns of one weight from `column` on, as many as x has: what a head's output
+ * becomes in the projection of all heads. */
+size_t tape_linear_columns(struct tape *tape, size_t x, const struct tape_part *part,
+                           size_t column);
+
 /* --- norms, clipping, activations: op_norm.c, op_activation.c; kernels of the same names --- */
 
 /* gain [1][columns] and bias may be TAPE_NONE. d_gain = column_sum of the rows dy * h,
@@ -141,6 +146,42 @@ size_t tape_expert_linear(struct tape *tape, size_t x, size_t route, const struc
 /* y[n] = fma(w, x[its row], y), experts ascending, from +0; [N][columns]. dx[row] = w * dy[n];
  * dw = dot(dy[n], x[row]). */
 size_t tape_combine(struct tape *tape, size_t x, size_t route);
+
+/* --- what reads a value, apart: op_apart.c --- */
+
+/* Sums of gradients that a backward pass adds to: rows of the value are (group, repeat, position);
+ * sums[group][part][position][columns] = sums + the gradient of each repeat in order. The caller's,
+ * read and written at every backward pass. */
+struct tape_collect {
+  float *sums;
+  size_t repeats, seq_len;
+  size_t group_stride, part_stride; /* floats */
+};
+
+/* y = x, and its gradient is collected; dx = dy. */
+size_t tape_fork(struct tape *tape, size_t x, const struct tape_collect *collect);
+
+/* Queries, keys and values side by side, each with `heads` heads, [tokens][3 * heads * head_dim],
+ * of what is computed from x without a gradient (`computed`, tape_constant): head h has those of
+ * key-value head h / (heads / kv_heads). The gradient of x by way of each of these 3 * heads parts
+ * is computed by itself, as if x were normed and projected for that part alone: with d the part's
+ * columns of dy, through the norm over all heads of its kind where there is one (the other heads'
+ * d being +0), d' = d W by the rows of W that it reads, k = rows (all of them behind such a norm),
+ * then the norm's adjoint. dx = their sum, the last part first. Parts: query of head 0, 1 ...,
+ * keys, values. */
+struct tape_apart {
+  size_t computed[3];    /* queries, keys, values as they go on */
+  size_t before[2];      /* queries and keys before the norm over all heads; TAPE_NONE = none */
+  size_t before_gain[2]; /* its gain */
+  size_t gain;           /* of the norm in front; TAPE_NONE = none */
+  bool norm, rms;        /* whether there is one */
+  float eps;             /* of all these norms */
+  const struct tape_part *parts; /* [count] of the projection */
+  size_t count;
+  size_t heads, kv_heads, head_dim;
+};
+size_t tape_read_apart(struct tape *tape, size_t x, const struct tape_apart *apart,
+                       const struct tape_collect *collect);
 
 /* --- losses: op_loss.c, op_router_loss.c --- */
 

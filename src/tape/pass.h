@@ -31,6 +31,17 @@ struct tape_pass_input {
                             TAPE_NONE */
   const struct tape_replacement *replacements; /* applied in the order of the list */
   size_t replacement_count;
+  const struct tape_part *head; /* logits of the last positions alone, [sequences][count], by these
+                                   rows instead of the LM head; NULL */
+
+  /* What gradients reach each head's query, key and value, each MLP and the logits, before their
+   * norms (operations.h: struct tape_collect), NULL = nowhere: a backward pass adds to
+   * sums[sequences / repeats][destinations][seq_len][hidden], destinations being for each layer the
+   * queries of all heads, the keys, the values, the MLP, and last the logits. Keys and values are
+   * those of query heads then (SITE_KEY, SITE_VALUE). `embedding`, which must want a gradient and
+   * be no leaf, is where gradients come to in the end. */
+  float *sums;
+  size_t repeats;
 };
 
 /* Values of a layer: the last of each after replacements. */

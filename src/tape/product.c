@@ -73,7 +73,7 @@ static const float *weight_row(const struct product *p, size_t j)
   const struct product_part *part = p->parts;
   while (j >= part->count)
     j -= part++->count;
-  return value_row(op_in(p->tape, p->op, part->weight), part->first + j);
+  return value_row(op_in(p->tape, p->op, part->weight), part->first + j) + p->column;
 }
 
 struct packing {
@@ -118,8 +118,8 @@ static void pack_panel_transposed(void *context, size_t panel, int worker)
     size_t rows = part->count - within < block + kc - k ? part->count - within : block + kc - k;
     const struct tape_value *weight = op_in(p->tape, p->op, part->weight);
     float *out = packing->out + block * padded + first * kc + (k - block) * width;
-    p->tape->kernels->pack_transposed(GEMM_F32, value_row(weight, part->first + within) + first,
-                                      weight->stride, count, rows, (int)width, out);
+    const float *from = value_row(weight, part->first + within) + p->column + first;
+    p->tape->kernels->pack_transposed(GEMM_F32, from, weight->stride, count, rows, (int)width, out);
     k += rows;
     within += rows;
     if (within == part->count) {
@@ -215,7 +215,7 @@ static void part_weights(const struct product *p, const struct product_part *par
                         .b = b,
                         .b_n = p->in,
                         .b_k = p->rows,
-                        .c = gradient_row(weight, part->first),
+                        .c = gradient_row(weight, part->first) + p->column,
                         .ldc = weight->stride,
                         .accumulate = op_mode(p->tape, p->op, part->weight) == MODE_ADD});
 }

@@ -19,6 +19,7 @@ struct product {
   struct tape_op *op;
   const struct product_part *parts;
   size_t count, in, out;
+  size_t column; /* of the weights, at which those for x begin */
   size_t rows;
   const float *x;
   size_t x_stride;

@@ -135,6 +135,14 @@ size_t tape_view(struct tape *tape, size_t value, size_t first, size_t columns)
   return id;
 }
 
+size_t tape_constant(struct tape *tape, size_t value)
+{
+  size_t id = tape_view(tape, value, 0, tape_columns(tape, value));
+  if (id != TAPE_NONE)
+    tape->values[id].wanted = false;
+  return id;
+}
+
 void tape_name(struct tape *tape, size_t value, const char *name)
 {
   if (value < tape->value_count)

@@ -45,6 +45,10 @@ size_t tape_leaf(struct tape *tape, size_t rows, size_t columns, const float *da
 /* Columns [first, first + columns) of a value, which share its memory and its gradient. */
 size_t tape_view(struct tape *tape, size_t value, size_t first, size_t columns);
 
+/* The same value, through which no gradient flows: what is computed from it is a constant unless
+ * something else in it is not. */
+size_t tape_constant(struct tape *tape, size_t value);
+
 /* A name for messages, copied, at most 79 bytes. */
 void tape_name(struct tape *tape, size_t value, const char *name);
 

@@ -1,0 +1,106 @@
+#include "base/file.h"
+#include "base/file_use.h"
+#include "command/command.h"
+#include "command/report_output.h"
+#include "command/trajectories.h"
+#include "pass/runtime.h"
+#include "report/run_folder.h"
+#include "study/outputs.h"
+
+#include <stdlib.h>
+
+#define MOST_RUNS 64
+
+struct report_options {
+  struct common_options common;
+  const char *out, *format;
+  bool every;
+};
+
+static int parse(int argc, char **argv, struct report_options *o, const char **paths, size_t *used,
+                 bool *help, struct error *error)
+{
+  const struct option_spec specs[] = {
+      {"out", OPTION_STRING, &o->out, 0, 0, "FILE", "where the report goes; - = stdout; needed"},
+      {"format", OPTION_STRING, &o->format, 0, 0, "FORMAT",
+       REPORT_FORMATS "; default: by the end of FILE, as docs/MACHINES.md lists them, else html"},
+      {"all", OPTION_FLAG, &o->every, 0, 0, NULL,
+       "in Markdown, too, every reading of each figure, not only those that do not come out"}};
+  const struct option_list list = {
+      "report RUN... --out FILE [OPTIONS]",
+      "Writes what was found as one file that needs nothing else: verdict, claims, plots, what "
+      "was\n"
+      "not checked, provenance. A RUN is the work folder of attest reproduce (--work), the JSON\n"
+      "that it writes, a trajectory, or a folder of trajectories and published tables.",
+      specs, sizeof specs / sizeof *specs};
+  if (options_parse(argc, argv, &list, paths, MOST_RUNS, used, help, error) || *help)
+    return error->code;
+  if (!*used)
+    return error_set(error, EXIT_INPUT, "report: RUN is missing; see --help");
+  if (!o->out)
+    return error_set(error, EXIT_INPUT, "report: --out FILE is missing; - is standard output");
+  return 0;
+}
+
+/* Whether it is what `reproduce` keeps. */
+static bool is_run(const char *path)
+{
+  struct error ignored;
+  if (!file_is_directory(path))
+    return true;
+  char *file = file_join(path, RUN_FILE, &ignored);
+  bool found = file && file_exists(file);
+  free(file);
+  return found;
+}
+
+/* The trajectories go into the report, the tables remain. */
+static int take(struct report *report, struct trajectories *loaded, struct error *error)
+{
+  int status = 0;
+  for (size_t i = 0; i < loaded->count; i++) {
+    if (!status)
+      status = report_add_trajectory(report, &loaded->all[i], error);
+    else
+      trajectory_free(&loaded->all[i]);
+  }
+  loaded->count = 0;
+  return status;
+}
+
+static int collect(struct report *report, const char *const *paths, size_t count,
+                   struct trajectories *loaded, struct error *error)
+{
+  for (size_t i = 0; i < count; i++)
+    if (is_run(paths[i]) ? run_folder_read(report, paths[i], error)
+                         : trajectories_load(loaded, paths[i], error))
+      return error->code;
+  if (take(report, loaded, error) || file_use_check(error))
+    return error->code;
+  return report_evaluate(report, &loaded->tables, error);
+}
+
+int command_report(int argc, char **argv, struct error *error)
+{
+  struct report_options o = {0};
+  struct report report = {0};
+  struct trajectories loaded = {.count = 0};
+  const char *paths[MOST_RUNS];
+  const struct report_format *format;
+  bool help = false;
+  size_t used;
+  if (parse(argc, argv, &o, paths, &used, &help, error) || help ||
+      report_format(o.format, o.out, &format, error))
+    return error->code;
+  const struct output output = {.option = "--out", .path = o.out};
+  int status = outputs_check(&output, 1, error);
+  if (!status)
+    status = collect(&report, paths, used, &loaded, error);
+  if (!status)
+    status = outputs_spare_read(&output, 1, error);
+  if (!status)
+    status = report_output(&report, format, o.every, o.out, error);
+  trajectories_free(&loaded);
+  report_free(&report);
+  return status;
+}

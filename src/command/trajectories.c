@@ -1,0 +1,94 @@
+#include "command/trajectories.h"
+
+#include "base/file.h"
+#include "claims/paper.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+
+static int load_one(struct trajectories *loaded, const char *directory, struct error *error)
+{
+  if (loaded->count == MOST_TRAJECTORIES)
+    return error_set(error, EXIT_INPUT, "%s: more than %d trajectories", directory,
+                     MOST_TRAJECTORIES);
+  if (trajectory_load(directory, &loaded->all[loaded->count], error))
+    return error->code;
+  loaded->count++;
+  return 0;
+}
+
+static int load_tables(struct trajectories *loaded, const char *directory, struct error *error)
+{
+  if (loaded->tables.count)
+    return error_set(error, EXIT_INPUT, "%s: a second folder of published tables; leave one out",
+                     directory);
+  return published_load(directory, papers, &loaded->tables, error);
+}
+
+/* Loads what a directory itself holds: a trajectory, published tables, or neither. */
+static int load_own(struct trajectories *loaded, const char *directory, bool *any,
+                    struct error *error)
+{
+  static const struct {
+    const char *index;
+    int (*load)(struct trajectories *loaded, const char *directory, struct error *error);
+  } kinds[] = {{"trajectory.json", load_one}, {PUBLISHED_INDEX, load_tables}};
+  *any = false;
+  for (size_t i = 0; i < sizeof kinds / sizeof *kinds && !*any; i++) {
+    char *path = file_join(directory, kinds[i].index, error);
+    if (!path)
+      return error->code;
+    *any = file_exists(path);
+    free(path);
+    if (*any && kinds[i].load(loaded, directory, error))
+      return error->code;
+  }
+  return 0;
+}
+
+/* Every subdirectory with a trajectory or tables, in name order. */
+static int load_children(struct trajectories *loaded, const char *directory, bool *any,
+                         struct error *error)
+{
+  struct dirent **entries;
+  int count = scandir(directory, &entries, NULL, alphasort);
+  int status = 0;
+  if (count < 0)
+    return error_set(error, errno == ENOENT || errno == ENOTDIR ? EXIT_INPUT : EXIT_RUN,
+                     "%s: cannot be read: %s", directory, error_reason(errno));
+  for (int i = 0; i < count; i++) {
+    bool holds = false;
+    char *child = NULL;
+    if (!status && entries[i]->d_name[0] != '.') {
+      child = file_join(directory, entries[i]->d_name, error);
+      status = child ? load_own(loaded, child, &holds, error) : error->code;
+      *any = *any || holds;
+    }
+    free(child);
+    free(entries[i]);
+  }
+  free(entries);
+  return status;
+}
+
+int trajectories_load(struct trajectories *loaded, const char *directory, struct error *error)
+{
+  bool any;
+  if (load_own(loaded, directory, &any, error))
+    return error->code;
+  if (!any && load_children(loaded, directory, &any, error))
+    return error->code;
+  if (!any)
+    return error_set(error, EXIT_INPUT,
+                     "%s: holds no trajectory.json, and neither do its subdirectories", directory);
+  return 0;
+}
+
+void trajectories_free(struct trajectories *loaded)
+{
+  for (size_t i = 0; i < loaded->count; i++)
+    trajectory_free(&loaded->all[i]);
+  published_free(&loaded->tables);
+  loaded->count = 0;
+}

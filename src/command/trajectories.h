@@ -1,0 +1,23 @@
+/* Trajectories and published tables from folders that a command names. */
+#ifndef ATTEST_COMMAND_TRAJECTORIES_H
+#define ATTEST_COMMAND_TRAJECTORIES_H
+
+#include "claims/published.h"
+#include "trajectory/trajectory.h"
+
+#define MOST_TRAJECTORIES 64
+
+/* All zero: none. Release with trajectories_free. */
+struct trajectories {
+  struct trajectory all[MOST_TRAJECTORIES];
+  size_t count;
+  struct published_tables tables; /* of at most one folder */
+};
+
+/* Adds what a folder holds: a trajectory, published tables, or, where it has neither, what its
+ * subfolders hold, in name order. Errors: EXIT_INPUT, EXIT_RUN. */
+int trajectories_load(struct trajectories *loaded, const char *directory, struct error *error);
+
+void trajectories_free(struct trajectories *loaded);
+
+#endif

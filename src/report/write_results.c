@@ -1,0 +1,202 @@
+/* Results that a run has as tables beside its trajectories. Ablations become bars; others lines, as
+ * the table itself says. What is not of the expected form is left out, and that is said. */
+#include "report/write.h"
+
+#include "base/json.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MOST_BARS 32
+#define MOST_SERIES 24
+
+/* A table of a result, borrowed. */
+struct result {
+  const char *model, *name, *title;
+  const json_t *columns, *rows, *plot;
+};
+
+static const char *string_of(const json_t *object, const char *key)
+{
+  const char *value = json_string_value(json_object_get(object, key));
+  return value ? value : "";
+}
+
+static size_t column_of(const struct result *r, const char *name)
+{
+  size_t i = 0;
+  while (i < json_array_size(r->columns) &&
+         strcmp(json_string_value(json_array_get(r->columns, i)), name) != 0)
+    i++;
+  return i;
+}
+
+static bool is_table(const struct result *r)
+{
+  const json_t *item;
+  size_t i;
+  if (!json_is_array(r->columns) || !json_is_array(r->rows))
+    return false;
+  json_array_foreach(r->columns, i, item) if (!json_is_string(item)) return false;
+  json_array_foreach(r->rows, i, item) if (!json_is_array(item)) return false;
+  return json_array_size(r->rows) > 0;
+}
+
+static const json_t *cell(const struct result *r, size_t row, size_t column)
+{
+  return json_array_get(json_array_get(r->rows, row), column);
+}
+
+static const char *text_cell(const struct result *r, size_t row, const char *column)
+{
+  const char *value = json_string_value(cell(r, row, column_of(r, column)));
+  return value ? value : "";
+}
+
+static double number_cell(const struct result *r, size_t row, const char *column)
+{
+  const json_t *value = cell(r, row, column_of(r, column));
+  return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
+/* The bar of rows that share condition and control: their mean, and how far they reach. */
+static bool add_bar(struct plot_bar *bars, size_t *count, const char *name, double value,
+                    unsigned colour, size_t *drawn)
+{
+  size_t i = 0;
+  while (i < *count && strcmp(bars[i].name, name) != 0)
+    i++;
+  if (i == MOST_BARS || !isfinite(value))
+    return false;
+  if (i == *count) {
+    bars[(*count)++] = (struct plot_bar){name, value, NAN, NAN, colour};
+    drawn[i] = 1;
+    return true;
+  }
+  struct plot_bar *bar = &bars[i];
+  double low = isfinite(bar->low) ? bar->low : bar->value;
+  double high = isfinite(bar->high) ? bar->high : bar->value;
+  bar->low = value < low ? value : low;
+  bar->high = value > high ? value : high;
+  bar->value = (bar->value * (double)drawn[i] + value) / (double)(drawn[i] + 1);
+  drawn[i]++;
+  return true;
+}
+
+static unsigned colour_of(const char *control)
+{
+  return strcmp(control, "baseline") == 0 ? 6 : strcmp(control, "circuit") == 0 ? 1 : 0;
+}
+
+static void draw_bars(struct page *page, const struct result *r, const char *revision,
+                      const struct plot_bar *bars, size_t count)
+{
+  char title[400];
+  snprintf(title, sizeof title, "Ablations of %.150s at %.150s", r->model, revision);
+  struct plot plot = {.title = title,
+                      .description = "Sequences whose answer comes first (top-1) without the heads "
+                                     "of a circuit, of controls of equal size (mean; the line "
+                                     "spans all seeds) and of whole layers.",
+                      .x = {.label = "top-1", .percent = true}};
+  page_bars(page, &plot, bars, count);
+}
+
+/* Of the last revision, which is that of the last row. */
+static void write_ablations(struct page *page, const struct result *r)
+{
+  struct plot_bar bars[MOST_BARS];
+  char names[MOST_BARS + 1][200];
+  size_t drawn[MOST_BARS] = {0}, count = 0, rows = json_array_size(r->rows);
+  const char *last = text_cell(r, rows - 1, "revision");
+  for (size_t i = 0; i < rows; i++) {
+    const char *control = text_cell(r, i, "control");
+    if (strcmp(text_cell(r, i, "revision"), last) != 0)
+      continue;
+    snprintf(names[count], sizeof names[count], "%.90s: %.90s", text_cell(r, i, "condition"),
+             control);
+    add_bar(bars, &count, names[count], number_cell(r, i, "top1") / number_cell(r, i, "n"),
+            colour_of(control), drawn);
+  }
+  draw_bars(page, r, last, bars, count);
+}
+
+/* Lines as the table says: y over x, a line for each value of `series`. */
+static void draw_lines(struct page *page, const struct result *r, struct plot_point *points)
+{
+  const char *names[MOST_SERIES];
+  struct plot_series series[MOST_SERIES];
+  size_t count = 0, used = 0, rows = json_array_size(r->rows);
+  const char *x = string_of(r->plot, "x"), *y = string_of(r->plot, "y");
+  for (size_t i = 0; i < rows; i++) {
+    const char *name = text_cell(r, i, string_of(r->plot, "series"));
+    size_t s = 0;
+    while (s < count && strcmp(names[s], name) != 0)
+      s++;
+    if (s == count && count < MOST_SERIES)
+      names[count++] = name;
+  }
+  for (size_t s = 0; s < count; s++) {
+    size_t first = used;
+    for (size_t i = 0; i < rows; i++)
+      if (strcmp(text_cell(r, i, string_of(r->plot, "series")), names[s]) == 0)
+        points[used++] = (struct plot_point){number_cell(r, i, x), number_cell(r, i, y), NULL};
+    series[s] = (struct plot_series){.name = names[s],
+                                     .points = points + first,
+                                     .count = used - first,
+                                     .colour = (unsigned)(s % PLOT_COLOURS),
+                                     .dashed = s >= PLOT_COLOURS,
+                                     .markers = used - first <= 40};
+  }
+  char title[500], description[500];
+  snprintf(title, sizeof title, "%.200s: %.200s", r->model, r->title);
+  snprintf(description, sizeof description, "%.150s over %.150s, a line for each %.100s.", y, x,
+           string_of(r->plot, "series"));
+  struct plot plot = {.title = title,
+                      .description = description,
+                      .x = {.label = x, .log = json_is_true(json_object_get(r->plot, "log"))},
+                      .y = {.label = y}};
+  page_lines(page, &plot, series, count, NULL, 0);
+}
+
+static void write_lines(struct page *page, const struct result *r)
+{
+  struct plot_point *points = calloc(json_array_size(r->rows), sizeof *points);
+  if (points)
+    draw_lines(page, r, points);
+  else
+    page->out->failed = true;
+  free(points);
+}
+
+static void write_result(struct page *page, const struct report_manifest *m, const json_t *json)
+{
+  const struct result r = {.model = m->model,
+                           .name = string_of(json, "name"),
+                           .title = string_of(json, "title"),
+                           .columns = json_object_get(json, "columns"),
+                           .rows = json_object_get(json, "rows"),
+                           .plot = json_object_get(json, "plot")};
+  if (!is_table(&r))
+    page_text(page, "", "%s: %s is no table, and not drawn.", r.model, r.name);
+  else if (strcmp(r.name, "ablations") == 0)
+    write_ablations(page, &r);
+  else if (json_is_object(r.plot))
+    write_lines(page, &r);
+}
+
+void write_results(struct page *page, const struct report *report)
+{
+  bool any = false;
+  page_heading(page, 2, "results", "Further results");
+  page_gallery(page);
+  for (size_t i = 0; i < report->manifest_count; i++)
+    for (size_t k = 0; k < json_array_size(report->manifests[i].results); k++) {
+      write_result(page, &report->manifests[i], json_array_get(report->manifests[i].results, k));
+      any = true;
+    }
+  page_gallery_end(page);
+  if (!any)
+    page_text(page, "", "There are none.");
+}
