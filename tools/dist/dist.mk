@@ -46,3 +46,33 @@ $(DIST): $(call object,$(CMD_SRC) tools/dist/static.c) $(BUILD)/sleef.o $(BUILD)
 	@$(CC) -static -no-pie -s -Wl,-w -Wl,--build-id=none -o $@ $(filter %.o,$^) $(LIB) tools/dist/absent.ld $(DIST_LIBS)
 
 .PHONY: dist deps-dist
+
+# make install: the program, what reproduce reads without arguments, manual pages, completions, documents. The program
+# finds share/attest beside its bin/, wherever PREFIX is.
+PREFIX  ?= /usr/local
+DESTDIR ?=
+INTO     = $(DESTDIR)$(PREFIX)
+COMPLETIONS := share/bash-completion/completions/attest share/zsh/site-functions/_attest \
+               share/fish/vendor_completions.d/attest.fish
+DOCUMENTS    = README.md REPRODUCE.md CHANGELOG.md CONTRIBUTING.md LICENSE \
+               $(sort $(shell git ls-files docs 2>/dev/null || find docs -type f))
+
+install:
+	@$(MAKE) --no-print-directory writable installed
+	@$(MAKE) $(FILES) $(BUILD)/attest
+	@rm -rf $(BUILD)/installed && $(RUN) $(BUILD)/attest manual --to $(BUILD)/installed/share/man/man1
+	@mkdir -p $(addprefix $(BUILD)/installed/,$(dir $(COMPLETIONS)))
+	@set -- bash zsh fish; for f in $(COMPLETIONS); do \
+	  $(RUN) $(BUILD)/attest completion $$1 >$(BUILD)/installed/$$f && shift || exit 1; done
+	@cd $(BUILD)/installed && find share -type f -exec install -Dm644 '{}' "$(INTO)/{}" \;
+	@install -Dm755 $(BUILD)/attest "$(INTO)/bin/attest"
+	@for f in $(DIST_FILES); do install -Dm644 "$$f" "$(INTO)/share/attest/$$f" || exit 1; done
+	@for f in $(DOCUMENTS); do install -Dm644 "$$f" "$(INTO)/share/doc/attest/$$f" || exit 1; done
+	@echo "installed into $(INTO)"
+
+uninstall:
+	rm -f "$(INTO)/bin/attest" "$(INTO)"/share/man/man1/attest.1 "$(INTO)"/share/man/man1/attest-*.1
+	rm -f $(foreach f,$(COMPLETIONS),"$(INTO)/$f")
+	rm -rf "$(INTO)/share/attest" "$(INTO)/share/doc/attest"
+
+.PHONY: install uninstall
