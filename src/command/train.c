@@ -5,17 +5,12 @@
 #include "base/progress.h"
 #include "base/text.h"
 #include "command/command.h"
+#include "command/train_few_shot.h"
 #include "study/outputs.h"
 #include "train/training.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-struct train_options {
-  struct common_options common;
-  const char *recipe, *out;
-  bool dry_run;
-};
 
 static int parse(int argc, char **argv, struct train_options *o, bool *help, struct error *error)
 {
@@ -197,10 +192,15 @@ int command_train(int argc, char **argv, struct error *error)
     return error->code;
   if (runtime_start(&o.common, &runtime, error))
     return error->code;
-  int status = training_open(o.recipe, &runtime, &training, error);
-  if (!status)
-    status = train(&o, &training, error);
-  training_close(&training);
+  int status;
+  if (few_training_is(o.recipe)) {
+    status = train_few_shot(&o, &runtime, error);
+  } else {
+    status = training_open(o.recipe, &runtime, &training, error);
+    if (!status)
+      status = train(&o, &training, error);
+    training_close(&training);
+  }
   runtime_stop(&runtime);
   return status;
 }
