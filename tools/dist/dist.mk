@@ -4,8 +4,9 @@
 # Another architecture: make dist ARCH=aarch64 CC=aarch64-linux-gnu-gcc BUILD=build-neon.
 
 DIST      := $(BUILD)/attest-$(VERSION)-$(ARCH)
-DIST_LIBS := -larchive -lcurl -lssl -lcrypto -lnghttp2 -lidn2 -lunistring -lbrotlidec -lbrotlicommon -ljansson \
-             -lxxhash -lzstd -llzma -lbz2 -lz -lnettle -lm -pthread
+# Archives name each other in circles.
+DIST_LIBS := -Wl,--start-group $(filter-out -lsleef,$(LDLIBS)) -lssl -lnghttp2 -lidn2 -lunistring -lbrotlidec \
+             -lbrotlicommon -lzstd -llzma -lbz2 -lz -lnettle -Wl,--end-group
 LIBSLEEF   = $(shell $(CC) -print-file-name=libsleef.so.3)
 READELF    = $(shell $(CC) -print-prog-name=readelf)
 NM         = $(shell $(CC) -print-prog-name=nm)
@@ -14,7 +15,7 @@ NM         = $(shell $(CC) -print-prog-name=nm)
 PACKAGES_DIST  := libnghttp2-dev libidn2-dev libunistring-dev libbrotli-dev libzstd-dev liblzma-dev libbz2-dev \
                   zlib1g-dev nettle-dev
 LICENCES       := libsleef3 libarchive13 libcurl4 libssl3 libnghttp2-14 libidn2-0 libunistring2 libbrotli1 libjansson4 \
-                  libxxhash0 libzstd1 liblzma5 libbz2-1.0 zlib1g libnettle8 libc6 libgcc-s1
+                  libutf8proc2 libxxhash0 libzstd1 liblzma5 libbz2-1.0 zlib1g libnettle8 libc6 libgcc-s1
 DIST_FILES      = $(sort $(shell git ls-files manifests golden 2>/dev/null || find manifests golden -type f))
 
 deb_arch        = $(if $(filter aarch64,$(ARCH)),arm64,$(if $(filter x86_64,$(ARCH)),amd64,$(ARCH)))
