@@ -106,7 +106,7 @@ $(BUILD)/tests/operations: $(BUILD)/tests/op_case.o
 # Those of gradients share cases and what is wrong with them.
 $(addprefix $(BUILD)/tests/,differences planted): \
   $(addprefix $(BUILD)/tests/,gradient_check.o gradient_cases.o gradient_cases_attention.o \
-  gradient_cases_more.o gradient_orders.o)
+  gradient_cases_more.o gradient_cases_lanes.o gradient_orders.o)
 
 # Those of what runs out, too, and libraries that let calls of the program fail.
 FAILING := $(addprefix $(BUILD)/tests/,allocations io_failures)
@@ -133,10 +133,21 @@ writable:
 
 # The two commands of the README. Each installs what is missing, builds and runs.
 
+# What `attest reproduce` does without arguments, and the training runs of docs/FORMATION.md that take a minute.
+REPRODUCED := manifests/published.json manifests/published-circuits.json manifests/published-formation.json \
+  manifests/nursery-gpt_neox.json manifests/nursery-olmo.json manifests/nursery-olmoe.json manifests/formation/core.json
 reproduce:
 	@$(MAKE) --no-print-directory writable installed
 	@$(MAKE) $(FILES) $(BUILD)/attest
-	$(RUN) $(BUILD)/attest reproduce --work $(BUILD)/reproduce --bootstrap 200
+	$(RUN) $(BUILD)/attest reproduce $(REPRODUCED) --work $(BUILD)/reproduce --bootstrap 200 --plots $(BUILD)/plots
+
+# All of this, and the other training runs: five seeds on two kinds of items, every figure. An hour or two, said
+# before each part; goes on where it was stopped. The runs of figures-*.json have no golden and are not compared.
+reproduce-all: reproduce
+	$(RUN) $(BUILD)/attest reproduce manifests/formation/seeds-F.json manifests/formation/seeds-gaussian.json \
+	  --work $(BUILD)/reproduce --plots $(BUILD)/plots
+	$(RUN) $(BUILD)/attest reproduce manifests/formation/figures-F.json manifests/formation/figures-gaussian.json \
+	  --work $(BUILD)/reproduce --plots $(BUILD)/plots/figures --allow-uncompared
 
 # The default from nothing: three small models with three seeds each are trained, one thread a run and as many at a
 # time as there are cores; must end in the pinned hashes; then all are screened. Goes on where it was stopped.
@@ -194,7 +205,7 @@ bench:
 # What must be installed: Debian packages and nothing else.
 PACKAGES := gcc libc6-dev make libsleef-dev libxxhash-dev libarchive-dev libjansson-dev libssl-dev \
             libcurl4-openssl-dev libutf8proc-dev ca-certificates libcmocka-dev
-PACKAGES_DEV := clang clang-format libclang-rt-14-dev lld
+PACKAGES_DEV := libxml2-utils perl python3-jsonschema python3-yaml clang clang-format libclang-rt-14-dev lld
 PACKAGES_NEON := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static libc6-dev:arm64 \
             libsleef-dev:arm64 libxxhash-dev:arm64 libarchive-dev:arm64 libjansson-dev:arm64 \
             libssl-dev:arm64 libcurl4-openssl-dev:arm64 libutf8proc-dev:arm64 libcmocka-dev:arm64
@@ -233,7 +244,7 @@ format-check:
 clean:
 	rm -rf $(BUILD) $(BUILD)-clang $(BUILD)-asan $(BUILD)-neon $(BUILD)-fuzz
 
-.PHONY: reproduce test house $(TESTS:%=run-%) test-clang test-asan test-neon installed rights deps deps-dev deps-neon deps-slurm format \
+.PHONY: reproduce reproduce-all test house $(TESTS:%=run-%) test-clang test-asan test-neon installed rights deps deps-dev deps-neon deps-slurm format \
         format-check clean
 
 include tools/dist/dist.mk

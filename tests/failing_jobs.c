@@ -52,6 +52,7 @@ const struct failing_job failing_jobs[] = {
      "@/o.json",
      NO_TIMES, false, false, 4},
     {"train %/recipe.json --threads 2 --out @/t --json @/o.json", TIMES_IN_TEXT, true, false, 4},
+    {"train %/few.json --out @/t --json @/o.json", TIMES_IN_TEXT, true, false, 4},
     {"selftest --isa scalar --threads 2 --json @/o.json", NO_TIMES, false, false, 4},
     {"manual screen", NO_TIMES, false, false, 4},
     {"manual --to @/pages", NO_TIMES, false, false, 4},
@@ -138,9 +139,16 @@ static void make_recipe(const char *in)
       " \"optimizer\": {\"kind\": \"adam\", \"beta1\": 0.9, \"beta2\": 0.99, \"eps\": 1e-8},"
       " \"schedule\": {\"kind\": \"constant\", \"rate\": 0.001, \"warmup\": 0},"
       " \"steps\": 2, \"revisions\": [0, 1, 2]}";
+  const char *few =
+      "{\"format\": 1, \"kind\": \"few_shot\", \"name\": \"few\", \"sequences\": 20,"
+      " \"batch\": 4, \"model\": {\"hidden\": 8, \"heads\": 2},"
+      " \"data\": {\"classes\": 3, \"test_classes\": 2}, \"checkpoint_every\": 8,"
+      " \"evaluate\": {\"every\": 8, \"sequences\": 6}, \"clamp\": {\"preserve\": \"values\"}}";
   char path[600];
   snprintf(path, sizeof path, "%s/recipe.json", in);
   support_write(path, recipe, strlen(recipe));
+  snprintf(path, sizeof path, "%s/few.json", in);
+  support_write(path, few, strlen(few));
 }
 
 void failing_inputs(const char *in)

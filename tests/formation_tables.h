@@ -23,6 +23,7 @@ enum {
   MADE_SETS,
   MADE_CORRELATIONS,
   MADE_RUNS,
+  MADE_CHECKPOINTS,
   MADE_TOY,
   MADE_TABLES
 };
@@ -123,7 +124,9 @@ static inline void made_tables(struct formation_text *texts)
        "model,run,figure,sequences,learned,learned_accuracy,learned_relabel,"
        "learned_exemplars,learned_classes,plateau,plateau_longest,plateau_between,drop,loss,"
        "accuracy,parameters,curves\n"},
-      {"toy", "model,clamp,half,hundredth,loss,curve\n"}};
+      {"checkpoints", "model,sequences,loss,accuracy,loss_direct,accuracy_direct,strength0,"
+                      "strength1,strength2,strength3,strength4,strength5,strength6,strength7\n"},
+      {"toy", "model,clamp,plateau,learned,half,loss,curve\n"}};
   for (int t = 0; t < MADE_TABLES; t++) {
     texts[t] = (struct formation_text){.name = heads[t][0]};
     text_add(&texts[t].text, FORMATION_SOURCE "%s", heads[t][1]);
@@ -139,9 +142,13 @@ static inline void made_tables(struct formation_text *texts)
       text_add(&texts[MADE_SETS].text, "seed%d,first %d,L1H0,0.9%d\n", seed, h + 1, h);
     }
     text_add(&texts[MADE_CORRELATIONS].text, "seed%d,0.95\n", seed);
+    text_add(&texts[MADE_CHECKPOINTS].text,
+             "seed%d,50000,0.7,0.5,0.7,0.49,0,0,0,0,0,0,0,0\n"
+             "seed%d,100000,0.1,0.99,0.1,0.98,0,0,0,0,0,0,0,0\n",
+             seed, seed);
     text_add(&texts[MADE_TOY].text,
-             "seed%d,none,200,400,0.1,x\nseed%d,c,90,200,0.1,x\n"
-             "seed%d,bc,9,20,0.1,x\n",
+             "seed%d,none,200,400,300,0.1,x\nseed%d,c,90,200,200,0.1,x\n"
+             "seed%d,bc,9,20,20,0.1,x\n",
              seed, seed, seed);
   }
 }

@@ -27,7 +27,10 @@ const struct gradient_case *gradient_case_at(size_t index)
   if (index < gradient_cases_attention_count)
     return &gradient_cases_attention[index];
   index -= gradient_cases_attention_count;
-  return index < gradient_cases_more_count ? &gradient_cases_more[index] : NULL;
+  if (index < gradient_cases_more_count)
+    return &gradient_cases_more[index];
+  index -= gradient_cases_more_count;
+  return index < gradient_cases_lanes_count ? &gradient_cases_lanes[index] : NULL;
 }
 
 const struct gradient_case *gradient_case_find(const char *name)

@@ -52,11 +52,11 @@ typedef const struct gradient_case gcase;
 #define COLUMNS(i) (c->inputs[i].columns)
 #define SIZE(i) (ROWS(i) * COLUMNS(i))
 
-/* Three files of them: attention, experts and losses apart. */
+/* Four files of them: attention, experts and losses, lanes apart. */
 extern const struct gradient_case gradient_cases_common[], gradient_cases_attention[],
-    gradient_cases_more[];
+    gradient_cases_more[], gradient_cases_lanes[];
 extern const size_t gradient_cases_common_count, gradient_cases_attention_count,
-    gradient_cases_more_count;
+    gradient_cases_more_count, gradient_cases_lanes_count;
 
 /* NULL past the last. */
 const struct gradient_case *gradient_case_at(size_t index);

@@ -2,7 +2,7 @@
  * (tests/fixtures/induction.README.md says what they are, and the bounds). */
 #include "few_shot.h"
 
-#include "train/optimizer.h"
+#include "few_shot/adam.h"
 
 /* --- clamps as the fixture states them --- */
 
@@ -203,11 +203,216 @@ static void mini_size(void **state)
   all_cases("mini", 15);
 }
 
+/* --- training --- */
+
+/* Digest of the change, and all parameters where the fixture has them. Entries whose gradient is
+ * next to nothing take a first step of any size, so after one update the tensor's norm counts. */
+static void compare_change(const struct induction *f, const char *rate, const char *when,
+                           const float *parameters, const json_t *digests)
+{
+  bool first = strcmp(when, "after1") == 0;
+  double bound = first ? (rate[3] == '5' ? 2e-7 : 5e-6) : 5e-6;
+  for (int i = 0; i < FEW_TENSORS; i++) {
+    struct few_place place = few_place(&f->sizes, (enum few_tensor)i);
+    const json_t *digest = json_object_get(digests, place.name);
+    const json_t *at = json_object_get(digest, "index"), *value = json_object_get(digest, "value");
+    double squares = 0, l2 = number(digest, "l2");
+    size_t n = place.rows * place.columns;
+    for (size_t j = 0; j < n; j++) {
+      double change = (double)parameters[place.offset + j] - (double)f->initial[place.offset + j];
+      squares += change * change;
+    }
+    near(place.name, when, sqrt(squares), l2, 1e-3 * l2 + 1e-7);
+    for (size_t j = 0; j < json_array_size(at); j++) {
+      size_t k = place.offset + (size_t)json_integer_value(json_array_get(at, j));
+      near(place.name, when, (double)parameters[k] - (double)f->initial[k],
+           json_number_value(json_array_get(value, j)), bound);
+    }
+  }
+}
+
+static void compare_parameters(const struct induction *f, const char *rate, size_t updates,
+                               const float *parameters)
+{
+  char file[64];
+  snprintf(file, sizeof file, "params_lr%s_u%zu.npy", rate, updates);
+  if (!file_exists(induction_path(f->name, file)))
+    return;
+  float *want = induction_floats(f->name, file, f->count);
+  for (size_t i = 0; i < f->count; i++)
+    near("a parameter", file, (double)parameters[i], (double)want[i],
+         updates == 1 ? 5e-6 + 1e-5 : 5e-6); /* the first step of tiny gradients */
+  free(want);
+}
+
+static void train(const char *size, const char *rate)
+{
+  struct induction f = induction_open(size);
+  json_t *root = induction_json(size, "train.json"), *json = json_object_get(root, rate);
+  struct few_model_options with = {.sizes = f.sizes, .batch = f.batch, .items = f.table.rows};
+  const struct kernels *list[4];
+  struct few_adam adam;
+  struct few_model *model;
+  struct error error = {0};
+  double loss = 0;
+  with.kernels = list[kernels_available(list) - 1];
+  float *parameters = malloc(2 * f.count * sizeof *parameters);
+  assert_non_null(parameters);
+  memcpy(parameters, f.initial, f.count * sizeof *parameters);
+  if (few_model_create(&with, parameters, parameters + f.count, &model, &error) ||
+      few_adam_create(strtod(rate, NULL), 0.9, 0.999, 1e-8, f.count, &adam, &error))
+    fail_msg("%s", error.text);
+  for (size_t u = 0; u < INDUCTION_UPDATES; u++) {
+    if (few_model_run(model, &f.table, f.sequences[u], &loss, &error))
+      fail_msg("%s", error.text);
+    near("loss", rate, loss, json_number_value(json_array_get(json_object_get(json, "loss"), u)),
+         f.sizes.hidden == 64 ? 4e-6 : 2e-5);
+    few_adam_step(&adam, with.kernels, parameters + f.count, parameters);
+    if (u == 0 || u + 1 == INDUCTION_UPDATES) {
+      const char *when = u ? "after20" : "after1";
+      const json_t *after = json_object_get(json, when);
+      compare_change(&f, rate, when, parameters, json_object_get(after, "change"));
+      compare_parameters(&f, rate, u + 1, parameters);
+    }
+  }
+  few_model_free(model);
+  few_adam_free(&adam);
+  free(parameters);
+  json_decref(root);
+  induction_close(&f);
+}
+
+static void updates(void **state)
+{
+  (void)state;
+  train("mini", "1e-5");
+  train("mini", "1e-3");
+  train("full", "1e-5");
+  train("full", "1e-3");
+}
+
+/* --- what a model says --- */
+
+/* A sequence's logits are the same bits in whatever batch and table it stands; patterns are rows
+ * that add up to 1, clamps as they should be. */
+static void any_batch(void **state)
+{
+  struct induction f = induction_open("mini");
+  const struct few_clamp clamp = {
+      .previous = 2, .previous_strength = 0.75, .match = 4, .match_strength = 0.25};
+  const struct kernels *list[4];
+  struct few_model *one, *many;
+  struct error error = {0};
+  struct few_model_options options = {
+      .sizes = f.sizes, .batch = 8, .items = f.table.rows, .clamp = &clamp};
+  (void)state;
+  options.kernels = list[kernels_available(list) - 1];
+  assert_int_equal(few_model_create(&options, f.initial, NULL, &many, &error), 0);
+  options.batch = 3; /* six items of a batch are less than the table */
+  assert_int_equal(few_model_create(&options, f.initial, NULL, &one, &error), 0);
+  assert_int_equal(few_model_forward(many, &f.table, f.sequences[3], 8, &error), 0);
+  for (size_t i = 0; i < 8; i++) {
+    size_t count = i < 7 ? i % 2 + 1 : 1;
+    assert_int_equal(few_model_forward(one, &f.table, f.sequences[3] + i, count, &error), 0);
+    assert_memory_equal(few_model_logits(one, 0), few_model_logits(many, i),
+                        f.sizes.labels * sizeof(float));
+    assert_true(few_model_loss(one, 0) == few_model_loss(many, i));
+    for (size_t head = 0; head < 4; head++)
+      for (size_t query = 0; query < FEW_POSITIONS; query++)
+        for (size_t layer = query < 4 ? 0 : 1; layer <= (query == 4); layer++) {
+          double sum = 0;
+          for (size_t key = 0; key <= query; key++)
+            sum += (double)few_model_pattern(many, layer, head, query, key)[i];
+          assert_true(fabs(sum - 1) < 1e-6);
+        }
+    size_t right = f.sequences[3][i].query ? 3 : 1;
+    assert_true(few_model_pattern(many, 1, 2, 4, right)[i] == 0.25f);
+    assert_true(few_model_pattern(many, 1, 2, 4, 4 - right)[i] == 0.75f);
+    assert_true(few_model_pattern(many, 0, 1, 3, 2)[i] == 0.75f);
+    assert_true(few_model_pattern(many, 0, 1, 0, 0)[i] == 1.0f);
+  }
+  few_model_free(one);
+  few_model_free(many);
+  induction_close(&f);
+}
+
+static void impossible(void **state)
+{
+  static const struct few_sizes good = {12, 32, 4, 5}, odd = {12, 36, 4, 5}, none = {0, 32, 4, 5};
+  static const struct {
+    const struct few_sizes *sizes;
+    struct few_clamp clamp;
+    const char *words;
+  } cases[] = {
+      {&odd, {.match = 0}, "even share"},
+      {&none, {.match = 0}, "items of 0 numbers"},
+      {&good, {.ablate = {0, 16}}, "does not have"},
+      {&good, {.copy = true, .copy_head = 4}, "does not have"},
+      {&good, {.match = 1, .match_strength = 1.5}, "between 0 and 1"},
+      {&good, {.previous = 1, .previous_strength = NAN}, "between 0 and 1"},
+      {&good, {.perfect_layer0 = true, .ablate = {1, 0}}, "nothing of layer 0"},
+      {&good, {.preserve = FEW_PRESERVE_BOTH, .match = 1}, "preserved and clamped"},
+      {&good, {.perfect_layer0 = true, .match = 1}, "cannot be clamped"},
+      {&good, {.copy = true, .match = 1}, "no influence"},
+      {&good, {.graft = FEW_GRAFT_LAYER0, .previous = 1}, "grafted"},
+      {&good, {.graft = FEW_GRAFT_LAYER1}, "without parameters"},
+  };
+  const struct kernels *list[4];
+  (void)state;
+  kernels_available(list);
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct error error = {0};
+    struct few_model *model;
+    static float parameters[16384];
+    const struct few_model_options options = {.kernels = list[0],
+                                              .sizes = *cases[i].sizes,
+                                              .batch = 4,
+                                              .items = 4,
+                                              .clamp = &cases[i].clamp};
+    assert_int_equal(few_model_create(&options, parameters, NULL, &model, &error), EXIT_INPUT);
+    support_assert_error(&error, EXIT_INPUT, cases[i].words);
+    few_model_free(model);
+  }
+}
+
+/* A graft of layer 1: its own parameters get exactly +0, those below a gradient. */
+static void upper_graft(void **state)
+{
+  struct induction f = induction_open("mini");
+  float *graft = induction_floats("mini", "params_lr1e-3_u20.npy", f.count);
+  float *gradients = malloc(f.count * sizeof *gradients);
+  const struct few_clamp clamp = {.graft = FEW_GRAFT_LAYER1};
+  const struct kernels *list[4];
+  struct few_model_options options = {
+      .sizes = f.sizes, .batch = f.batch, .items = f.table.rows, .clamp = &clamp, .graft = graft};
+  struct few_model *model;
+  struct error error = {0};
+  double loss = 0;
+  (void)state;
+  options.kernels = list[kernels_available(list) - 1];
+  assert_non_null(gradients);
+  assert_int_equal(few_model_create(&options, f.initial, gradients, &model, &error), 0);
+  assert_int_equal(few_model_run(model, &f.table, f.sequences[0], &loss, &error), 0);
+  for (size_t i = few_place(&f.sizes, FEW_G1).offset; i < f.count; i++)
+    assert_memory_equal(&gradients[i], &(float){0.0f}, sizeof(float));
+  for (int i = 0; i < FEW_G1; i++) {
+    struct few_place place = few_place(&f.sizes, (enum few_tensor)i);
+    double squares = 0;
+    for (size_t j = 0; j < place.rows * place.columns; j++)
+      squares += pow((double)gradients[place.offset + j], 2);
+    assert_true(squares > 0);
+  }
+  few_model_free(model);
+  free(gradients);
+  free(graft);
+  induction_close(&f);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(mini_size),
-      cmocka_unit_test(full_size),
+      cmocka_unit_test(updates),     cmocka_unit_test(any_batch), cmocka_unit_test(impossible),
+      cmocka_unit_test(upper_graft), cmocka_unit_test(mini_size), cmocka_unit_test(full_size),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -158,6 +158,7 @@ static void test_flips(void **state)
       {MADE_RUNS, "seed5,labels15_B,5b,1000000,75000", "seed5,labels15_B,5b,1000000,", "P3-144"},
       {MADE_RUNS, "seed5,match_0.50,5b,1000000,", "seed5,match_0.50,5b,1000000,5000", "P3-153"},
       {MADE_RUNS, "seed5,graft7,5b,1000000,115000", "seed5,graft7,5b,1000000,105000", "P3-162"},
+      {MADE_CHECKPOINTS, "seed5,50000,0.7,0.5,0.7,0.49", "seed5,50000,0.7,0.5,0.7,0.3", "P3-106"},
       {MADE_TOY, "seed5,bc,9,", "seed5,bc,60,", "P3-172"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

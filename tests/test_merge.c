@@ -32,30 +32,11 @@ static void assert_same_run(const char *a, const char *b)
   json_decref(other);
 }
 
-/* Three revisions of a trained model, with a golden of few sequences and ablations. */
-static const char *three_revisions(const char *name)
-{
-  const char *place = workplace(name);
-  char path[600];
-  snprintf(path, sizeof path, "%s/manifests/" MODEL ".json", place);
-  json_t *manifest = workshop_json(path), *revisions = json_object_get(manifest, "revisions");
-  while (json_array_size(revisions) > 3)
-    json_array_remove(revisions, 0);
-  json_object_set_new(json_object_get(manifest, "protocol"), "n", json_integer(60));
-  json_object_set_new(manifest, "ablation",
-                      json_pack("{s:[i], s:[i], s:s}", "induction", 10, "seeds", 7, "caveat", "c"));
-  workshop_json_write(path, manifest);
-  json_decref(manifest);
-  unsetenv("CI");
-  free(workshop_run(EXIT_HELD, "reproduce %s --update-golden --work %s/golden-work", path, place));
-  return place;
-}
-
 /* Shards that cut revisions in the middle, on machines that are not alike. */
 static void test_shards_end_in_the_bits_of_one_run(void **state)
 {
   static const char *const machines[] = {"--threads 1", "--isa scalar", "--memory 4M", ""};
-  const char *place = three_revisions("same");
+  const char *place = three_revisions_workplace("same");
   (void)state;
   free(workshop_run(EXIT_HELD,
                     "reproduce %s/manifests/" MODEL ".json --bootstrap 3 --work %s/one "

@@ -66,6 +66,21 @@ static void test_bits(void **state)
   assert_string_equal(hash, "4bddd1952efe226c0c26f8325a45d121");
 }
 
+/* The plateau's level is half the mean square of the truth: here of ones, and of one entry. */
+static void test_plateau(void **state)
+{
+  (void)state;
+  struct toy toy = {.truth = {{0}}};
+  for (size_t f = 0; f < TOY_FACTORS; f++)
+    for (size_t i = 0; i < TOY_LENGTH; i++)
+      toy.truth[f][i] = toy.estimate[f][i] = 1;
+  assert_true(toy_plateau_loss(&toy) == 0.5);
+  for (size_t i = 1; i < TOY_LENGTH; i++)
+    toy.truth[0][i] = 0;
+  assert_true(toy_plateau_loss(&toy) == 0.025);
+  assert_true(toy.estimate[0][0] == 1);
+}
+
 static size_t steps_until(const double *losses, double share)
 {
   size_t i = 0;
@@ -102,6 +117,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_reference),
       cmocka_unit_test(test_bits),
+      cmocka_unit_test(test_plateau),
       cmocka_unit_test(test_clamps),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,4 +36,23 @@ static inline const char *quick_workplace(const char *name)
   return place;
 }
 
+/* The same with three revisions of the model. */
+static inline const char *three_revisions_workplace(const char *name)
+{
+  const char *place = workplace(name);
+  char path[600];
+  snprintf(path, sizeof path, "%s/manifests/" MODEL ".json", place);
+  json_t *manifest = workshop_json(path), *revisions = json_object_get(manifest, "revisions");
+  while (json_array_size(revisions) > 3)
+    json_array_remove(revisions, 0);
+  json_object_set_new(json_object_get(manifest, "protocol"), "n", json_integer(60));
+  json_object_set_new(manifest, "ablation",
+                      json_pack("{s:[i], s:[i], s:s}", "induction", 10, "seeds", 7, "caveat", "c"));
+  workshop_json_write(path, manifest);
+  json_decref(manifest);
+  unsetenv("CI");
+  free(workshop_run(EXIT_HELD, "reproduce %s --update-golden --work %s/golden-work", path, place));
+  return place;
+}
+
 #endif

@@ -55,3 +55,9 @@ char *path_resolve(const char *directory, const char *name, struct error *error)
   path[used] = 0;
   return path;
 }
+
+char *path_folder(const char *path)
+{
+  const char *slash = strrchr(path, '/');
+  return slash ? strndup(path, (size_t)(slash - path) + (slash == path)) : strdup(".");
+}

@@ -9,4 +9,7 @@
  * free(). NULL and error when out of memory. */
 char *path_resolve(const char *directory, const char *name, struct error *error);
 
+/* The folder of a file, "." for a name alone. New string, free(); NULL when out of memory. */
+char *path_folder(const char *path);
+
 #endif

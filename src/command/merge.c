@@ -1,6 +1,7 @@
 #include "base/file.h"
 #include "base/interrupt.h"
 #include "command/command.h"
+#include "command/report_output.h"
 #include "command/reproduce.h"
 #include "probe/bootstrap.h"
 
@@ -29,8 +30,7 @@ static int parse(int argc, char **argv, struct merge_options *o, const char **fo
        "do not fail a run that nothing is compared with"},
       {"bootstrap", OPTION_NUMBER, &r->resamples, 1, BOOTSTRAP_MOST, "B",
        "say of each verdict whether it survives B resamples of the sequences; 200 is usual"},
-      {"report", OPTION_STRING, &r->report, 0, 0, "FILE",
-       "write a report, too: HTML, or Markdown for a FILE that ends in .md"},
+      {"report", OPTION_STRING, &r->report, 0, 0, "FILE", "write a report, too: " REPORT_ENDINGS},
       {"all", OPTION_FLAG, &r->every, 0, 0, NULL,
        "show every reading of each figure, not only the summary"},
       COMMON_OPTIONS(&r->common),

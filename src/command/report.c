@@ -23,7 +23,7 @@ static int parse(int argc, char **argv, struct report_options *o, const char **p
   const struct option_spec specs[] = {
       {"out", OPTION_STRING, &o->out, 0, 0, "FILE", "where the report goes; - = stdout; needed"},
       {"format", OPTION_STRING, &o->format, 0, 0, "FORMAT",
-       "html or markdown; default: markdown for a FILE that ends in .md, else html"},
+       REPORT_FORMATS "; default: by the end of FILE, as docs/MACHINES.md lists them, else html"},
       {"all", OPTION_FLAG, &o->every, 0, 0, NULL,
        "in Markdown, too, every reading of each figure, not only those that do not come out"}};
   const struct option_list list = {
@@ -86,7 +86,7 @@ int command_report(int argc, char **argv, struct error *error)
   struct report report = {0};
   struct trajectories loaded = {.count = 0};
   const char *paths[MOST_RUNS];
-  enum page_format format = PAGE_HTML;
+  const struct report_format *format;
   bool help = false;
   size_t used;
   if (parse(argc, argv, &o, paths, &used, &help, error) || help ||

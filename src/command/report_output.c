@@ -1,28 +1,98 @@
 #include "command/report_output.h"
 
 #include "base/file.h"
+#include "report/machine.h"
 #include "report/write.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-int report_format(const char *named, const char *path, enum page_format *format,
+static int write_html(const struct report *report, bool every, struct text *out,
+                      struct error *error)
+{
+  return report_write(report, PAGE_HTML, every, out, error);
+}
+
+static int write_markdown(const struct report *report, bool every, struct text *out,
+                          struct error *error)
+{
+  return report_write(report, PAGE_MARKDOWN, every, out, error);
+}
+
+static int write_junit(const struct report *report, bool every, struct text *out,
+                       struct error *error)
+{
+  (void)every;
+  return machine_junit(report, out, error);
+}
+
+static int write_tap(const struct report *report, bool every, struct text *out, struct error *error)
+{
+  (void)every;
+  return machine_tap(report, out, error);
+}
+
+static int write_in_toto(const struct report *report, bool every, struct text *out,
+                         struct error *error)
+{
+  (void)every;
+  return machine_in_toto(report, out, error);
+}
+
+/* Today, or the day of SOURCE_DATE_EPOCH (reproducible-builds.org) in its place. */
+static int write_ro_crate(const struct report *report, bool every, struct text *out,
+                          struct error *error)
+{
+  const char *given = getenv("SOURCE_DATE_EPOCH");
+  uint64_t seconds;
+  char date[32] = "";
+  struct tm day;
+  time_t now = time(NULL);
+  (void)every;
+  if (given && *given) {
+    if (!text_to_u64(given, strlen(given), &seconds) || seconds > INT32_MAX)
+      return error_set(error, EXIT_INPUT, "SOURCE_DATE_EPOCH=%s: must be seconds since 1970",
+                       text_shown(given).text);
+    now = (time_t)seconds;
+  }
+  if (!gmtime_r(&now, &day) || !strftime(date, sizeof date, "%Y-%m-%d", &day))
+    return error_set(error, EXIT_RUN, "ro-crate: the clock has no date");
+  return machine_ro_crate(report, date, out, error);
+}
+
+static const struct report_format formats[] = {
+    {"html", NULL, write_html},
+    {"markdown", ".md", write_markdown},
+    {"junit", ".xml", write_junit},
+    {"tap", ".tap", write_tap},
+    {"in-toto", ".intoto.json", write_in_toto},
+    {"ro-crate", "ro-crate-metadata.json", write_ro_crate},
+};
+
+#define FORMATS (sizeof formats / sizeof *formats)
+
+int report_format(const char *named, const char *path, const struct report_format **format,
                   struct error *error)
 {
-  *format = text_ends_with(path, ".md") ? PAGE_MARKDOWN : PAGE_HTML;
+  *format = &formats[0];
+  for (size_t i = 0; i < FORMATS; i++)
+    if (named ? strcmp(named, formats[i].name) == 0
+              : formats[i].ending && text_ends_with(path, formats[i].ending)) {
+      *format = &formats[i];
+      return 0;
+    }
   if (!named)
     return 0;
-  *format = strcmp(named, "markdown") == 0 ? PAGE_MARKDOWN : PAGE_HTML;
-  if (*format == PAGE_MARKDOWN || strcmp(named, "html") == 0)
-    return 0;
-  return error_set(error, EXIT_INPUT, "--format %s: must be html or markdown",
+  return error_set(error, EXIT_INPUT, "--format %s: must be " REPORT_FORMATS,
                    text_shown(named).text);
 }
 
-int report_output(const struct report *report, enum page_format format, bool every,
+int report_output(const struct report *report, const struct report_format *format, bool every,
                   const char *path, struct error *error)
 {
   struct text text = {0};
-  int status = report_write(report, format, every, &text, error);
+  int status = format->write(report, every, &text, error);
   if (!status)
     status = file_write(path, text.data, text.length, error);
   text_free(&text);

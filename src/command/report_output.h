@@ -2,16 +2,28 @@
 #ifndef ATTEST_COMMAND_REPORT_OUTPUT_H
 #define ATTEST_COMMAND_REPORT_OUTPUT_H
 
-#include "report/page.h"
 #include "report/report.h"
 
-/* The format that is named ("html", "markdown"), or, for NULL, that of the file's name: Markdown
- * for .md, else HTML. Errors: EXIT_INPUT. */
-int report_format(const char *named, const char *path, enum page_format *format,
+/* A format that a report can be written in. */
+struct report_format {
+  const char *name;   /* "junit" */
+  const char *ending; /* of files that get it without being asked for; NULL = none */
+  int (*write)(const struct report *report, bool every, struct text *out, struct error *error);
+};
+
+#define REPORT_FORMATS "html, markdown, junit, tap, in-toto or ro-crate"
+#define REPORT_ENDINGS                                                                             \
+  "HTML, or by the end of its name Markdown (.md), JUnit (.xml), TAP (.tap), an in-toto "          \
+  "statement (.intoto.json) or an RO-Crate (ro-crate-metadata.json)"
+
+/* The format of this name, or, for NULL, that of the file's name: HTML unless it has an ending of
+ * another. Errors: EXIT_INPUT. */
+int report_format(const char *named, const char *path, const struct report_format **format,
                   struct error *error);
 
-/* Writes the report to a file, "-" = standard output; whole or not at all. Errors: EXIT_RUN. */
-int report_output(const struct report *report, enum page_format format, bool every,
+/* Writes the report to a file, "-" = standard output; whole or not at all. Errors: EXIT_INPUT (it
+ * does not fit the format), EXIT_RUN. */
+int report_output(const struct report *report, const struct report_format *format, bool every,
                   const char *path, struct error *error);
 
 #endif

@@ -5,7 +5,9 @@
 #include "base/interrupt.h"
 #include "base/json.h"
 #include "command/command.h"
+#include "command/formation_plots.h"
 #include "command/journal_text.h"
+#include "command/report_output.h"
 #include "command/run_output.h"
 #include "command/shipped.h"
 #include "fetch/http.h"
@@ -40,12 +42,13 @@ static int parse(int argc, char **argv, struct reproduce_options *o, const char 
       {"bootstrap", OPTION_NUMBER, &o->resamples, 1, BOOTSTRAP_MOST, "B",
        "say of each verdict on what is screened whether it survives B resamples of the sequences; "
        "200 is usual"},
-      {"report", OPTION_STRING, &o->report, 0, 0, "FILE",
-       "write a report, too: HTML, or Markdown for a FILE that ends in .md"},
+      {"report", OPTION_STRING, &o->report, 0, 0, "FILE", "write a report, too: " REPORT_ENDINGS},
       {"all", OPTION_FLAG, &o->every, 0, 0, NULL,
        "show every reading of each figure, not only the summary"},
       {"stream", OPTION_FLAG, &o->stream, 0, 0, NULL,
        "fetch one revision at a time into --work, screen it, delete it; uses the network"},
+      {"plots", OPTION_STRING, &o->plots, 0, 0, "DIR",
+       "of manifests of training runs: loss curves as SVG, a plot a figure, and their points"},
       {"shard", OPTION_STRING, &o->shard, 0, 0, "I/N",
        "screen only the I-th of N equal parts and keep it in WORK/shard-I-of-N, for attest merge "
        "to join and compare (docs/MACHINES.md)"},
@@ -122,6 +125,7 @@ int reproduce_all(const struct reproduce_options *o, struct runtime *runtime,
   struct journal_text text = {runtime->text, runtime->quiet, o->every, false};
   struct journal journal = {.watch = journal_text_watch, .context = &text};
   struct lock lock = {0};
+  struct study_curves curves = {0};
   struct fetch_options stream = FETCH_DEFAULTS;
   stream.quiet = runtime->quiet;
   if (o->base)
@@ -139,10 +143,14 @@ int reproduce_all(const struct reproduce_options *o, struct runtime *runtime,
                                  .sharding = o->sharding,
                                  .parts = o->parts,
                                  .lock = &lock,
-                                 .journal = &journal};
+                                 .journal = &journal,
+                                 .curves = o->plots ? &curves : NULL};
   journal_start(&journal);
   runtime->notices = (struct notices){runtime->quiet ? NULL : journal_notice, &journal};
   int status = run_all(&r, paths, count, error);
+  if (!status && o->plots)
+    status = formation_plots(&curves, o->plots, error);
+  study_curves_free(&curves);
   if (!status)
     status = deliver(&r, o, &text, error);
   bool failed = journal_count(&journal, JOURNAL_FAILURE) > 0;

@@ -10,7 +10,7 @@
 
 struct reproduce_options {
   struct common_options common;
-  const char *checkpoints, *work, *report;
+  const char *checkpoints, *work, *report, *plots;
   bool update_golden, allow_unpinned, allow_uncompared, stream, every;
   const char *base;
   uint64_t resamples;

@@ -3,9 +3,11 @@
 #include "base/json.h"
 #include "command/journal_json.h"
 #include "command/report_output.h"
+#include "report/machine.h"
 #include "report/provenance.h"
 #include "report/run_folder.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,25 +67,44 @@ static int add_trajectories(struct report *report, const struct journal *journal
   return 0;
 }
 
+/* GitHub reads its workflow commands from either stream; a shell that pipes wants but one. */
+static int annotate(const struct report *report, struct error *error)
+{
+  struct text text = {0};
+  int status = machine_annotations(report, &text, error);
+  if (!status)
+    fputs(text.data, stderr);
+  text_free(&text);
+  return status;
+}
+
+static bool in_workflow(void)
+{
+  const char *actions = getenv("GITHUB_ACTIONS");
+  return actions && strcmp(actions, "true") == 0;
+}
+
+/* A report of the run, and what is made of it. */
 static int write_report(const char *path, const struct journal *journal, json_t *all,
                         struct error *error)
 {
   struct report report = {0};
-  enum page_format format = PAGE_HTML;
-  int status = report_format(NULL, path, &format, error);
-  if (!status)
-    status = report_add_run(&report, path, json_incref(all), error);
+  const struct report_format *format;
+  int status = report_add_run(&report, path ? path : "run", json_incref(all), error);
   if (!status)
     status = add_trajectories(&report, journal, error);
-  if (!status)
+  if (!status && path && !report_format(NULL, path, &format, error))
     status = report_output(&report, format, false, path, error);
+  if (!status && in_workflow())
+    status = annotate(&report, error);
   report_free(&report);
   return status;
 }
 
 int run_output(const struct run_output *output, const struct reproduction *r, struct error *error)
 {
-  if (!output->json && !output->report && !output->work)
+  bool reports = output->report || in_workflow();
+  if (!output->json && !reports && !output->work)
     return 0;
   json_t *all = whole_json(output, r, error);
   int status = all ? 0 : error->code;
@@ -91,7 +112,7 @@ int run_output(const struct run_output *output, const struct reproduction *r, st
     status = json_write(output->json, all, error);
   if (!status && output->work)
     status = run_folder_write(output->work, r->journal, all, error);
-  if (!status && output->report)
+  if (!status && reports)
     status = write_report(output->report, r->journal, all, error);
   json_decref(all);
   return status;

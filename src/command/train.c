@@ -5,17 +5,12 @@
 #include "base/progress.h"
 #include "base/text.h"
 #include "command/command.h"
+#include "command/train_few_shot.h"
 #include "study/outputs.h"
 #include "train/training.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-struct train_options {
-  struct common_options common;
-  const char *recipe, *out;
-  bool dry_run;
-};
 
 static int parse(int argc, char **argv, struct train_options *o, bool *help, struct error *error)
 {
@@ -27,11 +22,11 @@ static int parse(int argc, char **argv, struct train_options *o, bool *help, str
   };
   const struct option_list list = {
       "train RECIPE.json --out DIR [OPTIONS]",
-      "Trains a model as a recipe says (docs/TRAINING.md), to the same bits on every machine.\n"
-      "DIR gets a checkpoint for every revision that the recipe "
-      "keeps,\n"
-      "steps.csv with the loss of every step, and state.safetensors, from which the same "
-      "command\nresumes after ^C or a kill.",
+      "Trains a language model, or a few-shot model under clamps, as a recipe says\n"
+      "(docs/TRAINING.md), to the same bits on every machine. DIR gets the checkpoints that the\n"
+      "recipe keeps, steps.csv with the loss of every step (few-shot: updates.csv and\n"
+      "evaluations.csv), and state.safetensors, from which the same command resumes after ^C or\n"
+      "a kill.",
       specs, sizeof specs / sizeof *specs};
   size_t used;
   if (options_parse(argc, argv, &list, &o->recipe, 1, &used, help, error) || *help)
@@ -197,10 +192,15 @@ int command_train(int argc, char **argv, struct error *error)
     return error->code;
   if (runtime_start(&o.common, &runtime, error))
     return error->code;
-  int status = training_open(o.recipe, &runtime, &training, error);
-  if (!status)
-    status = train(&o, &training, error);
-  training_close(&training);
+  int status;
+  if (few_training_is(o.recipe)) {
+    status = train_few_shot(&o, &runtime, error);
+  } else {
+    status = training_open(o.recipe, &runtime, &training, error);
+    if (!status)
+      status = train(&o, &training, error);
+    training_close(&training);
+  }
   runtime_stop(&runtime);
   return status;
 }

@@ -54,4 +54,8 @@ struct few_sizes few_recipe_sizes(const struct few_recipe *recipe, size_t width)
 int few_recipe_canonical(const struct few_recipe *recipe, const char *items_sha256,
                          const char *graft_sha256, struct text *text, struct error *error);
 
+/* "clamp" alone, for few_recipe_parse. Errors: EXIT_INPUT. */
+int few_recipe_read_clamp(const json_t *root, const char *where, struct few_recipe *recipe,
+                          struct error *error);
+
 #endif

@@ -55,3 +55,11 @@ void toy_descend(struct toy *toy, unsigned clamped, double rate, size_t steps, d
         toy->estimate[f][i] -= rate * (sums[f][i] / ENTRIES);
   }
 }
+
+double toy_plateau_loss(const struct toy *toy)
+{
+  double sums[TOY_FACTORS][TOY_LENGTH] = {{0}};
+  struct toy zero = *toy;
+  memset(zero.estimate, 0, sizeof zero.estimate);
+  return 0.5 * (add_errors(&zero, sums) / ENTRIES);
+}

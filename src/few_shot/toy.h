@@ -29,4 +29,7 @@ void toy_draw(uint32_t seed, struct toy *toy);
  * truth before the first step and keeps it there. */
 void toy_descend(struct toy *toy, unsigned clamped, double rate, size_t steps, double *losses);
 
+/* The loss of an estimate that is 0: the level of its plateau, as ln 2 is the model's. */
+double toy_plateau_loss(const struct toy *toy);
+
 #endif

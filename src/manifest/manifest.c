@@ -46,6 +46,8 @@ void manifest_free(struct manifest *manifest)
   free(manifest->ablation.circuits);
   free(manifest->ablation.seeds);
   free(manifest->ablation.caveat);
+  free(manifest->formation.file);
+  free(manifest->formation.seeds);
   *manifest = (struct manifest){0};
 }
 

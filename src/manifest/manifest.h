@@ -28,6 +28,17 @@
  *                   "files": [{"path": "config.json", "bytes": 525, "sha256": "...",
  *                              "xxh3_128": "..."}]}]}
  *
+ * A manifest of training runs (arXiv 2404.07129; docs/FORMATION.md) has, beside format, model, kind
+ * "trained", source, caveat and golden, only
+ *    "formation": {"items": "F",              or "gaussian", or "file" with
+ *                  "file": "x.npy",           [classes][exemplars][width], relative to the manifest
+ *                  "item_seed": 1,            of the first two; absent = 1
+ *                  "seeds": [5, 6],           of the models
+ *                  "figures": ["3", "5b"],    which runs (manifest_formation.h)
+ *                  "shorten": 1,              every run has so many times fewer sequences; absent =
+ *                                             1, all else stands for no figure of the paper
+ *                  "stride": 1}               every so many of the training sequences are examined
+ *
  * A revision's name is also its branch in the repository. bytes, sha256 and xxh3_128 of its files
  * may be null as long as nobody has seen the file; without sha256 it is unpinned. tokens are in
  * units of 1e9. A manifest of kind "published" describes a directory of tables (trajectory.json and
@@ -38,6 +49,7 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "circuit/control.h"
+#include "few_shot/items.h"
 #include "probe/protocol.h"
 
 #include <stdbool.h>
@@ -81,10 +93,36 @@ struct manifest_ablation {
   char *caveat; /* one line, must be shown with the figures */
 };
 
+/* Figures of arXiv 2404.07129, as bits, and their names in a manifest. */
+enum formation_figure {
+  FORMATION_UNCLAMPED, /* "3": nothing clamped, examined at the end (3, 4a, 12, 14, 17) */
+  FORMATION_HEADS,     /* "4b": heads trained alone */
+  FORMATION_TOY,       /* "5a" */
+  FORMATION_CLAMPS,    /* "5b" */
+  FORMATION_SWEEPS,    /* "6": more classes, more labels */
+  FORMATION_GRAFTS,    /* "7": layer 0 of seeds 5, 6, 7 */
+  FORMATION_PREVIOUS,  /* "8": other previous-token clamps */
+  FORMATION_WIRING,    /* "11": of the models of "3" */
+  FORMATION_MATCH,     /* "15": strengths of the match */
+  FORMATION_FIGURES
+};
+extern const char *const formation_figure_names[FORMATION_FIGURES];
+
+struct manifest_formation {
+  enum few_items_kind items;
+  char *file; /* resolved; NULL unless FEW_FILE */
+  uint32_t item_seed;
+  size_t seed_count;
+  uint32_t *seeds;
+  bool figures[FORMATION_FIGURES];
+  uint64_t shorten, stride;
+};
+
 /* What the files of a manifest are, which its kind tells. */
 enum manifest_content {
   MANIFEST_CHECKPOINTS,
-  MANIFEST_TABLES /* kind "published": no family, no protocol, nothing to fetch */
+  MANIFEST_FORMATION, /* training runs: no files, no revisions */
+  MANIFEST_TABLES     /* kind "published": no family, no protocol, nothing to fetch */
 };
 
 struct manifest {
@@ -102,6 +140,7 @@ struct manifest {
   char *golden; /* resolved; NULL = none */
   struct published_bands published;
   struct manifest_ablation ablation;
+  struct manifest_formation formation; /* of MANIFEST_FORMATION */
   size_t revision_count;
   struct manifest_revision *revisions; /* ascending in step */
 };

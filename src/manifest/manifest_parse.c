@@ -4,6 +4,8 @@
 #include "base/path.h"
 #include "base/text.h"
 #include "manifest/manifest_ablation.h"
+#include "manifest/manifest_formation.h"
+#include "manifest/manifest_protocol.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -153,46 +155,6 @@ static int parse_container(const json_t *root, struct manifest *manifest, struct
     return error->code;
   manifest->has_container = true;
   return copy_string(where, manifest->checkpoints, &manifest->container.path, error);
-}
-
-static int parse_vocab(const json_t *object, const char *where, struct protocol *protocol,
-                       struct error *error)
-{
-  json_t *pair;
-  if (json_get_array(object, where, "vocab", &pair, error))
-    return error->code;
-  const json_t *low = json_array_get(pair, 0), *high = json_array_get(pair, 1);
-  protocol->vocab_lo = json_integer_value(low);
-  protocol->vocab_hi = json_integer_value(high);
-  if (json_array_size(pair) != 2 || !json_is_integer(low) || !json_is_integer(high) ||
-      protocol->vocab_lo < 0 || protocol->vocab_lo >= protocol->vocab_hi ||
-      protocol->vocab_hi > (int64_t)1 << 31)
-    return error_set(error, EXIT_INPUT,
-                     "%s: \"vocab\" must be [lo, hi] with 0 <= lo < hi <= 2147483648", where);
-  return 0;
-}
-
-static int parse_protocol(const json_t *root, struct manifest *manifest, struct error *error)
-{
-  static const char *const known[] = {"n",    "seq_len",    "vocab", "seed",
-                                      "pr_n", "baseline_n", "bos",   NULL};
-  struct protocol *protocol = &manifest->protocol;
-  json_t *object;
-  char where[WHERE];
-  snprintf(where, sizeof where, "%.800s: protocol", manifest->path);
-  protocol->bos = -1;
-  if (json_get_object(root, manifest->path, "protocol", &object, error) ||
-      json_check_keys(object, where, known, error) ||
-      json_get_integer(object, where, "n", 1, 10000000, &protocol->n, error) ||
-      json_get_integer(object, where, "seq_len", 2, 1000000, &protocol->seq_len, error) ||
-      parse_vocab(object, where, protocol, error) ||
-      json_get_integer(object, where, "seed", 0, UINT32_MAX, &protocol->seed, error) ||
-      json_get_integer(object, where, "pr_n", 1, 10000000, &protocol->pr_n, error) ||
-      json_get_integer(object, where, "baseline_n", 1, 1000000, &protocol->baseline_n, error))
-    return error->code;
-  if (json_is_absent(object, "bos"))
-    return 0;
-  return json_get_integer(object, where, "bos", 0, INT32_MAX, &protocol->bos, error);
 }
 
 static int get_band(const json_t *object, const char *where, const char *key, bool positive,
@@ -390,11 +352,15 @@ static int parse_kind(const json_t *root, struct manifest *manifest, struct erro
     return error_set(error, EXIT_INPUT,
                      "%s: \"kind\" is \"%s\", must be published, trained, real or synthetic",
                      manifest->path, manifest->kind);
+  if (!json_is_absent(root, "formation")) {
+    manifest->content = MANIFEST_FORMATION;
+    return 0;
+  }
   manifest->content = kind == 0 ? MANIFEST_TABLES : MANIFEST_CHECKPOINTS;
   if (manifest->content == MANIFEST_CHECKPOINTS)
     return get_label(root, manifest->path, "family", &manifest->family, error)
                ? error->code
-               : parse_protocol(root, manifest, error);
+               : manifest_parse_protocol(root, manifest, error);
   if (!json_is_absent(root, "family") || !json_is_absent(root, "protocol"))
     return error_set(error, EXIT_INPUT,
                      "%s: a manifest of kind published has no \"family\" and no \"protocol\"",
@@ -402,12 +368,37 @@ static int parse_kind(const json_t *root, struct manifest *manifest, struct erro
   return 0;
 }
 
+/* Training runs have nothing to read but items of a file. */
+static int parse_formation(const json_t *root, struct manifest *manifest, struct error *error)
+{
+  if (manifest_parse_formation(root, manifest, error))
+    return error->code;
+  if (manifest->formation.items == FEW_FILE &&
+      get_path(json_object_get(root, "formation"), manifest->path, "file", manifest,
+               &manifest->formation.file, error))
+    return error->code;
+  return copy_string(manifest->path, "", &manifest->checkpoints, error);
+}
+
+/* What a manifest of files has. */
+static int parse_files_of(const json_t *root, struct manifest *manifest, struct error *error)
+{
+  const char *path = manifest->path;
+  if (get_path(root, path, "checkpoints", manifest, &manifest->checkpoints, error) ||
+      parse_container(root, manifest, error) || get_repository(root, manifest, error) ||
+      (!json_is_absent(root, "tensors") &&
+       get_path(root, path, "tensors", manifest, &manifest->tensors, error)) ||
+      parse_published(root, manifest, error) || manifest_parse_ablation(root, manifest, error))
+    return error->code;
+  return parse_revisions(root, manifest, error);
+}
+
 static int parse_root(const json_t *root, struct manifest *manifest, struct error *error)
 {
-  static const char *const known[] = {"format",     "model",    "family",      "kind",
-                                      "source",     "caveat",   "checkpoints", "container",
-                                      "repository", "tensors",  "protocol",    "golden",
-                                      "published",  "ablation", "revisions",   NULL};
+  static const char *const known[] = {
+      "format",      "model",     "family",     "kind",      "source",   "caveat",
+      "checkpoints", "container", "repository", "tensors",   "protocol", "golden",
+      "published",   "ablation",  "revisions",  "formation", NULL};
   const char *path = manifest->path;
   int64_t format;
   if (json_get_integer(root, path, "format", 1, 1, &format, error) ||
@@ -415,19 +406,15 @@ static int parse_root(const json_t *root, struct manifest *manifest, struct erro
       get_label(root, path, "model", &manifest->model, error) ||
       parse_kind(root, manifest, error) ||
       get_line(root, path, "source", &manifest->source, error) ||
-      get_line(root, path, "caveat", &manifest->caveat, error) ||
-      get_path(root, path, "checkpoints", manifest, &manifest->checkpoints, error) ||
-      parse_container(root, manifest, error) || get_repository(root, manifest, error))
+      get_line(root, path, "caveat", &manifest->caveat, error))
     return error->code;
   if (!*manifest->source)
     return error_set(error, EXIT_INPUT, "%s: \"source\" must say where the data come from", path);
-  if ((!json_is_absent(root, "tensors") &&
-       get_path(root, path, "tensors", manifest, &manifest->tensors, error)) ||
-      (!json_is_absent(root, "golden") &&
-       get_path(root, path, "golden", manifest, &manifest->golden, error)) ||
-      parse_published(root, manifest, error) || manifest_parse_ablation(root, manifest, error))
+  if (!json_is_absent(root, "golden") &&
+      get_path(root, path, "golden", manifest, &manifest->golden, error))
     return error->code;
-  return parse_revisions(root, manifest, error);
+  return manifest->content == MANIFEST_FORMATION ? parse_formation(root, manifest, error)
+                                                 : parse_files_of(root, manifest, error);
 }
 
 int manifest_parse(const char *path, const void *data, size_t size, struct manifest *manifest,

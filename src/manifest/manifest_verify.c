@@ -67,6 +67,11 @@ int manifest_verify(const struct manifest_check *check, struct manifest_result *
   const char *base = check->checkpoints ? check->checkpoints : check->manifest->checkpoints;
   struct verifier verifier = {.check = check, .result = result};
   *result = (struct manifest_result){0};
+  if (check->manifest->content == MANIFEST_FORMATION)
+    return error_set(error, EXIT_INPUT,
+                     "%s: describes training runs, which have no files to verify or pin; attest "
+                     "reproduce carries them out",
+                     check->manifest->path);
   /* Nothing there at all is one answer, not a list of missing files. "ARCHIVE:DIR" is looked for
    * when it is opened. */
   if (!file_exists(base) && !strchr(base, ':'))

@@ -108,7 +108,7 @@ void page_heading(struct page *page, int level, const char *id, const char *form
 
 void page_text(struct page *page, const char *class, const char *format, ...)
 {
-  bool strong = strcmp(class, "held") == 0 || strcmp(class, "failed") == 0;
+  bool strong = strncmp(class, "verdict", 7) == 0;
   va_list arguments;
   va_start(arguments, format);
   if (is_html(page))

@@ -22,7 +22,8 @@ void page_end(struct page *page);
 void page_heading(struct page *page, int level, const char *id, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* `class` is "" or a class of the style sheet: "held", "failed", "open", "caveat". */
+/* `class` is "" or a class of the style sheet: "caveat", "verdict held", "verdict failed",
+ * "verdict open". */
 void page_text(struct page *page, const char *class, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

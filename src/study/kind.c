@@ -1,6 +1,6 @@
 #include "study/kind.h"
 
-static const struct study_kind *const kinds[] = {&kind_tables, &kind_screens};
+static const struct study_kind *const kinds[] = {&kind_tables, &kind_screens, &kind_formation};
 
 /* Every content of a manifest has a row above. */
 const struct study_kind *kind_of(const struct manifest *manifest)

@@ -28,8 +28,9 @@ struct study_kind {
   int (*compare)(struct manifest_run *run, struct error *error);
 };
 
-extern const struct study_kind kind_tables;  /* published tables: verified and loaded */
-extern const struct study_kind kind_screens; /* checkpoints: verified and screened */
+extern const struct study_kind kind_tables;    /* published tables: verified and loaded */
+extern const struct study_kind kind_screens;   /* checkpoints: verified and screened */
+extern const struct study_kind kind_formation; /* training runs: carried out and examined */
 
 /* The kind of a manifest. */
 const struct study_kind *kind_of(const struct manifest *manifest);

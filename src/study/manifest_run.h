@@ -5,6 +5,7 @@
 
 #include "claims/published.h"
 #include "manifest/manifest_verify.h"
+#include "study/formation_tables.h"
 #include "study/journal.h"
 #include "study/references.h"
 #include "study/reproduction.h"
@@ -26,7 +27,9 @@ struct manifest_run {
   size_t count;
   struct head_row **resampled; /* [revision_count][resamples][heads] of the bootstrap, revision by
                                   revision of the trajectory; NULL = none; owned */
-  struct published_tables tables; /* what is published beside trajectories; may be none */
+  struct published_tables tables;    /* what is published beside trajectories, or what training runs
+                                        gave in the same form; may be none */
+  struct formation_tables formation; /* the texts of the latter */
   size_t contradicted; /* findings of the verification: what was read is not what was pinned */
   size_t unpinned;     /* files that have no pin */
   size_t skipped;      /* revisions without figures, because their files failed verification */

@@ -50,6 +50,8 @@ static void say_verified(struct manifest_run *run)
       m->has_container && pinned_file_pinned(&m->container) && !pinned_file_complete(&m->container);
   for (size_t i = 0; i < m->revision_count; i++)
     by_sha256 += manifest_by_sha256(&m->revisions[i]);
+  if (m->content == MANIFEST_FORMATION)
+    return; /* it reads no files that could be pinned */
   if (run->unpinned)
     journal_say(run->journal, JOURNAL_FOUND,
                 "UNPINNED: %zu files; nobody vouches for what was read", run->unpinned);
@@ -159,7 +161,8 @@ static int start(struct manifest_run *run, const char *path, struct error *error
   if (!run->entry)
     return error->code;
   run->manifest = &run->entry->manifest;
-  run->trajectories = calloc(run->manifest->revision_count, sizeof *run->trajectories);
+  /* one more: manifests of training runs have no revisions */
+  run->trajectories = calloc(run->manifest->revision_count + 1, sizeof *run->trajectories);
   return run->trajectories ? 0 : error_set(error, EXIT_RUN, "%s: out of memory", path);
 }
 
@@ -176,6 +179,7 @@ static void end(struct manifest_run *run)
   free(run->trajectories);
   free(run->sets);
   published_free(&run->tables);
+  formation_tables_free(&run->formation);
   references_free(&run->references);
   workdir_close(&run->work);
 }

@@ -6,6 +6,7 @@
 #include "base/lock.h"
 #include "fetch/fetch.h"
 #include "pass/runtime.h"
+#include "study/curves.h"
 #include "study/journal.h"
 #include "study/parts.h"
 #include "study/sharding.h"
@@ -19,10 +20,11 @@ struct reproduction {
   const struct fetch_options *stream; /* fetch each revision, work on it, delete it; NULL = no */
   size_t resamples; /* of the bootstrap that tells which verdicts survive it; 0 = none */
   bool update_golden, allow_unpinned, allow_uncompared;
-  struct sharding *sharding; /* do the part of a shard and no more; NULL = all */
-  const struct parts *parts; /* of all shards, in place of screens; NULL = none */
-  struct lock *lock;         /* on `work`, from the first model on; lock_release */
-  struct journal *journal;   /* was started */
+  struct sharding *sharding;   /* do the part of a shard and no more; NULL = all */
+  const struct parts *parts;   /* of all shards, in place of screens; NULL = none */
+  struct lock *lock;           /* on `work`, from the first model on; lock_release */
+  struct journal *journal;     /* was started */
+  struct study_curves *curves; /* gets those of training runs; NULL: nobody draws them */
 };
 
 /* Errors: EXIT_INPUT, EXIT_RUN. Failed checks are counted in the journal and are no errors. */

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "base/version.h"
 
+#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,6 +50,24 @@ static int write_identity(const char *directory, const char *identity, struct er
   return status;
 }
 
+/* `current` with the directories in it, of work that was under way. */
+static int remove_current(const struct workdir *dir, struct error *error)
+{
+  struct dirent *entry;
+  DIR *listing = opendir(dir->current);
+  int status = 0;
+  while (listing && !status && (entry = readdir(listing))) {
+    if (entry->d_name[0] == '.')
+      continue;
+    char *path = file_join(dir->current, entry->d_name, error);
+    status = !path ? error->code : file_is_directory(path) ? file_remove_directory(path, error) : 0;
+    free(path);
+  }
+  if (listing)
+    closedir(listing);
+  return status ? status : file_remove_directory(dir->current, error);
+}
+
 static int start(struct workdir *dir, struct error *error)
 {
   bool same;
@@ -56,7 +75,7 @@ static int start(struct workdir *dir, struct error *error)
     return error->code;
   if (same)
     return 0;
-  if (file_remove_directory(dir->current, error) || file_make_directory(dir->current, error))
+  if (remove_current(dir, error) || file_make_directory(dir->current, error))
     return error->code;
   return write_identity(dir->current, dir->identity, error);
 }
@@ -116,7 +135,7 @@ char *workdir_path(const struct workdir *dir, const char *name, const char *suff
 
 int workdir_finish(const struct workdir *dir, struct error *error)
 {
-  return file_remove_directory(dir->current, error);
+  return remove_current(dir, error);
 }
 
 int workdir_first(const struct workdir *dir, const struct trajectory *trajectory, bool *is_first,

@@ -23,7 +23,11 @@ static void turn(const struct tape *tape, const void *const *rows, size_t count,
 {
   static const enum gemm_type types[GEMM_MAX_NR] = {GEMM_F32};
   _Static_assert(GEMM_F32 == 0, "the rest of the array is of that type");
-  (void)tape->kernels->pack(types, rows, (int)count, 0, k, tape->kernels->tiles[0].nr, out);
+  for (size_t k0 = 0; k0 < k; k0 += GEMM_BLOCK) {
+    size_t kc = k - k0 < GEMM_BLOCK ? k - k0 : GEMM_BLOCK;
+    (void)tape->kernels->pack(types, rows, (int)count, k0, kc, (int)panel(tape),
+                              out + k0 * panel(tape));
+  }
 }
 
 static void embed_forward(struct tape *tape, struct tape_op *op)

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/path.h"
 #include "train/recipe_part.h"
 #include "train/recipe_read.h"
 
@@ -167,12 +168,6 @@ void train_recipe_free(struct train_recipe *recipe)
   *recipe = (struct train_recipe){.name = NULL};
 }
 
-static char *folder_of(const char *path)
-{
-  const char *slash = strrchr(path, '/');
-  return slash ? strndup(path, (size_t)(slash - path) + (slash == path)) : strdup(".");
-}
-
 int train_recipe_read(const char *path, struct train_recipe *recipe, char **folder,
                       struct error *error)
 {
@@ -183,7 +178,7 @@ int train_recipe_read(const char *path, struct train_recipe *recipe, char **fold
     return error->code;
   int status = train_recipe_parse(path, blob.data, blob.size, recipe, error);
   blob_free(&blob);
-  if (!status && !(*folder = folder_of(path)))
+  if (!status && !(*folder = path_folder(path)))
     status = error_set(error, EXIT_RUN, "%s: out of memory", path);
   return status;
 }

@@ -11,8 +11,8 @@
 
 #include "train/log.h"
 #include "train/optimizer.h"
+#include "train/state_parts.h"
 
-#define TRAIN_IDENTITY_BYTES 64
 #define TRAIN_STATE_STEM "state"
 #define TRAIN_STATE_FILE TRAIN_STATE_STEM ".safetensors"
 

@@ -1,24 +1,17 @@
 /* A run from its first step, or from where it was stopped, to its last. */
 #include "base/file.h"
 #include "base/file_group.h"
-#include "base/lock.h"
 #include "base/progress.h"
-#include "base/temporary.h"
 #include "checkpoint/safetensors_write.h"
+#include "train/directory.h"
 #include "train/training.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#define LOCK_FILE "attest.lock"
-#define IDENTITY_FILE "identity.json"
 #define SAVE_SECONDS 20.0 /* a kill costs no more than this */
 
 char *training_revision(const char *out, uint64_t step, struct error *error)
@@ -168,82 +161,13 @@ static int save(const struct training *t, const char *out, struct error *error)
   return train_state_save(out, t->identity, &t->log, &t->optimizer, error);
 }
 
-static int check_entry(DIR *stream, const char *out, const char *name, bool fresh,
-                       struct error *error)
-{
-  struct stat info;
-  bool link = !fstatat(dirfd(stream), name, &info, AT_SYMLINK_NOFOLLOW) && S_ISLNK(info.st_mode);
-  if (link)
-    return error_set(error, EXIT_INPUT,
-                     "%s/%s: is a link; a run writes into a directory of its own files alone: "
-                     "remove the link or choose another --out",
-                     out, text_shown(name).text);
-  if (!fresh || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, LOCK_FILE) == 0)
-    return 0;
-  return error_set(error, EXIT_INPUT,
-                   "%s: holds %s and no " IDENTITY_FILE
-                   " of a run; --out must be new, empty or of the same recipe",
-                   out, text_shown(name).text);
-}
-
-/* No links: what one leads to may be anybody's, the recipe itself or another run. And a directory
- * of this recipe has its identity; a new one is empty but for the lock. */
-static int check_directory(const char *out, bool fresh, struct error *error)
-{
-  DIR *stream = opendir(out);
-  if (!stream)
-    return error_set(error, EXIT_RUN, "%s: cannot be read: %s", out, error_reason(errno));
-  int status = 0;
-  for (struct dirent *entry; !status && (entry = readdir(stream));)
-    status = check_entry(stream, out, entry->d_name, fresh, error);
-  closedir(stream);
-  return status;
-}
-
-static int check_identity(const struct training *t, const char *out, const char *path, bool *fresh,
-                          struct error *error)
-{
-  struct blob blob;
-  *fresh = !file_exists(path);
-  if (check_directory(out, *fresh, error))
-    return error->code;
-  if (*fresh)
-    return file_check_space(out, t->disk_bytes, error)
-               ? error->code
-               : file_write(path, t->canonical.data, t->canonical.length, error);
-  if (file_read(path, (size_t)1 << 24, &blob, error))
-    return error->code;
-  bool same =
-      blob.size == t->canonical.length && memcmp(blob.data, t->canonical.data, blob.size) == 0;
-  blob_free(&blob);
-  if (same)
-    return 0;
-  return error_set(error, EXIT_INPUT,
-                   "%s: belongs to another recipe, or one that was changed; choose another --out",
-                   path);
-}
-
-static int take(const char *out, struct lock *lock, struct error *error)
-{
-  if (file_make_directory(out, error))
-    return error->code;
-  char *path = file_join(out, LOCK_FILE, error);
-  int status = path ? lock_take(path, out, lock, error) : error->code;
-  if (!status)
-    temporary_sweep(path);
-  free(path);
-  return status;
-}
-
 /* To where an earlier run was, or to the beginning; *fresh: what there is now is of this run. */
 static int begin(struct training *t, const char *out, bool *fresh, struct error *error)
 {
   bool found;
   size_t first = find_revision(&t->recipe, 0);
-  char *path = file_join(out, IDENTITY_FILE, error);
-  int status = path ? check_identity(t, out, path, fresh, error) : error->code;
-  free(path);
-  if (status || train_state_load(out, t->identity, &t->log, &t->optimizer, &found, error))
+  if (run_directory_claim(out, &t->canonical, t->disk_bytes, fresh, error) ||
+      train_state_load(out, t->identity, &t->log, &t->optimizer, &found, error))
     return error->code;
   if (t->log.count > t->recipe.steps)
     return error_set(error, EXIT_INPUT, "%s/" TRAIN_STATE_FILE ": has more steps than the recipe",
@@ -251,18 +175,6 @@ static int begin(struct training *t, const char *out, bool *fresh, struct error 
   if (found) /* steps.csv is written anew: the state has what belongs there */
     return check_revisions(t, out, error) ? error->code : write_log(t, out, error);
   return first < t->recipe.revision_count ? write_revision(t, out, first, error) : 0;
-}
-
-/* After a run that could not even begin, nothing of it stays. */
-static void withdraw(const char *out, bool fresh)
-{
-  struct error ignored;
-  char *path = file_join(out, IDENTITY_FILE, &ignored);
-  if (path && fresh)
-    unlink(path);
-  free(path);
-  if (fresh)
-    rmdir(out);
 }
 
 static int check_parameters(const struct training *t, struct error *error)
@@ -339,7 +251,7 @@ int training_run(struct training *t, const char *out, const struct training_even
 {
   struct lock lock = {0};
   bool fresh = false;
-  int status = take(out, &lock, error);
+  int status = run_directory_take(out, &lock, error);
   bool begun = !status && !(status = begin(t, out, &fresh, error));
   if (begun) {
     events->begun(events->context, t->log.count);
@@ -350,6 +262,6 @@ int training_run(struct training *t, const char *out, const struct training_even
   *done = t->log.count;
   lock_release(&lock);
   if (!begun)
-    withdraw(out, fresh);
+    run_directory_withdraw(out, fresh);
   return status;
 }

@@ -148,6 +148,8 @@ void run_ordered(const struct predicate_case *c, struct judged *judged)
   size_t i;
   for (i = 1; *case_argument(c, i); i++) {
     double time = run_number(c, case_argument(c, i), case_argument(c, 0), judged);
+    if (i > 1 && isinf(time) && isinf(before))
+      judged_missing(judged, "neither run learned");
     rising += i > 1 && time > before;
     before = time;
   }

@@ -31,7 +31,9 @@ extern const struct paper arxiv_2404_07129;
  *   runs          times in sequences: when it learned (empty = never), by the loss and by accuracy,
  *                 and on the other evaluation sets; evaluations near ln 2: all, longest stretch,
  *                 from first to last; steepness; what it ends with
- *   toy           of the toy model: steps to half and to a hundredth of the initial loss */
+ *   checkpoints   on the evaluation set fsl_train, while nothing is clamped: loss and accuracy,
+ * also with layer 0's direct output removed, and the strengths of layer 1's heads toy           of
+ * the toy model: steps to half and to a hundredth of the initial loss */
 extern const struct published_schema formation_schemas[];
 
 /* Adds a row for every predicate, data set and reading. Errors: EXIT_RUN. */

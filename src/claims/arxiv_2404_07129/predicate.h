@@ -50,7 +50,8 @@ extern const struct predicate trained_predicates[], course_predicates[];
 /* --- kinds of evaluation of trained models; what each takes stands in trained.c --- */
 predicate_evaluation strong_heads, rank_correlation, rank_correlation_published, strongest_alone,
     all_beat_best, strongest_differs, accuracy_above, direct_drop, without_one, best_fix, least_fix,
-    match_best_fix, match_raises, ablation_gap, wiring_top, wiring_apart, same_source, sets_rise;
+    match_best_fix, match_raises, direct_course, ablation_gap, wiring_top, wiring_apart,
+    same_source, sets_rise;
 
 /* --- of training runs; courses.c --- */
 predicate_evaluation run_at_least, run_below, run_ratio, run_learned, run_never, run_sooner,

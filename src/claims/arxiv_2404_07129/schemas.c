@@ -50,13 +50,18 @@ static const struct published_column runs[] = {
     OPTIONAL("learned_classes"), NUMBER("plateau"), NUMBER("plateau_longest"),
     NUMBER("plateau_between"), OPTIONAL("drop"), NUMBER("loss"), NUMBER("accuracy"),
     TEXT("parameters"), TEXT("curves")};
+static const struct published_column checkpoints[] = {
+    KEY("model"), KEY("sequences"), NUMBER("loss"), NUMBER("accuracy"), NUMBER("loss_direct"),
+    NUMBER("accuracy_direct"), NUMBER("strength0"), NUMBER("strength1"), NUMBER("strength2"),
+    NUMBER("strength3"), NUMBER("strength4"), NUMBER("strength5"), NUMBER("strength6"),
+    NUMBER("strength7")};
 static const struct published_column toy[] = {
-    KEY("model"), KEY("clamp"), NUMBER("half"), NUMBER("hundredth"), NUMBER("loss"),
-    TEXT("curve")};
+    KEY("model"), KEY("clamp"), NUMBER("plateau"), OPTIONAL("learned"), OPTIONAL("half"),
+    NUMBER("loss"), TEXT("curve")};
 
 #define TABLE(name) {#name, name, sizeof name / sizeof *name}
 const struct published_schema formation_schemas[] = {
     TABLE(models), TABLE(heads), TABLE(previous), TABLE(composition), TABLE(ablations),
-    TABLE(wiring), TABLE(key_sources), TABLE(sets), TABLE(correlations), TABLE(runs), TABLE(toy),
+    TABLE(wiring), TABLE(key_sources), TABLE(sets), TABLE(correlations), TABLE(runs), TABLE(checkpoints), TABLE(toy),
     {0}};
 /* clang-format on */

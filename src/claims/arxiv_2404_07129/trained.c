@@ -113,6 +113,22 @@ void direct_drop(const struct predicate_case *c, struct judged *judged)
   judge_at_most(judged, all - without, c->limit);
 }
 
+/* The same at every checkpoint of the training. Value: the most that is lost. */
+void direct_course(const struct predicate_case *c, struct judged *judged)
+{
+  const struct published_table *table = published_find(c->tables, "checkpoints");
+  double most = -INFINITY;
+  for (size_t row = 0; table && row < table->rows; row++)
+    if (published_matches(table, row, case_model(c), ""))
+      most = fmax(most, published_number(table, row, "accuracy") -
+                            published_number(table, row, "accuracy_direct"));
+  if (isinf(most))
+    judged_missing(judged, c->tables->kind == TRAJECTORY_PUBLISHED
+                               ? "no number of it is published: checkpoints"
+                               : "not in this set of runs: checkpoints");
+  judge_at_most(judged, most, c->limit);
+}
+
 /* --- redundancy --- */
 
 /* Without any single head ("any"), or without the strongest, at most `limit` is lost. */

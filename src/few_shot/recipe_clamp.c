@@ -1,0 +1,232 @@
+/* "clamp" of a recipe, and the recipe as its identity sees it. */
+#include "few_shot/recipe.h"
+#include "train/recipe_part.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int bad_heads(const char *where, const char *key, const char *shape, struct error *error)
+{
+  return error_set(error, EXIT_INPUT, "%s: \"%s\" must be a list of %s", where, key, shape);
+}
+
+/* A head's bit. */
+static int add_head(const json_t *item, const struct few_recipe *r, uint64_t *heads)
+{
+  json_int_t head = json_integer_value(item);
+  if (!json_is_integer(item) || head < 0 || (uint64_t)head >= r->heads)
+    return -1;
+  *heads |= (uint64_t)1 << head;
+  return 0;
+}
+
+static int get_heads(const json_t *object, const char *where, const char *key,
+                     const struct few_recipe *r, uint64_t *heads, struct error *error)
+{
+  json_t *list, *item;
+  char shape[64];
+  size_t i;
+  snprintf(shape, sizeof shape, "heads, each between 0 and %zu", r->heads - 1);
+  *heads = 0;
+  if (json_get_array(object, where, key, &list, error))
+    return error->code;
+  json_array_foreach(list, i, item)
+  {
+    if (add_head(item, r, heads))
+      return bad_heads(where, key, shape, error);
+  }
+  return 0;
+}
+
+static int read_ablated(const struct recipe_part *part, struct few_recipe *r, struct error *error)
+{
+  json_t *list, *pair;
+  size_t i;
+  if (json_is_absent(part->object, "ablate"))
+    return 0;
+  if (json_get_array(part->object, part->where, "ablate", &list, error))
+    return error->code;
+  json_array_foreach(list, i, pair)
+  {
+    const json_t *layer = json_array_get(pair, 0);
+    json_int_t l = json_integer_value(layer);
+    if (json_array_size(pair) != 2 || !json_is_integer(layer) || l < 0 || l >= FEW_LAYERS ||
+        add_head(json_array_get(pair, 1), r, &r->clamp.ablate[l]))
+      return bad_heads(part->where, "ablate", "pairs [layer, head] that the model has", error);
+  }
+  return 0;
+}
+
+static int read_kept(const struct recipe_part *part, struct few_recipe *r, struct error *error)
+{
+  uint64_t kept, all = r->heads < 64 ? ((uint64_t)1 << r->heads) - 1 : UINT64_MAX;
+  if (json_is_absent(part->object, "keep"))
+    return 0;
+  if (get_heads(part->object, part->where, "keep", r, &kept, error))
+    return error->code;
+  if (r->clamp.ablate[1])
+    return error_set(error, EXIT_INPUT,
+                     "%s: \"keep\" ablates all other heads of layer 1; drop those of \"ablate\"",
+                     part->where);
+  r->clamp.ablate[1] = all & ~kept;
+  return 0;
+}
+
+static int read_preserved(const struct recipe_part *part, struct few_recipe *r, struct error *error)
+{
+  static const char *const names[] = {"nothing", "patterns", "values", "both"};
+  const char *value;
+  if (json_is_absent(part->object, "preserve"))
+    return 0;
+  if (json_get_string(part->object, part->where, "preserve", &value, error))
+    return error->code;
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    if (strcmp(value, names[i]) == 0) {
+      r->clamp.preserve = (enum few_preserve)i;
+      return 0;
+    }
+  return error_set(error, EXIT_INPUT,
+                   "%s: \"preserve\" is \"%.100s\", must be nothing, patterns, values or both",
+                   part->where, value);
+}
+
+/* {"heads": [...], "strength": s} */
+static int read_strength(const struct recipe_part *clamp, const char *key, struct few_recipe *r,
+                         uint64_t *heads, double *strength, struct error *error)
+{
+  static const char *const known[] = {"heads", "strength", NULL};
+  struct recipe_part part;
+  if (json_is_absent(clamp->object, key))
+    return 0;
+  *strength = 1;
+  if (recipe_part_open(clamp->object, clamp->where, key, &part, error) ||
+      json_check_keys(part.object, part.where, known, error) ||
+      get_heads(part.object, part.where, "heads", r, heads, error))
+    return error->code;
+  if (!*heads)
+    return error_set(error, EXIT_INPUT, "%s: \"heads\" is empty", part.where);
+  return json_is_absent(part.object, "strength")
+             ? 0
+             : json_get_number(part.object, part.where, "strength", 0, 1, strength, error);
+}
+
+static int read_copy(const struct recipe_part *part, struct few_recipe *r, struct error *error)
+{
+  r->clamp.copy = !json_is_absent(part->object, "copy");
+  if (r->clamp.copy && recipe_get_size(part->object, part->where, "copy", 0, r->heads - 1,
+                                       &r->clamp.copy_head, error))
+    return error->code;
+  return json_is_absent(part->object, "perfect_layer0")
+             ? 0
+             : json_get_boolean(part->object, part->where, "perfect_layer0",
+                                &r->clamp.perfect_layer0, error);
+}
+
+static int read_graft(const struct recipe_part *clamp, struct few_recipe *r, struct error *error)
+{
+  static const char *const known[] = {"layer", "checkpoint", "sha256", NULL};
+  struct recipe_part part;
+  size_t layer;
+  if (json_is_absent(clamp->object, "graft"))
+    return 0;
+  if (recipe_part_open(clamp->object, clamp->where, "graft", &part, error) ||
+      json_check_keys(part.object, part.where, known, error) ||
+      recipe_get_size(part.object, part.where, "layer", 0, 1, &layer, error) ||
+      json_get_string(part.object, part.where, "checkpoint", &r->graft_file, error))
+    return error->code;
+  if (!*r->graft_file)
+    return error_set(error, EXIT_INPUT, "%s: \"checkpoint\" is empty", part.where);
+  r->clamp.graft = layer ? FEW_GRAFT_LAYER1 : FEW_GRAFT_LAYER0;
+  return recipe_get_sha256(part.object, part.where, "sha256", &r->graft_sha256, error);
+}
+
+int few_recipe_read_clamp(const json_t *root, const char *where, struct few_recipe *r,
+                          struct error *error)
+{
+  static const char *const known[] = {"ablate", "keep",           "preserve", "previous", "match",
+                                      "copy",   "perfect_layer0", "graft",    NULL};
+  struct few_clamp *c = &r->clamp;
+  struct recipe_part part;
+  if (json_is_absent(root, "clamp"))
+    return 0;
+  if (recipe_part_open(root, where, "clamp", &part, error) ||
+      json_check_keys(part.object, part.where, known, error) || read_ablated(&part, r, error) ||
+      read_kept(&part, r, error) || read_preserved(&part, r, error) ||
+      read_strength(&part, "previous", r, &c->previous, &c->previous_strength, error) ||
+      read_strength(&part, "match", r, &c->match, &c->match_strength, error) ||
+      read_copy(&part, r, error))
+    return error->code;
+  return read_graft(&part, r, error);
+}
+
+/* --- identity --- */
+
+static json_t *heads_json(uint64_t heads)
+{
+  json_t *list = json_array();
+  for (int head = 0; head < 64; head++)
+    if (heads >> head & 1)
+      json_add(list, json_integer(head));
+  return list;
+}
+
+/* Only what acts. */
+static json_t *clamp_json(const struct few_clamp *c, const char *graft_sha256)
+{
+  static const char *const preserved[] = {"nothing", "patterns", "values", "both"};
+  json_t *object = json_object();
+  json_put(object, "ablate",
+           json_pack("[o, o]", heads_json(c->ablate[0]), heads_json(c->ablate[1])));
+  json_put(object, "preserve", json_string(preserved[c->preserve]));
+  if (c->previous)
+    json_put(object, "previous",
+             json_pack("{s:o, s:f}", "heads", heads_json(c->previous), "strength",
+                       c->previous_strength));
+  if (c->match)
+    json_put(object, "match",
+             json_pack("{s:o, s:f}", "heads", heads_json(c->match), "strength", c->match_strength));
+  if (c->copy)
+    json_put(object, "copy", json_integer((json_int_t)c->copy_head));
+  json_put(object, "perfect_layer0", json_boolean(c->perfect_layer0));
+  if (c->graft)
+    json_put(
+        object, "graft",
+        json_pack("{s:i, s:s}", "layer", c->graft == FEW_GRAFT_LAYER1, "sha256", graft_sha256));
+  return object;
+}
+
+static json_t *items_json(const struct few_recipe *r, const char *sha256)
+{
+  static const char *const kinds[] = {"features", "gaussian", "file"};
+  return r->items == FEW_FILE
+             ? json_pack("{s:s, s:s}", "kind", "file", "sha256", sha256)
+             : json_pack("{s:s, s:I}", "kind", kinds[r->items], "seed", (json_int_t)r->item_seed);
+}
+
+int few_recipe_canonical(const struct few_recipe *r, const char *items_sha256,
+                         const char *graft_sha256, struct text *text, struct error *error)
+{
+  json_t *root = json_pack("{s:i, s:s, s:s}", "format", 1, "kind", "few_shot", "name", r->name);
+  json_put(root, "model",
+           json_pack("{s:I, s:I}", "hidden", (json_int_t)r->hidden, "heads", (json_int_t)r->heads));
+  json_put(root, "items", items_json(r, items_sha256));
+  json_put(root, "data",
+           json_pack("{s:I, s:I, s:I}", "classes", (json_int_t)r->data.classes, "test_classes",
+                     (json_int_t)r->data.test_classes, "labels", (json_int_t)r->data.labels));
+  json_put(root, "seeds",
+           json_pack("{s:I, s:I, s:I}", "initial", (json_int_t)r->initial_seed, "train",
+                     (json_int_t)r->train_seed, "evaluation", (json_int_t)r->evaluation_seed));
+  json_put(root, "adam",
+           json_pack("{s:f, s:f, s:f, s:f}", "rate", r->rate, "beta1", r->beta1, "beta2", r->beta2,
+                     "eps", r->eps));
+  json_put(root, "batch", json_integer((json_int_t)r->batch));
+  json_put(root, "sequences", json_integer((json_int_t)r->sequences));
+  json_put(root, "evaluate",
+           json_pack("{s:I, s:I}", "every", (json_int_t)r->evaluate_every, "sequences",
+                     (json_int_t)r->evaluation_sequences));
+  json_put(root, "checkpoint_every", json_integer((json_int_t)r->checkpoint_every));
+  json_put(root, "clamp", clamp_json(&r->clamp, graft_sha256));
+  int status = json_format("recipe", root, text, error);
+  json_decref(root);
+  return status;
+}

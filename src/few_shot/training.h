@@ -1,0 +1,28 @@
+/* A recipe's file and all that it names, as a run. */
+#ifndef ATTEST_FEW_SHOT_TRAINING_H
+#define ATTEST_FEW_SHOT_TRAINING_H
+
+#include "few_shot/run.h"
+#include "pass/runtime.h"
+
+struct few_training {
+  const char *path; /* of the recipe, borrowed */
+  char *folder;     /* from which its paths count */
+  struct few_recipe recipe;
+  struct few_data data;
+  float *graft; /* [few_parameters], if the clamp takes from a checkpoint */
+  struct few_run *run;
+};
+
+/* Whether the file at `path` is such a recipe; false also where it cannot be read. */
+bool few_training_is(const char *path);
+
+/* Reads the recipe, its items and the checkpoint that it grafts, and plans the run; nothing is
+ * written. path and runtime are borrowed. Owner: the caller, few_training_close, also after an
+ * error. Errors: EXIT_INPUT (the recipe, its files, what does not fit together, a budget of memory
+ * that is too small), EXIT_RUN. */
+int few_training_open(const char *path, const struct runtime *runtime,
+                      struct few_training *training, struct error *error);
+void few_training_close(struct few_training *training);
+
+#endif

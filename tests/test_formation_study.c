@@ -1,0 +1,188 @@
+/* Training runs as a kind of study: the same tables however they are run, going on after a kill,
+ * compared with their golden; plots; and manifests that are refused. */
+#include "workshop.h"
+
+#include <signal.h>
+
+#define MANIFEST                                                                                   \
+  "{\"format\": 1, \"model\": \"tiny\", \"kind\": \"trained\", \"source\": \"s\", \"caveat\": "    \
+  "\"c\", \"golden\": \"golden\",\n \"formation\": {\"items\": \"F\", \"seeds\": [6], "            \
+  "\"figures\": [\"3\", \"5a\", \"5b\", \"7\"], \"shorten\": 5000, \"stride\": 3001}}\n"
+
+static const char *manifest(const char *name, const char *text)
+{
+  const char *path = workshop_path(name);
+  support_write(path, text, strlen(text));
+  return path;
+}
+
+/* A golden that was made here, by one thread. */
+static int setup(void **state)
+{
+  (void)state;
+  unsetenv("CI");
+  const char *path = manifest("tiny.json", MANIFEST);
+  free(workshop_run(EXIT_HELD, "reproduce %s --update-golden --threads 1 --isa scalar --work %s",
+                    path, workshop_path("work-golden")));
+  return 0;
+}
+
+static void test_same_bits(void **state)
+{
+  (void)state;
+  const char *work = workshop_path("work-same"), *plots = workshop_path("plots");
+  char *text = workshop_run(EXIT_HELD, "reproduce %s --threads 3 --work %s --plots %s",
+                            workshop_path("tiny.json"), work, plots);
+  workshop_contains(text, "12 training runs: 0 resumed as they had ended, 12 carried out");
+  workshop_contains(text, "golden to the bit");
+  workshop_contains(text, "verdicts equal to the golden ones");
+  workshop_contains(text, "ALL CHECKS HELD: 1 manifests, 0 failed checks");
+  free(text);
+  workshop_shell("test -z \"$(find %s/tiny -type f)\"", work);
+  char path[600];
+  size_t size;
+  snprintf(path, sizeof path, "%s/F-seed6-figure-5b.svg", plots);
+  char *svg = support_read(path, &size);
+  workshop_contains(svg, "layer0_copy");
+  workshop_contains(svg, "ln 2");
+  free(svg);
+  snprintf(path, sizeof path, "%s/curves.csv", plots);
+  char *curves = support_read(path, &size);
+  workshop_contains(curves, "\nF-seed6,3,fsl_test_class,0,");
+  workshop_contains(curves, "\nF-seed6,5a,bc,");
+  free(curves);
+}
+
+/* What is in the golden: all seeds' tables, times and hashes. */
+static void test_tables(void **state)
+{
+  (void)state;
+  char path[600];
+  size_t size;
+  snprintf(path, sizeof path, "%s/runs.csv", workshop_path("golden"));
+  char *runs = support_read(path, &size);
+  workshop_contains(runs, "\nF-seed6,unclamped,3,200,");
+  workshop_contains(runs, "\nF-seed6,graft7,7,160,");
+  assert_int_equal(text_count_lines(runs, size), 2 + 1 + 6 + 3);
+  free(runs);
+  snprintf(path, sizeof path, "%s/heads.csv", workshop_path("golden"));
+  char *heads = support_read(path, &size);
+  assert_int_equal(text_count_lines(heads, size), 2 + 8);
+  free(heads);
+  char *text = workshop_run(EXIT_CHECK, "claims %s --all", workshop_path("golden"));
+  workshop_contains(text, "Tables of arXiv 2404.07129 (trained)");
+  workshop_contains(text, "Caveat: c");
+  workshop_contains(text, "P3-125");
+  free(text);
+}
+
+static void test_changed_golden(void **state)
+{
+  (void)state;
+  char path[600];
+  snprintf(path, sizeof path, "%s/runs.csv", workshop_path("golden"));
+  workshop_shell("cp %s %s.kept; sed -i '4s/,5b,/,5c,/' %s", path, path, path);
+  char *text = workshop_run(EXIT_CHECK, "reproduce %s --threads 2 --work %s",
+                            workshop_path("tiny.json"), workshop_path("work-changed"));
+  workshop_contains(text, "FAILED: ");
+  workshop_contains(text, "runs.csv: not the bytes of this run: ");
+  free(text);
+  workshop_shell("mv %s.kept %s", path, path);
+}
+
+static size_t kept_rows(const char *work)
+{
+  char line[900];
+  size_t size;
+  snprintf(line, sizeof line, "find %s -name '*.rows' 2>/dev/null | wc -l > %s.count", work, work);
+  assert_int_equal(system(line), 0);
+  snprintf(line, sizeof line, "%s.count", work);
+  char *text = support_read(line, &size);
+  size_t count = (size_t)strtoul(text, NULL, 10);
+  free(text);
+  return count;
+}
+
+/* Killed once some runs have ended: those are resumed, the others come to the same bits. */
+static void test_killed(void **state)
+{
+  (void)state;
+  if (workshop_emulated())
+    skip();
+  const char *work = workshop_path("work-killed"), *words[64];
+  char line[900], out[600], err[600];
+  snprintf(line, sizeof line, "reproduce %s --threads 1 --work %s", workshop_path("tiny.json"),
+           work);
+  snprintf(out, sizeof out, "%s.out", work);
+  snprintf(err, sizeof err, "%s.err", work);
+  workshop_words(line, words);
+  pid_t child = support_start(words, out, err);
+  for (int i = 0; i < 60000 && kept_rows(work) < 2; i++)
+    usleep(1000);
+  kill(child, SIGKILL);
+  (void)support_wait(child, NULL);
+  size_t kept = kept_rows(work);
+  assert_true(kept >= 2 && kept < 12);
+  char *text = workshop_run(EXIT_HELD, "reproduce %s --threads 2 --work %s",
+                            workshop_path("tiny.json"), work),
+       words_of[80];
+  snprintf(words_of, sizeof words_of, "12 training runs: %zu resumed as they had ended", kept);
+  workshop_contains(text, words_of);
+  workshop_contains(text, "golden to the bit");
+  free(text);
+}
+
+static void test_refused(void **state)
+{
+  (void)state;
+#define HEAD                                                                                       \
+  "{\"format\": 1, \"model\": \"m\", \"kind\": \"trained\", \"source\": \"s\", \"caveat\": \"\""
+#define BODY(items, seeds, figures, more)                                                          \
+  HEAD ", \"formation\": {\"items\": " items ", \"seeds\": " seeds ", \"figures\": " figures more  \
+       "}}"
+  static const struct {
+    const char *text, *words;
+  } cases[] = {
+      {BODY("\"H\"", "[5]", "[\"3\"]", ""), "\"items\" is \"H\", must be F, gaussian or file"},
+      {BODY("\"file\"", "[5]", "[\"3\"]", ""), "\"file\" goes with \"items\": \"file\""},
+      {BODY("\"F\"", "[5]", "[\"3\"]", ", \"file\": \"x.npy\""), "and only there"},
+      {BODY("\"file\"", "[5]", "[\"3\"]", ", \"file\": \"/x.npy\""), "must be a path relative"},
+      {BODY("\"file\"", "[5]", "[\"3\"]", ", \"file\": \"none.npy\""), "none.npy"},
+      {BODY("\"F\"", "[]", "[\"3\"]", ""), "\"seeds\" must have 1 to 64 elements"},
+      {BODY("\"F\"", "[5, 5]", "[\"3\"]", ""), "\"seeds\" has 5 twice"},
+      {BODY("\"F\"", "[-1]", "[\"3\"]", ""), "\"seeds\"[0] must be a whole number"},
+      {BODY("\"F\"", "[5]", "[\"9\"]", ""), "\"figures\" has \"9\"; there are 3, 4b"},
+      {BODY("\"F\"", "[5]", "[3]", ""), "\"figures\"[0] must be a text"},
+      {BODY("\"F\"", "[5]", "[\"3\", \"3\"]", ""), "\"figures\" has \"3\" twice"},
+      {BODY("\"F\"", "[5]", "[\"11\"]", ""), "figure \"11\" is of the models of \"3\""},
+      {BODY("\"F\"", "[5]", "[\"3\"]", ", \"shorten\": 0"), "shorten"},
+      {BODY("\"F\"", "[5]", "[\"3\"]", ", \"item_seed\": 256"), "item_seed"},
+      {BODY("\"F\"", "[5]", "[\"3\"]", ", \"hope\": 1"), "hope"},
+      {HEAD ", \"formation\": 7}", "formation"},
+      {HEAD ", \"checkpoints\": \"x\", \"formation\": {}}",
+       "\"checkpoints\": a manifest of training runs (\"formation\") has none"},
+      {HEAD ", \"revisions\": [], \"formation\": {}}",
+       "\"revisions\": a manifest of training runs"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const char *path = manifest("refused.json", cases[i].text);
+    free(workshop_refuse(EXIT_INPUT, cases[i].words, "reproduce %s --work %s --quiet", path,
+                         workshop_path("work-refused")));
+  }
+  static const char *const others[] = {"verify", "pin"};
+  for (size_t i = 0; i < 2; i++)
+    free(workshop_refuse(EXIT_INPUT, "describes training runs", "%s %s --quiet", others[i],
+                         workshop_path("tiny.json")));
+  free(workshop_refuse(EXIT_INPUT, "nothing to fetch", "fetch %s --to x",
+                       workshop_path("tiny.json")));
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_same_bits),      cmocka_unit_test(test_tables),
+      cmocka_unit_test(test_changed_golden), cmocka_unit_test(test_killed),
+      cmocka_unit_test(test_refused),
+  };
+  return cmocka_run_group_tests(tests, setup, NULL);
+}
