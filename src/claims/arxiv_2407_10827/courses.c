@@ -122,6 +122,7 @@ static void course_fluctuates(const struct question *question, struct outcome *o
 {
   const struct circuit_course *course = question->facts->course;
   struct words words = {.holds = false};
+  bool any = false;
   for (size_t t = 0; t < course->task_count; t++) {
     double last = at(course, course->revision_count - 1, t)->clean;
     size_t least = SIZE_MAX, most = 0, count = 0;
@@ -136,7 +137,10 @@ static void course_fluctuates(const struct question *question, struct outcome *o
     text_add(&words.text, "%s%s %zu to %zu at %zu", part(t), course->tasks[t].name,
              count ? least : 0, most, count);
     words.holds = words.holds || (count > 1 && most > 2 * least);
+    any = any || count > 1;
   }
+  if (!any)
+    outcome_missing(outcome, "the metric is stable at the last revision alone");
   say(&words, outcome);
 }
 
