@@ -169,6 +169,9 @@ static void test_refused(void **state)
     free(workshop_refuse(EXIT_INPUT, cases[i].words, "reproduce %s --work %s --quiet", path,
                          workshop_path("work-refused")));
   }
+  free(workshop_refuse(EXIT_RUN, "/dev/null/plots",
+                       "reproduce %s --work %s --plots /dev/null/plots", workshop_path("tiny.json"),
+                       workshop_path("work-refused")));
   static const char *const others[] = {"verify", "pin"};
   for (size_t i = 0; i < 2; i++)
     free(workshop_refuse(EXIT_INPUT, "describes training runs", "%s %s --quiet", others[i],
