@@ -36,6 +36,7 @@ static const struct command commands[] = {
      command_weights},
     {"ablate", "ablate heads of a checkpoint and compare with controls", command_ablate},
     {"claims", "evaluate the claims of arXiv 2606.02378 from trajectories", command_claims},
+    {"show", "show a trajectory in the terminal: heads, one head, or a chart", command_show},
     {"report", "write what was found as one file, HTML or Markdown", command_report},
     {"compare", "compare two trajectories bit for bit", command_compare},
     {"inspect", "show what a checkpoint holds and what a screen of it would cost", command_inspect},

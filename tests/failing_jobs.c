@@ -40,6 +40,11 @@ const struct failing_job failing_jobs[] = {
     {"plan %/m.json --shards 2 --threads 2 --json @/o.json", TIMES_EVERYWHERE, false, false, 40},
     {"rank golden/nursery-olmo --floor 61440 --json @/o.json", NO_TIMES, false, false, 0},
     {"sinks golden/nursery-olmoe --json @/o.json", NO_TIMES, false, false, 0},
+    {"show golden/nursery-olmo --head 1.2 --json @/o.json", NO_TIMES, false, false, 0},
+    {"show golden/nursery-olmo --series pr", NO_TIMES, false, false, 0},
+    {"report %/kept --out @/o.html", NO_TIMES, false, false, 40},
+    {"report %/run.json golden/nursery-olmo --format markdown --out @/o.md", NO_TIMES, false, false,
+     40},
     {"weights %/c/r0 %/c/r1 --threads 2 --json @/o.json", TIMES_IN_TEXT, false, false, 0},
     {"compare golden/nursery-olmo golden/nursery-olmo --json @/o.json", NO_TIMES, false, false, 0},
     {"synth --like olmo:" SYNTH ",shards=2 --out @/s --json @/o.json", TIMES_EVERYWHERE, false,
@@ -52,6 +57,7 @@ const struct failing_job failing_jobs[] = {
      "@/o.json",
      NO_TIMES, false, false, 4},
     {"train %/recipe.json --threads 2 --out @/t --json @/o.json", TIMES_IN_TEXT, true, false, 4},
+    {"train %/few.json --out @/t --json @/o.json", TIMES_IN_TEXT, true, false, 4},
     {"selftest --isa scalar --threads 2 --json @/o.json", NO_TIMES, false, false, 4},
     {"manual screen", NO_TIMES, false, false, 4},
     {"manual --to @/pages", NO_TIMES, false, false, 4},
@@ -104,6 +110,7 @@ static void make_manifests(const char *in)
   json_decref(root);
   workshop_shell("mkdir %s/golden", in);
   free(workshop_run(EXIT_HELD, "reproduce %s --update-golden --work %s/work", pinned, in));
+  free(workshop_run(EXIT_HELD, "reproduce %s --work %s/kept --json %s/run.json", pinned, in, in));
   for (int i = 1; i <= 2; i++)
     free(workshop_run(EXIT_HELD, "reproduce %s --shard %d/2 --work %s/w", pinned, i, in));
 }
@@ -138,9 +145,16 @@ static void make_recipe(const char *in)
       " \"optimizer\": {\"kind\": \"adam\", \"beta1\": 0.9, \"beta2\": 0.99, \"eps\": 1e-8},"
       " \"schedule\": {\"kind\": \"constant\", \"rate\": 0.001, \"warmup\": 0},"
       " \"steps\": 2, \"revisions\": [0, 1, 2]}";
+  const char *few =
+      "{\"format\": 1, \"kind\": \"few_shot\", \"name\": \"few\", \"sequences\": 20,"
+      " \"batch\": 4, \"model\": {\"hidden\": 8, \"heads\": 2},"
+      " \"data\": {\"classes\": 3, \"test_classes\": 2}, \"checkpoint_every\": 8,"
+      " \"evaluate\": {\"every\": 8, \"sequences\": 6}, \"clamp\": {\"preserve\": \"values\"}}";
   char path[600];
   snprintf(path, sizeof path, "%s/recipe.json", in);
   support_write(path, recipe, strlen(recipe));
+  snprintf(path, sizeof path, "%s/few.json", in);
+  support_write(path, few, strlen(few));
 }
 
 void failing_inputs(const char *in)

@@ -14,6 +14,7 @@ int command_verify(int argc, char **argv, struct error *error);
 int command_screen(int argc, char **argv, struct error *error);
 int command_ablate(int argc, char **argv, struct error *error);
 int command_claims(int argc, char **argv, struct error *error);
+int command_show(int argc, char **argv, struct error *error);
 int command_report(int argc, char **argv, struct error *error);
 int command_compare(int argc, char **argv, struct error *error);
 int command_inspect(int argc, char **argv, struct error *error);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 static const char *variable(const char *name)
@@ -29,6 +30,18 @@ struct summary_style terminal_style(void)
                                 .colour = isatty(STDOUT_FILENO) && !variable("NO_COLOR") &&
                                           terminal && strcmp(terminal, "dumb") != 0,
                                 .lines = SUMMARY_LINES};
+}
+
+size_t terminal_width(void)
+{
+  struct winsize size;
+  uint64_t columns;
+  const char *given = variable("COLUMNS");
+  if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+    return size.ws_col;
+  return given && text_to_u64(given, strlen(given), &columns) && columns > 0 && columns < 10000
+             ? (size_t)columns
+             : 80;
 }
 
 void terminal_notice(void *context, const char *line)

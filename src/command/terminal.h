@@ -9,6 +9,9 @@
  * is not "dumb", unless NO_COLOR is set. */
 struct summary_style terminal_style(void);
 
+/* Columns of the terminal on standard output, of COLUMNS where there is none, else 80. */
+size_t terminal_width(void);
+
 /* A line on standard error; the context is not used. */
 void terminal_notice(void *context, const char *line);
 

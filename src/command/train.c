@@ -22,11 +22,11 @@ static int parse(int argc, char **argv, struct train_options *o, bool *help, str
   };
   const struct option_list list = {
       "train RECIPE.json --out DIR [OPTIONS]",
-      "Trains a model as a recipe says (docs/TRAINING.md), to the same bits on every machine.\n"
-      "DIR gets a checkpoint for every revision that the recipe "
-      "keeps,\n"
-      "steps.csv with the loss of every step, and state.safetensors, from which the same "
-      "command\nresumes after ^C or a kill.",
+      "Trains a language model, or a few-shot model under clamps, as a recipe says\n"
+      "(docs/TRAINING.md), to the same bits on every machine. DIR gets the checkpoints that the\n"
+      "recipe keeps, steps.csv with the loss of every step (few-shot: updates.csv and\n"
+      "evaluations.csv), and state.safetensors, from which the same command resumes after ^C or\n"
+      "a kill.",
       specs, sizeof specs / sizeof *specs};
   size_t used;
   if (options_parse(argc, argv, &list, &o->recipe, 1, &used, help, error) || *help)

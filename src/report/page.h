@@ -22,7 +22,8 @@ void page_end(struct page *page);
 void page_heading(struct page *page, int level, const char *id, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* `class` is "" or a class of the style sheet: "held", "failed", "open", "caveat". */
+/* `class` is "" or a class of the style sheet: "caveat", "verdict held", "verdict failed",
+ * "verdict open". */
 void page_text(struct page *page, const char *class, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -32,7 +33,7 @@ void page_item(struct page *page, const char *format, ...) __attribute__((format
 void page_list_end(struct page *page);
 
 /* What may stay closed on the screen. */
-void page_fold(struct page *page, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void page_fold(struct page *page, const char *summary);
 void page_fold_end(struct page *page);
 
 /* A table: on a phone each row of class "cards" becomes a card whose cells say their column. The
