@@ -32,8 +32,8 @@ enum journal_event {
 };
 
 /* What the rows of a result are called, and how a report draws them: y over x, a line for each
- * value of the column `series`. Strings are static; x, y and series NULL: they are not drawn like
- * that. */
+ * value of the column `series`. Strings are static or of the manifest; series "": one line; x, y
+ * and series NULL: they are not drawn like that. */
 struct journal_result {
   const char *name; /* "ablations" */
   const char *title;
