@@ -54,6 +54,12 @@ static int survive(struct manifest_run *run, struct claim_list *list, struct err
   size_t resamples = run->all->resamples, evaluated = 0, survived = 0;
   if (!resamples)
     return 0;
+  if (!run->resampled && run->course.revision_count) {
+    journal_say(run->journal, JOURNAL_FOUND,
+                "verdicts on circuits have no intervals here; attest circuit --bootstrap resamples "
+                "the pairs of one model");
+    return 0;
+  }
   if (!run->resampled) {
     journal_say(run->journal, JOURNAL_FOUND, "verdicts have no intervals: " CLAIM_TABLES_ALONE);
     return 0;
@@ -77,6 +83,7 @@ int evaluate_claims(struct manifest_run *run, struct error *error)
   if (claims_evaluate(run->trajectories, run->count, &list, error))
     return error->code;
   if ((run->tables.count && claims_add_tables(&run->tables, &list, error)) ||
+      (run->course.revision_count && claims_add_course(&run->course, &list, error)) ||
       survive(run, &list, error)) {
     claims_free(&list);
     return error->code;

@@ -37,7 +37,6 @@ struct journal_result {
   const char *name; /* "ablations" */
   const char *title;
   const char *x, *y, *series; /* columns */
-  const char *group;          /* a column: a plot for each of its values; NULL = one plot */
   bool log;                   /* x on a logarithmic axis */
 };
 
