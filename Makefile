@@ -71,7 +71,7 @@ $(BUILD)/%.o: %.c | writable
 	@echo "  $(CC) $<"
 	@$(CC) $(CFLAGS) $(if $(filter simd/%,$<),$(call isa_flags,$<)) $(CONTRACT) -MMD -MP -c -o $@ $<
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -name '*.d' -type f 2>/dev/null)
 
 # The version, and the commit that it was built from: compiled anew when that is another one.
 VERSION := $(shell sed -n 's/^\#define ATTEST_VERSION "\(.*\)"/\1/p' src/base/version.h)
@@ -142,12 +142,11 @@ reproduce:
 	$(RUN) $(BUILD)/attest reproduce $(REPRODUCED) --work $(BUILD)/reproduce --bootstrap 200 --plots $(BUILD)/plots
 
 # All of this, and the other training runs: five seeds on two kinds of items, every figure. An hour or two, said
-# before each part; goes on where it was stopped. The runs of figures-*.json have no golden and are not compared.
+# before each part; goes on where it was stopped. What has no golden yet is not compared, and says so.
 reproduce-all: reproduce
-	$(RUN) $(BUILD)/attest reproduce manifests/formation/seeds-F.json manifests/formation/seeds-gaussian.json \
-	  --work $(BUILD)/reproduce --plots $(BUILD)/plots
-	$(RUN) $(BUILD)/attest reproduce manifests/formation/figures-F.json manifests/formation/figures-gaussian.json \
-	  --work $(BUILD)/reproduce --plots $(BUILD)/plots/figures --allow-uncompared
+	$(RUN) $(BUILD)/attest reproduce manifests/formation/seeds-F.json --work $(BUILD)/reproduce --plots $(BUILD)/plots
+	$(RUN) $(BUILD)/attest reproduce manifests/formation/seeds-gaussian.json manifests/formation/figures-F.json \
+	  manifests/formation/figures-gaussian.json --work $(BUILD)/reproduce --plots $(BUILD)/plots --allow-uncompared
 
 # The default from nothing: three small models with three seeds each are trained, one thread a run and as many at a
 # time as there are cores; must end in the pinned hashes; then all are screened. Goes on where it was stopped.
@@ -205,7 +204,8 @@ bench:
 # What must be installed: Debian packages and nothing else.
 PACKAGES := gcc libc6-dev make libsleef-dev libxxhash-dev libarchive-dev libjansson-dev libssl-dev \
             libcurl4-openssl-dev libutf8proc-dev ca-certificates libcmocka-dev
-PACKAGES_DEV := libxml2-utils perl python3-jsonschema python3-yaml clang clang-format libclang-rt-14-dev lld
+PACKAGES_DEV := libxml2-utils perl python3-jsonschema python3-yaml clang clang-format libclang-rt-14-dev lld \
+            mandoc zsh fish git debhelper lintian
 PACKAGES_NEON := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static libc6-dev:arm64 \
             libsleef-dev:arm64 libxxhash-dev:arm64 libarchive-dev:arm64 libjansson-dev:arm64 \
             libssl-dev:arm64 libcurl4-openssl-dev:arm64 libutf8proc-dev:arm64 libcmocka-dev:arm64

@@ -150,10 +150,12 @@ int reproduce_all(const struct reproduce_options *o, struct runtime *runtime,
                                  .parts = o->parts,
                                  .lock = &lock,
                                  .journal = &journal,
-                                 .curves = o->plots ? &curves : NULL};
+                                 .curves = &curves};
   journal_start(&journal);
   runtime->notices = (struct notices){runtime->quiet ? NULL : journal_notice, &journal};
-  int status = run_all(&r, paths, count, error);
+  int status = o->plots ? file_make_directory(o->plots, error) : 0;
+  if (!status)
+    status = run_all(&r, paths, count, error);
   if (!status && o->plots)
     status = formation_plots(&curves, o->plots, error);
   study_curves_free(&curves);

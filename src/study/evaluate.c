@@ -61,7 +61,10 @@ static int survive(struct manifest_run *run, struct claim_list *list, struct err
     return 0;
   }
   if (!run->resampled) {
-    journal_say(run->journal, JOURNAL_FOUND, "verdicts have no intervals: " CLAIM_TABLES_ALONE);
+    journal_say(run->journal, JOURNAL_FOUND, "verdicts have no intervals: %s",
+                run->manifest->content == MANIFEST_FORMATION
+                    ? "they count seeds, each of which is a run of its own"
+                    : CLAIM_TABLES_ALONE);
     return 0;
   }
   if (claims_survive(list, run->resampled, resamples, error))
