@@ -73,8 +73,8 @@ static int deliver(const struct plan_options *o, const struct plan *plan, struct
   }
   printf("With %s on %d threads of this machine:\n%s", runtime->kernels->name,
          threads_count(runtime->threads), text.data);
-  printf("Ablations: at most. Published tables take no time worth a row; they are read by the "
-         "merge.\n");
+  printf("Ablations: at most. The merge does what is not cut: tables, which take no time, and\n"
+         "training runs, of which reproduce says how long they take before it begins.\n");
   text_free(&text);
   return 0;
 }
