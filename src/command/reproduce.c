@@ -144,7 +144,7 @@ int reproduce_all(const struct reproduce_options *o, struct runtime *runtime,
                                  .parts = o->parts,
                                  .lock = &lock,
                                  .journal = &journal,
-                                 .curves = o->plots ? &curves : NULL};
+                                 .curves = &curves};
   journal_start(&journal);
   runtime->notices = (struct notices){runtime->quiet ? NULL : journal_notice, &journal};
   int status = run_all(&r, paths, count, error);
