@@ -181,7 +181,7 @@ static void interrupt_shard(const char *place)
 
 static void test_interrupted_in_a_range(void **state)
 {
-  const char *place = synthetic_of("range", 8000);
+  const char *place = synthetic_of("range", 4000);
   char *out, *err, line[600];
   (void)state;
   if (workshop_emulated())
