@@ -9,19 +9,28 @@ static inline v16 lanes_fold(v16 lanes[16])
   return lanes[0];
 }
 
+/* Lanes i on of output r: `whole` sixteen of them. */
+static inline void ROWS(lane_chain)(const struct lane_products *p, size_t r, size_t i, bool whole)
+{
+  const float *a = p->a + r * p->a_row + i, *b = p->b + r * p->b_row + i;
+  float *y = p->y + r * p->y_row + i;
+  v16 zero = v16_set1(0.0f), sum = zero;
+  size_t n = whole ? 16 : p->n - i;
+  for (size_t j = 0; j < p->k; j++, a += p->a_step, b += p->b_step)
+    sum = whole ? v16_fma(v16_load(a), v16_load(b), sum)
+                : v16_fma(rows_tail(a, n, 0, 0.0f), rows_tail(b, n, 0, 0.0f), sum);
+  sum = v16_add(sum, zero);
+  rows_put(y, n, 0, p->add ? v16_add(rows_tail(y, n, 0, 0.0f), sum) : sum);
+}
+
 static void ROWS(lane_products)(const struct lane_products *p)
 {
-  v16 zero = v16_set1(0.0f);
-  for (size_t i = 0; i < p->n; i += 16)
-    for (size_t r = 0; r < p->rows; r++) {
-      const float *a = p->a + r * p->a_row, *b = p->b + r * p->b_row;
-      float *y = p->y + r * p->y_row;
-      v16 sum = zero;
-      for (size_t j = 0; j < p->k; j++, a += p->a_step, b += p->b_step)
-        sum = v16_fma(rows_tail(a, p->n, i, 0.0f), rows_tail(b, p->n, i, 0.0f), sum);
-      sum = v16_add(sum, zero);
-      rows_put(y, p->n, i, p->add ? v16_add(rows_tail(y, p->n, i, 0.0f), sum) : sum);
-    }
+  size_t i = 0;
+  for (; i + 16 <= p->n; i += 16)
+    for (size_t r = 0; r < p->rows; r++)
+      ROWS(lane_chain)(p, r, i, true);
+  for (size_t r = 0; r < p->rows && i < p->n; r++)
+    ROWS(lane_chain)(p, r, i, false);
 }
 
 static void ROWS(softmax_lanes)(float *x, size_t stride, size_t rows, size_t n)

@@ -40,6 +40,11 @@ const struct failing_job failing_jobs[] = {
     {"plan %/m.json --shards 2 --threads 2 --json @/o.json", TIMES_EVERYWHERE, false, false, 40},
     {"rank golden/nursery-olmo --floor 61440 --json @/o.json", NO_TIMES, false, false, 0},
     {"sinks golden/nursery-olmoe --json @/o.json", NO_TIMES, false, false, 0},
+    {"show golden/nursery-olmo --head 1.2 --json @/o.json", NO_TIMES, false, false, 0},
+    {"show golden/nursery-olmo --series pr", NO_TIMES, false, false, 0},
+    {"report %/kept --out @/o.html", NO_TIMES, false, false, 40},
+    {"report %/run.json golden/nursery-olmo --format markdown --out @/o.md", NO_TIMES, false, false,
+     40},
     {"weights %/c/r0 %/c/r1 --threads 2 --json @/o.json", TIMES_IN_TEXT, false, false, 0},
     {"compare golden/nursery-olmo golden/nursery-olmo --json @/o.json", NO_TIMES, false, false, 0},
     {"synth --like olmo:" SYNTH ",shards=2 --out @/s --json @/o.json", TIMES_EVERYWHERE, false,
@@ -105,6 +110,7 @@ static void make_manifests(const char *in)
   json_decref(root);
   workshop_shell("mkdir %s/golden", in);
   free(workshop_run(EXIT_HELD, "reproduce %s --update-golden --work %s/work", pinned, in));
+  free(workshop_run(EXIT_HELD, "reproduce %s --work %s/kept --json %s/run.json", pinned, in, in));
   for (int i = 1; i <= 2; i++)
     free(workshop_run(EXIT_HELD, "reproduce %s --shard %d/2 --work %s/w", pinned, i, in));
 }

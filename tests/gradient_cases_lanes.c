@@ -160,6 +160,17 @@ static void spread_exact(gcase *c, double *const *x, double *y)
   }
 }
 
+static size_t stack(gcase *c, struct tape *t, const size_t *x)
+{
+  (void)c;
+  return tape_stack_rows(t, x[0], x[1]);
+}
+static void stack_exact(gcase *c, double *const *x, double *y)
+{
+  memcpy(y, x[0], SIZE(0) * sizeof *y);
+  memcpy(y + SIZE(0), x[1], SIZE(1) * sizeof *y);
+}
+
 #define LANES(n, t, first, h, d)                                                                   \
   {                                                                                                \
     {n, t, h, h, d, 0}, first, false                                                               \
@@ -207,6 +218,7 @@ const struct gradient_case gradient_cases_lanes[] = {
      mix,
      mix_exact,
      2},
+    {"stack rows", {{5, 7, false}, {3, 7, false}}, LANES(1, 1, 0, 1, 1), stack, stack_exact, 3},
     {"spread", {{6, 21, false}}, LANES(1, 1, 0, 1, 1), spread, spread_exact, 0},
 };
 const size_t gradient_cases_lanes_count =

@@ -184,6 +184,48 @@ static void attention(const struct kernels *kernels)
   tape_free(lanes);
 }
 
+/* --- limited rows --- */
+
+/* A value that is limited to its first rows, and what follows from it, gives what a value of so
+ * many rows would: outputs and the weight's gradient. */
+static void limited_rows(void **state)
+{
+  enum { MOST = 9, LEFT = 4, BELOW = 2 };
+  static float x[MOST * IN], w[OUT * IN], below[BELOW * OUT], g[(MOST + BELOW) * OUT];
+  static float dw[2][OUT * IN], db[2][BELOW * OUT], y[(LEFT + BELOW) * OUT];
+  const struct kernels *list[4];
+  (void)state;
+  const struct kernels *kernels = list[kernels_available(list) - 1];
+  fill(x, MOST * IN, 1);
+  fill(w, OUT * IN, 2);
+  fill(below, BELOW * OUT, 3);
+  fill(g, (MOST + BELOW) * OUT, 4);
+  for (size_t i = 0; i < 2; i++) {
+    struct tape *tape = open_tape(kernels);
+    size_t a = tape_leaf(tape, i ? MOST : LEFT, IN, x, NULL);
+    size_t b = tape_leaf(tape, OUT, IN, w, dw[i]), c = tape_leaf(tape, BELOW, OUT, below, db[i]);
+    size_t linear = tape_linear(tape, a, &(struct tape_part){b, TAPE_NONE, 0, OUT}, 1);
+    size_t out = tape_stack_rows(tape, linear, c);
+    size_t factors = tape_leaf(tape, tape_rows(tape, out), OUT, g, NULL);
+    struct error error = {0};
+    tape_keep(tape, out);
+    (void)tape_weighted_sum(tape, out, factors, 1);
+    assert_int_equal(tape_plan(tape, false, &error) || tape_allocate(tape, &error), 0);
+    const size_t limited[] = {a, linear, out, factors};
+    for (size_t k = 0; i && k < 4; k++)
+      tape_limit_rows(tape, limited[k], k < 2 ? LEFT : LEFT + BELOW);
+    tape_forward(tape);
+    tape_backward(tape, false);
+    if (i)
+      same("outputs", tape_data(tape, out), y, (LEFT + BELOW) * OUT);
+    else
+      memcpy(y, tape_data(tape, out), sizeof y);
+    tape_free(tape);
+  }
+  same("dW", dw[1], dw[0], OUT * IN);
+  same("what stands below", db[1], db[0], BELOW * OUT);
+}
+
 static void bits_of_rows(void **state)
 {
   const struct kernels *list[4];
@@ -226,7 +268,7 @@ static void wrong_shapes(void **state)
 
 int main(void)
 {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(bits_of_rows),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(bits_of_rows), cmocka_unit_test(limited_rows),
                                      cmocka_unit_test(wrong_shapes)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

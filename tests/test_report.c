@@ -350,7 +350,7 @@ static void test_escaping(void **state)
                     "&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#39;|`\\x07\\xe2\\x80\\xae&amp;");
   workshop_contains(html, "FAILED");
   workshop_contains(markdown, "**FAILED**");
-  workshop_contains(markdown, "&#60;s&#62; \\# head");
+  workshop_contains(markdown, "&#60;s\\> \\# head");
   workshop_contains(markdown, "&#64;all");
   assert_null(strstr(markdown, "\n# head"));
   free(html);

@@ -16,9 +16,9 @@ static const struct {
   const char *name;
   int (*run)(struct bench *b, struct error *error);
 } parts[] = {
-    {"screen", bench_screen},     {"gemm", bench_gemm},     {"attention", bench_attention},
-    {"rows", bench_rows},         {"digest", bench_digest}, {"train", bench_train},
-    {"few_shot", bench_few_shot},
+    {"screen", bench_screen},     {"gemm", bench_gemm},       {"attention", bench_attention},
+    {"rows", bench_rows},         {"digest", bench_digest},   {"train", bench_train},
+    {"few_shot", bench_few_shot}, {"circuit", bench_circuit},
 };
 #define PARTS (sizeof parts / sizeof *parts)
 
@@ -30,8 +30,8 @@ static int check_only(const char *name, struct error *error)
   if (strcmp(name, "peak") == 0) /* measured in any case */
     return 0;
   return error_set(error, EXIT_INPUT,
-                   "--only %s: must be peak, screen, gemm, attention, rows, digest, train or "
-                   "few_shot",
+                   "--only %s: must be peak, screen, gemm, attention, rows, digest, train, "
+                   "few_shot or circuit",
                    name);
 }
 
@@ -40,8 +40,8 @@ static int parse(int argc, char **argv, struct bench *b, bool *help, struct erro
   const struct option_spec specs[] = {
       {"quick", OPTION_FLAG, &b->options.quick, 0, 0, NULL, "a short run: within 45 seconds"},
       {"only", OPTION_STRING, &b->options.only, 0, 0, "PART",
-       "only the peak, or after it only screen, gemm, attention, rows, digest, train or "
-       "few_shot"},
+       "only the peak, or after it only screen, gemm, attention, rows, digest, train, "
+       "few_shot or circuit"},
       {"sweep", OPTION_STRING, &b->options.sweep, 0, 0, "FILE.csv",
        "instead of the rest: time against layers, tokens and sequences of small models"},
       {"plot", OPTION_STRING, &b->options.plot, 0, 0, "FILE.svg", "draw the sweep"},
@@ -55,7 +55,7 @@ static int parse(int argc, char **argv, struct bench *b, bool *help, struct erro
       "bench [OPTIONS]",
       "Measures the peak of this CPU, the screen on models of the published shapes (random\n"
       "weights), matrix products against the peak and OpenBLAS, attention, row kernels, the\n"
-      "digests of files, and steps of training.\n"
+      "digests of files, steps of training, and scores of edges.\n"
       "Single-thread figures are CPU time; what is compared takes turns; figures are medians "
       "with\ntheir spread.",
       specs, sizeof specs / sizeof *specs};
@@ -106,6 +106,7 @@ static int prepare(struct bench *b, struct error *error)
   b->digest = json_array();
   b->train = json_array();
   b->few_shot = json_array();
+  b->circuit = json_array();
   b->points = json_array();
   return 0;
 }
@@ -147,12 +148,12 @@ static int write_json(const struct bench *b, struct error *error)
   json_t *openblas = b->blas_count ? json_pack("{s:o}", "cores", json_array()) : json_null();
   for (size_t i = 0; i < b->blas_count; i++)
     json_add(json_object_get(openblas, "cores"), json_string(b->blas[i].core));
-  json_t *all = json_pack("{s:s, s:b, s:I, s:O, s:O, s:O, s:O, s:O, s:O, s:O, s:O, s:O, s:o, s:O?}",
-                          "version", ATTEST_VERSION, "quick", b->options.quick, "shrink",
-                          (json_int_t)b->options.shrink, "peak", b->peak, "gemm", b->gemm, "screen",
-                          b->screen, "attention", b->attention, "rows", b->rows, "digest",
-                          b->digest, "train", b->train, "few_shot", b->few_shot, "sweep", b->points,
-                          "openblas", openblas, "predicted_hours", b->hours);
+  json_t *all = json_pack(
+      "{s:s, s:b, s:I, s:O, s:O, s:O, s:O, s:O, s:O, s:O, s:O, s:O, s:O, s:o, s:O?}", "version",
+      ATTEST_VERSION, "quick", b->options.quick, "shrink", (json_int_t)b->options.shrink, "peak",
+      b->peak, "gemm", b->gemm, "screen", b->screen, "attention", b->attention, "rows", b->rows,
+      "digest", b->digest, "train", b->train, "few_shot", b->few_shot, "circuit", b->circuit,
+      "sweep", b->points, "openblas", openblas, "predicted_hours", b->hours);
   int status = json_write(b->options.common.json, all, error);
   json_decref(all);
   return status;
@@ -177,6 +178,7 @@ int command_bench(int argc, char **argv, struct error *error)
   json_decref(b.digest);
   json_decref(b.train);
   json_decref(b.few_shot);
+  json_decref(b.circuit);
   json_decref(b.points);
   json_decref(b.hours);
   return status;

@@ -40,7 +40,7 @@ struct bench {
   struct blas blas[BLAS_MOST];
   size_t blas_count; /* 0 = OpenBLAS is not installed */
 
-  json_t *peak, *screen, *gemm, *attention, *rows, *digest, *train, *few_shot,
+  json_t *peak, *screen, *gemm, *attention, *rows, *digest, *train, *few_shot, *circuit,
       *points;   /* arrays that grow; owned */
   json_t *hours; /* of all 30 revisions, by shape; owned, NULL = not known */
 };
@@ -61,6 +61,7 @@ int bench_attention(struct bench *bench, struct error *error);
 int bench_rows(struct bench *bench, struct error *error);
 int bench_train(struct bench *bench, struct error *error);
 int bench_few_shot(struct bench *bench, struct error *error);
+int bench_circuit(struct bench *bench, struct error *error);
 int bench_digest(struct bench *bench, struct error *error);
 int bench_sweep(struct bench *bench, struct error *error);
 

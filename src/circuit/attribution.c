@@ -79,6 +79,7 @@ int attribution_parse(const char *name, struct attribution *method, struct error
 /* How far a call is, in tokens of pairs: done before, those at hand, and all. */
 struct scoring {
   struct circuit_runs *runs;
+  struct integrator integrator;
   size_t before, now, all;
 };
 
@@ -127,18 +128,15 @@ static int score_slice(struct scoring *s, struct run_batch *batch, size_t first,
   if (runs_load(runs, batch, error))
     return error->code;
   const struct run_batch slice = slice_of(runs, batch, first, count);
-  float *sums = memory_alloc(count, part * sizeof *sums, "gradients", error);
-  if (!sums)
-    return error->code;
-  int status = integrate(runs, &slice, method, sums, tell, s, error);
+  int status = integrate(&s->integrator, &slice, error);
   for (size_t i = 0; !status && i < count; i++) {
     size_t pair = runs_pair(runs, &slice, i);
     float *to = scores + pair * runs->graph.edges;
-    status = contract_pair(runs, batch, first + i, sums + i * part, method->steps, to, error);
+    status = contract_pair(runs, batch, first + i, s->integrator.sums + i * part, method->steps, to,
+                           error);
     if (!status)
       status = kept_scores_write(kept, pair, to, error);
   }
-  free(sums);
   return status;
 }
 
@@ -180,13 +178,15 @@ int circuit_scores_run(struct circuit_runs *runs, const struct attribution *meth
   const struct attribution plain = {method->rule, method->steps, 0}; /* weights come later */
   const struct kept_scores kept = {directory, identity, attribution_name(&plain, name),
                                    runs->graph.edges};
-  struct scoring s = {.runs = runs};
+  struct scoring s = {.runs = runs, .integrator = {.runs = runs, .method = method, .done = tell}};
+  int status = 0;
+  s.integrator.context = &s;
   for (size_t i = 0; i < runs->batch_count; i++)
     s.all += batch_rows(&runs->batches[i]);
-  for (size_t i = 0; i < runs->batch_count; i++)
-    if (score_batch(&s, &runs->batches[i], method, &kept, scores, error))
-      return error->code;
-  return 0;
+  for (size_t i = 0; i < runs->batch_count && !status; i++)
+    status = score_batch(&s, &runs->batches[i], method, &kept, scores, error);
+  integrator_free(&s.integrator);
+  return status;
 }
 
 /* --- what they are made of --- */
@@ -203,12 +203,6 @@ static struct run_batch *batch_of(const struct circuit_runs *runs, size_t pair, 
   }
 }
 
-static void tell_nobody(void *context, double share)
-{
-  (void)context;
-  (void)share;
-}
-
 int circuit_gradients_run(struct circuit_runs *runs, const struct attribution *method, size_t pair,
                           float *gradients, struct error *error)
 {
@@ -217,7 +211,12 @@ int circuit_gradients_run(struct circuit_runs *runs, const struct attribution *m
   if (runs_load(runs, batch, error))
     return error->code;
   const struct run_batch slice = slice_of(runs, batch, index, 1);
-  return integrate(runs, &slice, method, gradients, tell_nobody, NULL, error);
+  struct integrator integrator = {.runs = runs, .method = method};
+  int status = integrate(&integrator, &slice, error);
+  if (!status)
+    memcpy(gradients, integrator.sums, sums_floats(runs, batch) * sizeof *gradients);
+  integrator_free(&integrator);
+  return status;
 }
 
 int circuit_sources_run(struct circuit_runs *runs, size_t pair, bool corrupted, float *values,

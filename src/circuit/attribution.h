@@ -46,6 +46,13 @@ int circuit_scores_run(struct circuit_runs *runs, const struct attribution *meth
                        const char *directory, const char *identity, float *scores,
                        struct error *error);
 
+/* Floating-point operations of circuit_scores_run / 1e9, all that there is to do: products and
+ * attention, a multiply-add counting as two; of the LM head the rows of a pair's own answers, or
+ * all for probabilities. A step is a pass forward and one backward, which takes as many, and more
+ * where queries and keys are normed over all heads. */
+double circuit_scores_gflop(const struct model_config *config, const struct task *task,
+                            const struct attribution *method);
+
 /* What scores are made of, for tests and for looking closer, of one pair: the sums over k of the
  * gradients by destination, gradients[destinations][length][hidden]; the sources' values in the
  * clean or the corrupted run, values[sources][length][hidden]. Errors: as above. */

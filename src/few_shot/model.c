@@ -18,8 +18,8 @@ struct few_model {
   struct rope rope;
   struct few_inputs inputs;
   struct few_recorded recorded;
-  struct few_table table; /* whose items stand in `inputs`; empty: a batch's own */
-  int32_t *row_of;        /* [items]: where an item of the table stands; -1 */
+  size_t rows;     /* items of the batch */
+  int32_t *row_of; /* [items]: where an item of the table stands in it */
   uint64_t input_bytes;
 };
 
@@ -164,42 +164,31 @@ static void put_item(struct few_model *m, const struct few_table *table, size_t 
          width * sizeof *m->inputs.items);
 }
 
-/* All items of a table that has room, once. */
-static void take_table(struct few_model *m, const struct few_table *table)
-{
-  if (m->table.items == table->items && m->table.rows == table->rows)
-    return;
-  memset(m->inputs.items, 0, m->item_rows * m->options.sizes.width * sizeof *m->inputs.items);
-  for (size_t i = 0; i < table->rows; i++) {
-    put_item(m, table, i, i);
-    m->row_of[i] = (int32_t)i;
-  }
-  m->table = *table;
-}
-
-/* Those of the batch, ascending. */
+/* The items of the batch, ascending, are the rows that count. */
 static void take_items(struct few_model *m, const struct few_table *table,
                        const struct few_sequence *sequences, size_t count)
 {
-  size_t row = 0;
+  const struct few_recorded *r = &m->recorded;
   memset(m->row_of, 0, table->rows * sizeof *m->row_of);
   for (size_t i = 0; i < count; i++)
     m->row_of[sequences[i].items[0]] = m->row_of[sequences[i].items[1]] = 1;
+  m->rows = 0;
   for (size_t i = 0; i < table->rows; i++)
     if (m->row_of[i]) {
-      put_item(m, table, i, row);
-      m->row_of[i] = (int32_t)row++;
+      put_item(m, table, i, m->rows);
+      m->row_of[i] = (int32_t)m->rows++;
     }
-  memset(m->inputs.items + row * m->options.sizes.width, 0,
-         (m->item_rows - row) * m->options.sizes.width * sizeof *m->inputs.items);
-  m->table = (struct few_table){0};
+  for (size_t i = 0; i < r->by_item_count; i++)
+    tape_limit_rows(m->tape, r->by_item[i], m->rows);
+  for (size_t i = 0; i < r->by_token_count; i++)
+    tape_limit_rows(m->tape, r->by_token[i], m->rows + m->options.sizes.labels);
 }
 
 static void put_sequence(struct few_model *m, const struct few_sequence *s, size_t i)
 {
   struct few_inputs *in = &m->inputs;
   size_t n = m->options.batch;
-  int32_t labels = (int32_t)m->item_rows;
+  int32_t labels = (int32_t)m->rows;
   const int32_t rows[FEW_POSITIONS] = {m->row_of[s->items[0]], labels + s->labels[0],
                                        m->row_of[s->items[1]], labels + s->labels[1],
                                        m->row_of[s->items[s->query]]};
@@ -232,10 +221,7 @@ static int put_batch(struct few_model *m, const struct few_table *table,
     return error_set(error, EXIT_INPUT,
                      "few-shot model: %zu sequences on %zu items, made for %zu on %zu", count,
                      table->rows, m->options.batch, m->options.items);
-  if (table->rows <= m->item_rows)
-    take_table(m, table);
-  else
-    take_items(m, table, sequences, count);
+  take_items(m, table, sequences, count);
   for (size_t i = 0; i < m->options.batch; i++) {
     const struct few_sequence *s = &sequences[i < count ? i : 0];
     put_sequence(m, s, i);

@@ -7,8 +7,8 @@
  * bu at position 4 alone; loss = mean over the batch of the cross-entropy of labels[query].
  *
  * Layer 1 asks at position 4 alone. What depends on the token alone is computed once for each item
- * of a table, or, where it has more than 2 * batch, of the batch, ascending, then labels: their
- * gradients are the sums over their uses in the order of rows (position, sequence). Everything else
+ * of a batch, ascending, then labels: their gradients are the sums over their uses in the order of
+ * rows (position, sequence). Everything else
  * is as tape/operations.h and tape/lanes.h state; no bit depends on the machine. */
 #ifndef ATTEST_FEW_SHOT_MODEL_H
 #define ATTEST_FEW_SHOT_MODEL_H

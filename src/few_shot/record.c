@@ -16,6 +16,7 @@ enum source { OWN, GRAFTED, SOURCES };
 
 struct recorder {
   const struct few_recording *r;
+  struct few_recorded *out;
   struct tape *tape;
   size_t leaves[SOURCES][FEW_TENSORS][PARTS];
   size_t table[SOURCES]; /* embeddings of items and labels, [item_rows + labels][D] */
@@ -58,23 +59,29 @@ static size_t linear(struct recorder *c, size_t x, size_t weight, size_t bias)
                      1);
 }
 
+static void by_item(struct recorder *c, size_t value)
+{
+  c->out->by_item[c->out->by_item_count++] = value;
+}
+
+static void by_token(struct recorder *c, size_t value)
+{
+  c->out->by_token[c->out->by_token_count++] = value;
+}
+
 /* --- embeddings: once for each item of a batch and each label --- */
 
 static size_t embeddings(struct recorder *c, enum source source)
 {
-  size_t items = c->r->item_rows, labels = c->r->sizes.labels, *table = &c->table[source];
+  size_t items = c->r->item_rows, *table = &c->table[source];
   if (*table != TAPE_NONE)
     return *table;
-  int32_t *rows = malloc((items + labels) * sizeof *rows);
-  for (size_t i = 0; rows && i < items + labels; i++)
-    rows[i] = (int32_t)i;
   size_t x = tape_leaf(c->tape, items, c->r->sizes.width, c->r->inputs->items, NULL);
   size_t item = linear(c, x, vector(c, source, FEW_WE), vector(c, source, FEW_BE));
-  size_t label = tape_transpose(c->tape, vector(c, source, FEW_LE));
-  if (rows)
-    *table = tape_place_rows(c->tape, items + labels,
-                             (struct tape_placed[]){{item, rows}, {label, rows + items}}, 2);
-  free(rows);
+  *table = tape_stack_rows(c->tape, item, tape_transpose(c->tape, vector(c, source, FEW_LE)));
+  by_item(c, x);
+  by_item(c, item);
+  by_token(c, *table);
   tape_name(c->tape, *table, "embeddings");
   return *table;
 }
@@ -182,10 +189,12 @@ static struct few_layer layer0(struct recorder *c, enum source source,
   } else {
     size_t normed = tape_layer_norm(c->tape, embeddings(c, source), vector(c, source, FEW_G0),
                                     vector(c, source, FEW_B0), EPS);
-    for (enum part part = QUERY; part <= VALUE; part++)
-      across[part] = tape_embed_across(
-          c->tape, linear(c, normed, parameter(c, source, FEW_WQKV0, part), TAPE_NONE), tokens,
-          count);
+    by_token(c, normed);
+    for (enum part part = QUERY; part <= VALUE; part++) {
+      size_t rows = linear(c, normed, parameter(c, source, FEW_WQKV0, part), TAPE_NONE);
+      across[part] = tape_embed_across(c->tape, rows, tokens, count);
+      by_token(c, rows);
+    }
     attend(c, 0, across[QUERY], across[KEY], &out);
     out.value = across[VALUE];
   }
@@ -308,7 +317,8 @@ static void watch(struct recorder *c, const struct few_recorded *out)
 
 void few_record(const struct few_recording *r, struct few_recorded *out)
 {
-  struct recorder c = {.r = r, .tape = r->tape};
+  struct recorder c = {.r = r, .out = out, .tape = r->tape};
+  out->by_item_count = out->by_token_count = 0;
   memset(c.leaves, 0xFF, sizeof c.leaves); /* TAPE_NONE */
   c.table[OWN] = c.table[GRAFTED] = TAPE_NONE;
   if (r->clamp->perfect_layer0)

@@ -24,8 +24,14 @@ struct few_inputs {
   float *match, *previous; /* patterns given: of layer 1 (by sequence) and of layer 0 */
 };
 
+/* Values with a row an item, or a row an item and then one a label: limited to what a batch needs.
+ */
+#define FEW_LIMITED 16
+
 struct few_recorded {
   size_t logits, loss;
+  size_t by_item[FEW_LIMITED], by_token[FEW_LIMITED];
+  size_t by_item_count, by_token_count;
   struct few_layer layers[FEW_LAYERS]; /* of the pass that counts */
 };
 

@@ -42,13 +42,14 @@ static void describe(const struct tensor *tensor, enum inventory_kind kind, stru
     p->shape[i] = (size_t)tensor->shape[i];
 }
 
-/* The blocks, and where each parameter lies in them. */
+/* The blocks, and where each parameter lies in them; without gradients all will be written. */
 static int place(struct parameters *p, bool gradients, struct error *error)
 {
   size_t floats = 0, at = 0;
   for (size_t i = 0; i < p->count; i++)
     floats += padded(p->inventory.tensors[i].elements);
-  p->values = memory_zeroed(floats, sizeof *p->values, "parameters", error);
+  p->values = gradients ? memory_zeroed(floats, sizeof *p->values, "parameters", error)
+                        : memory_alloc(floats, sizeof *p->values, "parameters", error);
   if (!p->values)
     return error->code;
   if (gradients)

@@ -16,9 +16,9 @@ static void add_markdown(struct text *out, const char *in)
       text_add(out, " ");
     else if (!length)
       text_add(out, "\\\\x%02x", (unsigned char)*in);
-    else if (strchr("\\`*_[]|~#", *in))
+    else if (strchr("\\`*_[]|~#>", *in))
       text_add(out, "\\%c", *in);
-    else if (strchr("<>&@", *in))
+    else if (strchr("<&@", *in))
       text_add(out, "&#%d;", *in);
     else
       text_add(out, "%.*s", (int)length, in);
@@ -143,13 +143,11 @@ void page_list_end(struct page *page)
   text_add(page->out, is_html(page) ? "</ul>\n" : "\n");
 }
 
-void page_fold(struct page *page, const char *format, ...)
+/* Between tags Markdown is HTML. */
+void page_fold(struct page *page, const char *summary)
 {
-  va_list arguments;
-  va_start(arguments, format);
   text_add(page->out, "<details><summary>");
-  add_formatted(page, format, arguments);
-  va_end(arguments);
+  markup_add(page->out, summary);
   text_add(page->out, is_html(page) ? "</summary>\n" : "</summary>\n\n");
 }
 

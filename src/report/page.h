@@ -33,7 +33,7 @@ void page_item(struct page *page, const char *format, ...) __attribute__((format
 void page_list_end(struct page *page);
 
 /* What may stay closed on the screen. */
-void page_fold(struct page *page, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void page_fold(struct page *page, const char *summary);
 void page_fold_end(struct page *page);
 
 /* A table: on a phone each row of class "cards" becomes a card whose cells say their column. The

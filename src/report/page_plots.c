@@ -6,7 +6,7 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 
 static void begin(struct page *page, struct plot *plot, char id[16])
 {
@@ -25,6 +25,21 @@ static void end(struct page *page, const struct plot *plot)
   text_add(page->out, "<figcaption>");
   page_text(page, "", "%s", plot->description);
   text_add(page->out, "</figcaption></figure>\n");
+}
+
+/* In Markdown, where room is short, what is said of several plots stands at the first. */
+static void describe(struct page *page, const struct plot *plot)
+{
+  struct page apart = {.out = &(struct text){0}, .format = page->format};
+  page_text(&apart, "", "%s", plot->description);
+  const char *said = apart.out->data ? apart.out->data : "";
+  bool again = page->out->data && strstr(page->out->data, said);
+  if (again)
+    page_text(page, "", "%s.", plot->title);
+  else
+    page_text(page, "", "%s. %s", plot->title, plot->description);
+  page->out->failed = page->out->failed || apart.out->failed;
+  text_free(apart.out);
 }
 
 static void add_value(struct page *page, double value)
@@ -54,32 +69,41 @@ static void add_numbers(struct page *page, const struct plot *plot,
   page_fold_end(page);
 }
 
+#define MOST_BLOCKS 40 /* of a line of blocks; a longer series shows about every k-th point */
+
+/* Where the next block is of a series of so many points. */
+static size_t block_at(size_t block, size_t blocks, size_t count)
+{
+  return blocks < 2 ? 0 : block * (count - 1) / (blocks - 1);
+}
+
 /* "- screen `▁▁▃▇` 0 % at 0.002 to 57.8 % at 299.9" */
 static void add_line(struct page *page, const struct plot *plot, const struct plot_series *s)
 {
-  double *values = malloc((s->count ? s->count : 1) * sizeof *values);
+  double values[MOST_BLOCKS];
   struct text spark = {0}, first = {0}, last = {0};
   size_t used = 0, begin_at = 0, end_at = 0;
-  for (size_t i = 0; values && i < s->count; i++) {
-    values[i] = s->points[i].y;
-    if (!isfinite(values[i]))
+  size_t blocks = s->count < MOST_BLOCKS ? s->count : MOST_BLOCKS;
+  for (size_t i = 0; i < s->count; i++) {
+    if (!isfinite(s->points[i].y))
       continue;
     begin_at = used++ ? begin_at : i;
     end_at = i;
   }
-  if (values && used) {
-    spark_add(&spark, values, s->count, plot->y.low, plot->y.high, true);
-    plot_number(&plot->y, values[begin_at], &first);
-    plot_number(&plot->y, values[end_at], &last);
+  for (size_t b = 0; b < blocks; b++)
+    values[b] = s->points[block_at(b, blocks, s->count)].y;
+  if (used) {
+    spark_add(&spark, values, blocks, plot->y.low, plot->y.high, true);
+    plot_number(&plot->y, s->points[begin_at].y, &first);
+    plot_number(&plot->y, s->points[end_at].y, &last);
     page_item(page, "%s: %s %s at %.6g to %s at %.6g", s->name ? s->name : plot->y.label,
               spark.data ? spark.data : "", first.data ? first.data : "", s->points[begin_at].x,
               last.data ? last.data : "", s->points[end_at].x);
   }
-  page->out->failed = page->out->failed || !values || spark.failed || first.failed || last.failed;
+  page->out->failed = page->out->failed || spark.failed || first.failed || last.failed;
   text_free(&spark);
   text_free(&first);
   text_free(&last);
-  free(values);
 }
 
 void page_lines(struct page *page, struct plot *plot, const struct plot_series *series,
@@ -91,7 +115,7 @@ void page_lines(struct page *page, struct plot *plot, const struct plot_series *
     plot_lines(plot, series, count, marks, mark_count, page->out);
     add_numbers(page, plot, series, count);
   } else {
-    page_text(page, "", "%s. %s", plot->title, plot->description);
+    describe(page, plot);
     for (size_t s = 0; s < count; s++)
       add_line(page, plot, &series[s]);
   }
@@ -105,7 +129,7 @@ void page_bars(struct page *page, struct plot *plot, const struct plot_bar *bars
   if (page->format == PAGE_HTML)
     plot_bars(plot, bars, count, page->out);
   else
-    page_text(page, "", "%s. %s", plot->title, plot->description);
+    describe(page, plot);
   for (size_t i = 0; page->format != PAGE_HTML && i < count; i++) {
     if (isfinite(bars[i].low) && isfinite(bars[i].high))
       page_item(page, "%s: %.6g (%.6g to %.6g)", bars[i].name, bars[i].value, bars[i].low,
@@ -142,7 +166,7 @@ void page_heat(struct page *page, struct plot *plot, const struct plot_cells *ce
   if (page->format == PAGE_HTML) {
     plot_heat(plot, cells, page->out);
   } else {
-    page_text(page, "", "%s. %s", plot->title, plot->description);
+    describe(page, plot);
     add_rows(page, plot, cells);
   }
   end(page, plot);

@@ -190,7 +190,11 @@ static void write_claim(struct page *page, const struct about *about,
 {
   if (!any(about, claim->id))
     return;
-  page_fold(page, "%s %s: every figure and reading", claim->id, claim->title);
+  struct text summary = {0};
+  text_add(&summary, "%s %s: every figure and reading", claim->id, claim->title);
+  page_fold(page, summary.data ? summary.data : "");
+  page->out->failed = page->out->failed || summary.failed;
+  text_free(&summary);
   begin_table(page, claim->title);
   for (size_t i = 0; i < about->report->claim_count; i++) {
     const struct report_claim *c = &about->report->claims[i];

@@ -239,7 +239,8 @@ int sharding_run(struct manifest_run *run, struct error *error)
   const struct manifest *m = run->manifest;
   json_t *parts = json_array();
   if (m->content != MANIFEST_CHECKPOINTS)
-    journal_say(run->journal, JOURNAL_NOT_COMPARED, "anything: the merge reads the tables");
+    journal_say(run->journal, JOURNAL_NOT_COMPARED,
+                "anything: the merge reads tables and finds circuits");
   else if (screen(run, parts, error)) {
     json_decref(parts);
     return error->code;

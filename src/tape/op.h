@@ -48,9 +48,10 @@ struct tape_op_kind {
 
   /* Floats of scratch that one of them takes; NULL = none. */
   size_t (*scratch)(const struct tape *tape, const struct tape_op *op, bool backward);
-  uint32_t reads;    /* bits of the operands whose data the adjoint reads; the last: 31 and up */
-  bool reads_output; /* so it does the output's */
-  bool in_place;     /* the output may lie where the first operand does */
+  uint32_t reads; /* bits of the operands whose data the adjoint reads; the last: 31 and up */
+  bool reads_for_others;   /* operand 0 only where another one wants a gradient */
+  bool reads_output;       /* so it does the output's */
+  bool in_place;           /* the output may lie where the first operand does */
   bool gradient_in_place;  /* one operand's gradient may lie where the output's does */
   bool gradient_in_output; /* the first one's may lie where the output itself does */
   bool repeats;            /* a value may be several operands: the adjoint takes the last first */

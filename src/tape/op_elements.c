@@ -106,14 +106,29 @@ size_t tape_scale(struct tape *tape, size_t x, float factor)
 
 /* --- replace --- */
 
+/* Which elements of a row a mask of zeros and ones names: whole rows go without looking at each. */
+enum named { NONE_NAMED, ALL_NAMED, SOME_NAMED };
+
+static enum named named(const unsigned char *mask, size_t n)
+{
+  return memchr(mask, !*mask, n) ? SOME_NAMED : *mask ? ALL_NAMED : NONE_NAMED;
+}
+
 static void replace_row(struct tape *tape, struct tape_op *op, size_t row, float *scratch)
 {
   const struct tape_value *y = op_out(tape, op), *x = op_in(tape, op, 0);
   const unsigned char *mask = (const unsigned char *)op->detail + row * y->columns;
   const float *given = op->count > 1 ? value_row(op_in(tape, op, 1), row) : NULL;
   float *to = value_row(y, row);
+  enum named which = named(mask, y->columns);
   (void)scratch;
-  for (size_t j = 0; j < y->columns; j++)
+  if (which == NONE_NAMED)
+    op_put(tape, MODE_WRITE, value_row(x, row), to, y->columns);
+  else if (which == ALL_NAMED && given)
+    op_put(tape, MODE_WRITE, given, to, y->columns);
+  else if (which == ALL_NAMED)
+    memset(to, 0, y->columns * sizeof *to);
+  for (size_t j = 0; which == SOME_NAMED && j < y->columns; j++)
     to[j] = !mask[j] ? value_row(x, row)[j] : given ? given[j] : 0.0f;
 }
 
@@ -125,8 +140,14 @@ static void replace_forward(struct tape *tape, struct tape_op *op)
 /* dy where the mask says `side`, else +0. */
 static void masked(const unsigned char *mask, bool side, const float *dy, float *dx, size_t n)
 {
-  for (size_t j = 0; j < n; j++)
-    dx[j] = (mask[j] != 0) == side ? dy[j] : 0.0f;
+  enum named which = named(mask, n);
+  if (which == SOME_NAMED)
+    for (size_t j = 0; j < n; j++)
+      dx[j] = (mask[j] != 0) == side ? dy[j] : 0.0f;
+  else if ((which == ALL_NAMED) != side)
+    memset(dx, 0, n * sizeof *dx);
+  else if (dx != dy)
+    memcpy(dx, dy, n * sizeof *dx);
 }
 
 static void replace_back_row(struct tape *tape, struct tape_op *op, size_t row, float *scratch)
@@ -163,7 +184,8 @@ size_t tape_replace(struct tape *tape, size_t x, const unsigned char *mask, size
   struct tape_op *op = op_record(tape, &replace_kind, rows * columns);
   if (!op)
     return TAPE_NONE;
-  memcpy(op->detail, mask, rows * columns);
+  for (size_t i = 0; i < rows * columns; i++)
+    ((unsigned char *)op->detail)[i] = mask[i] != 0;
   op_operand(tape, op, x);
   if (given != TAPE_NONE)
     op_operand(tape, op, given);

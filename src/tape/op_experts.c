@@ -220,7 +220,8 @@ static const struct tape_op_kind expert_kind = {.name = "linear of experts",
                                                 .forward = expert_forward,
                                                 .backward = expert_backward,
                                                 .scratch = expert_scratch,
-                                                .reads = UINT32_MAX};
+                                                .reads = UINT32_MAX,
+                                                .reads_for_others = true};
 
 size_t tape_expert_linear(struct tape *tape, size_t x, size_t route, const struct tape_part *parts,
                           size_t per_expert)

@@ -49,7 +49,8 @@ static const struct tape_op_kind linear_kind = {.name = "linear",
                                                 .forward = linear_forward,
                                                 .backward = linear_backward,
                                                 .scratch = linear_scratch,
-                                                .reads = UINT32_MAX};
+                                                .reads = UINT32_MAX,
+                                                .reads_for_others = true};
 
 /* The operand that is this value, which is added where it is none yet. */
 static size_t operand_of(struct tape *tape, struct tape_op *op, size_t value)

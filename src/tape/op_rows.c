@@ -159,6 +159,49 @@ size_t tape_place_rows(struct tape *tape, size_t rows, const struct tape_placed 
   return op_output(tape, op, rows, columns);
 }
 
+/* --- stack: rows are counted at every run, as they may be limited --- */
+
+static void stack_row(struct tape *tape, struct tape_op *op, size_t row, float *scratch)
+{
+  const struct tape_value *a = op_in(tape, op, 0), *b = op_in(tape, op, 1), *y = op_out(tape, op);
+  (void)scratch;
+  memcpy(value_row(y, row), row < a->rows ? value_row(a, row) : value_row(b, row - a->rows),
+         y->columns * sizeof(float));
+}
+
+static void stack_forward(struct tape *tape, struct tape_op *op)
+{
+  op_each_row(tape, op, op_out(tape, op)->rows, op_out(tape, op)->columns / 8, stack_row);
+}
+
+static void stack_backward(struct tape *tape, struct tape_op *op)
+{
+  const struct tape_value *y = op_out(tape, op);
+  for (size_t k = 2, end = y->rows; k-- > 0; end -= op_in(tape, op, k)->rows) {
+    const struct tape_value *x = op_in(tape, op, k);
+    for (size_t row = 0; row < x->rows && x->wanted; row++)
+      op_put(tape, op_mode(tape, op, k), gradient_row(y, end - x->rows + row), gradient_row(x, row),
+             y->columns);
+  }
+}
+
+static const struct tape_op_kind stack_kind = {
+    .name = "stack rows", .forward = stack_forward, .backward = stack_backward, .repeats = true};
+
+size_t tape_stack_rows(struct tape *tape, size_t a, size_t b)
+{
+  if (!op_given(tape, a) || !op_given(tape, b))
+    return TAPE_NONE;
+  if (tape_columns(tape, a) != tape_columns(tape, b))
+    return op_fault(tape, "stacked rows of different widths");
+  struct tape_op *op = op_record(tape, &stack_kind, 0);
+  if (!op)
+    return TAPE_NONE;
+  op_operand(tape, op, a);
+  op_operand(tape, op, b);
+  return op_output(tape, op, tape_rows(tape, a) + tape_rows(tape, b), tape_columns(tape, a));
+}
+
 /* --- transpose --- */
 
 static void transpose_row(struct tape *tape, struct tape_op *op, size_t row, float *scratch)

@@ -27,6 +27,9 @@ struct tape_placed {
 size_t tape_place_rows(struct tape *tape, size_t rows, const struct tape_placed *sources,
                        size_t count);
 
+/* y = a and under it b, [rows of both][columns]; da, db = their rows of dy. */
+size_t tape_stack_rows(struct tape *tape, size_t a, size_t b);
+
 /* --- element by element: op_elements.c --- */
 
 /* y = (x[0] + x[1]) + x[2] ...; each dx = dy. At least one. */

@@ -105,9 +105,19 @@ static int plan_gradients(struct tape *tape, struct error *error)
 
 /* --- lifetimes --- */
 
-static bool adjoint_reads(const struct tape_op *op, size_t k)
+static bool others_wanted(const struct tape *tape, const struct tape_op *op)
 {
-  return op->backward && op->kind->reads >> (k < 31 ? k : 31) & 1u;
+  for (size_t k = 1; k < op->count; k++)
+    if (op_in(tape, op, k)->wanted)
+      return true;
+  return false;
+}
+
+static bool adjoint_reads(const struct tape *tape, const struct tape_op *op, size_t k)
+{
+  if (!op->backward || (!k && op->kind->reads_for_others && !others_wanted(tape, op)))
+    return false;
+  return op->kind->reads >> (k < 31 ? k : 31) & 1u;
 }
 
 static void plan_reads(struct tape *tape)
@@ -116,8 +126,8 @@ static void plan_reads(struct tape *tape)
     const struct tape_op *op = &tape->ops[i];
     for (size_t k = 0; k < op->count; k++) {
       struct tape_value *base = base_of(tape, tape->operands[op->first + k].value);
-      base->last_read =
-          later(base->last_read, adjoint_reads(op, k) ? backward_step(tape, i) : forward_step(i));
+      base->last_read = later(base->last_read, adjoint_reads(tape, op, k) ? backward_step(tape, i)
+                                                                          : forward_step(i));
     }
     if (op->output != TAPE_NONE && op->backward && op->kind->reads_output)
       op_out(tape, op)->last_read = backward_step(tape, i);

@@ -166,6 +166,11 @@ size_t tape_rows(const struct tape *tape, size_t value)
   return value < tape->value_count ? tape->values[value].rows : 0;
 }
 
+void tape_limit_rows(struct tape *tape, size_t value, size_t rows)
+{
+  tape->values[value].rows = rows;
+}
+
 size_t tape_columns(const struct tape *tape, size_t value)
 {
   return value < tape->value_count ? tape->values[value].columns : 0;

@@ -73,6 +73,11 @@ int tape_allocate(struct tape *tape, struct error *error);
 
 /* --- running --- */
 
+/* From the next run on a value has so many rows, at most those that it was recorded with: for a
+ * batch that needs fewer. Every value with a row for each of its own must be limited, too; those of
+ * operations on rows alone can be, and sources of tape_stack_rows. */
+void tape_limit_rows(struct tape *tape, size_t value, size_t rows);
+
 /* Computes all values and losses. Whether these are finite is for the caller to see: tape_check. */
 void tape_forward(struct tape *tape);
 
