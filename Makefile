@@ -71,7 +71,7 @@ $(BUILD)/%.o: %.c | writable
 	@echo "  $(CC) $<"
 	@$(CC) $(CFLAGS) $(if $(filter simd/%,$<),$(call isa_flags,$<)) $(CONTRACT) -MMD -MP -c -o $@ $<
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -name '*.d' -type f 2>/dev/null)
 
 # The version, and the commit that it was built from: compiled anew when that is another one.
 VERSION := $(shell sed -n 's/^\#define ATTEST_VERSION "\(.*\)"/\1/p' src/base/version.h)
@@ -204,7 +204,8 @@ bench:
 # What must be installed: Debian packages and nothing else.
 PACKAGES := gcc libc6-dev make libsleef-dev libxxhash-dev libarchive-dev libjansson-dev libssl-dev \
             libcurl4-openssl-dev libutf8proc-dev ca-certificates libcmocka-dev
-PACKAGES_DEV := libxml2-utils perl python3-jsonschema python3-yaml clang clang-format libclang-rt-14-dev lld
+PACKAGES_DEV := libxml2-utils perl python3-jsonschema python3-yaml clang clang-format libclang-rt-14-dev lld \
+            mandoc zsh fish git debhelper lintian
 PACKAGES_NEON := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static libc6-dev:arm64 \
             libsleef-dev:arm64 libxxhash-dev:arm64 libarchive-dev:arm64 libjansson-dev:arm64 \
             libssl-dev:arm64 libcurl4-openssl-dev:arm64 libutf8proc-dev:arm64 libcmocka-dev:arm64

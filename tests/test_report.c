@@ -3,6 +3,22 @@
 #include "reporting.h"
 
 #include "base/json.h"
+#include "report/write.h"
+#include "study/formation_figures.h"
+
+#define PUBLISHED_MODELS 3
+static const char *const published_models[PUBLISHED_MODELS] = {"pythia-1b", "olmo-1b-0724",
+                                                               "olmoe-1b-7b-0924"};
+
+/* The report of a document and of trajectories; owned by the caller. */
+static char *write_report(const struct report *report, enum page_format format)
+{
+  struct text text = {0};
+  struct error error = {0};
+  if (report_write(report, format, false, &text, &error))
+    fail_msg("%s", error.text);
+  return text.data;
+}
 
 static void load(struct report *report, const char *directory)
 {
@@ -239,6 +255,31 @@ static json_t *manifest_json(const char *model, json_t *results)
                    "not_compared", "the moon", "unpinned", 0);
 }
 
+/* Curves of training runs: a result a figure, with the first and the last point of each. */
+static void test_curves(void **state)
+{
+  (void)state;
+  struct study_curves curves = {0};
+  struct journal journal = {0};
+  struct error error = {0};
+  for (int i = 0; i < 1001; i++)
+    assert_int_equal(
+        study_curves_add(&curves, "F-seed5", "5b", "layer0_copy", 32 * i, 1.0 / (1 + i), &error),
+        0);
+  assert_int_equal(study_curves_add(&curves, "F-seed5", "3b", "L1H2", 0, 0.5, &error), 0);
+  formation_results(&journal, &curves, 0);
+  assert_int_equal(journal.count, 2);
+  assert_string_equal(journal.entries[0].text,
+                      "curve,training sequences,induction strength\nF-seed5 L1H2,0,0.5\n");
+  const char *text = journal.entries[1].text;
+  assert_string_equal(journal.entries[1].result.title, "Figure 5b: six clamps");
+  workshop_contains(text, "curve,training sequences,loss (fsl_train)\nF-seed5 layer0_copy,0,1\n");
+  workshop_contains(text, "\nF-seed5 layer0_copy,32000,0.000999000999000999");
+  assert_true(text_count_lines(text, strlen(text)) <= RESULT_POINTS + 1);
+  journal_free(&journal);
+  study_curves_free(&curves);
+}
+
 static struct report run_of(json_t *run)
 {
   struct report report = {0};
@@ -362,9 +403,10 @@ static void test_trajectory_twice(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_points),  cmocka_unit_test(test_self_contained),
-      cmocka_unit_test(test_results), cmocka_unit_test(test_escaping),
-      cmocka_unit_test(test_refused), cmocka_unit_test(test_trajectory_twice),
+      cmocka_unit_test(test_points),           cmocka_unit_test(test_self_contained),
+      cmocka_unit_test(test_results),          cmocka_unit_test(test_curves),
+      cmocka_unit_test(test_escaping),         cmocka_unit_test(test_refused),
+      cmocka_unit_test(test_trajectory_twice),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

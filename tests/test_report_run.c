@@ -1,6 +1,6 @@
 /* attest report and attest show as commands: of a run and of what it keeps, in both formats, in the
  * browser where there is one. */
-#include "workshop.h"
+#include "reporting.h"
 
 #define TABLES                                                                                     \
   "golden/published/olmo-1b-0724 golden/published/olmoe-1b-7b-0924 golden/published/pythia-1b"
@@ -58,6 +58,29 @@ static void test_run(void **state)
   assert_null(strstr(text, "<table"));
   assert_true(size < 65536); /* what a comment on a pull request may have */
   free(text);
+}
+
+/* Courses that published tables hold: three points of two of them, as the CSV has them. */
+static void test_courses(void **state)
+{
+  static const struct {
+    const char *plot, *point;
+  } points[] = {
+      {"pythia-2.8b: Edges of the circuit", "ioi: 3000, 622"},
+      {"pythia-2.8b: Edges of the circuit", "ioi: 30000, 742"},
+      {"pythia-2.8b: Edges of the circuit", "ioi: 143000, 688"},
+      {"pythia-1.4b: Overlap of circuits over checkpoints", "sva jaccard: 16, 0.129032"},
+      {"pythia-1.4b: Overlap of circuits over checkpoints", "sva jaccard: 9000, 0.71831"},
+      {"pythia-1.4b: Overlap of circuits over checkpoints", "sva jaccard: 140000, 0.802632"},
+  };
+  size_t size;
+  (void)state;
+  free(workshop_run(EXIT_HELD, "reproduce manifests/published-circuits.json --work %s --report %s",
+                    workshop_path("work"), workshop_path("courses.html")));
+  char *html = support_read(workshop_path("courses.html"), &size);
+  for (size_t i = 0; i < sizeof points / sizeof *points; i++)
+    find_in_plot(find_plot(html, points[i].plot), points[i].point);
+  free(html);
 }
 
 /* A work folder keeps the run; its trajectories must be those of its JSON. */
@@ -192,9 +215,9 @@ static void test_browser(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_run),      cmocka_unit_test(test_work_folder),
-      cmocka_unit_test(test_refusals), cmocka_unit_test(test_show),
-      cmocka_unit_test(test_browser),
+      cmocka_unit_test(test_run),         cmocka_unit_test(test_courses),
+      cmocka_unit_test(test_work_folder), cmocka_unit_test(test_refusals),
+      cmocka_unit_test(test_show),        cmocka_unit_test(test_browser),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

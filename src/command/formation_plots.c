@@ -5,39 +5,12 @@
 #include "base/text.h"
 #include "few_shot/course.h"
 #include "report/plot.h"
+#include "study/formation_figures.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define MOST_SERIES 24 /* of a plot */
-
-struct figure_title {
-  const char *figure, *title, *x, *y;
-  bool chance; /* a line at ln 2 */
-};
-
-static const struct figure_title titles[] = {
-    {"3", "Figure 3a: nothing clamped", "training sequences", "loss", true},
-    {"3b", "Figure 3b: induction strengths", "training sequences", "induction strength", false},
-    {"4b", "Figure 4b: heads trained alone", "training sequences", "loss, fsl_train", true},
-    {"5a", "Figure 5a: the toy model", "steps", "loss", false},
-    {"5b", "Figure 5b: six clamps", "training sequences", "loss, fsl_train", true},
-    {"6", "Figure 6: more classes, more labels", "training sequences", "loss, fsl_train", true},
-    {"7", "Figure 7: grafts of layer 0", "training sequences", "loss, fsl_train", true},
-    {"8", "Figure 8: previous-token clamps", "training sequences", "loss, fsl_train", true},
-    {"12", "Figure 12: without layer 0's direct output", "training sequences", "loss, fsl_train",
-     true},
-    {"15", "Figure 15: strengths of the match", "training sequences", "loss, fsl_train", true},
-};
-#define TITLES (sizeof titles / sizeof *titles)
-
-static const struct figure_title *title_of(const char *figure)
-{
-  size_t i = 0;
-  while (i + 1 < TITLES && strcmp(titles[i].figure, figure) != 0)
-    i++;
-  return &titles[i];
-}
 
 static bool same_plot(const struct study_curve *a, const struct study_curve *b)
 {
@@ -64,7 +37,7 @@ static int make_series(const struct study_curve *curve, size_t i, struct plot_se
 static int write_plot(const struct study_curve *first, const struct plot_series *series,
                       size_t count, const char *directory, struct error *error)
 {
-  const struct figure_title *title = title_of(first->figure);
+  const struct formation_curve *title = formation_curve_of(first->figure);
   const struct plot_mark chance = {.at = FEW_LN2, .label = "ln 2", .level = true};
   struct text name = {0}, heading = {0}, svg = {0}, file = {0};
   text_add(&name, "%s-figure-%s.svg", first->model, first->figure);

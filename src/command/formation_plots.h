@@ -4,8 +4,8 @@
 
 #include "study/curves.h"
 
-/* Writes DIR/MODEL-figure-FIGURE.svg for every model and figure, and DIR/curves.csv with all points.
- * Errors: EXIT_RUN. */
+/* Writes DIR/MODEL-figure-FIGURE.svg for every model and figure, and DIR/curves.csv with all
+ * points. Errors: EXIT_RUN. */
 int formation_plots(const struct study_curves *curves, const char *directory, struct error *error);
 
 #endif

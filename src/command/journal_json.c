@@ -78,8 +78,8 @@ static json_t *result_json(const struct journal_entry *entry)
   json_t *columns = line_json(&csv), *rows = json_array();
   while (csv < end)
     json_add(rows, line_json(&csv));
-  json_t *plot = r->x ? json_pack("{s:s, s:s, s:s, s:b}", "x", r->x, "y", r->y, "series", r->series,
-                                  "log", r->log)
+  json_t *plot = r->x ? json_pack("{s:s, s:s, s:s, s:s?, s:b}", "x", r->x, "y", r->y, "series",
+                                  r->series, "group", r->group, "log", r->log)
                       : json_null();
   return json_pack("{s:s, s:s, s:o, s:o, s:o}", "name", r->name, "title", r->title, "plot", plot,
                    "columns", columns, "rows", rows);

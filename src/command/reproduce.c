@@ -150,7 +150,7 @@ int reproduce_all(const struct reproduce_options *o, struct runtime *runtime,
                                  .parts = o->parts,
                                  .lock = &lock,
                                  .journal = &journal,
-                                 .curves = o->plots ? &curves : NULL};
+                                 .curves = &curves};
   journal_start(&journal);
   runtime->notices = (struct notices){runtime->quiet ? NULL : journal_notice, &journal};
   int status = o->plots ? file_make_directory(o->plots, error) : 0;

@@ -1,6 +1,7 @@
 #include "report/provenance.h"
 
 #include "base/digest.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
 
@@ -9,6 +10,7 @@
 #include <openssl/crypto.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <xxhash.h>
 
 /* What a shell would need quotes for has them. */
@@ -48,21 +50,23 @@ static void read_cpu(char *out, size_t capacity)
     fclose(file);
 }
 
-/* curl's own version, without those of what it was built with. */
-static void first_word(char *out, size_t capacity, const char *text)
-{
-  snprintf(out, capacity, "%.*s", (int)strcspn(text, " "), text);
-}
-
 static json_t *libraries_json(void)
 {
   char curl[64], xxhash[64];
   unsigned v = XXH_versionNumber();
-  first_word(curl, sizeof curl, curl_version());
+  /* without those of what it was built with, which a static program lacks */
+  snprintf(curl, sizeof curl, "libcurl/%s", curl_version_info(CURLVERSION_NOW)->version);
   snprintf(xxhash, sizeof xxhash, "xxHash %u.%u.%u", v / 10000, v / 100 % 100, v % 100);
   return json_pack("{s:s, s:s, s:s, s:s, s:s}", "jansson", jansson_version_str(), "curl", curl,
                    "libarchive", archive_version_string(), "OpenSSL",
                    OpenSSL_version(OPENSSL_VERSION), "xxHash", xxhash);
+}
+
+/* The file of this program; where there is no /proc, by the name that it was started by. */
+static const char *program_path(void)
+{
+  static const char here[] = "/proc/self/exe";
+  return file_exists(here) ? here : (const char *)getauxval(AT_EXECFN);
 }
 
 json_t *provenance_json(const struct runtime *runtime, int argc, char *const *argv,
@@ -71,7 +75,7 @@ json_t *provenance_json(const struct runtime *runtime, int argc, char *const *ar
   struct blob blob;
   struct digest digest;
   char cpu[256];
-  if (file_map("/proc/self/exe", &blob, error))
+  if (file_map(program_path(), &blob, error))
     return NULL;
   int status = digest_of(blob.data, blob.size, &digest, error);
   blob_free(&blob);

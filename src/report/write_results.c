@@ -11,6 +11,7 @@
 
 #define MOST_BARS 32
 #define MOST_SERIES 24
+#define MOST_GROUPS 16
 
 /* A table of a result, borrowed. */
 struct result {
@@ -122,51 +123,87 @@ static void write_ablations(struct page *page, const struct result *r)
   draw_bars(page, r, last, bars, count);
 }
 
-/* Lines as the table says: y over x, a line for each value of `series`. */
-static void draw_lines(struct page *page, const struct result *r, struct plot_point *points)
+/* Lines as the table says: y over x, a line for each value of `series`, of the rows whose `group`
+ * is this. What is more than a plot can hold is counted. */
+static size_t find_lines(const struct result *r, const char *group, const char *names[MOST_SERIES],
+                         size_t *left)
 {
-  const char *names[MOST_SERIES];
-  struct plot_series series[MOST_SERIES];
-  size_t count = 0, used = 0, rows = json_array_size(r->rows);
-  const char *x = string_of(r->plot, "x"), *y = string_of(r->plot, "y");
-  for (size_t i = 0; i < rows; i++) {
+  size_t count = 0;
+  for (size_t i = 0; i < json_array_size(r->rows); i++) {
     const char *name = text_cell(r, i, string_of(r->plot, "series"));
     size_t s = 0;
+    if (strcmp(text_cell(r, i, string_of(r->plot, "group")), group) != 0)
+      continue;
     while (s < count && strcmp(names[s], name) != 0)
       s++;
+    *left += s == MOST_SERIES;
     if (s == count && count < MOST_SERIES)
       names[count++] = name;
   }
+  return count;
+}
+
+static struct plot_series fill_line(const struct result *r, const char *group, const char *name,
+                                    size_t index, struct plot_point *points)
+{
+  const char *x = string_of(r->plot, "x"), *y = string_of(r->plot, "y");
+  size_t count = 0;
+  for (size_t i = 0; i < json_array_size(r->rows); i++)
+    if (strcmp(text_cell(r, i, string_of(r->plot, "series")), name) == 0 &&
+        strcmp(text_cell(r, i, string_of(r->plot, "group")), group) == 0)
+      points[count++] = (struct plot_point){number_cell(r, i, x), number_cell(r, i, y), NULL};
+  return (struct plot_series){.name = name,
+                              .points = points,
+                              .count = count,
+                              .colour = (unsigned)(index % PLOT_COLOURS),
+                              .dashed = index >= PLOT_COLOURS,
+                              .markers = count <= 40};
+}
+
+static void draw_lines(struct page *page, const struct result *r, const char *group,
+                       struct plot_point *points)
+{
+  const char *names[MOST_SERIES];
+  struct plot_series series[MOST_SERIES];
+  size_t left = 0, count = find_lines(r, group, names, &left);
+  const char *x = string_of(r->plot, "x"), *y = string_of(r->plot, "y");
   for (size_t s = 0; s < count; s++) {
-    size_t first = used;
-    for (size_t i = 0; i < rows; i++)
-      if (strcmp(text_cell(r, i, string_of(r->plot, "series")), names[s]) == 0)
-        points[used++] = (struct plot_point){number_cell(r, i, x), number_cell(r, i, y), NULL};
-    series[s] = (struct plot_series){.name = names[s],
-                                     .points = points + first,
-                                     .count = used - first,
-                                     .colour = (unsigned)(s % PLOT_COLOURS),
-                                     .dashed = s >= PLOT_COLOURS,
-                                     .markers = used - first <= 40};
+    series[s] = fill_line(r, group, names[s], s, points);
+    points += series[s].count;
   }
   char title[500], description[500];
-  snprintf(title, sizeof title, "%.200s: %.200s", r->model, r->title);
-  snprintf(description, sizeof description, "%.150s over %.150s, a line for each %.100s.", y, x,
-           string_of(r->plot, "series"));
+  snprintf(title, sizeof title, "%.200s: %.200s", *group ? group : r->model, r->title);
+  snprintf(description, sizeof description,
+           "%.150s over %.150s, from the table \"%.80s\" of %.100s.", y, x, r->name, r->model);
   struct plot plot = {.title = title,
                       .description = description,
                       .x = {.label = x, .log = json_is_true(json_object_get(r->plot, "log"))},
                       .y = {.label = y}};
   page_lines(page, &plot, series, count, NULL, 0);
+  if (left)
+    page_text(page, "", "%s: %zu rows of more lines are not drawn.", title, left);
+}
+
+/* Whether no row before this one has its group. */
+static bool begins_group(const struct result *r, size_t row)
+{
+  const char *column = string_of(r->plot, "group"), *group = text_cell(r, row, column);
+  for (size_t i = 0; i < row; i++)
+    if (strcmp(text_cell(r, i, column), group) == 0)
+      return false;
+  return true;
 }
 
 static void write_lines(struct page *page, const struct result *r)
 {
-  struct plot_point *points = calloc(json_array_size(r->rows), sizeof *points);
-  if (points)
-    draw_lines(page, r, points);
-  else
-    page->out->failed = true;
+  size_t rows = json_array_size(r->rows), groups = 0;
+  struct plot_point *points = calloc(rows, sizeof *points);
+  for (size_t i = 0; points && i < rows && groups < MOST_GROUPS; i++)
+    if (begins_group(r, i)) {
+      draw_lines(page, r, text_cell(r, i, string_of(r->plot, "group")), points);
+      groups++;
+    }
+  page->out->failed = page->out->failed || !points;
   free(points);
 }
 

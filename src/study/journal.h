@@ -37,6 +37,7 @@ struct journal_result {
   const char *name; /* "ablations" */
   const char *title;
   const char *x, *y, *series; /* columns */
+  const char *group;          /* a column: a plot for each of its values; NULL = one plot */
   bool log;                   /* x on a logarithmic axis */
 };
 

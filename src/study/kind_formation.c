@@ -4,6 +4,7 @@
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/progress.h"
+#include "study/formation_figures.h"
 #include "study/formation_rows.h"
 #include "study/formation_work.h"
 #include "study/kind.h"
@@ -211,10 +212,12 @@ static int add_others(struct running *r, struct text *rows, struct error *error)
 static int put_together(struct running *r, struct error *error)
 {
   struct manifest_run *run = r->run;
+  size_t before = run->all->curves->count;
   if (add_others(r, &r->rows[r->runs.count], error) ||
       formation_tables_make(run->manifest, r->rows, r->runs.count + 1, &run->formation,
                             run->all->curves, error))
     return error->code;
+  formation_results(run->journal, run->all->curves, before);
   return formation_tables_parse(&run->formation, run->manifest, &run->tables, error);
 }
 

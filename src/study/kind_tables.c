@@ -4,6 +4,7 @@
 #include "claims/paper.h"
 #include "files/fileset.h"
 #include "study/kind.h"
+#include "study/published_results.h"
 
 #include <stdlib.h>
 
@@ -73,8 +74,10 @@ static int obtain(struct manifest_run *run, size_t index, struct error *error)
     status = load(run, run->sets[index], error);
   fileset_close(run->sets[index]);
   run->sets[index] = NULL;
-  if (!status && index + 1 == run->manifest->revision_count)
+  if (!status && index + 1 == run->manifest->revision_count) {
     say_loaded(run);
+    published_results(run->journal, &run->tables);
+  }
   return status;
 }
 

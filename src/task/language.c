@@ -54,8 +54,9 @@ static int find_answer(struct making *m, const char *prompt, const char *word, b
   snprintf(text, sizeof text, "%s%s%s", prompt, m->kind->blank ? " " : "", word);
   if (encode(m, text, &m->longer, error))
     return error->code;
-  *fits = m->longer.count == before + 1 &&
-          memcmp(m->longer.ids, m->clean.ids, before * sizeof *m->clean.ids) == 0;
+  *fits = m->longer.count == before + 1;
+  for (size_t i = 0; i < before && *fits; i++)
+    *fits = m->longer.ids[i] == m->clean.ids[i];
   if (!*fits)
     note_unfit(m, word);
   return *fits ? token_list_add(answers, m->longer.ids[before], error) : 0;

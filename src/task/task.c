@@ -128,25 +128,29 @@ static void add_ids(struct text *text, const char *before, const int32_t *ids, s
   text_add(text, "]");
 }
 
+int task_format(const char *path, const struct task *task, struct text *text, struct error *error)
+{
+  if (json_compact(path, task->header, text, error))
+    return error->code;
+  text_add(text, "\n");
+  for (size_t i = 0; i < task->count; i++) {
+    const struct task_pair *p = &task->pairs[i];
+    add_ids(text, "{\"clean\":", p->clean, p->length);
+    add_ids(text, ",\"corrupted\":", p->corrupted, p->length);
+    add_ids(text, ",\"positive\":", p->positive, p->positive_count);
+    add_ids(text, ",\"negative\":", p->negative, p->negative_count);
+    text_add(text, "}\n");
+  }
+  return text->failed ? error_set(error, EXIT_RUN, "%s: out of memory for its text", path) : 0;
+}
+
 int task_write(const char *path, struct task *task, struct error *error)
 {
   struct text text = {0};
   struct digest digest;
-  if (json_compact(path, task->header, &text, error)) {
-    text_free(&text);
-    return error->code;
-  }
-  text_add(&text, "\n");
-  for (size_t i = 0; i < task->count; i++) {
-    const struct task_pair *p = &task->pairs[i];
-    add_ids(&text, "{\"clean\":", p->clean, p->length);
-    add_ids(&text, ",\"corrupted\":", p->corrupted, p->length);
-    add_ids(&text, ",\"positive\":", p->positive, p->positive_count);
-    add_ids(&text, ",\"negative\":", p->negative, p->negative_count);
-    text_add(&text, "}\n");
-  }
-  int status = text.failed ? error_set(error, EXIT_RUN, "%s: out of memory for its text", path)
-                           : digest_of(text.data, text.length, &digest, error);
+  int status = task_format(path, task, &text, error);
+  if (!status)
+    status = digest_of(text.data, text.length, &digest, error);
   if (!status)
     status = file_write(path, text.data, text.length, error);
   if (!status)

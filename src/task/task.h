@@ -70,8 +70,12 @@ int task_parse(const char *path, const void *data, size_t size, int64_t vocab, s
  * the line. */
 int task_check_vocab(const char *path, const struct task *task, int64_t vocab, struct error *error);
 
-/* Writes the file, and task->sha256: the same task gives the same bytes. "-" = standard output.
- * Errors: EXIT_INPUT (a text that is not UTF-8), EXIT_RUN. */
+/* Adds the bytes of the file to `text`: the same task gives the same bytes. Errors: EXIT_INPUT (a
+ * text that is not UTF-8), EXIT_RUN. */
+int task_format(const char *path, const struct task *task, struct text *text, struct error *error);
+
+/* Writes the file, and task->sha256. "-" = standard output.
+ * Errors as above. */
 int task_write(const char *path, struct task *task, struct error *error);
 
 void task_free(struct task *task);

@@ -4,8 +4,9 @@
 # Another architecture: make dist ARCH=aarch64 CC=aarch64-linux-gnu-gcc BUILD=build-neon.
 
 DIST      := $(BUILD)/attest-$(VERSION)-$(ARCH)
-DIST_LIBS := -larchive -lcurl -lssl -lcrypto -lnghttp2 -lidn2 -lunistring -lbrotlidec -lbrotlicommon -ljansson \
-             -lxxhash -lzstd -llzma -lbz2 -lz -lnettle -lm -pthread
+# Archives name each other in circles.
+DIST_LIBS := -Wl,--start-group $(filter-out -lsleef,$(LDLIBS)) -lssl -lnghttp2 -lidn2 -lunistring -lbrotlidec \
+             -lbrotlicommon -lzstd -llzma -lbz2 -lz -lnettle -Wl,--end-group
 LIBSLEEF   = $(shell $(CC) -print-file-name=libsleef.so.3)
 READELF    = $(shell $(CC) -print-prog-name=readelf)
 NM         = $(shell $(CC) -print-prog-name=nm)
@@ -14,7 +15,7 @@ NM         = $(shell $(CC) -print-prog-name=nm)
 PACKAGES_DIST  := libnghttp2-dev libidn2-dev libunistring-dev libbrotli-dev libzstd-dev liblzma-dev libbz2-dev \
                   zlib1g-dev nettle-dev
 LICENCES       := libsleef3 libarchive13 libcurl4 libssl3 libnghttp2-14 libidn2-0 libunistring2 libbrotli1 libjansson4 \
-                  libxxhash0 libzstd1 liblzma5 libbz2-1.0 zlib1g libnettle8 libc6 libgcc-s1
+                  libutf8proc2 libxxhash0 libzstd1 liblzma5 libbz2-1.0 zlib1g libnettle8 libc6 libgcc-s1
 DIST_FILES      = $(sort $(shell git ls-files manifests golden 2>/dev/null || find manifests golden -type f))
 
 deb_arch        = $(if $(filter aarch64,$(ARCH)),arm64,$(if $(filter x86_64,$(ARCH)),amd64,$(ARCH)))
@@ -46,3 +47,33 @@ $(DIST): $(call object,$(CMD_SRC) tools/dist/static.c) $(BUILD)/sleef.o $(BUILD)
 	@$(CC) -static -no-pie -s -Wl,-w -Wl,--build-id=none -o $@ $(filter %.o,$^) $(LIB) tools/dist/absent.ld $(DIST_LIBS)
 
 .PHONY: dist deps-dist
+
+# make install: the program, what reproduce reads without arguments, manual pages, completions, documents. The program
+# finds share/attest beside its bin/, wherever PREFIX is.
+PREFIX  ?= /usr/local
+DESTDIR ?=
+INTO     = $(DESTDIR)$(PREFIX)
+COMPLETIONS := share/bash-completion/completions/attest share/zsh/site-functions/_attest \
+               share/fish/vendor_completions.d/attest.fish
+DOCUMENTS    = README.md REPRODUCE.md CHANGELOG.md CONTRIBUTING.md LICENSE \
+               $(sort $(shell git ls-files docs 2>/dev/null || find docs -type f))
+
+install:
+	@$(MAKE) --no-print-directory writable installed
+	@$(MAKE) $(FILES) $(BUILD)/attest
+	@rm -rf $(BUILD)/installed && $(RUN) $(BUILD)/attest manual --to $(BUILD)/installed/share/man/man1
+	@mkdir -p $(addprefix $(BUILD)/installed/,$(dir $(COMPLETIONS)))
+	@set -- bash zsh fish; for f in $(COMPLETIONS); do \
+	  $(RUN) $(BUILD)/attest completion $$1 >$(BUILD)/installed/$$f && shift || exit 1; done
+	@cd $(BUILD)/installed && find share -type f -exec install -Dm644 '{}' "$(INTO)/{}" \;
+	@install -Dm755 $(BUILD)/attest "$(INTO)/bin/attest"
+	@for f in $(DIST_FILES); do install -Dm644 "$$f" "$(INTO)/share/attest/$$f" || exit 1; done
+	@for f in $(DOCUMENTS); do install -Dm644 "$$f" "$(INTO)/share/doc/attest/$$f" || exit 1; done
+	@echo "installed into $(INTO)"
+
+uninstall:
+	rm -f "$(INTO)/bin/attest" "$(INTO)"/share/man/man1/attest.1 "$(INTO)"/share/man/man1/attest-*.1
+	rm -f $(foreach f,$(COMPLETIONS),"$(INTO)/$f")
+	rm -rf "$(INTO)/share/attest" "$(INTO)/share/doc/attest"
+
+.PHONY: install uninstall

@@ -41,7 +41,7 @@ char *dlerror(void)
 
 /* The functions of absent.ld. */
 void attest_absent(void);
-int attest_nothing(void);
+void *attest_nothing(void);
 
 void attest_absent(void)
 {
@@ -52,7 +52,8 @@ void attest_absent(void)
   _exit(3);
 }
 
-int attest_nothing(void)
+/* 0 as a number and as an address. */
+void *attest_nothing(void)
 {
-  return 0;
+  return NULL;
 }
