@@ -61,6 +61,7 @@ static void print_entry(struct journal_text *to, const struct journal *journal,
     break;
   case JOURNAL_NOTE:
   case JOURNAL_FOUND:
+  case JOURNAL_DONE:
     printf("  %s\n", entry->text);
     break;
   case JOURNAL_FAILURE:

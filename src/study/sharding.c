@@ -151,7 +151,7 @@ static void say_part(struct manifest_run *run, const char *revision,
 {
   char how[64];
   snprintf(how, sizeof how, "screened in %.1f s", seconds);
-  journal_say(run->journal, JOURNAL_FOUND, "%-12s sequences %lld to %lld %s", revision,
+  journal_say(run->journal, JOURNAL_DONE, "%-12s sequences %lld to %lld %s", revision,
               (long long)range->from, (long long)range->to,
               obtained->skipped   ? "skipped: its files failed verification; correct them and "
                                     "run again"
