@@ -136,7 +136,8 @@ writable:
 
 # What `attest reproduce` does without arguments, and the training runs of docs/FORMATION.md that take a minute.
 REPRODUCED := manifests/published.json manifests/published-circuits.json manifests/published-formation.json \
-  manifests/nursery-gpt_neox.json manifests/nursery-olmo.json manifests/nursery-olmoe.json manifests/formation/core.json
+  manifests/nursery-gpt_neox.json manifests/nursery-olmo.json manifests/nursery-olmoe.json \
+  $(addprefix manifests/circuits/nursery-,gpt_neox.json olmo.json olmoe.json) manifests/formation/core.json
 reproduce:
 	@$(MAKE) --no-print-directory writable installed
 	@$(MAKE) $(FILES) $(BUILD)/attest
