@@ -45,8 +45,9 @@ endif
 isa_flags = $(if $(findstring _avx512,$1),$(flags_avx512),$(if $(findstring _avx2,$1),$(flags_avx2),\
             $(if $(findstring _neon,$1),$(flags_neon),$(flags_c))))
 
-CMD_SRC := src/main.c $(wildcard src/command/*.c src/bench/*.c)
-LIB_SRC := $(SIMD_SRC) $(filter-out $(CMD_SRC),$(sort $(wildcard src/*/*.c src/*/*/*.c)))
+# Sorted, as make does: wildcard follows the order of the locale, and the linker would follow that.
+CMD_SRC := $(sort src/main.c $(wildcard src/command/*.c src/bench/*.c))
+LIB_SRC := $(sort $(SIMD_SRC) $(filter-out $(CMD_SRC),$(wildcard src/*/*.c src/*/*/*.c)))
 TESTS   := $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
 object   = $(patsubst %.c,$(BUILD)/%.o,$1)
 LIB     := $(BUILD)/libattest.a
@@ -135,7 +136,8 @@ writable:
 
 # What `attest reproduce` does without arguments, and the training runs of docs/FORMATION.md that take a minute.
 REPRODUCED := manifests/published.json manifests/published-circuits.json manifests/published-formation.json \
-  manifests/nursery-gpt_neox.json manifests/nursery-olmo.json manifests/nursery-olmoe.json manifests/formation/core.json
+  manifests/nursery-gpt_neox.json manifests/nursery-olmo.json manifests/nursery-olmoe.json \
+  $(addprefix manifests/circuits/nursery-,gpt_neox.json olmo.json olmoe.json) manifests/formation/core.json
 reproduce:
 	@$(MAKE) --no-print-directory writable installed
 	@$(MAKE) $(FILES) $(BUILD)/attest

@@ -79,6 +79,8 @@ static void test_tables(void **state)
 static void test_changed_golden(void **state)
 {
   (void)state;
+  if (workshop_emulated())
+    skip();
   char path[600];
   snprintf(path, sizeof path, "%s/runs.csv", workshop_path("golden"));
   workshop_shell("cp %s %s.kept; sed -i '4s/,7,/,8,/' %s", path, path, path);
