@@ -77,9 +77,9 @@ static int deliver(const struct plan_options *o, const struct plan *plan, struct
   }
   printf("With %s on %d threads of this machine:\n%s", runtime->kernels->name,
          threads_count(runtime->threads), text.data);
-  printf("Circuits: searches of about %d circuits a task. Ablations: at most. Published tables "
-         "take no time worth a row; they are read by the "
-         "merge.\n",
+  printf("Circuits: searches of about %d circuits a task. Ablations: at most. The merge does what\n"
+         "is not cut: circuits, tables, which take no time, and training runs, of which reproduce\n"
+         "says how long they take before it begins.\n",
          CIRCUITS_RUNS_LIKELY);
   text_free(&text);
   return 0;

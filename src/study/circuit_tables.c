@@ -128,10 +128,13 @@ static void add_completeness(const struct circuit_sheet *s, struct text *text)
   text_add(text,
            "  completeness: edges out of the input add up to %.6g, the metric changes by %.6g",
            c->input_edges, c->change);
-  text_add(text, c->holds ? "\n"
-                          : "; they need not agree: another choice of experts is a jump that "
-                            "gradients do not see, and batches are weighted on a scale of their "
-                            "own\n");
+  if (c->holds)
+    text_add(text, "\n");
+  else
+    text_add(text, "; they need not agree: %s\n",
+             s->request->method.batch
+                 ? "batches are weighted on a scale of their own"
+                 : "another choice of experts is a jump that gradients do not see");
 }
 
 static void add_scan(const struct circuit_sheet *s, struct text *text)

@@ -240,7 +240,7 @@ int sharding_run(struct manifest_run *run, struct error *error)
   json_t *parts = json_array();
   if (m->content != MANIFEST_CHECKPOINTS)
     journal_say(run->journal, JOURNAL_NOT_COMPARED,
-                "anything: the merge reads tables and finds circuits");
+                "anything: attest merge does all of this manifest, none of which is cut");
   else if (screen(run, parts, error)) {
     json_decref(parts);
     return error->code;
