@@ -45,8 +45,9 @@ endif
 isa_flags = $(if $(findstring _avx512,$1),$(flags_avx512),$(if $(findstring _avx2,$1),$(flags_avx2),\
             $(if $(findstring _neon,$1),$(flags_neon),$(flags_c))))
 
-CMD_SRC := src/main.c $(wildcard src/command/*.c src/bench/*.c)
-LIB_SRC := $(SIMD_SRC) $(filter-out $(CMD_SRC),$(sort $(wildcard src/*/*.c src/*/*/*.c)))
+# Sorted, as make does: wildcard follows the order of the locale, and the linker would follow that.
+CMD_SRC := $(sort src/main.c $(wildcard src/command/*.c src/bench/*.c))
+LIB_SRC := $(sort $(SIMD_SRC) $(filter-out $(CMD_SRC),$(wildcard src/*/*.c src/*/*/*.c)))
 TESTS   := $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
 object   = $(patsubst %.c,$(BUILD)/%.o,$1)
 LIB     := $(BUILD)/libattest.a
@@ -135,19 +136,19 @@ writable:
 
 # What `attest reproduce` does without arguments, and the training runs of docs/FORMATION.md that take a minute.
 REPRODUCED := manifests/published.json manifests/published-circuits.json manifests/published-formation.json \
-  manifests/nursery-gpt_neox.json manifests/nursery-olmo.json manifests/nursery-olmoe.json manifests/formation/core.json
+  manifests/nursery-gpt_neox.json manifests/nursery-olmo.json manifests/nursery-olmoe.json \
+  $(addprefix manifests/circuits/nursery-,gpt_neox.json olmo.json olmoe.json) manifests/formation/core.json
 reproduce:
 	@$(MAKE) --no-print-directory writable installed
 	@$(MAKE) $(FILES) $(BUILD)/attest
 	$(RUN) $(BUILD)/attest reproduce $(REPRODUCED) --work $(BUILD)/reproduce --bootstrap 200 --plots $(BUILD)/plots
 
 # All of this, and the other training runs: five seeds on two kinds of items, every figure. An hour or two, said
-# before each part; goes on where it was stopped. The runs of figures-*.json have no golden and are not compared.
+# before each part; goes on where it was stopped. What has no golden yet is not compared, and says so.
 reproduce-all: reproduce
-	$(RUN) $(BUILD)/attest reproduce manifests/formation/seeds-F.json manifests/formation/seeds-gaussian.json \
-	  --work $(BUILD)/reproduce --plots $(BUILD)/plots
-	$(RUN) $(BUILD)/attest reproduce manifests/formation/figures-F.json manifests/formation/figures-gaussian.json \
-	  --work $(BUILD)/reproduce --plots $(BUILD)/plots/figures --allow-uncompared
+	$(RUN) $(BUILD)/attest reproduce manifests/formation/seeds-F.json --work $(BUILD)/reproduce --plots $(BUILD)/plots
+	$(RUN) $(BUILD)/attest reproduce manifests/formation/seeds-gaussian.json manifests/formation/figures-F.json \
+	  manifests/formation/figures-gaussian.json --work $(BUILD)/reproduce --plots $(BUILD)/plots --allow-uncompared
 
 # The default from nothing: three small models with three seeds each are trained, one thread a run and as many at a
 # time as there are cores; must end in the pinned hashes; then all are screened. Goes on where it was stopped.

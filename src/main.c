@@ -35,6 +35,8 @@ static const struct command commands[] = {
     {"weights", "measure each head's part of the output projection, from weights alone",
      command_weights},
     {"ablate", "ablate heads of a checkpoint and compare with controls", command_ablate},
+    {"circuit", "find the circuit of a model on a task, or those of a manifest's revisions",
+     command_circuit},
     {"claims", "evaluate the claims of arXiv 2606.02378 from trajectories", command_claims},
     {"show", "show a trajectory in the terminal: heads, one head, or a chart", command_show},
     {"report", "write what was found as one file, HTML or Markdown", command_report},

@@ -106,6 +106,7 @@ static void test_bench(void **state)
   static const char *const train[] = {"threads", "parameters",       "milliseconds",
                                       "gflops",  "fraction_of_peak", NULL};
   static const char *const few_shot[] = {"milliseconds", "peak_gflops", NULL};
+  static const char *const circuit[] = {"threads", "pairs", "seconds", "fraction_of_peak", NULL};
   const char *path = support_path("bench.json");
   const char *const argv[] = {program(), "bench",  "--quick", "--shrink", "16", "--threads",
                               "2",       "--json", path,      "--quiet",  NULL};
@@ -126,6 +127,7 @@ static void test_bench(void **state)
   assert_true(check_rows(all, "rows", rows) >= 12);
   assert_int_equal(check_rows(all, "train", train), 2 * 4);
   assert_int_equal(check_rows(all, "few_shot", few_shot), 3);
+  assert_int_equal(check_rows(all, "circuit", circuit), 2);
   check_ratios(all);
   check_screens(all);
   check_digests(all);

@@ -1,8 +1,8 @@
 /* The command line: usage errors, help, and the subcommands that do not need a model. */
 #include "workshop.h"
 
-static const char *const subcommands[] = {"reproduce", "verify", "screen",   "claims", "plan",
-                                          "compare",   "synth",  "selftest", "bench"};
+static const char *const subcommands[] = {"reproduce", "verify", "screen", "claims",   "plan",
+                                          "compare",   "synth",  "task",   "selftest", "bench"};
 #define SUBCOMMANDS (sizeof subcommands / sizeof *subcommands)
 
 static void test_usage_errors(void **state)
@@ -70,6 +70,7 @@ static void test_common_options(void **state)
                                           "manifests/nursery-olmo.json",
                                           "golden/nursery-olmo golden/nursery-olmo",
                                           "--like olmo --out none --dry-run",
+                                          "copy --out none",
                                           "",
                                           ""};
   (void)state;

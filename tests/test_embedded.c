@@ -78,6 +78,25 @@ static void test_directories(void **state)
   assert_false(file_is_directory("@attest/a/empty"));
 }
 
+static void expect_names(const char *directory, const char *wanted)
+{
+  char name[EMBEDDED_NAME], all[200] = "";
+  for (size_t at = 0; embedded_next(directory, &at, name);)
+    strcat(strcat(all, name), " ");
+  assert_string_equal(all, wanted);
+}
+
+static void test_names(void **state)
+{
+  (void)state;
+  expect_names("@attest/", "a-b a z ");
+  expect_names("@attest/a", "b empty ");
+  expect_names("@attest/a/b/", "c.txt ");
+  expect_names("@attest/a/b/c.txt", "");
+  expect_names("@attest/b", "");
+  expect_names("tests", "");
+}
+
 static void test_limit(void **state)
 {
   struct blob blob;
@@ -108,11 +127,9 @@ static void test_folder_of_that_name(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_files),
-      cmocka_unit_test(test_what_is_not_there),
-      cmocka_unit_test(test_directories),
-      cmocka_unit_test(test_limit),
-      cmocka_unit_test(test_folder_of_that_name),
+      cmocka_unit_test(test_files),       cmocka_unit_test(test_what_is_not_there),
+      cmocka_unit_test(test_directories), cmocka_unit_test(test_limit),
+      cmocka_unit_test(test_names),       cmocka_unit_test(test_folder_of_that_name),
   };
   return cmocka_run_group_tests_name("embedded", tests, NULL, NULL);
 }

@@ -6,6 +6,8 @@
 #include "study/piece.h"
 
 #include <glob.h>
+#include <signal.h>
+#include <time.h>
 
 #define SYNTH "layers=2,hidden=32,heads=2,vocab=256,context=64"
 
@@ -61,7 +63,7 @@ static void test_shards_end_in_the_bits_of_one_run(void **state)
 }
 
 /* A place with two small unpinned revisions and their manifest, which asks for no ablations. */
-static const char *synthetic(const char *name)
+static const char *synthetic_of(const char *name, int n)
 {
   static const char *const files[] = {"config.json", "model.safetensors"};
   const char *place = workshop_path(name);
@@ -84,12 +86,17 @@ static const char *synthetic(const char *name)
   json_object_set_new(root, "container", json_null());
   json_object_set_new(root, "golden", json_null());
   json_object_del(root, "ablation");
-  json_object_set_new(json_object_get(root, "protocol"), "n", json_integer(10));
+  json_object_set_new(json_object_get(root, "protocol"), "n", json_integer(n));
   json_object_set_new(json_object_get(root, "protocol"), "pr_n", json_integer(4));
   snprintf(path, sizeof path, "%s/m.json", place);
   workshop_json_write(path, root);
   json_decref(root);
   return place;
+}
+
+static const char *synthetic(const char *name)
+{
+  return synthetic_of(name, 10);
 }
 
 static void shard(const char *place, int i, int n, const char *work)
@@ -103,6 +110,20 @@ static void shard(const char *place, int i, int n, const char *work)
 static void refuse_merge(const char *place, const char *words)
 {
   free(workshop_refuse(EXIT_INPUT, words, MERGE_2 " --quiet", place, place, place));
+}
+
+/* The hashes of the revisions; json_decref(). */
+static json_t *hashes(const char *place, const char *name)
+{
+  char path[600];
+  snprintf(path, sizeof path, "%s/%s", place, name);
+  json_t *run = workshop_json(path), *hashes = json_array(), *revision;
+  size_t i;
+  json_array_foreach(
+      json_object_get(json_array_get(json_object_get(run, "manifests"), 0), "revisions"), i,
+      revision) json_array_append(hashes, json_object_get(revision, "xxh3_128"));
+  json_decref(run);
+  return hashes;
 }
 
 /* A first run with one machine, which the merge must equal. */
@@ -124,16 +145,67 @@ static void test_unpinned_checkpoints_and_a_restart(void **state)
                     "reproduce %s/m.json --allow-unpinned --allow-uncompared --work %s/one --json "
                     "%s/one.json",
                     place, place, place));
-  json_t *merged, *one;
-  char path[600];
-  snprintf(path, sizeof path, "%s/merged.json", place);
-  merged = workshop_json(path);
-  snprintf(path, sizeof path, "%s/one.json", place);
-  one = workshop_json(path);
-  assert_true(json_equal(
-      json_object_get(json_array_get(json_object_get(merged, "manifests"), 0), "revisions"),
-      json_object_get(json_array_get(json_object_get(one, "manifests"), 0), "revisions")));
-  assert_int_equal(json_integer_value(json_object_get(merged, "unpinned")), 4);
+  json_t *merged = hashes(place, "merged.json"), *one = hashes(place, "one.json");
+  assert_int_equal(json_array_size(one), 2);
+  assert_true(json_equal(merged, one));
+  json_decref(merged);
+  json_decref(one);
+}
+
+/* Stops shard 1 in the middle of a range: later where it had not begun, sooner where it was done.
+ */
+static void interrupt_shard(const char *place)
+{
+  char line[700], out[600], err[600];
+  const char *words[64];
+  snprintf(out, sizeof out, "%s/out", place);
+  snprintf(err, sizeof err, "%s/err", place);
+  long ms = 200;
+  for (int trial = 0; trial < 16; trial++) {
+    snprintf(line, sizeof line,
+             "reproduce %s/m.json --allow-unpinned --shard 1/3 --threads 1 --work %s/w", place,
+             place);
+    workshop_words(line, words);
+    pid_t child = support_start(words, out, err);
+    nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);
+    kill(child, SIGINT);
+    int code = support_wait(child, NULL);
+    snprintf(line, sizeof line, "test -e %s/w/shard-1-of-3/*/current/*.partial", place);
+    if (code == EXIT_RUN && system(line) == 0)
+      return;
+    ms = code == EXIT_RUN ? ms * 3 / 2 : ms / 2;
+    workshop_shell("rm -rf %s/w", place);
+  }
+  fail_msg("no shard could be interrupted");
+}
+
+static void test_interrupted_in_a_range(void **state)
+{
+  const char *place = synthetic_of("range", 4000);
+  char *out, *err, line[600];
+  (void)state;
+  if (workshop_emulated())
+    skip();
+  interrupt_shard(place);
+  snprintf(line, sizeof line, "reproduce %s/m.json --allow-unpinned --shard 1/3 --work %s/w", place,
+           place);
+  assert_int_equal(workshop_start(line, &out, &err), EXIT_HELD);
+  workshop_contains(err, "resuming after ");
+  free(out);
+  free(err);
+  shard(place, 2, 3, "w");
+  shard(place, 3, 3, "w");
+  free(workshop_run(EXIT_HELD,
+                    "merge %s/w/shard-1-of-3 %s/w/shard-2-of-3 %s/w/shard-3-of-3 --allow-unpinned "
+                    "--allow-uncompared --work %s/m --json %s/merged.json",
+                    place, place, place, place, place));
+  free(workshop_run(EXIT_HELD,
+                    "reproduce %s/m.json --allow-unpinned --allow-uncompared --work %s/one --json "
+                    "%s/one.json",
+                    place, place, place));
+  json_t *merged = hashes(place, "merged.json"), *one = hashes(place, "one.json");
+  assert_int_equal(json_array_size(one), 2);
+  assert_true(json_equal(merged, one));
   json_decref(merged);
   json_decref(one);
 }
@@ -329,6 +401,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_shards_end_in_the_bits_of_one_run),
       cmocka_unit_test(test_unpinned_checkpoints_and_a_restart),
+      cmocka_unit_test(test_interrupted_in_a_range),
       cmocka_unit_test(test_what_does_not_fit_is_refused),
       cmocka_unit_test(test_hostile_parts),
       cmocka_unit_test(test_damaged_heads),

@@ -40,13 +40,13 @@ static void test_default_run(void **state)
     skip();
   const char *json = workshop_path("all.json"), *work = workshop_path("work-all");
   char *text = workshop_run(EXIT_HELD, "reproduce --work %s --json %s", work, json);
-  workshop_contains(text, "ALL CHECKS HELD: 6 manifests, 0 failed checks");
+  workshop_contains(text, "ALL CHECKS HELD: 9 manifests, 0 failed checks");
   workshop_contains(text, "30 published tables of 3 models loaded");
   workshop_contains(text, "golden/nursery-olmoe to the bit");
   free(text);
   json_t *all = workshop_json(json);
   assert_int_equal(json_integer_value(json_object_get(all, "failures")), 0);
-  assert_int_equal(json_array_size(json_object_get(all, "manifests")), 6);
+  assert_int_equal(json_array_size(json_object_get(all, "manifests")), 9);
   assert_true(json_array_size(json_object_get(all, "claims")) > 100);
   json_decref(all);
   workshop_shell("test -z \"$(find %s -type f -not -name run.json -not -path '*/run/*')\"", work);

@@ -249,7 +249,34 @@ static void test_refuses_added(void **state)
           "has the text of \"<e>\"");
 }
 
-/* Texts that cannot be encoded, and a processor that cannot be applied. */
+/* A post-processor of another type is said and matters only where it is asked for. */
+static void test_unsupported_processor(void **state)
+{
+  static const char json[] =
+      "{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false},"
+      "\"post_processor\":{\"type\":\"BertProcessing\",\"sep\":[\"b\",1],\"cls\":[\"a\",0]},"
+      "\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1},\"merges\":[]}}";
+  struct tokenizer *tokenizer;
+  struct token_list list = {0};
+  struct error error = {0};
+  (void)state;
+  const char *path = workshop_path("bert.json");
+  support_write(path, json, sizeof json - 1);
+  assert_int_equal(tokenizer_open(path, &tokenizer, &error), 0);
+  assert_int_equal(tokenizer_encode(tokenizer, "ab", 2, false, &list, &error), 0);
+  assert_true(list.count == 2 && list.ids[0] == 0 && list.ids[1] == 1);
+  assert_int_equal(tokenizer_encode(tokenizer, "ab", 2, true, &list, &error), EXIT_INPUT);
+  support_assert_error(&error, EXIT_INPUT, "a post-processor of type \"BertProcessing\" is not");
+  assert_int_equal(tokenizer_encode(tokenizer, "ac", 2, false, &list, &error), EXIT_INPUT);
+  support_assert_error(&error, EXIT_INPUT, "a byte 0x63, for which the vocabulary has no token");
+  token_list_free(&list);
+  tokenizer_free(tokenizer);
+  char *out = workshop_run(EXIT_HELD, "tokenize %s --text ab", path);
+  workshop_contains(out, "ids; its post-processor, of type BertProcessing, is not applied\n");
+  free(out);
+}
+
+/* Texts that cannot be encoded. */
 static void test_refuses_texts(void **state)
 {
   struct tokenizer *tokenizer = tokenizer_of("gpt2");
@@ -285,6 +312,9 @@ static void test_command(void **state)
   workshop_contains(out, "1 ");
   workshop_contains(out, "tokens; vocabulary of 609 ids\n");
   free(out);
+  out = workshop_run(EXIT_HELD, "tokenize " LLAMA3 " --text THE");
+  workshop_contains(out, "ids; --special puts 1 before the text and 0 after it\n");
+  free(out);
   const char *path = workshop_path("text.txt");
   support_write(path, " a\n\x01", 4);
   out = workshop_run(EXIT_HELD, "tokenize " LLAMA3 " --file %s", path);
@@ -303,10 +333,15 @@ static void test_command(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_same_as_library), cmocka_unit_test(test_bytes),
-      cmocka_unit_test(test_classes),         cmocka_unit_test(test_refuses_models),
-      cmocka_unit_test(test_refuses_steps),   cmocka_unit_test(test_refuses_added),
-      cmocka_unit_test(test_refuses_texts),   cmocka_unit_test(test_command),
+      cmocka_unit_test(test_same_as_library),
+      cmocka_unit_test(test_bytes),
+      cmocka_unit_test(test_classes),
+      cmocka_unit_test(test_refuses_models),
+      cmocka_unit_test(test_refuses_steps),
+      cmocka_unit_test(test_refuses_added),
+      cmocka_unit_test(test_refuses_texts),
+      cmocka_unit_test(test_command),
+      cmocka_unit_test(test_unsupported_processor),
   };
   return cmocka_run_group_tests_name("tokenizer", tests, NULL, NULL);
 }

@@ -68,21 +68,48 @@ const struct embedded_file *embedded_find(const char *path)
   return at < count && strcmp(files[at].path, name) == 0 ? &files[at] : NULL;
 }
 
-bool embedded_is_directory(const char *path)
+/* "a/b/" of "@attest/a/b", "" of all; false when no files lie below it, else the first in *at. */
+static bool folder(const char *path, char name[PATH_MAX], size_t *at)
 {
   size_t count;
-  char name[PATH_MAX];
   const struct embedded_file *files = embedded_list(&count);
   if (!count || !plain(path, name))
     return false;
   size_t length = strlen(name);
-  if (length == 0)
-    return true;
-  if (length + 1 == sizeof name)
+  if (length && length + 1 < PATH_MAX)
+    strcpy(name + length++, "/");
+  *at = lower_bound(files, count, name);
+  return *at < count && strncmp(files[*at].path, name, length) == 0;
+}
+
+bool embedded_is_directory(const char *path)
+{
+  char name[PATH_MAX];
+  size_t at;
+  return folder(path, name, &at);
+}
+
+bool embedded_next(const char *directory, size_t *at, char name[EMBEDDED_NAME])
+{
+  char below[PATH_MAX];
+  size_t count, first;
+  const struct embedded_file *files = embedded_list(&count);
+  if (!folder(directory, below, &first))
     return false;
-  strcpy(name + length, "/");
-  size_t at = lower_bound(files, count, name);
-  return at < count && strncmp(files[at].path, name, length + 1) == 0;
+  const size_t length = strlen(below);
+  for (size_t i = *at ? *at : first; i < count && !strncmp(files[i].path, below, length); i++) {
+    const char *rest = files[i].path + length;
+    size_t bytes = strcspn(rest, "/");
+    bool same = i > first && strncmp(files[i - 1].path + length, rest, bytes) == 0 &&
+                strchr("/", files[i - 1].path[length + bytes]);
+    if (same || bytes >= EMBEDDED_NAME)
+      continue;
+    memcpy(name, rest, bytes);
+    name[bytes] = 0;
+    *at = i + 1;
+    return true;
+  }
+  return false;
 }
 
 bool embedded_holds(const void *data)

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #define EMBEDDED_PREFIX "@attest/"
+#define EMBEDDED_NAME 256
 
 struct embedded_file {
   const char *path; /* without the prefix */
@@ -25,6 +26,10 @@ const struct embedded_file *embedded_find(const char *path);
 
 /* Whether files lie below this path. */
 bool embedded_is_directory(const char *path);
+
+/* The next name of a file or folder directly in an embedded directory, in the order of their paths;
+ * *at is 0 before the first. false after the last. */
+bool embedded_next(const char *directory, size_t *at, char name[EMBEDDED_NAME]);
 
 /* Whether these bytes belong to an embedded file, and so to no one who could free them. */
 bool embedded_holds(const void *data);

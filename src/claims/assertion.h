@@ -65,6 +65,7 @@ struct assertion_set {
   const struct facts *facts;
   /* The trajectory of a model; NULL: there is none. */
   const struct trajectory *(*find)(const struct facts *facts, const char *model);
+  const char *model; /* that all rows are about; NULL = each says its own */
 };
 
 /* Adds the rows of all assertions, one a reading. Errors: EXIT_RUN. */

@@ -111,8 +111,8 @@ static int add_assertion(const struct subject *whole, const struct assertion_set
                          const struct assertion *assertion)
 {
   struct subject subject = *whole;
-  subject.model = assertion->model;
-  subject.trajectory = set->find(set->facts, assertion->model);
+  subject.model = set->model ? set->model : assertion->model;
+  subject.trajectory = set->find(set->facts, subject.model);
   const struct asserted asserted = {
       .low = NAN, .high = NAN, .words = assertion->stated, .statement = assertion->figure};
   bool is_stated = strcmp(assertion->stated, "not stated") != 0;

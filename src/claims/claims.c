@@ -2,6 +2,7 @@
 
 #include "claims/figure.h"
 #include "claims/published.h"
+#include "trajectory/circuit_course.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -90,6 +91,22 @@ int claims_add_tables(const struct published_tables *tables, struct claim_list *
                                   .list = list,
                                   .error = error};
   return tables->paper->evaluate_tables(&subject, tables);
+}
+
+int claims_add_course(const struct circuit_course *course, struct claim_list *list,
+                      struct error *error)
+{
+  for (const struct paper *const *paper = papers; *paper; paper++) {
+    const struct subject subject = {.paper = *paper,
+                                    .named = paper_find_model(*paper, course->model),
+                                    .model = course->model,
+                                    .kind = course->kind,
+                                    .list = list,
+                                    .error = error};
+    if ((*paper)->evaluate_course && (*paper)->evaluate_course(&subject, course))
+      return error->code;
+  }
+  return 0;
 }
 
 void claims_free(struct claim_list *list)

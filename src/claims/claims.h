@@ -35,6 +35,7 @@ const char *claim_verdict_name(enum claim_verdict verdict);
 
 struct paper;
 struct published_tables;
+struct circuit_course;
 
 /* Where the text asserts a figure that is recomputed from its published tables. */
 struct claim_source {
@@ -93,6 +94,11 @@ int claims_evaluate(struct trajectory *trajectories, size_t count, struct claim_
 /* Adds the figures that follow from a paper's published tables together with the list's published
  * trajectories. The tables need not outlive the list. Errors: EXIT_RUN. */
 int claims_add_tables(const struct published_tables *tables, struct claim_list *list,
+                      struct error *error);
+
+/* Adds the figures that follow from a model's circuits over training. The course need not outlive
+ * the list, but the name of its model must. Errors: EXIT_RUN. */
+int claims_add_course(const struct circuit_course *course, struct claim_list *list,
                       struct error *error);
 void claims_free(struct claim_list *list);
 

@@ -11,6 +11,7 @@
 struct published_schema;
 struct published_tables;
 struct subject;
+struct circuit_course;
 
 struct paper_model {
   const char *key;
@@ -51,6 +52,8 @@ struct paper {
    * paper has none. */
   const struct published_schema *schemas;
   int (*evaluate_tables)(const struct subject *subject, const struct published_tables *tables);
+  /* What follows from circuits over training; NULL: the paper says nothing of them. */
+  int (*evaluate_course)(const struct subject *subject, const struct circuit_course *course);
 };
 
 /* All papers that are checked, NULL-terminated: a new one is a folder and a line in papers.c. */

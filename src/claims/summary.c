@@ -65,7 +65,10 @@ static bool in_grid(const struct grid *grid, const struct claim_row *row)
 /* Models that a text names beside those of the paper's own trajectories share a column. */
 static const char *column_model(const struct claim_row *row)
 {
-  return row->source && !paper_find_model(row->paper, row->model) ? ALL_MODELS : row->model;
+  return row->source && row->kind == TRAJECTORY_PUBLISHED &&
+                 !paper_find_model(row->paper, row->model)
+             ? ALL_MODELS
+             : row->model;
 }
 
 static void find_models(const struct summary *summary, struct grid *grid)

@@ -12,6 +12,7 @@ int command_fetch(int argc, char **argv, struct error *error);
 int command_pin(int argc, char **argv, struct error *error);
 int command_verify(int argc, char **argv, struct error *error);
 int command_screen(int argc, char **argv, struct error *error);
+int command_circuit(int argc, char **argv, struct error *error);
 int command_ablate(int argc, char **argv, struct error *error);
 int command_claims(int argc, char **argv, struct error *error);
 int command_show(int argc, char **argv, struct error *error);

@@ -13,13 +13,15 @@ static void print_manifest(const struct manifest *m)
          *m->caveat ? m->caveat : "(no caveat is stated)");
 }
 
-static void print_revision(const struct journal_entry *entry)
+static void print_revision(const struct journal_entry *entry, const struct manifest *m)
 {
-  printf("  %-12s %s in %.1f s, trajectory hash %s\n", entry->text,
+  bool circuits = m->content == MANIFEST_CIRCUITS;
+  printf("  %-12s %s in %.1f s, %s hash %s\n", entry->text,
          entry->revision.joined    ? "joined  "
          : entry->revision.resumed ? "resumed "
+         : circuits                ? "found   "
                                    : "screened",
-         entry->revision.seconds, entry->revision.xxh3_128);
+         entry->revision.seconds, circuits ? "score" : "trajectory", entry->revision.xxh3_128);
 }
 
 static void print_agreement(const struct journal_entry *entry, const struct published_bands *bands)
@@ -59,6 +61,7 @@ static void print_entry(struct journal_text *to, const struct journal *journal,
     break;
   case JOURNAL_NOTE:
   case JOURNAL_FOUND:
+  case JOURNAL_DONE:
     printf("  %s\n", entry->text);
     break;
   case JOURNAL_FAILURE:
@@ -69,7 +72,7 @@ static void print_entry(struct journal_text *to, const struct journal *journal,
            entry->tables.models);
     break;
   case JOURNAL_REVISION:
-    print_revision(entry);
+    print_revision(entry, m);
     break;
   case JOURNAL_SKIPPED:
     printf("  %-12s skipped after %.1f s: its files failed verification; correct them and run "

@@ -1,7 +1,9 @@
 #include "study/plan.h"
+#include "study/plan_circuits.h"
 
 #include "base/json.h"
 #include "command/command.h"
+#include "study/circuits.h"
 #include "study/outputs.h"
 #include "study/shard.h"
 
@@ -48,7 +50,9 @@ static int plan_all(const struct plan_options *o, struct manifest *manifests, si
   const struct output json = {.option = "--json", .path = o->common.json};
   for (size_t i = 0; i < count; i++)
     if (outputs_spare_manifest(&json, 1, &manifests[i], o->checkpoints, error) ||
-        plan_manifest(&manifests[i], o->checkpoints, (size_t)o->shards, plan, error))
+        (manifests[i].content == MANIFEST_CIRCUITS
+             ? plan_circuits(&manifests[i], o->checkpoints, plan, error)
+             : plan_manifest(&manifests[i], o->checkpoints, (size_t)o->shards, plan, error)))
       return error->code;
   return 0;
 }
@@ -73,8 +77,10 @@ static int deliver(const struct plan_options *o, const struct plan *plan, struct
   }
   printf("With %s on %d threads of this machine:\n%s", runtime->kernels->name,
          threads_count(runtime->threads), text.data);
-  printf("Ablations: at most. Published tables take no time worth a row; they are read by the "
-         "merge.\n");
+  printf("Circuits: searches of about %d circuits a task. Ablations: at most. The merge does what\n"
+         "is not cut: circuits, tables, which take no time, and training runs, of which reproduce\n"
+         "says how long they take before it begins.\n",
+         CIRCUITS_RUNS_LIKELY);
   text_free(&text);
   return 0;
 }

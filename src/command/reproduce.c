@@ -19,9 +19,15 @@
 
 /* What is run without arguments: the published tables, then the trained checkpoints. */
 static const char *const defaults[] = {
-    "manifests/published.json",           "manifests/published-circuits.json",
-    "manifests/published-formation.json", "manifests/nursery-gpt_neox.json",
-    "manifests/nursery-olmo.json",        "manifests/nursery-olmoe.json",
+    "manifests/published.json",
+    "manifests/published-circuits.json",
+    "manifests/published-formation.json",
+    "manifests/nursery-gpt_neox.json",
+    "manifests/nursery-olmo.json",
+    "manifests/nursery-olmoe.json",
+    "manifests/circuits/nursery-gpt_neox.json",
+    "manifests/circuits/nursery-olmo.json",
+    "manifests/circuits/nursery-olmoe.json",
 };
 
 static int parse(int argc, char **argv, struct reproduce_options *o, const char **paths,
@@ -147,7 +153,9 @@ int reproduce_all(const struct reproduce_options *o, struct runtime *runtime,
                                  .curves = &curves};
   journal_start(&journal);
   runtime->notices = (struct notices){runtime->quiet ? NULL : journal_notice, &journal};
-  int status = run_all(&r, paths, count, error);
+  int status = o->plots ? file_make_directory(o->plots, error) : 0;
+  if (!status)
+    status = run_all(&r, paths, count, error);
   if (!status && o->plots)
     status = formation_plots(&curves, o->plots, error);
   study_curves_free(&curves);

@@ -77,6 +77,18 @@ static void add_token(const struct tokenizer *tokenizer, int32_t id, struct text
   out->failed |= bytes->failed;
 }
 
+/* What --special would add. */
+static void add_remark(const struct tokenize_options *o, const struct tokenizer *tokenizer,
+                       struct text *out)
+{
+  size_t before = tokenizer_before(tokenizer)->count, after = tokenizer_after(tokenizer)->count;
+  if (*tokenizer_unsupported(tokenizer))
+    text_add(out, "; its post-processor, of type %s, is not applied",
+             tokenizer_unsupported(tokenizer));
+  else if (before + after > 0 && !o->special)
+    text_add(out, "; --special puts %zu before the text and %zu after it", before, after);
+}
+
 /* A line a token, or all ids on one. */
 static void print(const struct tokenize_options *o, const struct tokenizer *tokenizer,
                   const struct token_list *list, struct text *out)
@@ -93,9 +105,12 @@ static void print(const struct tokenize_options *o, const struct tokenizer *toke
   }
   if (o->ids)
     text_add(out, "\n");
-  else
-    text_add(out, "%zu tokens; vocabulary of %lld ids\n", list->count,
+  else {
+    text_add(out, "%zu tokens; vocabulary of %lld ids", list->count,
              (long long)tokenizer_vocab(tokenizer));
+    add_remark(o, tokenizer, out);
+    text_add(out, "\n");
+  }
   text_free(&bytes);
 }
 

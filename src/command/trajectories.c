@@ -1,5 +1,6 @@
 #include "command/trajectories.h"
 
+#include "base/embedded.h"
 #include "base/file.h"
 #include "claims/paper.h"
 
@@ -47,25 +48,36 @@ static int load_own(struct trajectories *loaded, const char *directory, bool *an
   return 0;
 }
 
+static int load_child(struct trajectories *loaded, const char *directory, const char *name,
+                      bool *any, struct error *error)
+{
+  bool holds = false;
+  char *child = file_join(directory, name, error);
+  int status = child ? load_own(loaded, child, &holds, error) : error->code;
+  *any = *any || holds;
+  free(child);
+  return status;
+}
+
 /* Every subdirectory with a trajectory or tables, in name order. */
 static int load_children(struct trajectories *loaded, const char *directory, bool *any,
                          struct error *error)
 {
   struct dirent **entries;
-  int count = scandir(directory, &entries, NULL, alphasort);
+  char name[EMBEDDED_NAME];
   int status = 0;
+  if (embedded_is_directory(directory)) {
+    for (size_t at = 0; !status && embedded_next(directory, &at, name);)
+      status = load_child(loaded, directory, name, any, error);
+    return status;
+  }
+  int count = scandir(directory, &entries, NULL, alphasort);
   if (count < 0)
     return error_set(error, errno == ENOENT || errno == ENOTDIR ? EXIT_INPUT : EXIT_RUN,
                      "%s: cannot be read: %s", directory, error_reason(errno));
   for (int i = 0; i < count; i++) {
-    bool holds = false;
-    char *child = NULL;
-    if (!status && entries[i]->d_name[0] != '.') {
-      child = file_join(directory, entries[i]->d_name, error);
-      status = child ? load_own(loaded, child, &holds, error) : error->code;
-      *any = *any || holds;
-    }
-    free(child);
+    if (!status && entries[i]->d_name[0] != '.')
+      status = load_child(loaded, directory, entries[i]->d_name, any, error);
     free(entries[i]);
   }
   free(entries);

@@ -45,6 +45,25 @@ static int check_sha256(const char *path, const struct digest *digest, const cha
              : 0;
 }
 
+static int refuse_memory(const struct few_training *t, uint64_t bytes, struct error *error)
+{
+  char need[32], have[32];
+  return error_set(error, EXIT_INPUT,
+                   "%s: takes %s of memory and may use %s; give it more with --memory, or make its "
+                   "classes, batch, model or number of sequences smaller",
+                   t->path, text_bytes(need, sizeof need, bytes),
+                   text_bytes(have, sizeof have, t->memory));
+}
+
+/* Those that are in memory as long as the run. */
+static int take_items(struct few_training *t, const char *name, const struct few_items *items,
+                      struct error *error)
+{
+  uint64_t bytes = few_data_bytes(&t->recipe.data, items->exemplars, items->width);
+  return bytes > t->memory ? refuse_memory(t, bytes, error)
+                           : few_data_create(name, items, &t->recipe.data, &t->data, error);
+}
+
 static int read_item_file(struct few_training *t, struct error *error)
 {
   struct few_items items;
@@ -56,7 +75,7 @@ static int read_item_file(struct few_training *t, struct error *error)
   }
   status = check_sha256(path, &items.digest, t->recipe.item_sha256, error);
   if (!status)
-    status = few_data_create(path, &items, &t->recipe.data, &t->data, error);
+    status = take_items(t, path, &items, error);
   few_items_close(&items);
   free(path);
   return status;
@@ -68,7 +87,7 @@ static int read_items(struct few_training *t, struct error *error)
   if (r->items == FEW_FILE)
     return read_item_file(t, error);
   const struct few_items items = few_items_surrogate(r->items, r->item_seed);
-  return few_data_create(t->path, &items, &r->data, &t->data, error);
+  return take_items(t, t->path, &items, error);
 }
 
 static int check_graft(const char *path, const char *wanted, struct error *error)
@@ -98,29 +117,21 @@ static int read_graft(struct few_training *t, struct error *error)
   return status;
 }
 
-static int check_memory(const struct few_training *t, const struct runtime *runtime,
-                        struct error *error)
+static int check_memory(const struct few_training *t, struct error *error)
 {
-  char need[32], have[32];
   uint64_t bytes =
       few_run_bytes(t->run) + few_data_bytes(&t->recipe.data, t->data.exemplars, t->data.width);
-  if (bytes <= runtime->memory)
-    return 0;
-  return error_set(error, EXIT_INPUT,
-                   "%s: takes %s of memory and may use %s; give it more with --memory, or make its "
-                   "batch, model or number of sequences smaller",
-                   t->path, text_bytes(need, sizeof need, bytes),
-                   text_bytes(have, sizeof have, runtime->memory));
+  return bytes > t->memory ? refuse_memory(t, bytes, error) : 0;
 }
 
 int few_training_open(const char *path, const struct runtime *runtime, struct few_training *t,
                       struct error *error)
 {
-  *t = (struct few_training){.path = path};
+  *t = (struct few_training){.path = path, .memory = runtime->memory};
   if (read_recipe(t, error) || read_items(t, error) || read_graft(t, error) ||
       few_run_create(path, &t->recipe, &t->data, t->graft, runtime->kernels, &t->run, error))
     return error->code;
-  return check_memory(t, runtime, error);
+  return check_memory(t, error);
 }
 
 void few_training_close(struct few_training *t)

@@ -7,6 +7,7 @@
 
 struct few_training {
   const char *path; /* of the recipe, borrowed */
+  uint64_t memory;  /* what it may take, bytes */
   char *folder;     /* from which its paths count */
   struct few_recipe recipe;
   struct few_data data;

@@ -46,6 +46,10 @@ void manifest_free(struct manifest *manifest)
   free(manifest->ablation.circuits);
   free(manifest->ablation.seeds);
   free(manifest->ablation.caveat);
+  for (size_t i = 0; i < manifest->circuits.task_count; i++)
+    free(manifest->circuits.tasks[i].path);
+  free(manifest->circuits.tasks);
+  free(manifest->circuits.shape);
   free(manifest->formation.file);
   free(manifest->formation.seeds);
   *manifest = (struct manifest){0};

@@ -24,7 +24,14 @@
  *                 "previous_token": [100],    screen chooses are ablated at every revision, with
  *                 "seeds": [0, 1, 123],       random controls of these seeds; what comes out must
  *                 "caveat": "..."},           equal the golden. null or absent = none
- *    "revisions": [{"name": "step0", "step": 0, "tokens": 0.0, "directory": "nursery-olmo/step0",
+ *    "circuits": {"tasks": [{"path": "../tasks/nursery-copy.jsonl", "sha256": "..."}], in place of
+ * a "pairs": 8,              protocol: circuits of edges for every task (docs/CIRCUITS.md),
+ *                 "method": "ig5_first1",  from its first pairs, null = all; scores
+ * (attribution.h), "choose": "greedy",      or "topn"; edges are chosen until this ratio is met,
+ *                 "threshold": 0.8, "bound": null,   at most so many, null = all; a circuit of a
+ *                 "n": 50, "scan": false,  fixed size beside it; the least size is scanned for, too
+ *                 "shape": "gpt_neox:layers=..."},   for attest plan (model/recipe.h); absent =
+ * none "revisions": [{"name": "step0", "step": 0, "tokens": 0.0, "directory": "nursery-olmo/step0",
  *                   "files": [{"path": "config.json", "bytes": 525, "sha256": "...",
  *                              "xxh3_128": "..."}]}]}
  *
@@ -93,6 +100,23 @@ struct manifest_ablation {
   char *caveat; /* one line, must be shown with the figures */
 };
 
+struct manifest_task {
+  char *path;      /* resolved */
+  char sha256[65]; /* "" = unpinned */
+};
+
+struct manifest_circuits {
+  size_t task_count; /* 0 = a manifest without circuits */
+  struct manifest_task *tasks;
+  uint64_t pairs; /* the first so many of each task; 0 = all */
+  char method[64], choose[64];
+  double threshold;
+  uint64_t bound; /* edges at most; 0 = all */
+  uint64_t n;     /* edges of the circuit of a fixed size */
+  bool scan;
+  char *shape; /* of the model, for attest plan (model/recipe.h); NULL */
+};
+
 /* Figures of arXiv 2404.07129, as bits, and their names in a manifest. */
 enum formation_figure {
   FORMATION_UNCLAMPED, /* "3": nothing clamped, examined at the end (3, 4a, 12, 14, 17) */
@@ -118,11 +142,12 @@ struct manifest_formation {
   uint64_t shorten, stride;
 };
 
-/* What the files of a manifest are, which its kind tells. */
+/* What is made of a manifest, which its kind and its keys tell. */
 enum manifest_content {
-  MANIFEST_CHECKPOINTS,
-  MANIFEST_FORMATION, /* training runs: no files, no revisions */
-  MANIFEST_TABLES     /* kind "published": no family, no protocol, nothing to fetch */
+  MANIFEST_CHECKPOINTS, /* screened */
+  MANIFEST_CIRCUITS,    /* checkpoints, too, whose circuits are found */
+  MANIFEST_FORMATION,   /* training runs: no files, no revisions */
+  MANIFEST_TABLES       /* kind "published": no family, no protocol, nothing to fetch */
 };
 
 struct manifest {
@@ -140,6 +165,7 @@ struct manifest {
   char *golden; /* resolved; NULL = none */
   struct published_bands published;
   struct manifest_ablation ablation;
+  struct manifest_circuits circuits;
   struct manifest_formation formation; /* of MANIFEST_FORMATION */
   size_t revision_count;
   struct manifest_revision *revisions; /* ascending in step */

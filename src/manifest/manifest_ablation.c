@@ -1,4 +1,4 @@
-#include "manifest/manifest_ablation.h"
+#include "manifest/manifest_parts.h"
 
 #include "base/json.h"
 #include "base/memory.h"

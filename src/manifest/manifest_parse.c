@@ -1,10 +1,9 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
-#include "base/path.h"
 #include "base/text.h"
-#include "manifest/manifest_ablation.h"
 #include "manifest/manifest_formation.h"
+#include "manifest/manifest_parts.h"
 #include "manifest/manifest_protocol.h"
 
 #include <inttypes.h>
@@ -14,7 +13,6 @@
 
 #define MAX_REVISIONS 10000
 #define MAX_FILES 10000
-#define MAX_TEXT 2000
 #define MAX_KEY 200    /* a revision's name becomes a file name with endings added */
 #define WHERE 1024     /* "file: revision ...: file ..." in messages */
 #define MAX_TOKENS 1e9 /* in units of 1e9 */
@@ -23,22 +21,6 @@ static int copy_string(const char *where, const char *text, char **copy, struct 
 {
   *copy = strdup(text);
   return *copy ? 0 : error_set(error, EXIT_RUN, "%s: out of memory", where);
-}
-
-/* A line for people. */
-static int get_line(const json_t *object, const char *where, const char *key, char **copy,
-                    struct error *error)
-{
-  const char *text;
-  if (json_get_string(object, where, key, &text, error))
-    return error->code;
-  if (strlen(text) > MAX_TEXT)
-    return error_set(error, EXIT_INPUT, "%s: \"%s\" is longer than %d bytes", where, key, MAX_TEXT);
-  for (const char *p = text; *p; p += text_printable(p))
-    if (text_printable(p) == 0)
-      return error_set(error, EXIT_INPUT, "%s: \"%s\" must be one line of printable text", where,
-                       key);
-  return copy_string(where, text, copy, error);
 }
 
 static int get_plain(const json_t *object, const char *where, const char *key, char **copy,
@@ -64,36 +46,13 @@ static int get_label(const json_t *object, const char *where, const char *key, c
   return copy_string(where, text, copy, error);
 }
 
-/* A path relative to the manifest's folder, made relative to the program's. */
-static int get_path(const json_t *object, const char *where, const char *key,
-                    const struct manifest *manifest, char **copy, struct error *error)
-{
-  char *relative = NULL;
-  if (get_line(object, where, key, &relative, error))
-    return error->code;
-  if (!*relative || *relative == '/') {
-    free(relative);
-    return error_set(error, EXIT_INPUT, "%s: \"%s\" must be a path relative to the manifest", where,
-                     key);
-  }
-  const char *slash = strrchr(manifest->path, '/');
-  char *folder = slash ? strndup(manifest->path, (size_t)(slash - manifest->path) + 1) : strdup("");
-  if (folder)
-    *copy = path_resolve(folder, relative, error);
-  else
-    error_set(error, EXIT_RUN, "%s: out of memory", where);
-  free(folder);
-  free(relative);
-  return *copy ? 0 : error->code;
-}
-
 static int get_directory(const json_t *object, const char *where, char **copy, struct error *error)
 {
   char *directory = NULL;
-  if (get_line(object, where, "directory", &directory, error))
+  if (manifest_get_line(object, where, "directory", &directory, error))
     return error->code;
   for (const char *p = directory; *directory;) {
-    char part[MAX_TEXT + 1];
+    char part[MANIFEST_MAX_TEXT + 1];
     size_t length = strcspn(p, "/");
     memcpy(part, p, length);
     part[length] = 0;
@@ -192,7 +151,7 @@ static int parse_published(const json_t *root, struct manifest *manifest, struct
       get_band(object, where, "pr_share", false, &bands->pr_share, error) ||
       json_get_boolean(object, where, "claims", &bands->claims, error))
     return error->code;
-  return get_path(object, where, "directory", manifest, &bands->directory, error);
+  return manifest_get_path(object, where, "directory", manifest, &bands->directory, error);
 }
 
 static int by_text(const void *a, const void *b)
@@ -356,14 +315,22 @@ static int parse_kind(const json_t *root, struct manifest *manifest, struct erro
     manifest->content = MANIFEST_FORMATION;
     return 0;
   }
-  manifest->content = kind == 0 ? MANIFEST_TABLES : MANIFEST_CHECKPOINTS;
+  bool circuits = !json_is_absent(root, "circuits");
+  manifest->content = kind == 0  ? MANIFEST_TABLES
+                      : circuits ? MANIFEST_CIRCUITS
+                                 : MANIFEST_CHECKPOINTS;
+  if (kind && get_label(root, manifest->path, "family", &manifest->family, error))
+    return error->code;
+  if (manifest->content == MANIFEST_CIRCUITS)
+    return manifest_parse_circuits(root, manifest, error);
   if (manifest->content == MANIFEST_CHECKPOINTS)
-    return get_label(root, manifest->path, "family", &manifest->family, error)
-               ? error->code
-               : manifest_parse_protocol(root, manifest, error);
+    return manifest_parse_protocol(root, manifest, error);
   if (!json_is_absent(root, "family") || !json_is_absent(root, "protocol"))
     return error_set(error, EXIT_INPUT,
                      "%s: a manifest of kind published has no \"family\" and no \"protocol\"",
+                     manifest->path);
+  if (circuits)
+    return error_set(error, EXIT_INPUT, "%s: a manifest of kind published has no \"circuits\"",
                      manifest->path);
   return 0;
 }
@@ -374,8 +341,8 @@ static int parse_formation(const json_t *root, struct manifest *manifest, struct
   if (manifest_parse_formation(root, manifest, error))
     return error->code;
   if (manifest->formation.items == FEW_FILE &&
-      get_path(json_object_get(root, "formation"), manifest->path, "file", manifest,
-               &manifest->formation.file, error))
+      manifest_get_path(json_object_get(root, "formation"), manifest->path, "file", manifest,
+                        &manifest->formation.file, error))
     return error->code;
   return copy_string(manifest->path, "", &manifest->checkpoints, error);
 }
@@ -384,10 +351,10 @@ static int parse_formation(const json_t *root, struct manifest *manifest, struct
 static int parse_files_of(const json_t *root, struct manifest *manifest, struct error *error)
 {
   const char *path = manifest->path;
-  if (get_path(root, path, "checkpoints", manifest, &manifest->checkpoints, error) ||
+  if (manifest_get_path(root, path, "checkpoints", manifest, &manifest->checkpoints, error) ||
       parse_container(root, manifest, error) || get_repository(root, manifest, error) ||
       (!json_is_absent(root, "tensors") &&
-       get_path(root, path, "tensors", manifest, &manifest->tensors, error)) ||
+       manifest_get_path(root, path, "tensors", manifest, &manifest->tensors, error)) ||
       parse_published(root, manifest, error) || manifest_parse_ablation(root, manifest, error))
     return error->code;
   return parse_revisions(root, manifest, error);
@@ -398,20 +365,20 @@ static int parse_root(const json_t *root, struct manifest *manifest, struct erro
   static const char *const known[] = {
       "format",      "model",     "family",     "kind",      "source",   "caveat",
       "checkpoints", "container", "repository", "tensors",   "protocol", "golden",
-      "published",   "ablation",  "revisions",  "formation", NULL};
+      "published",   "ablation",  "revisions",  "formation", "circuits", NULL};
   const char *path = manifest->path;
   int64_t format;
   if (json_get_integer(root, path, "format", 1, 1, &format, error) ||
       json_check_keys(root, path, known, error) ||
       get_label(root, path, "model", &manifest->model, error) ||
       parse_kind(root, manifest, error) ||
-      get_line(root, path, "source", &manifest->source, error) ||
-      get_line(root, path, "caveat", &manifest->caveat, error))
+      manifest_get_line(root, path, "source", &manifest->source, error) ||
+      manifest_get_line(root, path, "caveat", &manifest->caveat, error))
     return error->code;
   if (!*manifest->source)
     return error_set(error, EXIT_INPUT, "%s: \"source\" must say where the data come from", path);
   if (!json_is_absent(root, "golden") &&
-      get_path(root, path, "golden", manifest, &manifest->golden, error))
+      manifest_get_path(root, path, "golden", manifest, &manifest->golden, error))
     return error->code;
   return manifest->content == MANIFEST_FORMATION ? parse_formation(root, manifest, error)
                                                  : parse_files_of(root, manifest, error);

@@ -99,6 +99,9 @@ int manifest_rebase(json_t *root, const char *from, const char *to, struct error
     status = rebase(root, keys[i], before, after, error);
   if (moves && !status)
     status = rebase(json_object_get(root, "published"), "directory", before, after, error);
+  const json_t *tasks = json_object_get(json_object_get(root, "circuits"), "tasks");
+  for (size_t i = 0; i < json_array_size(tasks) && moves && !status; i++)
+    status = rebase(json_array_get(tasks, i), "path", before, after, error);
   if (moves && !status)
     status = check(root, to, error);
   free(before);

@@ -152,7 +152,7 @@ static struct plot_series fill_line(const struct result *r, const char *group, c
     if (strcmp(text_cell(r, i, string_of(r->plot, "series")), name) == 0 &&
         strcmp(text_cell(r, i, string_of(r->plot, "group")), group) == 0)
       points[count++] = (struct plot_point){number_cell(r, i, x), number_cell(r, i, y), NULL};
-  return (struct plot_series){.name = name,
+  return (struct plot_series){.name = *name ? name : NULL,
                               .points = points,
                               .count = count,
                               .colour = (unsigned)(index % PLOT_COLOURS),

@@ -54,8 +54,17 @@ static int survive(struct manifest_run *run, struct claim_list *list, struct err
   size_t resamples = run->all->resamples, evaluated = 0, survived = 0;
   if (!resamples)
     return 0;
+  if (!run->resampled && run->course.revision_count) {
+    journal_say(run->journal, JOURNAL_FOUND,
+                "verdicts on circuits have no intervals here; attest circuit --bootstrap resamples "
+                "the pairs of one model");
+    return 0;
+  }
   if (!run->resampled) {
-    journal_say(run->journal, JOURNAL_FOUND, "verdicts have no intervals: " CLAIM_TABLES_ALONE);
+    journal_say(run->journal, JOURNAL_FOUND, "verdicts have no intervals: %s",
+                run->manifest->content == MANIFEST_FORMATION
+                    ? "they count seeds, each of which is a run of its own"
+                    : CLAIM_TABLES_ALONE);
     return 0;
   }
   if (claims_survive(list, run->resampled, resamples, error))
@@ -77,6 +86,7 @@ int evaluate_claims(struct manifest_run *run, struct error *error)
   if (claims_evaluate(run->trajectories, run->count, &list, error))
     return error->code;
   if ((run->tables.count && claims_add_tables(&run->tables, &list, error)) ||
+      (run->course.revision_count && claims_add_course(&run->course, &list, error)) ||
       survive(run, &list, error)) {
     claims_free(&list);
     return error->code;

@@ -15,7 +15,8 @@ enum journal_event {
   JOURNAL_READ,      /* a file was read: its path, `file` */
   JOURNAL_NOTICE,    /* what is about to be read, or about how long it will take */
   JOURNAL_NOTE,      /* what should be known of the files and is no finding */
-  JOURNAL_FOUND,     /* what a check found, or what was done */
+  JOURNAL_FOUND,     /* what a check found, or what was done: the same in every run */
+  JOURNAL_DONE,      /* what this run did of it, with the time that it took: not in the JSON */
   JOURNAL_FAILURE,   /* a check that failed */
   JOURNAL_TABLES,    /* published tables were loaded; no text, `tables` */
   JOURNAL_REVISION,  /* a revision has its figures: its name, `revision` */
@@ -31,8 +32,8 @@ enum journal_event {
 };
 
 /* What the rows of a result are called, and how a report draws them: y over x, a line for each
- * value of the column `series`. Strings are static; x, y and series NULL: they are not drawn like
- * that. */
+ * value of the column `series`. Strings are static or of the manifest; series "": one line; x, y
+ * and series NULL: they are not drawn like that. */
 struct journal_result {
   const char *name; /* "ablations" */
   const char *title;

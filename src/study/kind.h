@@ -30,6 +30,7 @@ struct study_kind {
 
 extern const struct study_kind kind_tables;    /* published tables: verified and loaded */
 extern const struct study_kind kind_screens;   /* checkpoints: verified and screened */
+extern const struct study_kind kind_circuits;  /* the same, circuits of edges found in each */
 extern const struct study_kind kind_formation; /* training runs: carried out and examined */
 
 /* The kind of a manifest. */

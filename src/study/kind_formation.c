@@ -223,7 +223,7 @@ static int put_together(struct running *r, struct error *error)
 
 static void say_done(const struct running *r, size_t left, double seconds)
 {
-  journal_say(r->run->journal, JOURNAL_FOUND,
+  journal_say(r->run->journal, JOURNAL_DONE,
               "%zu training runs: %zu resumed as they had ended, %zu carried out in %.0f s",
               r->runs.count, r->runs.count - left, left, seconds);
 }

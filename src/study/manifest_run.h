@@ -5,11 +5,13 @@
 
 #include "claims/published.h"
 #include "manifest/manifest_verify.h"
+#include "study/course_tasks.h"
 #include "study/formation_tables.h"
 #include "study/journal.h"
 #include "study/references.h"
 #include "study/reproduction.h"
 #include "study/workdir.h"
+#include "trajectory/circuit_course.h"
 
 struct study_kind;
 
@@ -25,8 +27,10 @@ struct manifest_run {
   struct fileset **sets; /* [revision_count] of tables, verified and not yet read; owned */
   struct trajectory *trajectories; /* one of a screened model, several of published tables */
   size_t count;
-  struct head_row **resampled; /* [revision_count][resamples][heads] of the bootstrap, revision by
-                                  revision of the trajectory; NULL = none; owned */
+  struct head_row **resampled;  /* [revision_count][resamples][heads] of the bootstrap, revision by
+                                   revision of the trajectory; NULL = none; owned */
+  struct course_tasks tasks;    /* of a manifest with circuits */
+  struct circuit_course course; /* and what is found on them */
   struct published_tables tables;    /* what is published beside trajectories, or what training runs
                                         gave in the same form; may be none */
   struct formation_tables formation; /* the texts of the latter */

@@ -136,6 +136,11 @@ static int check_options(const struct reproduction *all, const struct manifest *
 {
   if (all->update_golden && !manifest->golden)
     return error_set(error, EXIT_INPUT, "--update-golden: %s names no golden", manifest->path);
+  if (all->circuits_only && manifest->content != MANIFEST_CIRCUITS)
+    return error_set(error, EXIT_INPUT,
+                     "%s: has no \"circuits\"; run it with attest reproduce, or take a manifest "
+                     "such as manifests/circuits/nursery-olmo.json",
+                     manifest->path);
   if (all->stream &&
       (!manifest->repository || manifest->has_container || !kind_of(manifest)->streams))
     return error_set(error, EXIT_INPUT, "--stream: %s names no repository to fetch from",
@@ -179,6 +184,8 @@ static void end(struct manifest_run *run)
   free(run->trajectories);
   free(run->sets);
   published_free(&run->tables);
+  circuit_course_free(&run->course);
+  course_tasks_free(&run->tasks);
   formation_tables_free(&run->formation);
   references_free(&run->references);
   workdir_close(&run->work);

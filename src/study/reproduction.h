@@ -18,7 +18,9 @@ struct reproduction {
   const char *report;      /* so is this; NULL = none */
   const char *work;        /* for finished revisions */
   const struct fetch_options *stream; /* fetch each revision, work on it, delete it; NULL = no */
-  size_t resamples; /* of the bootstrap that tells which verdicts survive it; 0 = none */
+  size_t resamples;       /* of the bootstrap that tells which verdicts survive it; 0 = none */
+  bool circuits_only;     /* a manifest of another kind is refused */
+  const char *course_out; /* a directory for the files of a course of circuits; NULL = none */
   bool update_golden, allow_unpinned, allow_uncompared;
   struct sharding *sharding;   /* do the part of a shard and no more; NULL = all */
   const struct parts *parts;   /* of all shards, in place of screens; NULL = none */

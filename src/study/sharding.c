@@ -151,7 +151,7 @@ static void say_part(struct manifest_run *run, const char *revision,
 {
   char how[64];
   snprintf(how, sizeof how, "screened in %.1f s", seconds);
-  journal_say(run->journal, JOURNAL_FOUND, "%-12s sequences %lld to %lld %s", revision,
+  journal_say(run->journal, JOURNAL_DONE, "%-12s sequences %lld to %lld %s", revision,
               (long long)range->from, (long long)range->to,
               obtained->skipped   ? "skipped: its files failed verification; correct them and "
                                     "run again"
@@ -239,7 +239,8 @@ int sharding_run(struct manifest_run *run, struct error *error)
   const struct manifest *m = run->manifest;
   json_t *parts = json_array();
   if (m->content != MANIFEST_CHECKPOINTS)
-    journal_say(run->journal, JOURNAL_NOT_COMPARED, "anything: the merge reads the tables");
+    journal_say(run->journal, JOURNAL_NOT_COMPARED,
+                "anything: attest merge does all of this manifest, none of which is cut");
   else if (screen(run, parts, error)) {
     json_decref(parts);
     return error->code;

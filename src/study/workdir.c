@@ -92,6 +92,17 @@ static int lock_folder(const char *work, struct lock *lock, struct error *error)
   return status;
 }
 
+/* Circuits of a model do not take the place of its screens. */
+static char *root_of(const char *work, const struct manifest *manifest, struct error *error)
+{
+  struct text name = {0};
+  text_add(&name, "%s%s", manifest->model,
+           manifest->content == MANIFEST_CIRCUITS ? ".circuits" : "");
+  char *root = name.failed ? NULL : file_join(work, name.data, error);
+  text_free(&name);
+  return root;
+}
+
 int workdir_open(const char *work, const struct manifest *manifest, const char *checkpoints,
                  struct lock *lock, struct workdir *dir, struct error *error)
 {
@@ -99,7 +110,7 @@ int workdir_open(const char *work, const struct manifest *manifest, const char *
   if (lock_folder(work, lock, error))
     return error->code;
   dir->identity = identity_of(manifest, checkpoints);
-  dir->root = file_join(work, manifest->model, error);
+  dir->root = root_of(work, manifest, error);
   if (dir->root) {
     dir->current = file_join(dir->root, "current", error);
     dir->first = file_join(dir->root, "first", error);

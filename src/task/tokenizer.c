@@ -138,6 +138,11 @@ const struct token_list *tokenizer_after(const struct tokenizer *t)
   return &t->template.after;
 }
 
+const char *tokenizer_unsupported(const struct tokenizer *t)
+{
+  return t->template.unsupported;
+}
+
 int32_t tokenizer_added(const struct tokenizer *t, const char *text)
 {
   const struct added_token *token = added_tokens_by_text(&t->added, text);

@@ -43,6 +43,9 @@ int tokenizer_encode(struct tokenizer *tokenizer, const char *text, size_t size,
 const struct token_list *tokenizer_before(const struct tokenizer *tokenizer);
 const struct token_list *tokenizer_after(const struct tokenizer *tokenizer);
 
+/* The type of a post-processor that cannot be applied; "" = there is none such. */
+const char *tokenizer_unsupported(const struct tokenizer *tokenizer);
+
 /* The id of an added token by its text, such as "<|endoftext|>"; -1 = there is none. */
 int32_t tokenizer_added(const struct tokenizer *tokenizer, const char *text);
 

@@ -160,6 +160,7 @@ static const struct trajectory *find_none(const struct facts *facts, const char 
 
 int circuit_assertions(const struct subject *subject, const struct published_tables *tables)
 {
-  const struct assertion_set set = {lists, sizeof lists / sizeof *lists, tables, NULL, find_none};
+  const struct assertion_set set = {lists, sizeof lists / sizeof *lists, tables, NULL, find_none,
+                                    NULL};
   return assertions_add(subject, &set);
 }

@@ -32,4 +32,5 @@ const struct paper arxiv_2407_10827 = {
     .evaluate_model = evaluate_model,
     .schemas = circuit_schemas,
     .evaluate_tables = circuit_assertions,
+    .evaluate_course = course_assertions,
 };

@@ -20,6 +20,9 @@ extern const struct published_schema circuit_schemas[]; /* ends with a name of N
 /* The figures that follow from the published tables. Errors: EXIT_RUN. */
 int circuit_assertions(const struct subject *subject, const struct published_tables *tables);
 
+/* The figures that follow from a model's circuits over training. Errors: EXIT_RUN. */
+int course_assertions(const struct subject *subject, const struct circuit_course *course);
+
 /* A model by its place in ascending size: its key, its shape, its size as the published script has
  * it. */
 struct pythia {

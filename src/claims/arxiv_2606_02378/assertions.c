@@ -25,7 +25,7 @@ int claim_assertions(const struct subject *subject, const struct published_table
       if (list->trajectories[i].kind == TRAJECTORY_PUBLISHED &&
           strcmp(list->trajectories[i].model, models[m]) == 0)
         facts.models[m] = &list->trajectories[i];
-  const struct assertion_set set = {lists, sizeof lists / sizeof *lists, tables, &facts,
-                                    find_model};
+  const struct assertion_set set = {lists, sizeof lists / sizeof *lists, tables, &facts, find_model,
+                                    NULL};
   return assertions_add(subject, &set);
 }

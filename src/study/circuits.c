@@ -1,0 +1,306 @@
+#include "study/circuits.h"
+
+#include "base/file_use.h"
+#include "base/interrupt.h"
+#include "base/memory.h"
+#include "base/progress.h"
+#include "base/text.h"
+#include "checkpoint/checkpoint.h"
+#include "study/cost.h"
+#include "study/identity.h"
+#include "study/subject.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Less is worth neither an estimate of time nor pieces on disk. */
+#define LONG_GFLOP 500.0
+
+struct work {
+  const struct circuits_study *study;
+  const struct runtime *runtime;
+  const char *path;
+  struct checkpoint *checkpoint;
+  struct model model;
+  struct graph graph;
+  bool keeps;
+  size_t at;        /* the task at hand */
+  struct task task; /* its first pairs; shares them with the one that was given */
+  struct progress progress;
+  double share; /* of the call at hand, and of all of them */
+  size_t calls; /* begun before */
+  char identity[33];
+};
+
+/* Shares its pairs. */
+static struct task first_pairs(const struct circuits_task *given)
+{
+  struct task task = *given->task;
+  if (given->pairs && given->pairs < task.count)
+    task.count = given->pairs;
+  return task;
+}
+
+/* --- what it takes --- */
+
+double circuits_gflop(const struct model_config *c, const struct task *task,
+                      const struct attribution *method, size_t circuits)
+{
+  double width = (double)c->heads * (double)c->head_dim, hidden = (double)c->hidden;
+  double mlp =
+      (double)(c->gated_mlp ? 3 : 2) * (double)c->ffn * (double)(c->experts ? c->top_k : 1);
+  double layer = hidden * (2 * width + 2 * (double)c->kv_heads * (double)c->head_dim + mlp);
+  double tokens = 0;
+  for (size_t i = 0; i < task->count; i++)
+    tokens += (double)task->pairs[i].length;
+  double passes = 2 + 3 * (double)method->steps + (double)circuits;
+  double head = (double)task->count * hidden * (double)c->vocab;
+  return 2e-9 * passes * (tokens * (double)c->layers * layer + head);
+}
+
+uint64_t circuits_bytes(const struct graph *g, size_t pairs)
+{
+  uint64_t edge = pairs * sizeof(float) + 3 * sizeof(double) + 2 * sizeof(size_t) + FOUND_WAYS + 2;
+  return g->edges * edge;
+}
+
+static double gflop_of(const struct work *w, const struct task *task)
+{
+  return circuits_gflop(&w->model.config, task, &w->study->request.method, CIRCUITS_RUNS_LIKELY);
+}
+
+/* --- progress --- */
+
+/* Calls in order: both runs, scores, one circuit after the other. */
+static double weight(const struct work *w, size_t call)
+{
+  return call == 0 ? 2 : call == 1 ? 3 * (double)w->study->request.method.steps : 1;
+}
+
+static void see_progress(void *context, double share)
+{
+  struct work *w = context;
+  double done = 0, total = 0;
+  if (share < w->share)
+    w->calls++;
+  w->share = share;
+  for (size_t i = 0; i < CIRCUITS_RUNS_LIKELY + 2; i++)
+    total += weight(w, i);
+  for (size_t i = 0; i < w->calls; i++)
+    done += weight(w, i);
+  done = (done + share * weight(w, w->calls)) / total;
+  progress_update(&w->progress, (double)w->at + (done < .99 ? done : .99));
+}
+
+/* --- the checkpoint --- */
+
+static int open_model(struct work *w, struct error *error)
+{
+  const struct circuits_study *s = w->study;
+  if (checkpoint_open(w->path, &w->checkpoint, error) ||
+      outputs_spare_read(s->outputs, s->output_count, error) ||
+      model_load(w->checkpoint, &w->model, error))
+    return error->code;
+  subject_say_naming(w->checkpoint, w->path, &w->runtime->notices);
+  subject_say_choice(w->checkpoint, w->path, &w->runtime->notices);
+  if (!w->model.lm_head.weight)
+    return error_set(error, EXIT_INPUT,
+                     "%s: is stored without an LM head; a task is measured by logits", w->path);
+  if (graph_create(&w->model.config, &w->graph, error))
+    return error_prefix(error, "%s", w->path);
+  for (size_t t = 0; t < s->task_count; t++)
+    if (task_check_vocab(s->tasks[t].path, s->tasks[t].task, (int64_t)w->model.config.vocab, error))
+      return error->code;
+  return 0;
+}
+
+static void announce(struct work *w)
+{
+  const struct circuits_study *s = w->study;
+  double gflop = 0;
+  size_t pairs = 0;
+  char size[32];
+  for (size_t t = 0; t < s->task_count; t++) {
+    const struct task task = first_pairs(&s->tasks[t]);
+    gflop += gflop_of(w, &task);
+    pairs = task.count > pairs ? task.count : pairs;
+  }
+  w->keeps = s->directory && gflop > LONG_GFLOP;
+  if (!w->runtime->notices.line || gflop < LONG_GFLOP)
+    return;
+  notices_add(&w->runtime->notices,
+              "%s: %s, %zu layers x %zu heads, %zu edges; %zu tasks, up to %zu pairs each, about "
+              "%.0f GFLOP, %.0f s or more with %s on %d threads; at least %s of memory; finished "
+              "pairs are %s",
+              text_shown(w->path).text, model_family_name(w->model.config.family), w->graph.layers,
+              w->graph.heads, w->graph.edges, s->task_count, pairs, gflop,
+              cost_seconds(w->runtime, gflop, 2.0), w->runtime->kernels->name,
+              threads_count(w->runtime->threads),
+              text_bytes(size, sizeof size, circuits_bytes(&w->graph, pairs)),
+              w->keeps ? "kept on disk" : "not kept");
+}
+
+/* --- a task --- */
+
+static int identify(struct work *w, struct error *error)
+{
+  const struct circuit_request *r = &w->study->request;
+  struct text parameters = {0};
+  char method[ATTRIBUTION_NAME_SIZE];
+  text_add(&parameters, "circuits %s %zu %s %s %.17g %zu %zu %d", w->task.sha256, w->task.count,
+           attribution_name(&r->method, method), choice_rule_name(r->rule), r->threshold, r->bound,
+           r->n, r->scan);
+  int status = identity_of(w->checkpoint, &parameters, w->identity, error);
+  text_free(&parameters);
+  return status;
+}
+
+/* "NAME.TASK.ENDING" in the directory of what is kept; NULL and EXIT_RUN. */
+static char *piece(const struct work *w, const char *ending, struct error *error)
+{
+  struct text name = {0};
+  text_add(&name, "%s.%zu.%s", w->study->name, w->at, ending);
+  char *path = name.failed ? NULL : file_join(w->study->directory, name.data, error);
+  if (!path)
+    error_set(error, EXIT_RUN, "%s: out of memory", w->study->name);
+  text_free(&name);
+  return path;
+}
+
+/* A task that an earlier run has finished: the identity, what was found. */
+static int resume(const struct work *w, const char *path, struct found *found, bool *whole,
+                  struct error *error)
+{
+  struct blob blob;
+  struct error ignored = {0};
+  size_t at = 32;
+  *whole = false;
+  if (!file_exists(path))
+    return 0;
+  if (file_map(path, &blob, error))
+    return error->code;
+  if (blob.size > at && memcmp(blob.data, w->identity, at) == 0)
+    *whole = !found_read(path, &blob, &at, found, &ignored);
+  if (*whole && found->graph.edges != w->graph.edges) {
+    found_free(found);
+    *whole = false;
+  }
+  blob_free(&blob);
+  return 0;
+}
+
+static int keep(const struct work *w, const char *path, const struct found *found,
+                struct error *error)
+{
+  struct file_writer writer;
+  if (!file_writer_open(path, &writer, error) &&
+      !file_writer_add(&writer, w->identity, 32, error) && !found_write(found, &writer, error) &&
+      !file_writer_finish(&writer, error))
+    file_writer_publish(&writer, error);
+  file_writer_close(&writer);
+  return error->code;
+}
+
+/* Both runs of every pair, scores, and the search. */
+static int find_with(struct work *w, struct circuit_runs *runs,
+                     const struct circuit_request *request, struct found *found,
+                     struct error *error)
+{
+  const struct circuits_study *s = w->study;
+  size_t edges = w->graph.edges;
+  float *scores = memory_alloc(w->task.count * edges, sizeof *scores, "scores", error);
+  size_t *order = memory_alloc(edges, sizeof *order, "scores", error);
+  if (scores && order && !found_run(runs, request, scores, order, found, error) && s->seen) {
+    const struct circuits_seen seen = {w->at, runs, scores, order, found, request};
+    if (s->seen(s->context, &seen, error))
+      found_free(found);
+  }
+  free(scores);
+  free(order);
+  return error->code;
+}
+
+static int find(struct work *w, const char *sizes, struct found *found, struct error *error)
+{
+  const struct circuits_study *s = w->study;
+  uint64_t own = circuits_bytes(&w->graph, w->task.count) + cost_resident_bytes(w->checkpoint);
+  struct circuit_runs *runs = NULL;
+  struct circuit_request request = s->request;
+  const struct circuit_options options = {
+      .kernels = w->runtime->kernels,
+      .threads = w->runtime->threads,
+      .memory = w->runtime->memory > own ? w->runtime->memory - own : 0,
+      .progress = see_progress,
+      .context = w};
+  if (w->keeps) {
+    request.scores_directory = s->directory;
+    request.sizes_file = sizes;
+    request.identity = w->identity;
+  }
+  w->share = 0;
+  w->calls = 0;
+  int status = circuit_runs_create(&w->model, &w->task, &options, &runs, error);
+  if (!status)
+    status = find_with(w, runs, &request, found, error);
+  circuit_runs_free(runs);
+  return status;
+}
+
+static int take_task(struct work *w, struct found *found, struct error *error)
+{
+  bool whole = false;
+  char *sizes = NULL, *done = NULL;
+  w->task = first_pairs(&w->study->tasks[w->at]);
+  if (!w->keeps)
+    return find(w, NULL, found, error);
+  if (!identify(w, error) && (sizes = piece(w, "sizes", error)) &&
+      (done = piece(w, "found", error)) &&
+      (w->study->seen || !resume(w, done, found, &whole, error)) && !whole &&
+      !find(w, sizes, found, error) && keep(w, done, found, error))
+    found_free(found);
+  free(sizes);
+  free(done);
+  return error->code;
+}
+
+static bool refused(const struct work *w)
+{
+  return w->study->go_on && !w->study->go_on(w->study->context);
+}
+
+static int find_all(struct work *w, struct found *found, struct error *error)
+{
+  struct error changed;
+  progress_start(&w->progress, w->path, (double)w->study->task_count, w->runtime->quiet);
+  for (w->at = 0; w->at < w->study->task_count; w->at++) {
+    if (refused(w))
+      error_set(error, EXIT_CHECK, "%s: stopped after %zu of %zu tasks", w->path, w->at,
+                w->study->task_count);
+    else if (interrupt_requested())
+      error_set(error, EXIT_RUN, "interrupted; run the same command again to resume");
+    if (error->code || take_task(w, &found[w->at], error))
+      break;
+    progress_update(&w->progress, (double)w->at + 1);
+  }
+  progress_end(&w->progress);
+  if (file_use_check(&changed)) /* explains whatever else went wrong */
+    *error = changed;
+  for (size_t t = 0; error->code && t < w->study->task_count; t++)
+    found_free(&found[t]);
+  return error->code;
+}
+
+int circuits_run(const char *path, const struct circuits_study *study,
+                 const struct runtime *runtime, struct found *found, struct error *error)
+{
+  struct work w = {.study = study, .runtime = runtime, .path = path};
+  memset(found, 0, study->task_count * sizeof *found);
+  if (!open_model(&w, error)) {
+    announce(&w);
+    find_all(&w, found, error);
+  }
+  model_free(&w.model);
+  checkpoint_close(w.checkpoint);
+  return error->code;
+}

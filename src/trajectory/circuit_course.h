@@ -1,0 +1,54 @@
+/* Circuits of a model over its revisions: what was found at each, how that changes, and how it is
+ * written: a CSV a task with one row a revision, and an index (docs/CIRCUITS.md, "Over training").
+ */
+#ifndef ATTEST_TRAJECTORY_CIRCUIT_COURSE_H
+#define ATTEST_TRAJECTORY_CIRCUIT_COURSE_H
+
+#include "circuit/found.h"
+#include "trajectory/trajectory.h"
+
+#include <jansson.h>
+
+#define CIRCUIT_COURSE_INDEX "circuits.json"
+
+struct course_task {
+  char *name; /* plain; owned */
+  enum task_metric metric;
+  char sha256[65]; /* of its file */
+};
+
+struct course_revision {
+  const char *name; /* borrowed */
+  uint64_t step;
+  double tokens;       /* units of 1e9 */
+  struct found *found; /* [task_count]; owned */
+};
+
+/* Strings but those of the tasks are borrowed. Release with circuit_course_free. */
+struct circuit_course {
+  const char *model, *source, *caveat;
+  enum trajectory_kind kind;
+  struct graph graph;
+  const char *method, *choose; /* names */
+  double threshold;
+  size_t task_count, revision_count;
+  struct course_task *tasks;
+  struct course_revision *revisions; /* ascending in tokens */
+};
+
+void circuit_course_free(struct circuit_course *course);
+
+/* The rows of a task, a revision each; figures of change are missing in the first. The columns are
+ * those of circuit_course_columns. Errors: EXIT_RUN. */
+extern const struct table_column circuit_course_columns[];
+int circuit_course_rows(const struct circuit_course *course, size_t task, struct table *table,
+                        struct error *error);
+
+/* {"format": 1, "model", "kind", "source", "caveat", "graph", "method", "choose", "threshold",
+ * "tasks": [{"task", "metric", "sha256", "file", "revisions": [{"name", "step", "tokens",
+ * "circuit": "edge numbers of the published search", "normalised": "..."}]}]}. NULL without
+ * memory.
+ */
+json_t *circuit_course_json(const struct circuit_course *course);
+
+#endif

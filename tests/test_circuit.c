@@ -1,0 +1,303 @@
+/* `attest circuit` from the outside: options that are refused, the files of one model, and the
+ * circuits of a manifest: golden, tampered with, resumed. */
+#include "workshop.h"
+
+#include <math.h>
+
+#define MODEL "tests/fixtures/conformance/gpt_neox-smooth-f32/model"
+#define ARCHIVE "manifests/nursery.tar.zst"
+#define EDGES 102 /* of MODEL */
+
+static const char task_text[] =
+    "{\"task\":\"toy\",\"metric\":\"logit\"}\n"
+    "{\"clean\":[1,2,3,4,5,2],\"corrupted\":[1,7,3,9,5,2],\"positive\":[3],\"negative\":[8]}\n"
+    "{\"clean\":[9,12,3,44],\"corrupted\":[9,17,3,44],\"positive\":[33],\"negative\":[3]}\n"
+    "{\"clean\":[11,2,31,4,15],\"corrupted\":[11,2,77,4,15],\"positive\":[3],\"negative\":[2]}\n";
+
+static const char *task_file(void)
+{
+  const char *path = workshop_path("toy.jsonl");
+  support_write(path, task_text, strlen(task_text));
+  return path;
+}
+
+static void test_refused(void **state)
+{
+  (void)state;
+  static const struct {
+    const char *line, *words;
+  } cases[] = {
+      {"", "MODEL_DIR or MANIFEST.json is missing"},
+      {MODEL, "--task is missing"},
+      {MODEL " --task t", "--out is missing"},
+      {MODEL " --task t --out @ --method acdc", "--method acdc: must be eap or ig"},
+      {MODEL " --task t --out @ --method eap --steps 3", "--steps: belongs to --method ig"},
+      {MODEL " --task t --out @ --convention last", "--convention last: must be"},
+      {MODEL " --task t --out @ --steps 0", "--steps 0: must be"},
+      {MODEL " --task t --out @ --choose best", "--choose best: must be greedy or topn"},
+      {MODEL " --task t --out @ --threshold 0", "--threshold 0: must be a number above 0"},
+      {MODEL " --task t --out @ --threshold x", "--threshold x: must be a number above 0"},
+      {MODEL " --task t --out @ --n 0", "--n 0: must be"},
+      {MODEL " --task t --out @ --bound 0", "--bound 0: must be"},
+      {MODEL " --task t --out @ --bootstrap 10001", "--bootstrap 10001: must be"},
+      {MODEL " --task t --out @ --work w", "--work: is for a manifest"},
+      {MODEL " --task none.jsonl --out @", "none.jsonl"},
+      {"manifests/circuits/nursery-olmo.json --task t", "--task: is for a single model"},
+      {"manifests/circuits/nursery-olmo.json --oracle", "--oracle: is for a single model"},
+      {"manifests/nursery-olmo.json", "has no \"circuits\""},
+      {"manifests/none.json", "none.json"},
+      {"manifests/circuits/pythia-70m.json --allow-unpinned --quiet", "ioi.jsonl"},
+  };
+  const char *out = workshop_path("refused");
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char line[1024] = "";
+    for (const char *p = cases[i].line; *p; p++)
+      snprintf(line + strlen(line), sizeof line - strlen(line), *p == '@' ? "%s" : "%.1s",
+               *p == '@' ? out : p);
+    free(workshop_refuse(EXIT_INPUT, cases[i].words, "circuit %s", line));
+  }
+}
+
+static void test_hostile_tasks(void **state)
+{
+  (void)state;
+  static const struct {
+    const char *pair, *words;
+  } cases[] = {
+      {"{\"clean\":[1,128],\"corrupted\":[1,2],\"positive\":[3],\"negative\":[]}", "line 2"},
+      {"{\"clean\":[1,2],\"corrupted\":[1],\"positive\":[3],\"negative\":[]}", "line 2"},
+      {"{\"clean\":[1,-2],\"corrupted\":[1,2],\"positive\":[3],\"negative\":[]}", "line 2"},
+      {"{\"clean\":[1,2],\"corrupted\":[1,2],\"positive\":[3000],\"negative\":[]}", "line 2"},
+      {"{\"clean\":[[[[", "line 2"},
+  };
+  const char *path = workshop_path("bad.jsonl"), *out = workshop_path("bad-out");
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char text[512];
+    snprintf(text, sizeof text, "{\"task\":\"toy\",\"metric\":\"logit\"}\n%s\n", cases[i].pair);
+    support_write(path, text, strlen(text));
+    free(workshop_refuse(EXIT_INPUT, cases[i].words, "circuit " MODEL " --task %s --out %s", path,
+                         out));
+  }
+}
+
+static char *read_file(const char *directory, const char *name)
+{
+  char path[600];
+  size_t size;
+  snprintf(path, sizeof path, "%s/%s", directory, name);
+  return support_read(path, &size);
+}
+
+static size_t count(const char *text, const char *words)
+{
+  size_t found = 0;
+  for (const char *at = strstr(text, words); at; at = strstr(at + 1, words))
+    found++;
+  return found;
+}
+
+/* Quotes and braces in pairs, edges of the circuit and no others. */
+static void check_dot(const char *dot, size_t edges)
+{
+  assert_true(strncmp(dot, "digraph circuit {\n", 18) == 0);
+  assert_int_equal(count(dot, "{"), count(dot, "}"));
+  assert_int_equal(count(dot, "\"") % 2, 0);
+  assert_int_equal(count(dot, " -> "), edges);
+}
+
+/* Every element is closed, none is closed that is not open. */
+static void check_svg(const char *svg, size_t edges)
+{
+  size_t depth = 0;
+  for (const char *at = strchr(svg, '<'); at; at = strchr(at, '<')) {
+    const char *end = strchr(at, '>');
+    assert_non_null(end);
+    if (at[1] == '/')
+      assert_true(depth-- > 0);
+    else
+      depth += end[-1] != '/';
+    at = end;
+  }
+  assert_int_equal(depth, 0);
+  assert_int_equal(count(svg, "<path "), edges);
+}
+
+static void check_outputs(const char *out)
+{
+  char path[600];
+  char *edges = read_file(out, "edges.csv"), *circuits = read_file(out, "circuits.csv");
+  char *dot = read_file(out, "circuit.dot"), *svg = read_file(out, "circuit.svg");
+  snprintf(path, sizeof path, "%s/circuit.json", out);
+  json_t *json = workshop_json(path), *circuit = json_object_get(json, "circuit");
+  size_t kept = (size_t)json_integer_value(json_object_get(circuit, "edges"));
+  static const char head[] =
+      "edge,name,source,destination,ig5_first1,exact,greedy_rank_ig5_first1,in_circuit,"
+      "in_normalised,inclusion\n0,input->a0.h0<q>,0,0,";
+  assert_true(strncmp(edges, head, strlen(head)) == 0);
+  assert_int_equal(count(edges, "\n"), EDGES + 1);
+  assert_int_equal(json_array_size(json_object_get(circuit, "edge_names")), kept);
+  assert_non_null(strstr(circuits, "\nempty,0,0,0,0,"));
+  const char *full = strstr(circuits, "\nfull,102,102,102,");
+  assert_non_null(full);
+  full = strchr(full + 1, '\n') - 4;
+  assert_true(strncmp(full, ",1,1", 4) == 0); /* to the bit */
+  check_dot(dot, kept);
+  check_svg(svg, kept);
+  json_t *bootstrap = json_object_get(json, "bootstrap");
+  assert_int_equal(json_integer_value(json_object_get(bootstrap, "seed")), 2027);
+  assert_true(json_array_size(json_object_get(json, "search")) > 0);
+  assert_true(json_is_object(json_object_get(json, "completeness")));
+  json_decref(json);
+  free(edges);
+  free(circuits);
+  free(dot);
+  free(svg);
+}
+
+static void test_outputs(void **state)
+{
+  (void)state;
+  const char *one = workshop_path("one"), *two = workshop_path("two"), *task = task_file();
+  char *text = workshop_run(EXIT_HELD,
+                            "circuit " MODEL " --task %s --out %s --steps 5 --oracle --scan "
+                            "--bootstrap 20 --threads 2",
+                            task, one);
+  workshop_contains(text, "completeness: edges out of the input add up to");
+  workshop_contains(text, "ratio");
+  workshop_contains(text, "normalised");
+  free(text);
+  check_outputs(one);
+  free(workshop_run(EXIT_HELD,
+                    "circuit " MODEL " --task %s --out %s --steps 5 --oracle --scan "
+                    "--bootstrap 20 --threads 1 --memory 64M --isa scalar --quiet",
+                    task, two));
+  workshop_shell("diff -r %s %s", one, two);
+  workshop_shell("test ! -e %s/partial && test ! -e %s/circuit.json.lock", one, one);
+}
+
+static void test_task_is_no_output(void **state)
+{
+  (void)state;
+  const char *out = workshop_path("itself");
+  workshop_shell("mkdir -p %s && cp %s %s/edges.csv", out, task_file(), out);
+  free(workshop_refuse(EXIT_INPUT, "edges.csv", "circuit " MODEL " --task %s/edges.csv --out %s",
+                       out, out));
+}
+
+/* A threshold that nothing meets is said so, with the bound. */
+static void test_never_met(void **state)
+{
+  (void)state;
+  char *text = workshop_run(EXIT_HELD,
+                            "circuit " MODEL " --task %s --out %s --method eap --threshold 1000 "
+                            "--bound 40",
+                            task_file(), workshop_path("never"));
+  workshop_contains(text, "published search by ratio: never met up to the bound of 40 edges");
+  free(text);
+}
+
+/* --- manifests --- */
+
+/* A place with a manifest of two revisions and the task `copy`, and its golden. */
+static const char *make_place(const char *name)
+{
+  const char *place = workshop_path(name);
+  char path[600];
+  workshop_shell("rm -rf %s && mkdir -p %s/manifests/circuits %s/golden && "
+                 "cp -r manifests/tasks %s/manifests && ln -s \"$PWD\"/" ARCHIVE " %s/manifests",
+                 place, place, place, place, place);
+  json_t *m = workshop_json("manifests/circuits/nursery-gpt_neox.json");
+  json_t *all = json_object_get(m, "revisions"), *two = json_array();
+  json_array_append(two, json_array_get(all, 4));
+  json_array_append(two, json_array_get(all, 9));
+  json_object_set_new(m, "revisions", two);
+  json_t *circuits = json_object_get(m, "circuits"), *tasks = json_object_get(circuits, "tasks");
+  json_array_remove(tasks, 2);
+  json_array_remove(tasks, 1);
+  json_object_set_new(circuits, "pairs", json_integer(2));
+  json_object_set_new(circuits, "method", json_string("ig3_first1"));
+  snprintf(path, sizeof path, "%s/manifests/circuits/m.json", place);
+  workshop_json_write(path, m);
+  json_decref(m);
+  unsetenv("CI");
+  free(workshop_run(EXIT_HELD, "reproduce %s --update-golden --work %s/w", path, place));
+  return place;
+}
+
+static void test_manifest(void **state)
+{
+  (void)state;
+  if (workshop_emulated())
+    skip();
+  const char *place = make_place("place");
+  char *text =
+      workshop_run(EXIT_HELD, "circuit %s/manifests/circuits/m.json --work %s/w --out %s/out",
+                   place, place, place);
+  workshop_contains(text, "equal to the golden circuits");
+  workshop_contains(text, "P2-53");
+  workshop_contains(text, "ALL CHECKS HELD: 1 manifests");
+  free(text);
+  workshop_shell("diff %s/out/copy.csv %s/golden/circuits-gpt_neox/copy.csv", place, place);
+  workshop_shell("test ! -e %s/w/nursery-gpt_neox.circuits/current", place);
+  workshop_shell("sed -i '2s/,yes,/,no,/' %s/golden/circuits-gpt_neox/copy.csv", place);
+  text =
+      workshop_run(EXIT_CHECK, "reproduce %s/manifests/circuits/m.json --work %s/w", place, place);
+  workshop_contains(text, "copy.csv: line 2");
+  free(text);
+  workshop_shell("rm %s/golden/circuits-gpt_neox/circuits.json", place);
+  free(workshop_refuse(EXIT_INPUT, "circuits.json: missing",
+                       "reproduce %s/manifests/circuits/m.json --quiet --work %s/w", place, place));
+}
+
+/* Another task file than the pinned one is refused before any work. */
+static void test_task_is_pinned(void **state)
+{
+  (void)state;
+  if (workshop_emulated())
+    skip();
+  const char *place = make_place("pins");
+  workshop_shell("head -n 9 manifests/tasks/nursery-copy.jsonl > %s/manifests/tasks/nursery-copy"
+                 ".jsonl",
+                 place);
+  free(workshop_refuse(EXIT_INPUT, "nursery-copy.jsonl: has SHA-256",
+                       "circuit %s/manifests/circuits/m.json --quiet --work %s/w", place, place));
+}
+
+/* A run that ends before it has compared has kept its revisions; the same command resumes. */
+static void test_resumes(void **state)
+{
+  (void)state;
+  if (workshop_emulated())
+    skip();
+  const char *place = make_place("resumes");
+  workshop_shell("mv %s/golden/circuits-gpt_neox/verdicts.tsv %s/v.tsv && "
+                 "mkdir %s/golden/circuits-gpt_neox/verdicts.tsv",
+                 place, place, place);
+  char *out, *err;
+  char line[1024];
+  snprintf(line, sizeof line, "circuit %s/manifests/circuits/m.json --work %s/w --out %s/v.tsv",
+           place, place, place);
+  assert_int_equal(workshop_start(line, &out, &err), EXIT_RUN);
+  workshop_contains(out, "step2500     found");
+  free(out);
+  free(err);
+  workshop_shell("rmdir %s/golden/circuits-gpt_neox/verdicts.tsv && "
+                 "mv %s/v.tsv %s/golden/circuits-gpt_neox/verdicts.tsv",
+                 place, place, place);
+  out = workshop_run(EXIT_HELD, "circuit %s/manifests/circuits/m.json --work %s/w", place, place);
+  workshop_contains(out, "step2500     resumed");
+  workshop_contains(out, "step267      resumed");
+  workshop_contains(out, "equal to the golden circuits");
+  free(out);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_refused),        cmocka_unit_test(test_hostile_tasks),
+      cmocka_unit_test(test_outputs),        cmocka_unit_test(test_task_is_no_output),
+      cmocka_unit_test(test_never_met),      cmocka_unit_test(test_manifest),
+      cmocka_unit_test(test_task_is_pinned), cmocka_unit_test(test_resumes),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
