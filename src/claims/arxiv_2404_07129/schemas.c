@@ -62,6 +62,7 @@ static const struct published_column toy[] = {
 #define TABLE(name) {#name, name, sizeof name / sizeof *name}
 const struct published_schema formation_schemas[] = {
     TABLE(models), TABLE(heads), TABLE(previous), TABLE(composition), TABLE(ablations),
-    TABLE(wiring), TABLE(key_sources), TABLE(sets), TABLE(correlations), TABLE(runs), TABLE(checkpoints), TABLE(toy),
+    TABLE(wiring), TABLE(key_sources), TABLE(sets), TABLE(correlations), TABLE(runs),
+     TABLE(checkpoints), TABLE(toy),
     {0}};
 /* clang-format on */
