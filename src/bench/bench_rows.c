@@ -20,14 +20,15 @@ struct bench_rows {
   struct threads *threads; /* one */
 };
 
-/* Rows of one call, and calls of a pass: as many rows as fit the memory. */
+/* Rows of one call, and calls of a pass: as many rows as fit the memory. A case for fewer than
+ * CASE_MOST_ROWS takes no more. */
 static size_t rows_of(const struct row_case *c)
 {
-  return c->rows > 1 ? (size_t)ROWS * WIDEST / c->width / 2 : 1;
+  return c->rows < CASE_MOST_ROWS ? c->rows : (size_t)ROWS * WIDEST / c->width / 2;
 }
 static size_t calls_of(const struct row_case *c)
 {
-  return c->rows > 1 ? 1 : ROWS;
+  return c->rows == 1 ? ROWS : (size_t)ROWS * WIDEST / c->width / 2 / rows_of(c);
 }
 
 /* Seconds an element. Every pass starts from fresh rows, or some kernels would shrink theirs to
