@@ -146,9 +146,10 @@ reproduce:
 # All of this, and the other training runs: five seeds on two kinds of items, every figure. An hour or two, said
 # before each part; goes on where it was stopped. What has no golden yet is not compared, and says so.
 reproduce-all: reproduce
-	$(RUN) $(BUILD)/attest reproduce manifests/formation/seeds-F.json --work $(BUILD)/reproduce --plots $(BUILD)/plots
-	$(RUN) $(BUILD)/attest reproduce manifests/formation/seeds-gaussian.json manifests/formation/figures-F.json \
-	  manifests/formation/figures-gaussian.json --work $(BUILD)/reproduce --plots $(BUILD)/plots --allow-uncompared
+	$(RUN) $(BUILD)/attest reproduce manifests/formation/seeds-F.json manifests/formation/seeds-gaussian.json \
+	  --work $(BUILD)/reproduce --plots $(BUILD)/plots
+	$(RUN) $(BUILD)/attest reproduce manifests/formation/figures-F.json manifests/formation/figures-gaussian.json \
+	  --work $(BUILD)/reproduce --plots $(BUILD)/plots --allow-uncompared
 
 # The default from nothing: three small models with three seeds each are trained, one thread a run and as many at a
 # time as there are cores; must end in the pinned hashes; then all are screened. Goes on where it was stopped.
