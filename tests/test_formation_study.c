@@ -161,6 +161,17 @@ static void test_trial(void **state)
   free(json);
 }
 
+/* A folder of attest train is no checkpoint, whatever it holds in place of a config.json. */
+static void test_no_circuits(void **state)
+{
+  (void)state;
+  const char *folder = workshop_path("few");
+  workshop_shell("mkdir %s; touch %s/updates.csv", folder, folder);
+  free(workshop_refuse(EXIT_INPUT, "holds a few-shot model, which attest circuit does not read",
+                       "circuit %s --task manifests/tasks/nursery-copy.jsonl --out %s", folder,
+                       workshop_path("few-out")));
+}
+
 /* Manifests without rows have a sentence. */
 static void test_plan(void **state)
 {
@@ -227,7 +238,7 @@ int main(void)
       cmocka_unit_test(test_same_bits),      cmocka_unit_test(test_tables),
       cmocka_unit_test(test_changed_golden), cmocka_unit_test(test_killed),
       cmocka_unit_test(test_refused),        cmocka_unit_test(test_trial),
-      cmocka_unit_test(test_plan),
+      cmocka_unit_test(test_plan),           cmocka_unit_test(test_no_circuits),
   };
   return cmocka_run_group_tests(tests, setup, NULL);
 }
