@@ -3,6 +3,8 @@
 #include "workshop.h"
 
 #include <math.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 
 #define MODEL "tests/fixtures/conformance/gpt_neox-smooth-f32/model"
 #define ARCHIVE "manifests/nursery.tar.zst"
@@ -77,15 +79,37 @@ static void test_hostile_tasks(void **state)
     support_write(path, text, strlen(text));
     free(workshop_refuse(EXIT_INPUT, cases[i].words, "circuit " MODEL " --task %s --out %s", path,
                          out));
+    workshop_shell("test ! -e %s", out);
   }
 }
 
-static char *read_file(const char *directory, const char *name)
+/* What does not fit the model, or the task, is refused before a directory is made. */
+static void test_too_much(void **state)
+{
+  (void)state;
+  const char *path = workshop_path("long.jsonl"), *out = workshop_path("long-out");
+  char ids[300] = "1", text[1024];
+  for (int i = 0; i < 128; i++)
+    strcat(ids, ",1");
+  snprintf(text, sizeof text,
+           "{\"task\":\"toy\",\"metric\":\"logit\"}\n"
+           "{\"clean\":[%s],\"corrupted\":[%s],\"positive\":[3],\"negative\":[]}\n",
+           ids, ids);
+  support_write(path, text, strlen(text));
+  free(workshop_refuse(EXIT_INPUT, "long.jsonl: line 2: a prompt of 129 tokens",
+                       "circuit " MODEL " --task %s --out %s", path, out));
+  free(workshop_refuse(EXIT_INPUT, "--n 103: the graph of",
+                       "circuit " MODEL " --task %s --out %s --n 103", task_file(), out));
+  free(workshop_refuse(EXIT_INPUT, "has 3 pairs", "circuit " MODEL " --task %s --out %s --pairs 4",
+                       task_file(), out));
+  workshop_shell("test ! -e %s", out);
+}
+
+static char *read_file(const char *directory, const char *name, size_t *size)
 {
   char path[600];
-  size_t size;
   snprintf(path, sizeof path, "%s/%s", directory, name);
-  return support_read(path, &size);
+  return support_read(path, size);
 }
 
 static size_t count(const char *text, const char *words)
@@ -125,8 +149,10 @@ static void check_svg(const char *svg, size_t edges)
 static void check_outputs(const char *out)
 {
   char path[600];
-  char *edges = read_file(out, "edges.csv"), *circuits = read_file(out, "circuits.csv");
-  char *dot = read_file(out, "circuit.dot"), *svg = read_file(out, "circuit.svg");
+  size_t size;
+  char *edges = read_file(out, "edges.csv", &size);
+  char *circuits = read_file(out, "circuits.csv", &size);
+  char *dot = read_file(out, "circuit.dot", &size), *svg = read_file(out, "circuit.svg", &size);
   snprintf(path, sizeof path, "%s/circuit.json", out);
   json_t *json = workshop_json(path), *circuit = json_object_get(json, "circuit");
   size_t kept = (size_t)json_integer_value(json_object_get(circuit, "edges"));
@@ -182,6 +208,83 @@ static void test_task_is_no_output(void **state)
   workshop_shell("mkdir -p %s && cp %s %s/edges.csv", out, task_file(), out);
   free(workshop_refuse(EXIT_INPUT, "edges.csv", "circuit " MODEL " --task %s/edges.csv --out %s",
                        out, out));
+}
+
+/* A directory is new, empty, or of the same run. */
+static void test_directory_of_others(void **state)
+{
+  (void)state;
+  const char *out = workshop_path("others"), *task = task_file();
+  workshop_shell("rm -rf %s && mkdir %s && echo mine > %s/edges.csv", out, out, out);
+  free(workshop_refuse(EXIT_INPUT, "others: holds edges.csv",
+                       "circuit " MODEL " --task %s --out %s", task, out));
+  workshop_shell("test \"$(cat %s/edges.csv)\" = mine && mv %s/edges.csv %s/../mine && "
+                 "ln -s ../mine %s/edges.csv",
+                 out, out, out, out);
+  free(workshop_refuse(EXIT_INPUT, "edges.csv: is a link", "circuit " MODEL " --task %s --out %s",
+                       task, out));
+  workshop_shell("test \"$(cat %s/../mine)\" = mine && rm %s/edges.csv", out, out);
+  char pipe[600];
+  snprintf(pipe, sizeof pipe, "%s/circuit.json", out);
+  assert_int_equal(mkfifo(pipe, 0600), 0);
+  free(workshop_refuse(EXIT_INPUT, "circuit.json: is a pipe",
+                       "circuit " MODEL " --task %s --out %s", task, out));
+  workshop_shell("rm %s/circuit.json", out);
+  free(workshop_run(EXIT_HELD, "circuit " MODEL " --task %s --out %s --method eap", task, out));
+  free(workshop_run(EXIT_HELD, "circuit " MODEL " --task %s --out %s --method eap", task, out));
+  free(workshop_refuse(EXIT_INPUT, "identity.json: belongs to another",
+                       "circuit " MODEL " --task %s --out %s --method eap --n 9", task, out));
+}
+
+static void limit_file_size(rlim_t bytes)
+{
+  struct rlimit limit;
+  assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+  limit.rlim_cur = bytes;
+  assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static int lift_limit(void **state)
+{
+  (void)state;
+  limit_file_size(RLIM_INFINITY);
+  return 0;
+}
+
+/* All of the files or none: the last of them, which is the largest, does not fit. */
+static void test_disk_full(void **state)
+{
+  (void)state;
+  const char *whole = workshop_path("whole"), *full = workshop_path("full"), *task = task_file();
+  size_t json, edges;
+  free(workshop_run(EXIT_HELD, "circuit " MODEL " --task %s --out %s --method eap", task, whole));
+  free(read_file(whole, "circuit.json", &json));
+  free(read_file(whole, "edges.csv", &edges));
+  assert_true(edges < json);
+  limit_file_size(json - 1);
+  free(workshop_refuse(EXIT_RUN, "circuit.json: cannot be written: File too large",
+                       "circuit " MODEL " --task %s --out %s --method eap", task, full));
+  limit_file_size(RLIM_INFINITY);
+  workshop_shell("test ! -e %s", full);
+}
+
+/* 0 of 0 is no number. */
+static void test_no_ratio(void **state)
+{
+  (void)state;
+  static const char text[] =
+      "{\"task\":\"toy\",\"metric\":\"logit\"}\n"
+      "{\"clean\":[1,2,3],\"corrupted\":[1,7,3],\"positive\":[3],\"negative\":[3]}\n";
+  const char *path = workshop_path("zero.jsonl");
+  support_write(path, text, strlen(text));
+  char *out = workshop_run(EXIT_HELD,
+                           "circuit " MODEL " --task %s --out %s --method eap "
+                           "--bootstrap 2",
+                           path, workshop_path("zero"));
+  workshop_contains(out, "there ratio -, normalised -\n");
+  workshop_contains(out, "ratio - to -, normalised - to -;");
+  assert_null(strstr(out, "nan"));
+  free(out);
 }
 
 /* A threshold that nothing meets is said so, with the bound. */
@@ -263,6 +366,32 @@ static void test_task_is_pinned(void **state)
                        "circuit %s/manifests/circuits/m.json --quiet --work %s/w", place, place));
 }
 
+/* Neither tasks nor the golden give way to an output. */
+static void test_inputs_of_manifest(void **state)
+{
+  (void)state;
+  if (workshop_emulated())
+    skip();
+  const char *place = make_place("inputs");
+  char task[600];
+  snprintf(task, sizeof task, "%s/manifests/tasks/nursery-copy.jsonl", place);
+  static const char *const lines[][2] = {
+      {"circuit", "json"}, {"reproduce", "json"}, {"reproduce", "report"}};
+  for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+    free(workshop_refuse(EXIT_INPUT, "which this command uses",
+                         "%s %s/manifests/circuits/m.json --quiet --work %s/w --%s %s", lines[i][0],
+                         place, place, lines[i][1], task));
+  free(workshop_refuse(EXIT_INPUT, "which this command uses",
+                       "circuit %s/manifests/circuits/m.json --quiet --work %s/w --out "
+                       "%s/golden/circuits-gpt_neox",
+                       place, place, place));
+  workshop_shell("mkdir %s/out && ln %s %s/out/copy.csv", place, task, place);
+  free(workshop_refuse(EXIT_INPUT, "which this command uses",
+                       "circuit %s/manifests/circuits/m.json --quiet --work %s/w --out %s/out",
+                       place, place, place));
+  workshop_shell("diff manifests/tasks/nursery-copy.jsonl %s", task);
+}
+
 /* A run that ends before it has compared has kept its revisions; the same command resumes. */
 static void test_resumes(void **state)
 {
@@ -294,10 +423,19 @@ static void test_resumes(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_refused),        cmocka_unit_test(test_hostile_tasks),
-      cmocka_unit_test(test_outputs),        cmocka_unit_test(test_task_is_no_output),
-      cmocka_unit_test(test_never_met),      cmocka_unit_test(test_manifest),
-      cmocka_unit_test(test_task_is_pinned), cmocka_unit_test(test_resumes),
+      cmocka_unit_test(test_refused),
+      cmocka_unit_test(test_hostile_tasks),
+      cmocka_unit_test(test_outputs),
+      cmocka_unit_test(test_task_is_no_output),
+      cmocka_unit_test(test_never_met),
+      cmocka_unit_test(test_manifest),
+      cmocka_unit_test(test_task_is_pinned),
+      cmocka_unit_test(test_resumes),
+      cmocka_unit_test(test_too_much),
+      cmocka_unit_test(test_directory_of_others),
+      cmocka_unit_test(test_no_ratio),
+      cmocka_unit_test(test_inputs_of_manifest),
+      cmocka_unit_test_teardown(test_disk_full, lift_limit),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -63,7 +63,7 @@ static void test_pages(void **state)
   free(workshop_run(EXIT_HELD, "manual --to %s", folder));
   for (size_t i = 0; i < count; i++) {
     char path[600];
-    snprintf(path, sizeof path, "%s/attest-%s.1", folder, names[i]);
+    snprintf(path, sizeof path, "%s/attest-%.31s.1", folder, names[i]);
     size_t size;
     char *page = support_read(path, &size);
     char *printed = workshop_run(EXIT_HELD, "manual %s", names[i]);
@@ -76,7 +76,7 @@ static void test_pages(void **state)
   char *front = workshop_run(EXIT_HELD, "manual");
   for (size_t i = 0; i < count; i++) {
     char reference[64];
-    snprintf(reference, sizeof reference, ".It Xr attest\\-%s 1\n", names[i]);
+    snprintf(reference, sizeof reference, ".It Xr attest\\-%.31s 1\n", names[i]);
     workshop_contains(front, reference);
   }
   free(front);
@@ -106,7 +106,7 @@ static void test_completions(void **state)
     support_write(path, script, strlen(script));
     for (size_t i = 0; i < count; i++) {
       char wanted[64];
-      snprintf(wanted, sizeof wanted, "%s%s", shells[s].command, names[i]);
+      snprintf(wanted, sizeof wanted, "%s%.31s", shells[s].command, names[i]);
       workshop_contains(script, wanted);
       expect_options(names[i], script, shells[s].option, false);
     }

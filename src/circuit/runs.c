@@ -150,11 +150,8 @@ static int check_task(const struct circuit_runs *runs, struct error *error)
 {
   const struct model_config *c = runs_config(runs);
   const struct task *task = runs->task;
-  if (task->longest > c->context)
-    return error_set(error, EXIT_INPUT,
-                     "task %s: a prompt of %zu tokens, the model has %zu positions; take another "
-                     "task or model",
-                     task->name, task->longest, c->context);
+  if (task_check_context(task->name, task, c->context, error))
+    return error->code;
   return task_check_vocab(task->name, task, (int64_t)c->vocab, error);
 }
 

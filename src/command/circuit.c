@@ -6,6 +6,7 @@
 #include "command/command.h"
 #include "command/journal_json.h"
 #include "command/journal_text.h"
+#include "study/outputs.h"
 #include "study/reproduction.h"
 
 #include <stdio.h>
@@ -96,7 +97,9 @@ static int run_manifest(const struct circuit_command *c, struct runtime *runtime
 static int of_manifest(const struct circuit_command *c, struct error *error)
 {
   struct runtime runtime = {0};
-  if (check_manifest_options(c, error) || runtime_start(&c->common, &runtime, error))
+  const struct output json = {.option = "--json", .path = c->common.json};
+  if (check_manifest_options(c, error) || outputs_check(&json, 1, error) ||
+      runtime_start(&c->common, &runtime, error))
     return error->code;
   interrupt_install();
   int status = run_manifest(c, &runtime, error);

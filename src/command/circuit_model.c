@@ -1,5 +1,6 @@
 /* The circuit of one model: what is found is written and printed. */
 #include "base/file.h"
+#include "base/file_group.h"
 #include "base/file_use.h"
 #include "base/interrupt.h"
 #include "base/json.h"
@@ -10,15 +11,20 @@
 #include "report/circuit_picture.h"
 #include "study/circuit_tables.h"
 #include "study/circuits.h"
+#include "train/directory.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#define OUTPUTS 6
+/* What a directory gets, in the order of publishing. */
+enum name { EDGES, CIRCUITS, DOT, SVG, JSON, NAMES };
 
-static const char *const names[OUTPUTS - 1] = {"edges.csv", "circuits.csv", "circuit.json",
-                                               "circuit.dot", "circuit.svg"};
+#define OUTPUTS (NAMES + 1)
+
+static const char *const names[NAMES] = {"edges.csv", "circuits.csv", "circuit.dot", "circuit.svg",
+                                         "circuit.json"};
 
 struct job {
   const struct circuit_command *command;
@@ -26,8 +32,11 @@ struct job {
   struct task used;
   struct circuit_request request;
   struct circuit_sheet sheet;
-  char *paths[OUTPUTS - 1]; /* in the directory; owned */
-  char *partial;            /* directory of what is kept while it runs; owned */
+  char *paths[NAMES]; /* in the directory; owned */
+  char *partial;      /* directory of what is kept while it runs; owned */
+  struct lock lock;   /* of the directory */
+  bool fresh;         /* it was new or empty */
+  bool claimed;       /* it is this run's */
   struct output outputs[OUTPUTS];
 };
 
@@ -37,16 +46,62 @@ static int list_outputs(struct job *j, struct error *error)
   j->partial = file_join(out, "partial", error);
   if (!j->partial)
     return error->code;
-  for (size_t i = 0; i < OUTPUTS - 1; i++) {
+  for (size_t i = 0; i < NAMES; i++) {
     j->paths[i] = file_join(out, names[i], error);
     if (!j->paths[i])
       return error->code;
     j->outputs[i] = (struct output){.option = names[i], .path = j->paths[i]};
   }
-  j->outputs[OUTPUTS - 1] = (struct output){.option = "--json", .path = j->command->common.json};
-  if (file_make_directory(out, error) || outputs_check(j->outputs, OUTPUTS, error))
+  struct output *json = &j->outputs[NAMES];
+  *json = (struct output){.option = "--json", .path = j->command->common.json};
+  if (outputs_check(json, 1, error))
     return error->code;
   return outputs_spare(j->outputs, OUTPUTS, j->command->task, error);
+}
+
+/* What a directory must share with a run to belong to it. */
+static int identify(const struct job *j, const char *identity, struct text *text,
+                    struct error *error)
+{
+  char method[ATTRIBUTION_NAME_SIZE];
+  json_t *all = json_pack(
+      "{s:s, s:s, s:s, s:I, s:s, s:b, s:I, s:s}", "run", "attest circuit", "task", j->used.name,
+      "task_sha256", j->used.sha256, "pairs", (json_int_t)j->used.count, "method",
+      attribution_name(&j->request.method, method), "oracle", j->command->oracle, "bootstrap",
+      (json_int_t)j->command->resamples, "identity", identity);
+  int status = json_format(RUN_IDENTITY_FILE, all, text, error);
+  json_decref(all);
+  return status;
+}
+
+/* The model and the task fit each other: now the directory is made, or found to be of this run. */
+static int begin(void *context, const struct circuits_begun *begun, struct error *error)
+{
+  struct job *j = context;
+  const struct circuit_command *c = j->command;
+  struct text identity = {0};
+  if (c->n > begun->graph->edges)
+    return error_set(error, EXIT_INPUT, "--n %llu: the graph of %s has %zu edges",
+                     (unsigned long long)c->n, c->path, begun->graph->edges);
+  int status = run_directory_take(c->out, &j->lock, error);
+  if (!status)
+    status = identify(j, begun->identity, &identity, error);
+  if (!status)
+    status = run_directory_claim(c->out, &identity, 0, &j->fresh, error);
+  text_free(&identity);
+  j->claimed = !status;
+  if (status || outputs_check(j->outputs, OUTPUTS, error))
+    return error->code;
+  return file_make_directory(j->partial, error);
+}
+
+/* A failed run leaves what it can be resumed from; where there is nothing, no directory either. */
+static void leave(struct job *j, bool failed)
+{
+  bool kept = failed && j->claimed && rmdir(j->partial) != 0 && file_exists(j->partial);
+  lock_release(&j->lock);
+  if (failed && !kept)
+    run_directory_withdraw(j->command->out, j->fresh);
 }
 
 /* --- what is asked of the runs while they stand --- */
@@ -148,22 +203,33 @@ static void visit(void *context, size_t size, double ratio, enum size_phase phas
 
 /* --- delivery --- */
 
-static int write_text(const char *path, struct text *text, struct error *error)
+/* A text becomes a file of the group; frees the text. */
+static int add_file(struct file_group *group, const struct job *j, enum name name,
+                    struct text *text, struct error *error)
 {
-  int status = text->failed ? error_set(error, EXIT_RUN, "%s: out of memory", path)
-                            : file_write(path, text->data, text->length, error);
+  int status = text->failed ? error_set(error, EXIT_RUN, "%s: out of memory", names[name])
+                            : file_group_write(group, j->command->out, names[name], text->data,
+                                               text->length, error);
   text_free(text);
   return status;
 }
 
-static int write_pictures(const struct job *j, struct error *error)
+static int add_tables(struct file_group *group, const struct job *j, struct error *error)
+{
+  struct text edges = {0}, circuits = {0};
+  circuit_sheet_edges(&j->sheet, &edges);
+  if (add_file(group, j, EDGES, &edges, error))
+    return error->code;
+  circuit_sheet_circuits(&j->sheet, &circuits);
+  return add_file(group, j, CIRCUITS, &circuits, error);
+}
+
+static int add_pictures(struct file_group *group, const struct job *j, struct error *error)
 {
   const struct circuit_sheet *s = &j->sheet;
   char title[1024];
   struct text dot = {0}, svg = {0};
-  snprintf(title, sizeof title, "%.600s on %.200s: %zu edges, ratio %.3f, normalised %.3f",
-           text_shown(s->model).text, s->task->name, s->found.by[FOUND_BY_RATIO].is.edges,
-           s->found.by[FOUND_BY_RATIO].is.ratio, s->found.by[FOUND_BY_RATIO].is.normalised);
+  circuit_sheet_title(s, title, sizeof title);
   const struct circuit_picture picture = {.graph = &s->found.graph,
                                           .title = title,
                                           .kept = s->found.by[FOUND_BY_RATIO].kept,
@@ -171,39 +237,49 @@ static int write_pictures(const struct job *j, struct error *error)
                                           .included = s->bootstrap.included,
                                           .resamples = s->bootstrap.resamples};
   circuit_picture_dot(&picture, &dot);
+  if (add_file(group, j, DOT, &dot, error))
+    return error->code;
   circuit_picture_svg(&picture, &svg);
-  int status = write_text(j->paths[3], &dot, error);
-  if (status)
-    text_free(&svg);
-  return status ? status : write_text(j->paths[4], &svg, error);
+  return add_file(group, j, SVG, &svg, error);
 }
 
-static int write_json(const struct job *j, const char *to, struct error *error)
+static int add_json(struct file_group *group, const struct job *j, const json_t *all,
+                    struct error *error)
 {
+  struct text text = {0};
+  if (!json_format(j->paths[JSON], all, &text, error))
+    return add_file(group, j, JSON, &text, error);
+  text_free(&text);
+  return error->code;
+}
+
+/* All of them or none, circuit.json last. */
+static int write_files(const struct job *j, const json_t *all, struct error *error)
+{
+  struct file_group group = {0};
+  if (!add_tables(&group, j, error) && !add_pictures(&group, j, error) &&
+      !add_json(&group, j, all, error))
+    file_group_publish(&group, error);
+  file_group_close(&group);
+  return error->code;
+}
+
+static int write_results(const struct job *j, struct error *error)
+{
+  const char *json = j->command->common.json;
   json_t *all = circuit_sheet_json(&j->sheet);
-  int status =
-      all ? json_write(to, all, error) : error_set(error, EXIT_RUN, "%s: out of memory", to);
+  int status = all ? write_files(j, all, error)
+                   : error_set(error, EXIT_RUN, "%s: out of memory", j->paths[JSON]);
+  if (!status && json)
+    status = json_write(json, all, error);
   json_decref(all);
   return status;
 }
 
-static int write_tables(const struct job *j, struct error *error)
-{
-  struct text edges = {0}, circuits = {0};
-  circuit_sheet_edges(&j->sheet, &edges);
-  circuit_sheet_circuits(&j->sheet, &circuits);
-  int status = write_text(j->paths[0], &edges, error);
-  if (status)
-    text_free(&circuits);
-  return status ? status : write_text(j->paths[1], &circuits, error);
-}
-
 static int deliver(const struct job *j, const struct runtime *runtime, struct error *error)
 {
-  const char *json = j->command->common.json;
   struct text text = {0};
-  if (file_use_check(error) || write_tables(j, error) || write_pictures(j, error) ||
-      write_json(j, j->paths[2], error) || (json && write_json(j, json, error)))
+  if (file_use_check(error) || write_results(j, error))
     return error->code;
   circuit_sheet_text(&j->sheet, &text);
   if (text.failed)
@@ -222,13 +298,13 @@ static int run(struct job *j, struct runtime *runtime, struct error *error)
                                        .request = j->request,
                                        .directory = j->partial,
                                        .name = "circuit",
+                                       .begin = begin,
                                        .seen = see,
                                        .context = j,
                                        .outputs = j->outputs,
                                        .output_count = OUTPUTS};
   struct found found = {0};
-  if (file_make_directory(j->partial, error) ||
-      circuits_run(j->command->path, &study, runtime, &found, error))
+  if (circuits_run(j->command->path, &study, runtime, &found, error))
     return error->code;
   j->sheet.found = found;
   if (j->sheet.failed)
@@ -242,7 +318,10 @@ static int prepare(struct job *j, struct error *error)
   if (circuit_options_request(c, &j->request, error) || task_read(c->task, 0, &j->task, error))
     return error->code;
   j->used = j->task;
-  if (c->pairs && c->pairs < j->used.count)
+  if (c->pairs > j->used.count)
+    return error_set(error, EXIT_INPUT, "--pairs %llu: %s has %zu pairs",
+                     (unsigned long long)c->pairs, c->task, j->used.count);
+  if (c->pairs)
     j->used.count = (size_t)c->pairs;
   j->request.visited = visit;
   j->request.context = j;
@@ -256,18 +335,16 @@ int circuit_of_model(const struct circuit_command *command, struct error *error)
 {
   struct job j = {.command = command};
   struct runtime runtime = {0};
-  struct lock lock = {0};
-  if (!prepare(&j, error) && !lock_beside(j.paths[2], &lock, error) &&
-      !runtime_start(&command->common, &runtime, error)) {
+  if (!prepare(&j, error) && !runtime_start(&command->common, &runtime, error)) {
     runtime.notices = terminal_notices(runtime.quiet);
     interrupt_install();
     run(&j, &runtime, error);
     runtime_stop(&runtime);
   }
-  lock_release(&lock);
+  leave(&j, error->code != 0);
   circuit_sheet_free(&j.sheet);
   task_free(&j.task);
-  for (size_t i = 0; i < OUTPUTS - 1; i++)
+  for (size_t i = 0; i < NAMES; i++)
     free(j.paths[i]);
   free(j.partial);
   return error->code;

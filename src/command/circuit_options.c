@@ -13,8 +13,9 @@ int circuit_options_parse(int argc, char **argv, struct circuit_command *c, bool
   const struct option_spec specs[] = {
       {"task", OPTION_STRING, &c->task, 0, 0, "FILE", "the task (attest task, docs/TASKS.md)"},
       {"out", OPTION_STRING, &c->out, 0, 0, "DIR",
-       "gets edges.csv, circuits.csv, circuit.json, circuit.dot and circuit.svg; of a manifest, a "
-       "CSV a task and circuits.json"},
+       "gets edges.csv, circuits.csv, circuit.json, circuit.dot and circuit.svg; new, empty or of "
+       "the "
+       "same run; of a manifest, a CSV a task and circuits.json"},
       {"method", OPTION_STRING, &c->method, 0, 0, "METHOD",
        "scores: eap, or ig with integrated gradients; default ig"},
       {"steps", OPTION_NUMBER, &c->steps, 1, ATTRIBUTION_MOST_STEPS, "M",
@@ -29,7 +30,7 @@ int circuit_options_parse(int argc, char **argv, struct circuit_command *c, bool
       {"bound", OPTION_NUMBER, &c->bound, 1, 1000000000000, "EDGES",
        "edges at most; default: all (published: 1000 or 1600)"},
       {"n", OPTION_NUMBER, &c->n, 1, 1000000000000, "EDGES",
-       "edges of the circuit of a fixed size; default 50"},
+       "edges of the circuit of a fixed size, at most all; default 50"},
       {"pairs", OPTION_NUMBER, &c->pairs, 1, TASK_MAX_PAIRS, "N",
        "use the first N pairs of the task; default: all"},
       {"scan", OPTION_FLAG, &c->scan, 0, 0, NULL,

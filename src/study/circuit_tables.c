@@ -1,5 +1,6 @@
 #include "study/circuit_tables.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -110,6 +111,27 @@ void circuit_sheet_circuits(const struct circuit_sheet *s, struct text *text)
 
 /* --- lines --- */
 
+struct figure {
+  char text[40];
+};
+
+/* A clean metric of 0 has no ratio: "-", as in tables. */
+static struct figure figure(double value, int decimals)
+{
+  struct figure f = {"-"};
+  if (isfinite(value))
+    snprintf(f.text, sizeof f.text, fabs(value) < 1e15 ? "%.*f" : "%.*e", decimals, value);
+  return f;
+}
+
+void circuit_sheet_title(const struct circuit_sheet *s, char *title, size_t size)
+{
+  const struct evaluated *is = &s->found.by[FOUND_BY_RATIO].is;
+  snprintf(title, size, "%.600s on %.200s: %zu edges, ratio %s, normalised %s",
+           text_shown(s->model).text, s->task->name, is->edges, figure(is->ratio, 3).text,
+           figure(is->normalised, 3).text);
+}
+
 static void add_found(const struct circuit_sheet *s, enum found_by by, const char *what,
                       struct text *text)
 {
@@ -119,7 +141,8 @@ static void add_found(const struct circuit_sheet *s, enum found_by by, const cha
              c->is.asked, c->is.edges, c->is.nodes);
   else
     text_add(text, "  %s: never met up to the bound of %zu edges; there ", what, c->is.asked);
-  text_add(text, "ratio %.4f, normalised %.4f\n", c->is.ratio, c->is.normalised);
+  text_add(text, "ratio %s, normalised %s\n", figure(c->is.ratio, 4).text,
+           figure(c->is.normalised, 4).text);
 }
 
 static void add_completeness(const struct circuit_sheet *s, struct text *text)
@@ -151,7 +174,7 @@ static void add_scan(const struct circuit_sheet *s, struct text *text)
 static void add_warning(const struct circuit_sheet *s, struct text *text)
 {
   double empty = s->found.corrupted / s->found.clean;
-  if (empty >= s->request->threshold)
+  if (isfinite(empty) && empty >= s->request->threshold)
     text_add(text,
              "  NOTE: the empty circuit has ratio %.4f and passes the threshold %.3g; only the "
              "normalised ratio tells circuits apart here\n",
@@ -170,9 +193,10 @@ static void add_bootstrap(const struct circuit_sheet *s, struct text *text)
   for (size_t e = 0; e < s->found.graph.edges; e++)
     always += c->kept[e] && 20 * b->included[e] >= 19 * b->resamples;
   text_add(text,
-           "  bootstrap, %zu resamples of the pairs: ratio %.4f to %.4f, normalised %.4f to %.4f; "
+           "  bootstrap, %zu resamples of the pairs: ratio %s to %s, normalised %s to %s; "
            "%zu of %zu edges are in the circuit of 95 %% of the resamples\n",
-           b->resamples, b->ratio.low, b->ratio.high, b->normalised.low, b->normalised.high, always,
+           b->resamples, figure(b->ratio.low, 4).text, figure(b->ratio.high, 4).text,
+           figure(b->normalised.low, 4).text, figure(b->normalised.high, 4).text, always,
            c->is.edges);
 }
 

@@ -109,9 +109,12 @@ static int open_model(struct work *w, struct error *error)
                      "%s: is stored without an LM head; a task is measured by logits", w->path);
   if (graph_create(&w->model.config, &w->graph, error))
     return error_prefix(error, "%s", w->path);
-  for (size_t t = 0; t < s->task_count; t++)
-    if (task_check_vocab(s->tasks[t].path, s->tasks[t].task, (int64_t)w->model.config.vocab, error))
+  for (size_t t = 0; t < s->task_count; t++) {
+    const struct circuits_task *at = &s->tasks[t];
+    if (task_check_vocab(at->path, at->task, (int64_t)w->model.config.vocab, error) ||
+        task_check_context(at->path, at->task, w->model.config.context, error))
       return error->code;
+  }
   return 0;
 }
 
@@ -154,6 +157,17 @@ static int identify(struct work *w, struct error *error)
   int status = identity_of(w->checkpoint, &parameters, w->identity, error);
   text_free(&parameters);
   return status;
+}
+
+/* The caller's say, before anything is announced or written. */
+static int begin(struct work *w, struct error *error)
+{
+  const struct circuits_study *s = w->study;
+  if (!s->begin)
+    return 0;
+  w->task = first_pairs(&s->tasks[0]);
+  const struct circuits_begun begun = {&w->graph, w->identity};
+  return identify(w, error) ? error->code : s->begin(s->context, &begun, error);
 }
 
 /* "NAME.TASK.ENDING" in the directory of what is kept; NULL and EXIT_RUN. */
@@ -296,7 +310,7 @@ int circuits_run(const char *path, const struct circuits_study *study,
 {
   struct work w = {.study = study, .runtime = runtime, .path = path};
   memset(found, 0, study->task_count * sizeof *found);
-  if (!open_model(&w, error)) {
+  if (!open_model(&w, error) && !begin(&w, error)) {
     announce(&w);
     find_all(&w, found, error);
   }

@@ -23,6 +23,12 @@ struct circuits_seen {
   const struct circuit_request *request; /* with where things are kept */
 };
 
+/* What is known before the work begins. */
+struct circuits_begun {
+  const struct graph *graph;
+  const char *identity; /* identity_of model, first task and request, 32 hex digits */
+};
+
 struct circuits_study {
   const struct circuits_task *tasks; /* [task_count] */
   size_t task_count;
@@ -30,7 +36,9 @@ struct circuits_study {
   const char
       *directory;   /* where finished pieces of long work are kept, and how their names begin; */
   const char *name; /* the caller removes them. NULL = nothing is kept */
-  bool (*go_on)(void *context); /* asked now and then; NULL = to the end */
+  int (*begin)(void *context, const struct circuits_begun *begun,
+               struct error *error); /* or NULL */
+  bool (*go_on)(void *context);      /* asked now and then; NULL = to the end */
   int (*seen)(void *context, const struct circuits_seen *seen, struct error *error); /* or NULL */
   void *context;
   const struct output *outputs; /* must not be files of the checkpoint */

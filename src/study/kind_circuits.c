@@ -8,6 +8,7 @@
 #include "study/course_tasks.h"
 #include "study/kind.h"
 #include "study/obtain.h"
+#include "study/outputs.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,12 +33,57 @@ static int check_golden(const struct manifest_run *run, struct error *error)
   return status ? status : references_check_verdicts(m, error);
 }
 
+/* Nor may a file of the course take the place of what it is found on or compared with, or of
+ * another output. `golden`: it is what --update-golden writes. */
+static int spare_file(const struct manifest_run *run, const char *path, bool golden,
+                      struct error *error)
+{
+  const struct manifest *m = run->manifest;
+  const struct reproduction *all = run->all;
+  const struct output file = {.option = golden ? "--update-golden" : "--out", .path = path};
+  const struct output others[] = {{.option = "--json", .path = all->json},
+                                  {.option = "--report", .path = all->report}};
+  if (outputs_spare_read(&file, 1, error) || outputs_spare(others, 2, path, error))
+    return error->code;
+  return golden ? 0 : outputs_spare_manifest(&file, 1, m, all->checkpoints, error);
+}
+
+static int spare_name(const struct manifest_run *run, const char *name, struct error *error)
+{
+  const char *out = run->all->course_out, *golden = run->manifest->golden;
+  char *ours = out ? file_join(out, name, error) : NULL;
+  char *theirs = golden ? file_join(golden, name, error) : NULL;
+  int status = (out && !ours) || (golden && !theirs) ? error->code : 0;
+  if (!status && theirs)
+    status = spare_file(run, theirs, true, error);
+  if (!status && ours)
+    status = spare_file(run, ours, false, error);
+  if (!status && ours && theirs) {
+    const struct output file = {.option = "--out", .path = ours};
+    status = outputs_spare(&file, 1, theirs, error);
+  }
+  free(ours);
+  free(theirs);
+  return status;
+}
+
+static int check_outputs(const struct manifest_run *run, struct error *error)
+{
+  char name[300];
+  for (size_t t = 0; t < run->tasks.count; t++) {
+    snprintf(name, sizeof name, "%s.csv", run->tasks.list[t].name);
+    if (spare_name(run, name, error))
+      return error->code;
+  }
+  return spare_name(run, CIRCUIT_COURSE_INDEX, error);
+}
+
 static int check(struct manifest_run *run, struct error *error)
 {
   const struct manifest *m = run->manifest;
   struct circuit_request request;
   if (course_request(m, &request, error) || course_tasks_read(m, &run->tasks, error) ||
-      check_golden(run, error))
+      check_outputs(run, error) || check_golden(run, error))
     return error->code;
   if (!run->tasks.unpinned || run->all->allow_unpinned) {
     run_add_findings(run, 0, run->tasks.unpinned);

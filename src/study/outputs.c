@@ -188,6 +188,9 @@ int outputs_spare_manifest(const struct output *outputs, size_t count,
       (m->golden && spare_tables(outputs, count, m, m->golden, error)) ||
       (m->published.directory && spare_tables(outputs, count, m, m->published.directory, error)))
     return error->code;
+  for (size_t i = 0; i < m->circuits.task_count; i++)
+    if (outputs_spare(outputs, count, m->circuits.tasks[i].path, error))
+      return error->code;
   for (size_t i = 0; i < m->revision_count; i++)
     if (spare_revision(outputs, count, m, &m->revisions[i], checkpoints, error))
       return error->code;

@@ -26,8 +26,9 @@ int outputs_spare(const struct output *outputs, size_t count, const char *path,
 int outputs_spare_inside(const struct output *outputs, size_t count, const char *directory,
                          const char *name, struct error *error);
 
-/* The same for all that a manifest names: itself, its container, tensors, golden and published
- * tables, and the files of its revisions (`checkpoints` as for manifest_revision_path). */
+/* The same for all that a manifest names: itself, its container, tensors, tasks, golden and
+ * published tables, and the files of its revisions (`checkpoints` as for manifest_revision_path).
+ */
 int outputs_spare_manifest(const struct output *outputs, size_t count,
                            const struct manifest *manifest, const char *checkpoints,
                            struct error *error);

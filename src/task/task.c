@@ -120,6 +120,19 @@ int task_check_vocab(const char *path, const struct task *task, int64_t vocab, s
   return 0;
 }
 
+int task_check_context(const char *path, const struct task *task, size_t context,
+                       struct error *error)
+{
+  for (size_t i = 0; i < task->count; i++)
+    if (task->pairs[i].length > context)
+      return error_set(
+          error, EXIT_INPUT,
+          "%s: line %zu: a prompt of %zu tokens, but the model has %zu positions; take "
+          "another task or model",
+          path, task->pairs[i].line, task->pairs[i].length, context);
+  return 0;
+}
+
 static void add_ids(struct text *text, const char *before, const int32_t *ids, size_t count)
 {
   text_add(text, "%s[", before);

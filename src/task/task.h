@@ -70,6 +70,10 @@ int task_parse(const char *path, const void *data, size_t size, int64_t vocab, s
  * the line. */
 int task_check_vocab(const char *path, const struct task *task, int64_t vocab, struct error *error);
 
+/* The same for prompts of at most `context` tokens, the positions of a model. */
+int task_check_context(const char *path, const struct task *task, size_t context,
+                       struct error *error);
+
 /* Adds the bytes of the file to `text`: the same task gives the same bytes. Errors: EXIT_INPUT (a
  * text that is not UTF-8), EXIT_RUN. */
 int task_format(const char *path, const struct task *task, struct text *text, struct error *error);

@@ -27,23 +27,24 @@ static int check_entry(DIR *stream, const char *out, const char *name, bool fres
                        struct error *error)
 {
   struct stat info;
-  bool link = !fstatat(dirfd(stream), name, &info, AT_SYMLINK_NOFOLLOW) && S_ISLNK(info.st_mode);
-  if (link)
+  bool known = !fstatat(dirfd(stream), name, &info, AT_SYMLINK_NOFOLLOW);
+  if (known && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode))
     return error_set(error, EXIT_INPUT,
-                     "%s/%s: is a link; a run writes into a directory of its own files alone: "
-                     "remove the link or choose another --out",
-                     out, text_shown(name).text);
+                     "%s/%s: is a %s; a run writes into a directory of its own files alone: "
+                     "remove it or choose another --out",
+                     out, text_shown(name).text,
+                     S_ISLNK(info.st_mode) ? "link" : "pipe, socket or device");
   if (!fresh || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
       strcmp(name, RUN_LOCK_FILE) == 0)
     return 0;
   return error_set(error, EXIT_INPUT,
                    "%s: holds %s and no " RUN_IDENTITY_FILE
-                   " of a run; --out must be new, empty or of the same recipe",
+                   " of a run; --out must be new, empty or of the same run",
                    out, text_shown(name).text);
 }
 
 /* No links: what one leads to may be anybody's, the recipe itself or another run. And a directory
- * of this recipe has its identity; a new one is empty but for the lock. */
+ * of this run has its identity; a new one is empty but for the lock. */
 static int check_directory(const char *out, bool fresh, struct error *error)
 {
   DIR *stream = opendir(out);
@@ -74,7 +75,8 @@ static int check_identity(const char *out, const char *path, const struct text *
   if (same)
     return 0;
   return error_set(error, EXIT_INPUT,
-                   "%s: belongs to another recipe, or one that was changed; choose another --out",
+                   "%s: belongs to another recipe, model, task or settings, or was changed; choose "
+                   "another --out",
                    path);
 }
 

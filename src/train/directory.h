@@ -1,4 +1,5 @@
-/* The directory of a training run: one run at a time, of one recipe. */
+/* The directory of a run (training, or the circuit of a model): one run at a time, of one recipe or
+ * one set of settings, its canonical text. */
 #ifndef ATTEST_TRAIN_DIRECTORY_H
 #define ATTEST_TRAIN_DIRECTORY_H
 
@@ -15,7 +16,7 @@
  * The owner calls lock_release. Errors: EXIT_RUN, those of lock_take. */
 int run_directory_take(const char *out, struct lock *lock, struct error *error);
 
-/* Whether it belongs to the recipe that `canonical` stands for: has its identity.json, or is new or
+/* Whether it belongs to the run that `canonical` stands for: has its identity.json, or is new or
  * empty (*fresh), and then gets one, if `disk_bytes` are free. Errors: EXIT_INPUT (another run's, a
  * link, something else in it), EXIT_RUN. */
 int run_directory_claim(const char *out, const struct text *canonical, uint64_t disk_bytes,
