@@ -68,6 +68,11 @@ static void hostile_recipes(void **state)
       {HEAD "\"sequences\": 1, \"clamp\": {\"keep\": [3], \"ablate\": [[1, 2]]}}", "drop those"},
       {HEAD "\"sequences\": 1, \"clamp\": {\"ablate\": [[2, 0]]}}", "[layer, head]"},
       {HEAD "\"sequences\": 1, \"clamp\": {\"ablate\": [1]}}", "[layer, head]"},
+      {HEAD "\"sequences\": 1, \"clamp\": {\"ablate\": [[1, 2], [1, 2]]}}", "twice"},
+      {HEAD "\"sequences\": 1, \"clamp\": {\"keep\": [3, 3]}}", "twice"},
+      {HEAD "\"sequences\": 1, \"clamp\": {\"keep\": []}}", "\"keep\" is empty"},
+      {HEAD "\"sequences\": 1, \"clamp\": {\"keep\": [2], \"match\": {\"heads\": [3]}}}",
+       "\"match\" names a head of layer 1 that is ablated"},
       {HEAD "\"sequences\": 1, \"clamp\": {\"match\": {\"heads\": []}}}", "is empty"},
       {HEAD "\"sequences\": 1, \"clamp\": {\"match\": {\"heads\": [3], \"strength\": 2}}}",
        "strength"},
@@ -262,19 +267,22 @@ static void damaged_states(void **state)
   char path[600];
   snprintf(path, sizeof path, "%s/state.safetensors", out);
   char *bytes = support_read(path, &size);
-  for (int i = 0; i < 4; i++) {
+  for (int i = 0; i < 5; i++) {
     struct error error = {0};
-    struct opened *o = open_run(i == 3 ? hashed[4].recipe : hashed[3].recipe, kernels);
+    struct opened *o = open_run(i == 4 ? hashed[4].recipe : hashed[3].recipe, kernels);
     bytes[size - 100] ^= i == 0;
     support_write(path, bytes, i == 1 ? size - 40 : size);
     bytes[size - 100] ^= i == 0;
     if (i == 2)
+      workshop_shell("truncate -s -1 '%s/60.safetensors'", out);
+    if (i == 3)
       workshop_shell("rm '%s/60.safetensors'", out);
     assert_int_equal(few_run(o->run, out, &none, &error), EXIT_INPUT);
     support_assert_error(&error, EXIT_INPUT,
                          i == 0   ? "digest"
                          : i == 1 ? "state.safetensors"
-                         : i == 2 ? "60.safetensors: is missing"
+                         : i == 2 ? "60.safetensors: was changed since the run wrote it"
+                         : i == 3 ? "60.safetensors: is missing"
                                   : "another recipe");
     close_run(o);
   }

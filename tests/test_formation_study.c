@@ -71,7 +71,8 @@ static void test_tables(void **state)
   free(heads);
   char *text = workshop_run(EXIT_CHECK, "claims %s --all", workshop_path("golden"));
   workshop_contains(text, "Tables of arXiv 2404.07129 (trained)");
-  workshop_contains(text, "Caveat: c");
+  workshop_contains(text, "Caveat: Shortened by 5000: verdicts are of a trial. Examined on "
+                          "every 3001th sequence. c");
   workshop_contains(text, "P3-161");
   free(text);
 }
@@ -134,6 +135,55 @@ static void test_killed(void **state)
   free(text);
 }
 
+/* A trial without a golden says what it is and what would help, and what becomes of other work. */
+static void test_trial(void **state)
+{
+  (void)state;
+  const char *work = workshop_path("work-trial"),
+             *current = workshop_path("work-trial/tiny/current"),
+             *path = manifest("trial.json",
+                              "{\"format\": 1, \"model\": \"tiny\", \"kind\": \"trained\", "
+                              "\"source\": \"s\", \"caveat\": \"\", \"formation\": {\"items\": "
+                              "\"F\", \"seeds\": [6], \"figures\": [\"5a\"], \"shorten\": 7}}\n");
+  workshop_shell("mkdir -p %s; echo another > %s/run.txt", current, current);
+  char line[2000], *text, *err;
+  snprintf(line, sizeof line, "reproduce %s --work %s --json %s", path, work,
+           workshop_path("trial-run.json"));
+  assert_int_equal(workshop_start(line, &text, &err), EXIT_CHECK);
+  workshop_contains(err, "held an interrupted run of other settings");
+  free(err);
+  workshop_contains(text, "TRIAL of tiny: Shortened by 7: verdicts are of a trial.");
+  workshop_contains(text, "write it with attest reproduce --update-golden");
+  free(text);
+  size_t size;
+  char *json = support_read(workshop_path("trial-run.json"), &size);
+  workshop_contains(json, "Shortened by 7: verdicts are of a trial.");
+  free(json);
+}
+
+/* A folder of attest train is no checkpoint, whatever it holds in place of a config.json. */
+static void test_no_circuits(void **state)
+{
+  (void)state;
+  const char *folder = workshop_path("few");
+  workshop_shell("mkdir %s; touch %s/updates.csv", folder, folder);
+  free(workshop_refuse(EXIT_INPUT, "holds a few-shot model, which attest circuit does not read",
+                       "circuit %s --task manifests/tasks/nursery-copy.jsonl --out %s", folder,
+                       workshop_path("few-out")));
+}
+
+/* Manifests without rows have a sentence. */
+static void test_plan(void **state)
+{
+  (void)state;
+  char *text = workshop_run(EXIT_HELD, "plan %s manifests/published-formation.json --threads 2",
+                            workshop_path("tiny.json"));
+  workshop_contains(text, "tiny: 6 training runs, ");
+  workshop_contains(text, " s on 2 threads, ");
+  workshop_contains(text, "published tables, read and compared in no time");
+  free(text);
+}
+
 static void test_refused(void **state)
 {
   (void)state;
@@ -187,7 +237,8 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_same_bits),      cmocka_unit_test(test_tables),
       cmocka_unit_test(test_changed_golden), cmocka_unit_test(test_killed),
-      cmocka_unit_test(test_refused),
+      cmocka_unit_test(test_refused),        cmocka_unit_test(test_trial),
+      cmocka_unit_test(test_plan),           cmocka_unit_test(test_no_circuits),
   };
   return cmocka_run_group_tests(tests, setup, NULL);
 }

@@ -268,6 +268,9 @@ static void test_does_not_fit(void **state)
   support_assert_error(&error, EXIT_INPUT,
                        "greater-than: only 0 of 250 drawn items fit this "
                        "tokenizer, 4 pairs are wanted; dropped: 0 by length, ");
+  const struct language_request many = {"greater-than", TASK_MAX_PAIRS, 7, false};
+  assert_int_equal(language_task(&many, less, &task, &error), EXIT_INPUT);
+  support_assert_error(&error, EXIT_INPUT, "only 0 of 10000 drawn items fit");
   tokenizer_free(less);
   const struct language_request unknown = {"frob", 4, 7, false};
   assert_int_equal(language_task(&unknown, NULL, &task, &error), EXIT_INPUT);

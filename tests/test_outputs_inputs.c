@@ -213,6 +213,33 @@ static void test_standard_output(void **state)
   assert_untouched();
 }
 
+static void test_tokenizers(void **state)
+{
+  static const struct {
+    const char *command, *input, *options, *output, *named;
+  } lines[] = {
+      {"tokenize", "t.json", "--text a --json", "t.json", "tok/t.json"},
+      {"tokenize", "t.json", "--text a --json", "link", "tok/t.json"},
+      {"tokenize", ".", "--text a --json", "tokenizer.json", "tokenizer.json"},
+      {"tokenize tests/fixtures/tokenizers.tar.zst:tokenizers/gpt2 --file", "text", "--json",
+       "text", "tok/text"},
+      {"task sva --tokenizer", "t.json", "--n 2 --out", "link", "tok/t.json"},
+      {"task sva", ".", "--n 2 --out - --json", "tokenizer.json", "tokenizer.json"},
+  };
+  (void)state;
+  workshop_shell("mkdir %s/tok && cd %s/tok && printf a > text && ln -s t.json link && "
+                 "printf '{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]},"
+                 "\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false}}' > t.json "
+                 "&& cp t.json tokenizer.json && cp -r ../tok ../tok-kept",
+                 here, here);
+  for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+    refuse(lines[i].named, ", which this command uses; name another file",
+           "%s %s/tok/%s %s %s/tok/%s", lines[i].command, here, lines[i].input, lines[i].options,
+           here, lines[i].output);
+    workshop_shell("cd %s && diff -r tok tok-kept", here);
+  }
+}
+
 static void test_empty_names(void **state)
 {
   static const char *const lines[] = {
@@ -244,6 +271,7 @@ int main(void)
       cmocka_unit_test(test_tables),
       cmocka_unit_test(test_manifests),
       cmocka_unit_test(test_standard_output),
+      cmocka_unit_test(test_tokenizers),
       cmocka_unit_test(test_empty_names),
   };
   return cmocka_run_group_tests(tests, set_up, NULL);

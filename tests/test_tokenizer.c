@@ -179,10 +179,18 @@ static void test_refuses_models(void **state)
           "a model of type \"Unigram\" is not supported; supported: byte");
   refused("\"vocab\"", "\"byte_fallback\":true,\"vocab\"", "\"byte_fallback\" is not supported");
   refused("\"vocab\"", "\"dropout\":0.1,\"vocab\"", "\"dropout\" is not supported");
+  refused("\"vocab\"", "\"dropout\":\"0\",\"vocab\"", "\"dropout\" is not supported");
+  refused("\"vocab\"", "\"byte_fallback\":1,\"vocab\"", "\"byte_fallback\"");
+  refused("\"vocab\"", "\"unk_token\":1,\"vocab\"", "\"unk_token\"");
+  refused("\"vocab\"", "\"fuse_unk\":\"no\",\"vocab\"", "\"fuse_unk\"");
   refused("\"vocab\"", "\"dropout\":0.0,\"end_of_word_suffix\":\"\",\"vocab\"", NULL);
   refused("\"vocab\"", "\"end_of_word_suffix\":\"</w>\",\"vocab\"",
           "\"end_of_word_suffix\" is not");
   refused("\"vocab\"", "\"frob\":1,\"vocab\"", "unknown key \"frob\"");
+  refused("\"model\"",
+          "\"post_processor\":{\"type\":\"TemplateProcessing\",\"special_tokens\":{},\"single\":[{"
+          "\"Sequence\":{\"id\":\"B\",\"type_id\":0}}]},\"model\"",
+          "has the Sequence \"B\", must be \"A\"");
   refused("\"b\":1", "\"b\":0", "have the same id, 0");
   refused("\"b\":1", "\"b\":-1", "the id of \"b\" must be an integer from 0");
   refused("\"b\":1", "\"b\":16777216", "the id of \"b\" must be an integer from 0");
@@ -247,6 +255,34 @@ static void test_refuses_added(void **state)
           "\"lstrip\":false,\"rstrip\":false,\"normalized\":true,\"special\":"
           "true},",
           "has the text of \"<e>\"");
+}
+
+/* The longest, where tokens begin with one another and where the next in order does not fit. */
+static void test_nested_added(void **state)
+{
+  static const char *const contents[] = {"<", "<<a", "<<ab", "<<b"};
+  static const int32_t ids[] = {4, 4, 6, 4, 4, 7, 5, 4};
+  struct text text = {0};
+  struct token_list list = {0};
+  struct tokenizer *tokenizer = NULL;
+  struct error error = {0};
+  (void)state;
+  text_add(&text, "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"c\":0},\"merges\":[]},"
+                  "\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false},"
+                  "\"added_tokens\":[");
+  for (int i = 0; i < 4; i++)
+    text_add(&text,
+             "%s{\"id\":%d,\"content\":\"%s\",\"single_word\":false,\"lstrip\":false,\"rstrip\":"
+             "false,\"normalized\":true,\"special\":false}",
+             i ? "," : "", i + 4, contents[i]);
+  text_add(&text, "]}");
+  assert_int_equal(tokenizer_parse("t.json", text.data, text.length, &tokenizer, &error), 0);
+  assert_int_equal(tokenizer_encode(tokenizer, "<<<<ab<<<<b<<a<", 15, false, &list, &error), 0);
+  assert_int_equal(list.count, sizeof ids / sizeof *ids);
+  assert_memory_equal(list.ids, ids, sizeof ids);
+  token_list_free(&list);
+  tokenizer_free(tokenizer);
+  text_free(&text);
 }
 
 /* A post-processor of another type is said and matters only where it is asked for. */
@@ -333,15 +369,11 @@ static void test_command(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_same_as_library),
-      cmocka_unit_test(test_bytes),
-      cmocka_unit_test(test_classes),
-      cmocka_unit_test(test_refuses_models),
-      cmocka_unit_test(test_refuses_steps),
-      cmocka_unit_test(test_refuses_added),
-      cmocka_unit_test(test_refuses_texts),
-      cmocka_unit_test(test_command),
-      cmocka_unit_test(test_unsupported_processor),
+      cmocka_unit_test(test_same_as_library), cmocka_unit_test(test_bytes),
+      cmocka_unit_test(test_classes),         cmocka_unit_test(test_refuses_models),
+      cmocka_unit_test(test_refuses_steps),   cmocka_unit_test(test_refuses_added),
+      cmocka_unit_test(test_nested_added),    cmocka_unit_test(test_refuses_texts),
+      cmocka_unit_test(test_command),         cmocka_unit_test(test_unsupported_processor),
   };
   return cmocka_run_group_tests_name("tokenizer", tests, NULL, NULL);
 }

@@ -312,9 +312,20 @@ static void test_archive(void **state)
   free(text);
 }
 
+/* Pins are of no use to files that are not there. */
+static void test_absent(void **state)
+{
+  (void)state;
+  char *text = workshop_run(EXIT_CHECK, "circuit manifests/circuits/pythia-70m.json --work %s",
+                            workshop_path("work-absent"));
+  workshop_contains(text, "not there: 4 of 4 task files (make them with attest task");
+  free(text);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_absent),
       cmocka_unit_test(test_verify),
       cmocka_unit_test(test_verify_one_revision),
       cmocka_unit_test(test_pointers),

@@ -312,10 +312,26 @@ static int run(struct job *j, struct runtime *runtime, struct error *error)
   return deliver(j, runtime, error) ? error->code : file_remove_directory(j->partial, error);
 }
 
+/* A folder of attest train on a few-shot recipe is no checkpoint. */
+static int refuse_few_shot(const char *model, struct error *error)
+{
+  char *updates = file_join(model, "updates.csv", error);
+  if (!updates)
+    return error->code;
+  if (file_exists(updates))
+    error_set(error, EXIT_INPUT,
+              "%s: holds a few-shot model, which attest circuit does not read; attest reproduce "
+              "examines those of manifests/formation",
+              model);
+  free(updates);
+  return error->code;
+}
+
 static int prepare(struct job *j, struct error *error)
 {
   const struct circuit_command *c = j->command;
-  if (circuit_options_request(c, &j->request, error) || task_read(c->task, 0, &j->task, error))
+  if (refuse_few_shot(c->path, error) || circuit_options_request(c, &j->request, error) ||
+      task_read(c->task, 0, &j->task, error))
     return error->code;
   j->used = j->task;
   if (c->pairs > j->used.count)

@@ -147,6 +147,16 @@ static void add_compared(const struct journal *journal, struct text *text)
   }
 }
 
+/* What came out of shortened training runs, beside the verdicts. */
+static void add_trials(const struct journal *journal, struct text *text)
+{
+  for (size_t i = 0; i < journal->manifest_count; i++) {
+    const struct manifest *m = &journal->manifests[i]->manifest;
+    if (m->content == MANIFEST_FORMATION && (m->formation.shorten > 1 || m->formation.stride > 1))
+      text_add(text, "TRIAL of %s: %s\n", m->model, m->caveat);
+  }
+}
+
 /* The last lines are what people read. */
 static void say_checks(const struct journal *journal, const struct reproduction *r)
 {
@@ -178,6 +188,7 @@ int journal_text_end(const struct journal *journal, const struct reproduction *r
   add_compared(journal, &text);
   if (journal->claims_count)
     summary_text(journal->claims, journal->claims_count, &style, &text);
+  add_trials(journal, &text);
   if (text.failed) {
     text_free(&text);
     return error_set(error, EXIT_RUN, "reproduce: out of memory");

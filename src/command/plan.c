@@ -1,5 +1,6 @@
 #include "study/plan.h"
 #include "study/plan_circuits.h"
+#include "study/plan_formation.h"
 
 #include "base/json.h"
 #include "command/command.h"
@@ -52,6 +53,8 @@ static int plan_all(const struct plan_options *o, struct manifest *manifests, si
     if (outputs_spare_manifest(&json, 1, &manifests[i], o->checkpoints, error) ||
         (manifests[i].content == MANIFEST_CIRCUITS
              ? plan_circuits(&manifests[i], o->checkpoints, plan, error)
+         : manifests[i].content == MANIFEST_FORMATION
+             ? plan_formation(&manifests[i], plan, error)
              : plan_manifest(&manifests[i], o->checkpoints, (size_t)o->shards, plan, error)))
       return error->code;
   return 0;
@@ -78,8 +81,7 @@ static int deliver(const struct plan_options *o, const struct plan *plan, struct
   printf("With %s on %d threads of this machine:\n%s", runtime->kernels->name,
          threads_count(runtime->threads), text.data);
   printf("Circuits: searches of about %d circuits a task. Ablations: at most. The merge does what\n"
-         "is not cut: circuits, tables, which take no time, and training runs, of which reproduce\n"
-         "says how long they take before it begins.\n",
+         "is not cut: circuits, tables and training runs.\n",
          CIRCUITS_RUNS_LIKELY);
   text_free(&text);
   return 0;

@@ -16,6 +16,7 @@ struct task_options {
   const char *name, *model, *tokenizer, *out; /* model or tokenizer, in either way */
   uint64_t n, seed;
   bool special;
+  struct output outputs[2];
 };
 
 static const struct {
@@ -59,9 +60,9 @@ static int check(const struct task_options *o, size_t used, struct error *error)
   if (!own && item_kind_find(o->name) && !o->model)
     return error_set(error, EXIT_INPUT,
                      "task: %s needs a tokenizer: give MODEL_DIR or --tokenizer FILE", o->name);
-  const struct output outputs[] = {{"--out", o->out, false}, {"--json", o->common.json, false}};
-  return common_options_check(&o->common, error) || outputs_check(outputs, 2, error) ? error->code
-                                                                                     : 0;
+  return common_options_check(&o->common, error) || outputs_check(o->outputs, 2, error)
+             ? error->code
+             : 0;
 }
 
 static int parse(int argc, char **argv, struct task_options *o, bool *help, struct error *error)
@@ -86,6 +87,8 @@ static int parse(int argc, char **argv, struct task_options *o, bool *help, stru
                                    summary.data, specs, sizeof specs / sizeof *specs};
   int status = options_parse(argc, argv, &list, words, 2, &used, help, error);
   text_free(&summary);
+  o->outputs[0] = (struct output){"--out", o->out, false};
+  o->outputs[1] = (struct output){"--json", o->common.json, false};
   o->name = words[0];
   o->model = o->tokenizer ? o->tokenizer : words[1];
   if (!status && !*help && o->tokenizer && words[1])
@@ -101,6 +104,10 @@ static int make(const struct task_options *o, struct task *task, struct error *e
     return phrases_task(kind, (size_t)o->n, (uint32_t)o->seed, task, error);
   if (o->model && tokenizer_open(o->model, &tokenizer, error))
     return error->code;
+  if (outputs_spare_read(o->outputs, 2, error)) {
+    tokenizer_free(tokenizer);
+    return error->code;
+  }
   const struct language_request request = {o->name, (size_t)o->n, (uint32_t)o->seed, o->special};
   int status = language_task(&request, tokenizer, task, error);
   tokenizer_free(tokenizer);

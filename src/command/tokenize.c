@@ -186,7 +186,10 @@ int command_tokenize(int argc, char **argv, struct error *error)
   bool help = false;
   if (parse(argc, argv, &o, &help, error) || help || tokenizer_open(o.path, &tokenizer, error))
     return error->code;
+  const struct output output = {"--json", o.common.json, false};
   int status = encode(&o, tokenizer, &list, error);
+  if (!status)
+    status = outputs_spare_read(&output, 1, error);
   if (!status)
     status = deliver(&o, tokenizer, &list, error);
   token_list_free(&list);

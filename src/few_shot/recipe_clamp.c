@@ -7,14 +7,15 @@
 
 static int bad_heads(const char *where, const char *key, const char *shape, struct error *error)
 {
-  return error_set(error, EXIT_INPUT, "%s: \"%s\" must be a list of %s", where, key, shape);
+  return error_set(error, EXIT_INPUT, "%s: \"%s\" must be a list of %s, none of them twice", where,
+                   key, shape);
 }
 
-/* A head's bit. */
+/* A head's bit; it is not there yet. */
 static int add_head(const json_t *item, const struct few_recipe *r, uint64_t *heads)
 {
   json_int_t head = json_integer_value(item);
-  if (!json_is_integer(item) || head < 0 || (uint64_t)head >= r->heads)
+  if (!json_is_integer(item) || head < 0 || (uint64_t)head >= r->heads || *heads >> head & 1)
     return -1;
   *heads |= (uint64_t)1 << head;
   return 0;
@@ -64,6 +65,10 @@ static int read_kept(const struct recipe_part *part, struct few_recipe *r, struc
     return 0;
   if (get_heads(part->object, part->where, "keep", r, &kept, error))
     return error->code;
+  if (!kept)
+    return error_set(error, EXIT_INPUT,
+                     "%s: \"keep\" is empty; to do without layer 1, list its heads in \"ablate\"",
+                     part->where);
   if (r->clamp.ablate[1])
     return error_set(error, EXIT_INPUT,
                      "%s: \"keep\" ablates all other heads of layer 1; drop those of \"ablate\"",
@@ -88,6 +93,18 @@ static int read_preserved(const struct recipe_part *part, struct few_recipe *r, 
   return error_set(error, EXIT_INPUT,
                    "%s: \"preserve\" is \"%.100s\", must be nothing, patterns, values or both",
                    part->where, value);
+}
+
+/* A pattern of a head without values has no effect. */
+static int check_ablated(const char *where, const struct few_clamp *c, struct error *error)
+{
+  bool previous = c->previous & c->ablate[0];
+  if (!previous && !(c->match & c->ablate[1]))
+    return 0;
+  return error_set(error, EXIT_INPUT,
+                   "%s: \"%s\" names a head of layer %d that is ablated, where a pattern has no "
+                   "effect; drop it from one of them",
+                   where, previous ? "previous" : "match", !previous);
 }
 
 /* {"heads": [...], "strength": s} */
@@ -154,7 +171,7 @@ int few_recipe_read_clamp(const json_t *root, const char *where, struct few_reci
       read_kept(&part, r, error) || read_preserved(&part, r, error) ||
       read_strength(&part, "previous", r, &c->previous, &c->previous_strength, error) ||
       read_strength(&part, "match", r, &c->match, &c->match_strength, error) ||
-      read_copy(&part, r, error))
+      check_ablated(part.where, c, error) || read_copy(&part, r, error))
     return error->code;
   return read_graft(&part, r, error);
 }

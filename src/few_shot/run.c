@@ -30,6 +30,12 @@ bool few_run_due(const struct few_run *run, uint64_t updates, uint64_t every)
   return few_run_sequences(run, updates) / every > few_run_sequences(run, updates - 1) / every;
 }
 
+bool few_run_keeps(const struct few_run *run, uint64_t updates)
+{
+  return few_run_due(run, updates, run->recipe->checkpoint_every) ||
+         updates == few_run_updates(run);
+}
+
 /* --- identity --- */
 
 static int digest_floats(const float *const *arrays, const size_t *counts, size_t count,
@@ -172,6 +178,7 @@ void few_run_free(struct few_run *run)
   free(run->sets);
   free(run->log.updates);
   free(run->log.evaluations);
+  free(run->kept);
   text_free(&run->canonical);
   free(run);
 }
@@ -202,7 +209,8 @@ static uint64_t times(const struct few_run *run, uint64_t every)
 static uint64_t log_bytes(const struct few_run *run)
 {
   return few_run_updates(run) * sizeof(struct few_update) +
-         times(run, run->recipe->evaluate_every) * sizeof(struct few_evaluation);
+         times(run, run->recipe->evaluate_every) * sizeof(struct few_evaluation) +
+         (times(run, run->recipe->checkpoint_every) + 1) * sizeof *run->kept;
 }
 
 uint64_t few_run_bytes(const struct few_run *run)

@@ -71,10 +71,7 @@ static int update(struct few_run *run, struct error *error)
 static int checkpoint(struct few_run *run, const char *out, struct error *error)
 {
   uint64_t done = run->log.update_count;
-  if (!out ||
-      (!few_run_due(run, done, run->recipe->checkpoint_every) && done < few_run_updates(run)))
-    return 0;
-  return few_run_checkpoint(run, out, done, error);
+  return out && few_run_keeps(run, done) ? few_run_checkpoint(run, out, done, error) : 0;
 }
 
 /* To the end, or until `updated` stops it. */

@@ -22,7 +22,9 @@ struct few_run {
   struct random random; /* after `drawn` batches of the training stream */
   uint64_t drawn;
   struct few_log log;
-  size_t update_room, evaluation_room;
+  uint8_t (*kept)[DIGEST_XXH3_BYTES]; /* [kept_count]: of the checkpoints' files, in order */
+  size_t kept_count;
+  size_t update_room, evaluation_room, kept_room;
   struct text canonical;
   char identity[TRAIN_IDENTITY_BYTES + 1];
 };
@@ -31,6 +33,9 @@ struct few_run {
  * multiple of `every`, the beginning included; never for 0. */
 uint64_t few_run_sequences(const struct few_run *run, uint64_t updates);
 bool few_run_due(const struct few_run *run, uint64_t updates, uint64_t every);
+
+/* Whether the parameters after so many updates are kept as a checkpoint. */
+bool few_run_keeps(const struct few_run *run, uint64_t updates);
 
 /* Makes room in the log. Errors: EXIT_RUN. */
 int few_log_reserve(struct few_run *run, size_t updates, size_t evaluations, struct error *error);

@@ -1,7 +1,8 @@
 /* The files of a run.
  *
  * state.safetensors: "identity"; "updates" F64 [u][2], loss and norm; "evaluations" U8 [e][bytes],
- * the structures as they lie in memory; "parameters.NAME", "exp_avg.NAME", "exp_avg_sq.NAME" F32 of
+ * the structures as they lie in memory; "kept" U8 [k][16], if there are checkpoints so far, the
+ * XXH3-128 of each one's file; "parameters.NAME", "exp_avg.NAME", "exp_avg_sq.NAME" F32 of
  * every tensor; "digest". A checkpoint: the tensors alone. */
 #include "few_shot/run_parts.h"
 
@@ -12,9 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define STATE_STEM "state"
-#define STATE_FILE STATE_STEM ".safetensors"
 
 _Static_assert(sizeof(struct few_update) == 2 * sizeof(double), "an update is a row of numbers");
 _Static_assert(sizeof(struct few_evaluation) == (2 + FEW_SETS * FEW_SCORES) * sizeof(double),
@@ -122,11 +120,14 @@ static int make_parts(struct few_run *run, struct state_parts *parts, struct err
 {
   const size_t updates[] = {run->log.update_count, 2};
   const size_t evaluations[] = {run->log.evaluation_count, sizeof *run->log.evaluations};
-  if (state_parts_open(parts, run->identity, 3 * FEW_TENSORS + 2, error))
+  const size_t kept[] = {run->kept_count, sizeof *run->kept};
+  if (state_parts_open(parts, run->identity, 3 * FEW_TENSORS + 3, error))
     return error->code;
   state_parts_add(parts, DTYPE_F64, 2, updates, run->log.updates, "updates", "");
   if (run->recipe->evaluate_every)
     state_parts_add(parts, DTYPE_U8, 2, evaluations, run->log.evaluations, "evaluations", "");
+  if (run->kept_count)
+    state_parts_add(parts, DTYPE_U8, 2, kept, run->kept, "kept", "");
   add_tensors(parts, &run->sizes, run->parameters, "parameters.");
   add_tensors(parts, &run->sizes, run->adam.m, "exp_avg.");
   add_tensors(parts, &run->sizes, run->adam.v, "exp_avg_sq.");
@@ -142,7 +143,7 @@ int few_run_save(struct few_run *run, const char *out, struct error *error)
     return error->code;
   int status = run->log.update_count ? make_parts(run, &parts, error) : 0;
   if (!status && run->log.update_count)
-    status = state_parts_save(&parts, out, STATE_STEM, error);
+    status = state_parts_save(&parts, out, TRAIN_STATE_STEM, error);
   state_parts_free(&parts);
   return status;
 }
@@ -156,6 +157,27 @@ static uint64_t checkpoint_name(const struct few_run *run, uint64_t updates)
                                          : few_run_sequences(run, updates) / every * every;
 }
 
+static int reserve_kept(struct few_run *run, size_t count, struct error *error)
+{
+  void *kept = run->kept;
+  int status = grow(&kept, &run->kept_room, count, sizeof *run->kept, error);
+  run->kept = kept;
+  return status;
+}
+
+/* Remembers the checkpoint just written. */
+static int keep_digest(struct few_run *run, const char *out, uint64_t updates, struct error *error)
+{
+  if (reserve_kept(run, run->kept_count + 1, error))
+    return error->code;
+  char *path = few_checkpoint_path(out, checkpoint_name(run, updates), error);
+  int status =
+      path ? state_parts_digest_file(path, run->kept[run->kept_count], error) : error->code;
+  free(path);
+  run->kept_count += !status;
+  return status;
+}
+
 int few_run_checkpoint(struct few_run *run, const char *out, uint64_t updates, struct error *error)
 {
   struct state_parts parts = {0};
@@ -167,7 +189,7 @@ int few_run_checkpoint(struct few_run *run, const char *out, uint64_t updates, s
     status = state_parts_save(&parts, out, stem, error);
   }
   state_parts_free(&parts);
-  return status;
+  return status ? status : keep_digest(run, out, updates, error);
 }
 
 char *few_checkpoint_path(const char *out, uint64_t sequences, struct error *error)
@@ -196,8 +218,12 @@ static int read_counts(struct few_run *run, const char *path, const struct safet
       (evaluated && !is_table(t + 2, "evaluations", DTYPE_U8, sizeof *run->log.evaluations)))
     return state_parts_damaged(path, "the updates of this recipe are not in it", error);
   size_t updates = (size_t)t[1].shape[0], evaluations = evaluated ? (size_t)t[2].shape[0] : 0;
-  if (few_log_reserve(run, updates, evaluations, error))
+  size_t checkpoints = 0;
+  for (uint64_t u = 0; u <= updates; u++)
+    checkpoints += few_run_keeps(run, u);
+  if (few_log_reserve(run, updates, evaluations, error) || reserve_kept(run, checkpoints, error))
     return error->code;
+  run->kept_count = checkpoints;
   run->log.update_count = updates;
   run->log.evaluation_count = evaluations;
   return 0;
@@ -211,24 +237,30 @@ static int open_file(const char *path, struct blob *blob, struct safetensors *fi
   return safetensors_parse(path, blob->data, blob->size, file, error);
 }
 
-/* Checkpoints that the run got past must be there. */
+static int check_checkpoint(const struct few_run *run, const char *out, uint64_t updates,
+                            const uint8_t *digest, struct error *error)
+{
+  char *path = few_checkpoint_path(out, checkpoint_name(run, updates), error);
+  int status = path ? 0 : error->code;
+  if (path && !file_exists(path))
+    status = error_set(error, EXIT_INPUT,
+                       "%s: is missing though the run got past it; remove %s/" TRAIN_STATE_FILE
+                       " to start over",
+                       path, out);
+  else if (path)
+    status = state_parts_check_file(path, out, digest, error);
+  free(path);
+  return status;
+}
+
+/* Checkpoints that the run got past must be there as it wrote them. */
 static int check_checkpoints(const struct few_run *run, const char *out, struct error *error)
 {
-  uint64_t every = run->recipe->checkpoint_every, done = run->log.update_count;
-  int status = 0;
-  for (uint64_t u = 0; u <= done && !status; u++) {
-    if (!few_run_due(run, u, every) && u < few_run_updates(run))
-      continue;
-    char *path = few_checkpoint_path(out, checkpoint_name(run, u), error);
-    status = path ? 0 : error->code;
-    if (path && !file_exists(path))
-      status = error_set(error, EXIT_INPUT,
-                         "%s: is missing though the run got past it; remove %s/" STATE_FILE
-                         " to start over",
-                         path, out);
-    free(path);
-  }
-  return status;
+  size_t checkpoint = 0;
+  for (uint64_t u = 0; u <= run->log.update_count; u++)
+    if (few_run_keeps(run, u) && check_checkpoint(run, out, u, run->kept[checkpoint++], error))
+      return error->code;
+  return 0;
 }
 
 static int load_state(struct few_run *run, const char *path, struct error *error)
@@ -253,7 +285,7 @@ static int load_state(struct few_run *run, const char *path, struct error *error
 
 int few_run_load(struct few_run *run, const char *out, struct error *error)
 {
-  char *path = file_join(out, STATE_FILE, error);
+  char *path = file_join(out, TRAIN_STATE_FILE, error);
   int status = path ? 0 : error->code;
   if (path && file_exists(path)) {
     status = load_state(run, path, error);

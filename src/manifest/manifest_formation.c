@@ -2,8 +2,11 @@
 
 #include "base/json.h"
 #include "base/memory.h"
+#include "base/text.h"
 
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define MOST_SEEDS 64
@@ -133,6 +136,28 @@ static int check_absent(const json_t *root, const char *path, struct error *erro
   return 0;
 }
 
+/* A trial says so wherever the caveat of a manifest stands: in verdicts, reports and goldens. */
+static int mark_shortened(struct manifest *manifest, struct error *error)
+{
+  const struct manifest_formation *f = &manifest->formation;
+  struct text caveat = {0};
+  if (f->shorten == 1 && f->stride == 1)
+    return 0;
+  if (f->shorten > 1)
+    text_add(&caveat, "Shortened by %" PRIu64 ": verdicts are of a trial.", f->shorten);
+  if (f->stride > 1)
+    text_add(&caveat, "%sExamined on every %" PRIu64 "th sequence%s.", f->shorten > 1 ? " " : "",
+             f->stride, f->shorten > 1 ? "" : ": verdicts are of a trial");
+  text_add(&caveat, "%s%s", *manifest->caveat ? " " : "", manifest->caveat);
+  if (caveat.failed) {
+    text_free(&caveat);
+    return error_set(error, EXIT_RUN, "%s: out of memory", manifest->path);
+  }
+  free(manifest->caveat);
+  manifest->caveat = caveat.data;
+  return 0;
+}
+
 int manifest_parse_formation(const json_t *root, struct manifest *manifest, struct error *error)
 {
   static const char *const known[] = {"items",   "file",    "item_seed", "seeds",
@@ -151,5 +176,6 @@ int manifest_parse_formation(const json_t *root, struct manifest *manifest, stru
     return error_set(error, EXIT_INPUT,
                      "%s: \"kind\" is \"%s\", must be trained with \"formation\"", manifest->path,
                      manifest->kind);
-  return get_divisor(object, where, "stride", &f->stride, error);
+  return get_divisor(object, where, "stride", &f->stride, error) ? error->code
+                                                                 : mark_shortened(manifest, error);
 }

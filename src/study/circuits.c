@@ -134,8 +134,8 @@ static void announce(struct work *w)
     return;
   notices_add(&w->runtime->notices,
               "%s: %s, %zu layers x %zu heads, %zu edges; %zu tasks, up to %zu pairs each, about "
-              "%.0f GFLOP, %.0f s or more with %s on %d threads; at least %s of memory; finished "
-              "pairs are %s",
+              "%.0f GFLOP, %.0f s or more with %s on %d threads; %s of memory for scores, beside "
+              "the model; finished pairs are %s",
               text_shown(w->path).text, model_family_name(w->model.config.family), w->graph.layers,
               w->graph.heads, w->graph.edges, s->task_count, pairs, gflop,
               cost_seconds(w->runtime, gflop, 2.0), w->runtime->kernels->name,

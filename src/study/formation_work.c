@@ -314,6 +314,15 @@ int formation_measure_cost(const struct formation_work *work, const struct forma
   return status;
 }
 
+int formation_items_open(const struct manifest_formation *formation, struct few_items *items,
+                         struct error *error)
+{
+  if (formation->items == FEW_FILE)
+    return few_items_open(formation->file, items, error);
+  *items = few_items_surrogate(formation->items, formation->item_seed);
+  return 0;
+}
+
 uint64_t formation_updates(const struct formation_work *work, const struct formation_run *run)
 {
   size_t batch = formation_recipe(&work->manifest->formation, run).batch;

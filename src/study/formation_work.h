@@ -39,6 +39,10 @@ struct formation_cost {
 int formation_measure_cost(const struct formation_work *work, const struct formation_run *run,
                            struct formation_cost *cost, struct error *error);
 
+/* The items of a manifest. Owner: the caller, few_items_close. Errors: EXIT_INPUT, EXIT_RUN. */
+int formation_items_open(const struct manifest_formation *formation, struct few_items *items,
+                         struct error *error);
+
 uint64_t formation_updates(const struct formation_work *work, const struct formation_run *run);
 
 #endif

@@ -133,7 +133,7 @@ static int begin(struct manifest_run *run, struct error *error)
   const struct reproduction *all = run->all;
   if ((m->has_container && run_verify(run, NULL, error)) || make_course(run, error))
     return error->code;
-  return workdir_open(all->work, m, all->checkpoints, all->lock, &run->work, error);
+  return run_open_work(run, all->checkpoints, error);
 }
 
 /* A revision on its way to its circuits. */

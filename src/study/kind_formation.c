@@ -5,8 +5,8 @@
 #include "base/memory.h"
 #include "base/progress.h"
 #include "study/formation_figures.h"
+#include "study/formation_forecast.h"
 #include "study/formation_rows.h"
-#include "study/formation_work.h"
 #include "study/kind.h"
 
 #include <pthread.h>
@@ -124,7 +124,7 @@ static int carry_out_all(struct running *r, struct error *error)
 
 /* --- before --- */
 
-static int find_kept(struct running *r, size_t *left, double *sequences, struct error *error)
+static int find_kept(struct running *r, size_t *left, struct error *error)
 {
   for (size_t i = 0; i < r->runs.count; i++) {
     if (formation_kept(&r->work, &r->runs.runs[i], &r->rows[i], &r->done[i], error))
@@ -132,53 +132,28 @@ static int find_kept(struct running *r, size_t *left, double *sequences, struct 
     double updates = (double)formation_updates(&r->work, &r->runs.runs[i]);
     r->updates += r->done[i] ? updates : 0;
     *left += !r->done[i];
-    *sequences += r->done[i] ? 0 : (double)r->runs.runs[i].sequences;
   }
   return 0;
 }
 
-/* Evaluations that are still to come. */
-static double evaluations_left(const struct running *r)
-{
-  double count = 0;
-  for (size_t i = 0; i < r->runs.count; i++)
-    if (!r->done[i] && r->runs.runs[i].evaluate_every)
-      count += (double)r->runs.runs[i].sequences / (double)r->runs.runs[i].evaluate_every;
-  return count;
-}
-
-/* About how long it takes, by the first run that is left. */
-static int forecast(struct running *r, size_t left, double sequences, struct error *error)
+/* About how long it takes. An interrupted run counts as a whole: how far it came is known once it
+ * goes on. */
+static int say_forecast(struct running *r, struct error *error)
 {
   const struct runtime *runtime = r->run->all->runtime;
-  struct formation_cost cost;
-  size_t i = 0, threads = (size_t)threads_count(runtime->threads);
-  while (r->done[i])
-    i++;
-  if (formation_measure_cost(&r->work, &r->runs.runs[i], &cost, error))
+  size_t threads = (size_t)threads_count(runtime->threads);
+  struct formation_forecast f;
+  if (formation_forecast_of(&r->work, &r->runs, r->done, threads, &f, error))
     return error->code;
-  if (cost.bytes * threads > runtime->memory)
+  if (f.bytes > runtime->memory)
     return error_set(error, EXIT_INPUT,
                      "%s: %zu runs side by side take %.0f MB; allow more with --memory or use "
                      "fewer --threads",
-                     r->run->manifest->path, threads, (double)cost.bytes * (double)threads / 1e6);
-  double batch = (double)formation_recipe(&r->run->manifest->formation, &r->runs.runs[i]).batch;
-  double seconds = sequences / batch * cost.update + evaluations_left(r) * cost.evaluation;
-  journal_say(
-      r->run->journal, JOURNAL_NOTICE,
-      "%zu of %zu training runs are left, %.3g sequences: about %.0f s on %zu threads, %.0f "
-      "MB",
-      left, r->runs.count, sequences, seconds / (double)threads, threads,
-      (double)cost.bytes * (double)threads / 1e6);
-  return 0;
-}
-
-static int open_items(struct running *r, struct error *error)
-{
-  const struct manifest_formation *f = &r->run->manifest->formation;
-  if (f->items == FEW_FILE)
-    return few_items_open(f->file, &r->items, error);
-  r->items = few_items_surrogate(f->items, f->item_seed);
+                     r->run->manifest->path, threads, (double)f.bytes / 1e6);
+  journal_say(r->run->journal, JOURNAL_NOTICE,
+              "%zu of %zu training runs are left, at most %.3g sequences: about %.0f s at most on "
+              "%zu threads, %.0f MB",
+              f.left, r->runs.count, f.sequences, f.seconds, threads, (double)f.bytes / 1e6);
   return 0;
 }
 
@@ -230,9 +205,9 @@ static void say_done(const struct running *r, size_t left, double seconds)
 
 static int run_all(struct running *r, struct error *error)
 {
-  double start = progress_clock(), sequences = 0, total = 0;
+  double start = progress_clock(), total = 0;
   size_t left = 0;
-  if (find_kept(r, &left, &sequences, error) || (left && forecast(r, left, sequences, error)))
+  if (find_kept(r, &left, error) || (left && say_forecast(r, error)))
     return error->code;
   for (size_t i = 0; i < r->runs.count; i++)
     total += (double)formation_updates(&r->work, &r->runs.runs[i]);
@@ -263,9 +238,9 @@ static int begin(struct manifest_run *run, struct error *error)
   const struct manifest *m = run->manifest;
   struct running r = {.run = run};
   pthread_mutex_init(&r.lock, NULL);
-  int status = workdir_open(run->all->work, m, NULL, run->all->lock, &run->work, error);
+  int status = run_open_work(run, NULL, error);
   if (!status)
-    status = open_items(&r, error);
+    status = formation_items_open(&m->formation, &r.items, error);
   if (!status)
     status = formation_runs_of(&m->formation, &r.runs, error);
   if (!status)

@@ -69,7 +69,7 @@ static int begin(struct manifest_run *run, struct error *error)
   const struct manifest *m = run->manifest;
   const struct reproduction *all = run->all;
   if ((verifies(run) && run_verify(run, NULL, error)) || make_trajectory(run, error) ||
-      workdir_open(all->work, m, all->checkpoints, all->lock, &run->work, error))
+      run_open_work(run, all->checkpoints, error))
     return error->code;
   if (run->parts)
     run_add_read(run, run->parts);

@@ -9,6 +9,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+int run_open_work(struct manifest_run *run, const char *checkpoints, struct error *error)
+{
+  const struct reproduction *all = run->all;
+  if (workdir_open(all->work, run->manifest, checkpoints, all->lock, &run->work, error))
+    return error->code;
+  if (run->work.replaced)
+    journal_say(run->journal, JOURNAL_NOTICE,
+                "%s: held an interrupted run of other settings, another version or other "
+                "checkpoints; starting over",
+                text_shown(run->work.current).text);
+  return 0;
+}
+
 void run_fail(struct manifest_run *run, const char *line)
 {
   journal_say(run->journal, JOURNAL_FAILURE, "%s", line);
@@ -43,10 +56,13 @@ void run_check_compared(struct manifest_run *run)
   run->entry->uncompared = true;
   if (run->all->allow_uncompared)
     journal_say(run->journal, JOURNAL_FOUND, "NOT COMPARED: nothing was there to compare with");
-  else
+  else if (run->manifest->content == MANIFEST_CHECKPOINTS)
     run_fail(run, "NOT COMPARED: nothing was there to compare with; name a golden or published "
                   "tables in the manifest, run again to compare with a first run that was kept, "
                   "or use --allow-uncompared");
+  else /* of these no first run is kept */
+    run_fail(run, "NOT COMPARED: nothing was there to compare with; name a golden in the manifest "
+                  "and write it with attest reproduce --update-golden, or use --allow-uncompared");
 }
 
 void run_add_findings(struct manifest_run *run, size_t findings, size_t unpinned)

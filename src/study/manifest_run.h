@@ -40,6 +40,10 @@ struct manifest_run {
   size_t comparisons;  /* with what stood there before: a golden, tables, a first run */
 };
 
+/* workdir_open of its work folder; says so where that discards work that was interrupted. Errors:
+ * EXIT_RUN. */
+int run_open_work(struct manifest_run *run, const char *checkpoints, struct error *error);
+
 /* A check that failed, as one line. */
 void run_fail(struct manifest_run *run, const char *line);
 

@@ -11,6 +11,7 @@
 #include "study/cost.h"
 #include "study/shard.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -216,13 +217,27 @@ static void add_ablations(const struct manifest *m, const char *checkpoints,
   plan_add(plan, &row);
 }
 
+void plan_note(struct plan *plan, const char *format, ...)
+{
+  char line[512];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(line, sizeof line, format, arguments);
+  va_end(arguments);
+  if (!plan->notes)
+    plan->notes = json_array();
+  plan->failed |= json_array_append_new(plan->notes, json_string(line)) != 0;
+}
+
 int plan_manifest(const struct manifest *m, const char *checkpoints, size_t shards,
                   struct plan *plan, struct error *error)
 {
   const struct shard whole = {0};
   struct shape shape = {0};
-  if (m->content != MANIFEST_CHECKPOINTS)
-    return 0; /* tables are read in no time, by the merge */
+  if (m->content == MANIFEST_TABLES) {
+    plan_note(plan, "%s: published tables, read and compared in no time, by the merge", m->model);
+    return 0;
+  }
   if (find_shape(m, checkpoints, plan->runtime, &shape, error))
     return error->code;
   add_screens(m, checkpoints, &shape, &whole, plan);
@@ -237,6 +252,7 @@ int plan_manifest(const struct manifest *m, const char *checkpoints, size_t shar
 void plan_free(struct plan *plan)
 {
   free(plan->rows);
+  json_decref(plan->notes);
   *plan = (struct plan){.runtime = plan->runtime};
 }
 
@@ -278,8 +294,11 @@ void plan_text(const struct plan *plan, struct text *text)
     table_text(&table, text_bytes(reads, sizeof reads, row->reads));
     table_text(&table, text_bytes(writes, sizeof writes, row->writes));
   }
-  table_aligned(&table, "  ", text);
+  if (plan->count)
+    table_aligned(&table, "  ", text);
   table_free(&table);
+  for (size_t i = 0; i < json_array_size(plan->notes); i++)
+    text_add(text, "%s\n", json_string_value(json_array_get(plan->notes, i)));
 }
 
 static json_t *row_json(const struct plan_row *row)
@@ -296,7 +315,7 @@ json_t *plan_json(const struct plan *plan, size_t shards)
   json_t *rows = json_array();
   for (size_t i = 0; i < plan->count; i++)
     json_add(rows, row_json(&plan->rows[i]));
-  return json_pack("{s:s, s:s, s:i, s:I, s:o}", "attest", ATTEST_VERSION, "isa",
+  return json_pack("{s:s, s:s, s:i, s:I, s:o, s:O*}", "attest", ATTEST_VERSION, "isa",
                    plan->runtime->kernels->name, "threads", threads_count(plan->runtime->threads),
-                   "shards", (json_int_t)shards, "rows", rows);
+                   "shards", (json_int_t)shards, "rows", rows, "notes", plan->notes);
 }

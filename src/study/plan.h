@@ -29,13 +29,17 @@ struct plan {
   struct plan_row *rows;
   size_t count, capacity;
   double seconds_a_gflop, seconds_a_byte; /* measured once; 0 = not yet */
-  bool failed;                            /* memory ran out */
+  json_t *notes; /* of manifests without rows: a sentence each; owned, NULL = none yet */
+  bool failed;   /* memory ran out */
 };
 
 /* Seconds of so much work, after a measurement of half a second at first. */
 double plan_seconds(struct plan *plan, double gflop, uint64_t bytes);
 
 void plan_add(struct plan *plan, const struct plan_row *row);
+
+/* Adds a sentence, which stands below the rows. */
+void plan_note(struct plan *plan, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Adds the rows of a manifest, cut into `shards` (1 = not at all). The shape of its models is read
  * from the first revision that is on the disk below `checkpoints` (NULL = where the manifest says);
@@ -45,7 +49,8 @@ void plan_add(struct plan *plan, const struct plan_row *row);
 int plan_manifest(const struct manifest *manifest, const char *checkpoints, size_t shards,
                   struct plan *plan, struct error *error);
 
-/* As aligned text, and {"attest", "isa", "threads", "shards", "rows": [...]}. The latter is NULL
+/* As aligned text, and {"attest", "isa", "threads", "shards", "rows": [...],
+ * "notes": [...]}. The latter is NULL
  * without memory. */
 void plan_text(const struct plan *plan, struct text *text);
 json_t *plan_json(const struct plan *plan, size_t shards);

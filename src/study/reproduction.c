@@ -1,5 +1,6 @@
 #include "study/reproduction.h"
 
+#include "base/file.h"
 #include "base/interrupt.h"
 #include "files/fileset.h"
 #include "study/evaluate.h"
@@ -15,6 +16,27 @@ static int check_update(const struct manifest_run *run, struct error *error)
                    "%s: golden files not written: %zu checks of its files failed, %zu files are "
                    "unpinned; see them with attest verify",
                    run->manifest->path, run->contradicted, run->unpinned);
+}
+
+/* What must be there before pins are of any use, in one line. */
+static void say_absent(struct manifest_run *run)
+{
+  const struct manifest *m = run->manifest;
+  size_t tasks = 0, revisions = 0;
+  struct error ignored = {0};
+  for (size_t i = 0; i < m->circuits.task_count; i++)
+    tasks += !file_exists(m->circuits.tasks[i].path);
+  for (size_t i = 0; i < m->revision_count; i++) {
+    char *path = manifest_revision_path(m, &m->revisions[i], run->all->checkpoints, &ignored);
+    revisions += path && !file_exists(path);
+    free(path);
+  }
+  if (tasks || revisions)
+    journal_say(run->journal, JOURNAL_NOTE,
+                "not there: %zu of %zu task files (make them with attest task, such as %s), %zu of "
+                "%zu revisions (get them with attest fetch, or with attest reproduce --stream)",
+                tasks, m->circuits.task_count, m->circuits.tasks[0].path, revisions,
+                m->revision_count);
 }
 
 /* Hours of work must not end in figures that count for nothing. */
@@ -33,6 +55,8 @@ static bool refuse_unpinned(struct manifest_run *run)
     size_t unpinned = manifest_unpinned(&m->revisions[i]);
     if (!unpinned)
       continue;
+    if (!refused && m->content == MANIFEST_CIRCUITS)
+      say_absent(run);
     journal_say(run->journal, JOURNAL_FAILURE,
                 "revision \"%s\" is UNPINNED: %zu of %zu files; pin them with attest pin, or use "
                 "--allow-unpinned",

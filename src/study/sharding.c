@@ -228,8 +228,7 @@ static int screen(struct manifest_run *run, json_t *parts, struct error *error)
     return error->code;
   if (run->contradicted)
     return 0;
-  if (workdir_open(all->work, m, all->checkpoints, all->lock, &run->work, error) ||
-      remove_index(all->work, error))
+  if (run_open_work(run, all->checkpoints, error) || remove_index(all->work, error))
     return error->code;
   return add_parts(run, parts, error);
 }

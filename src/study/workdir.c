@@ -21,18 +21,19 @@ static char *identity_of(const struct manifest *manifest, const char *checkpoint
   return text.data;
 }
 
-/* Whether the directory was made by a run of this identity. */
-static int same_identity(const char *directory, const char *identity, bool *same,
+/* Whether the directory was made by a run of this identity, or of another one. */
+static int same_identity(const char *directory, const char *identity, bool *same, bool *other,
                          struct error *error)
 {
   char *path = file_join(directory, IDENTITY_FILE, error);
   struct blob blob;
   if (!path)
     return error->code;
-  *same = false;
+  *same = *other = false;
   int status = file_exists(path) ? file_read(path, 1 << 16, &blob, error) : EXIT_INPUT;
   if (!status) {
     *same = blob.size == strlen(identity) && memcmp(blob.data, identity, blob.size) == 0;
+    *other = !*same;
     blob_free(&blob);
   }
   free(path);
@@ -71,7 +72,7 @@ static int remove_current(const struct workdir *dir, struct error *error)
 static int start(struct workdir *dir, struct error *error)
 {
   bool same;
-  if (same_identity(dir->current, dir->identity, &same, error))
+  if (same_identity(dir->current, dir->identity, &same, &dir->replaced, error))
     return error->code;
   if (same)
     return 0;
@@ -152,8 +153,8 @@ int workdir_finish(const struct workdir *dir, struct error *error)
 int workdir_first(const struct workdir *dir, const struct trajectory *trajectory, bool *is_first,
                   struct trajectory_files *first, struct error *error)
 {
-  bool same;
-  if (same_identity(dir->first, dir->identity, &same, error))
+  bool same, other;
+  if (same_identity(dir->first, dir->identity, &same, &other, error))
     return error->code;
   *is_first = !same;
   if (!same) {

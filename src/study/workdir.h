@@ -14,6 +14,7 @@
 struct workdir {
   char *root, *current, *first; /* owned */
   char *identity; /* what a run must share to be resumed: manifest, version, checkpoints; owned */
+  bool replaced;  /* `current` held work of another identity, which was removed */
 };
 
 /* Prepares WORK/<model>/current: keeps it when it is of the same identity, else empties it. Owner:

@@ -147,6 +147,33 @@ static int read_list(const char *where, const json_t *list, const struct vocabul
   return check_twice(where, added, error);
 }
 
+/* Of a sorted list, from the token before and its own prefixes. */
+static void find_prefixes(struct added_token *tokens, size_t count)
+{
+  for (size_t i = 1; i < count; i++) {
+    struct added_token *token = &tokens[i];
+    const struct added_token *prefix = token - 1;
+    while (prefix && (prefix->size > token->size ||
+                      memcmp(prefix->pattern, token->pattern, prefix->size) != 0))
+      prefix = prefix->prefix;
+    bool again = prefix && prefix->prefix && prefix->prefix->size == prefix->size;
+    token->prefix = again ? prefix->prefix : prefix;
+  }
+}
+
+static int make_index(struct added_tokens *added, struct error *error)
+{
+  added->by_id = memory_alloc(added->count, sizeof *added->by_id, "added tokens", error);
+  if (!added->by_id) {
+    added_tokens_free(added);
+    return error->code;
+  }
+  for (size_t i = 0; i < added->count; i++)
+    added->by_id[i] = &added->tokens[i];
+  qsort(added->by_id, added->count, sizeof *added->by_id, by_id);
+  return 0;
+}
+
 int added_tokens_read(const char *where, const json_t *root, const struct vocabulary *vocabulary,
                       bool nfc, struct added_tokens *added, struct error *error)
 {
@@ -161,7 +188,9 @@ int added_tokens_read(const char *where, const json_t *root, const struct vocabu
     return error->code;
   }
   qsort(added->tokens, added->count, sizeof *added->tokens, by_pattern);
-  return 0;
+  find_prefixes(added->tokens, added->raw);
+  find_prefixes(added->tokens + added->raw, added->count - added->raw);
+  return make_index(added, error);
 }
 
 void added_tokens_free(struct added_tokens *added)
@@ -171,38 +200,46 @@ void added_tokens_free(struct added_tokens *added)
     free(added->tokens[i].pattern);
   }
   free(added->tokens);
+  free(added->by_id);
   *added = (struct added_tokens){.count = 0};
 }
 
-/* The first of tokens[low..high), all equal before `depth`, whose byte there is at least `byte`. */
-static size_t lower(const struct added_token *tokens, size_t low, size_t high, size_t depth,
-                    unsigned byte)
+/* How many bytes of a text its pattern has at its beginning. */
+static size_t shared_bytes(const struct added_token *token, const char *text, size_t size)
 {
+  size_t most = token->size < size ? token->size : size, at = 0;
+  while (at < most && token->pattern[at] == text[at])
+    at++;
+  return at;
+}
+
+/* The last of the sorted tokens that is not after the text; NULL = none. */
+static const struct added_token *last_up_to(const struct added_token *tokens, size_t count,
+                                            const char *text, size_t size)
+{
+  size_t low = 0, high = count;
   while (low < high) {
     size_t middle = low + (high - low) / 2;
-    if ((unsigned char)tokens[middle].pattern[depth] < byte) /* 0 at its end */
+    const struct added_token *token = &tokens[middle];
+    int order = memcmp(token->pattern, text, token->size < size ? token->size : size);
+    if (order < 0 || (order == 0 && token->size <= size))
       low = middle + 1;
     else
       high = middle;
   }
-  return low;
+  return low ? &tokens[low - 1] : NULL;
 }
 
-/* The longest token that text begins with; NULL = none. */
+/* The longest token that text begins with; NULL = none. Between it and the text in the order are
+ * only tokens that begin with it, so it is the last one up to the text or a prefix of that. */
 static const struct added_token *longest(const struct added_token *tokens, size_t count,
                                          const char *text, size_t size)
 {
-  const struct added_token *found = NULL;
-  size_t low = 0, high = count;
-  for (size_t depth = 0; low < high; depth++) {
-    if (depth > 0 && tokens[low].size == depth)
-      found = &tokens[low];
-    if (depth == size || !text[depth])
-      break;
-    low = lower(tokens, low, high, depth, (unsigned char)text[depth]);
-    high = lower(tokens, low, high, depth, (unsigned char)text[depth] + 1u);
-  }
-  return found;
+  const struct added_token *token = last_up_to(tokens, count, text, size);
+  size_t shared = token ? shared_bytes(token, text, size) : 0;
+  while (token && (token->size > shared || (token->prefix && token->prefix->size == token->size)))
+    token = token->prefix;
+  return token;
 }
 
 struct added_match added_tokens_find(const struct added_tokens *added, bool normalized,
@@ -217,6 +254,8 @@ struct added_match added_tokens_find(const struct added_tokens *added, bool norm
     struct added_match match = {token, at, at + token->size, at + token->size};
     if (token->lstrip)
       match.begin = at > taken ? at - unicode_trailing_space(text + taken, at - taken) : taken;
+    if (token->rstrip && match.end < taken)
+      match.end = taken; /* spaces until there, which the token before has stripped */
     if (token->rstrip)
       match.end += unicode_leading_space(text + match.end, size - match.end);
     return match;
@@ -226,10 +265,15 @@ struct added_match added_tokens_find(const struct added_tokens *added, bool norm
 
 const struct added_token *added_tokens_by_id(const struct added_tokens *added, int64_t id)
 {
-  for (size_t i = 0; i < added->count; i++)
-    if (added->tokens[i].id == id)
-      return &added->tokens[i];
-  return NULL;
+  size_t low = 0, high = added->count;
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
+    if (added->by_id[middle]->id < id)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low < added->count && added->by_id[low]->id == id ? added->by_id[low] : NULL;
 }
 
 const struct added_token *added_tokens_by_text(const struct added_tokens *added, const char *text)

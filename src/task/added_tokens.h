@@ -13,6 +13,8 @@ struct added_token {
   int32_t id;
   bool lstrip, rstrip; /* takes the spaces before it, after it */
   bool normalized, special;
+  const struct added_token *prefix; /* the longest other one before it in the same part that its
+                                       pattern begins with; of equal ones the first; NULL = none */
   size_t order; /* in which one of several with the same pattern counts: special ones first */
 };
 
@@ -20,6 +22,7 @@ struct added_token {
 struct added_tokens {
   struct added_token *tokens; /* first those that are looked for in the text as it is, then those
                                  in the normalized one; each part sorted by pattern */
+  const struct added_token **by_id;
   size_t raw, count;
 };
 

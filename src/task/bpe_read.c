@@ -108,12 +108,27 @@ static int read_merges(const char *where, const json_t *model, struct bpe *bpe, 
 
 static bool is_zero_or_null(const json_t *value)
 {
-  return !value || json_is_null(value) || json_number_value(value) == 0;
+  return !value || json_is_null(value) || (json_is_number(value) && json_number_value(value) == 0);
 }
 
 static bool is_empty_or_null(const json_t *value)
 {
   return !value || json_is_null(value) || (json_is_string(value) && !*json_string_value(value));
+}
+
+/* Settings of no effect here must still be what they are in every file. */
+static int check_types(const char *where, const json_t *model, struct error *error)
+{
+  static const char *const switches[] = {"byte_fallback", "fuse_unk"};
+  const char *text;
+  bool on;
+  for (int i = 0; i < 2; i++)
+    if (!json_is_absent(model, switches[i]) &&
+        json_get_boolean(model, where, switches[i], &on, error))
+      return error->code;
+  return json_is_absent(model, "unk_token")
+             ? 0
+             : json_get_string(model, where, "unk_token", &text, error);
 }
 
 /* Settings that would change the result. unk_token and fuse_unk do not: what a vocabulary lacks is
@@ -138,7 +153,7 @@ static int check_settings(const char *where, const json_t *model, struct error *
     return error_set(error, EXIT_INPUT,
                      "%s: a model of type \"%.60s\" is not supported; supported: byte-level BPE",
                      where, type);
-  if (json_check_keys(model, where, keys, error))
+  if (json_check_keys(model, where, keys, error) || check_types(where, model, error))
     return error->code;
   const char *wrong = NULL;
   if (!is_zero_or_null(json_object_get(model, "dropout")))

@@ -6,8 +6,10 @@
 
 #include <string.h>
 
-#define MOST_UNFIT 100  /* answers that are named */
-#define DRAWS_A_PAIR 50 /* before it is said that items do not fit */
+#define MOST_UNFIT 100    /* answers that are named */
+#define DRAWS_A_PAIR 50   /* before it is said that items do not fit */
+#define FIRST_DRAWS 10000 /* after which it is said earlier: */
+#define LEAST_PERCENT 1   /* if fewer of all that were drawn fit */
 #define LEAST_VERBS 3
 
 enum reason { FITS, LENGTH, ANSWER, YEAR, REASONS };
@@ -122,7 +124,8 @@ static int draw_all(struct making *m, struct error *error)
   size_t wanted = m->request->pairs;
   random_seed(&random, m->request->seed);
   while (m->task->count < wanted) {
-    if (m->drawn >= DRAWS_A_PAIR * wanted + DRAWS_A_PAIR)
+    if (m->drawn >= DRAWS_A_PAIR * wanted + DRAWS_A_PAIR ||
+        (m->drawn >= FIRST_DRAWS && 100 * m->task->count < LEAST_PERCENT * m->drawn))
       return error_set(error, EXIT_INPUT,
                        "%s: only %zu of %zu drawn items fit this tokenizer, %zu pairs are wanted; "
                        "dropped: %zu by length, %zu by answer, %zu by year",

@@ -23,7 +23,8 @@ struct language_request {
  * stay. The header has "seed", "pairs", the tokenizer's digest, how many items were "drawn", how
  * many were "dropped" for each reason, and which answers were "unfit", the first hundred. Owner:
  * the caller, task_free. Errors: EXIT_INPUT (an unknown name, naming all; pairs out of range; fewer
- * than one item in 50 fits, with the counts), EXIT_RUN. */
+ * than one item in 50 fits, or, of 10,000 or more that were drawn, in 100; with the counts),
+ * EXIT_RUN. */
 int language_task(const struct language_request *request, struct tokenizer *tokenizer,
                   struct task *task, struct error *error);
 

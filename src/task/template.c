@@ -25,6 +25,15 @@ static int add_special(const char *where, const json_t *specials, const char *na
   return 0;
 }
 
+static int check_text(const char *where, const char *name, struct error *error)
+{
+  return strcmp(name, "A") == 0 ? 0
+                                : error_set(error, EXIT_INPUT,
+                                            "%s: \"single\" has the Sequence \"%.100s\", must be "
+                                            "\"A\", the text",
+                                            where, name);
+}
+
 /* The template for one text: special tokens around the sequence A. */
 static int read_template(const char *where, const json_t *object, struct template *t,
                          struct error *error)
@@ -45,6 +54,9 @@ static int read_template(const char *where, const json_t *object, struct templat
                        "%s: \"single\"[%zu] must be a SpecialToken, or the only Sequence", where,
                        i);
     seen |= text != NULL;
+    if (text &&
+        (json_get_string(text, where, "id", &name, error) || check_text(where, name, error)))
+      return error->code;
     if (special && (json_get_string(special, where, "id", &name, error) ||
                     add_special(where, specials, name, seen ? &t->after : &t->before, error)))
       return error->code;

@@ -13,9 +13,6 @@
 #include "train/optimizer.h"
 #include "train/state_parts.h"
 
-#define TRAIN_STATE_STEM "state"
-#define TRAIN_STATE_FILE TRAIN_STATE_STEM ".safetensors"
-
 /* After at least one step. Errors: EXIT_RUN. */
 int train_state_save(const char *directory, const char *identity, const struct train_log *log,
                      const struct optimizer *optimizer, struct error *error);

@@ -1,5 +1,6 @@
 #include "train/state_parts.h"
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "checkpoint/safetensors_write.h"
 
@@ -143,4 +144,34 @@ int state_parts_load(struct state_parts *parts, const char *path, const struct s
     memcpy((void *)(uintptr_t)parts->tensors[i].data, file->tensors[i].data,
            (size_t)file->tensors[i].bytes);
   return 0;
+}
+
+int state_parts_digest_file(const char *path, uint8_t digest[DIGEST_XXH3_BYTES],
+                            struct error *error)
+{
+  struct blob blob;
+  struct digest_stream *stream;
+  if (file_map(path, &blob, error))
+    return error->code;
+  int status = digest_stream_start(&stream, error);
+  if (!status) {
+    status = digest_stream_add(stream, blob.data, blob.size, error);
+    digest_stream_finish(stream, digest);
+  }
+  blob_free(&blob);
+  return status;
+}
+
+int state_parts_check_file(const char *path, const char *out,
+                           const uint8_t digest[DIGEST_XXH3_BYTES], struct error *error)
+{
+  uint8_t now[DIGEST_XXH3_BYTES];
+  if (state_parts_digest_file(path, now, error))
+    return error->code;
+  if (memcmp(now, digest, sizeof now) == 0)
+    return 0;
+  return error_set(error, EXIT_INPUT,
+                   "%s: was changed since the run wrote it; remove %s/" TRAIN_STATE_FILE
+                   " to start over",
+                   path, out);
 }

@@ -8,6 +8,8 @@
 #include "checkpoint/safetensors.h"
 #include "model/inventory.h"
 
+#define TRAIN_STATE_STEM "state"
+#define TRAIN_STATE_FILE TRAIN_STATE_STEM ".safetensors"
 #define TRAIN_IDENTITY_BYTES 64
 #define STATE_PART_NAME (INVENTORY_NAME + 16)
 
@@ -38,6 +40,15 @@ int state_parts_save(struct state_parts *parts, const char *directory, const cha
  * EXIT_INPUT (damaged; of another recipe), EXIT_RUN; then what was filled is undefined. */
 int state_parts_load(struct state_parts *parts, const char *path, const struct safetensors *file,
                      struct error *error);
+
+/* The XXH3-128 of a file that a run has written, to know it again. Errors: EXIT_INPUT, EXIT_RUN. */
+int state_parts_digest_file(const char *path, uint8_t digest[DIGEST_XXH3_BYTES],
+                            struct error *error);
+
+/* Whether it is still the file of that digest; `out` is the run's directory. Errors: EXIT_INPUT (it
+ * was changed), EXIT_RUN. */
+int state_parts_check_file(const char *path, const char *out,
+                           const uint8_t digest[DIGEST_XXH3_BYTES], struct error *error);
 
 /* Sets the error: the file at `path` is damaged. Returns EXIT_INPUT. */
 int state_parts_damaged(const char *path, const char *what, struct error *error);

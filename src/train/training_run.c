@@ -25,18 +25,9 @@ char *training_revision(const char *out, uint64_t step, struct error *error)
 static int digest_revision(const char *directory, uint8_t bytes[DIGEST_XXH3_BYTES],
                            struct error *error)
 {
-  struct blob blob;
-  struct digest_stream *stream;
   char *path = file_join(directory, "model.safetensors", error);
-  int status = path ? file_map(path, &blob, error) : error->code;
+  int status = path ? state_parts_digest_file(path, bytes, error) : error->code;
   free(path);
-  if (status)
-    return status;
-  if (!(status = digest_stream_start(&stream, error))) {
-    status = digest_stream_add(stream, blob.data, blob.size, error);
-    digest_stream_finish(stream, bytes);
-  }
-  blob_free(&blob);
   return status;
 }
 
@@ -89,16 +80,10 @@ static size_t find_revision(const struct train_recipe *recipe, uint64_t step)
 static int check_tensors(const struct training *t, const char *out, const char *directory,
                          size_t revision, struct error *error)
 {
-  uint8_t bytes[DIGEST_XXH3_BYTES];
-  if (digest_revision(directory, bytes, error))
-    return error->code;
-  if (memcmp(bytes, t->log.kept[revision], sizeof bytes) == 0)
-    return 0;
-  return error_set(
-      error, EXIT_INPUT,
-      "%s/model.safetensors: was changed since the run wrote it; remove %s/" TRAIN_STATE_FILE
-      " to start over",
-      directory, out);
+  char *path = file_join(directory, "model.safetensors", error);
+  int status = path ? state_parts_check_file(path, out, t->log.kept[revision], error) : error->code;
+  free(path);
+  return status;
 }
 
 /* A revision that the run got past must be there, with the config of this recipe and the tensors
