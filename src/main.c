@@ -37,9 +37,10 @@ static const struct command commands[] = {
     {"ablate", "ablate heads of a checkpoint and compare with controls", command_ablate},
     {"circuit", "find the circuit of a model on a task, or those of a manifest's revisions",
      command_circuit},
-    {"claims", "evaluate the claims of arXiv 2606.02378 from trajectories", command_claims},
+    {"claims", "evaluate the claims of papers from trajectories and tables", command_claims},
     {"show", "show a trajectory in the terminal: heads, one head, or a chart", command_show},
-    {"report", "write what was found as one file, HTML or Markdown", command_report},
+    {"report", "write what was found as one file: HTML, Markdown, JUnit and others",
+     command_report},
     {"compare", "compare two trajectories bit for bit", command_compare},
     {"inspect", "show what a checkpoint holds and what a screen of it would cost", command_inspect},
     {"synth", "write a checkpoint of random weights in a published or a chosen shape",
@@ -114,7 +115,7 @@ static int finish(int code)
   const char *reason = fflush(stdout) != 0 ? error_reason(errno) : "a part of it is missing";
   if (!failed && !ferror(stdout))
     return code;
-  fprintf(stderr, "attest: standard output cannot be written: %s\n", reason);
+  fprintf(stderr, "attest: standard output: cannot be written: %s\n", reason);
   return EXIT_RUN;
 }
 

@@ -163,6 +163,8 @@ static void test_size(void **state)
   assert_string_equal(text_bytes(out, sizeof out, 1023), "1023 B");
   assert_string_equal(text_bytes(out, sizeof out, (uint64_t)3 << 29), "1.5 GiB");
   assert_string_equal(text_bytes(out, sizeof out, UINT64_MAX), "16.0 EiB");
+  assert_string_equal(text_counted(0, "file").text, "0 files");
+  assert_string_equal(text_counted(1, "failed check").text, "1 failed check");
 }
 
 /* A user's LC_NUMERIC with a decimal comma must not show: the program never calls setlocale. */

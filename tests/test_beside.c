@@ -57,7 +57,7 @@ static void test_flipped_weight(void **state)
     workshop_contains(text, run ? "\n  step127      resumed " : "\n  step127      screened");
     workshop_contains(text, "1 of 3 revisions have no figures: no claims are evaluated");
     workshop_contains(text, "not kept as a first run");
-    workshop_contains(text, "FAILED: 1 manifests, 1 failed checks");
+    workshop_contains(text, "FAILED: 1 manifest, 1 failed check");
     assert_true(!strstr(text, "step60       screened") && !strstr(text, "Figures as stated"));
     /* What is right is not screened again, in this run and the next. */
     workshop_contains(text, run ? "\n  step0        resumed " : "\n  step0        screened");

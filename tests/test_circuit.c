@@ -338,7 +338,7 @@ static void test_manifest(void **state)
                    place, place, place);
   workshop_contains(text, "equal to the golden circuits");
   workshop_contains(text, "P2-53");
-  workshop_contains(text, "ALL CHECKS HELD: 1 manifests");
+  workshop_contains(text, "ALL CHECKS HELD: 1 manifest");
   free(text);
   workshop_shell("diff %s/out/copy.csv %s/golden/circuits-gpt_neox/copy.csv", place, place);
   workshop_shell("test ! -e %s/w/nursery-gpt_neox.circuits/current", place);

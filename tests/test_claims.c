@@ -374,7 +374,8 @@ static void test_text(void **state)
   assert_false(stated.failed || all.failed);
   assert_non_null(strstr(stated.data, "olmo-1b-0724 (published, 10 revisions)\n  Y. Xu, arXiv"));
   assert_non_null(strstr(stated.data, "F2  bos_fraction step126000-tokens264B"));
-  assert_non_null(strstr(stated.data, "not as stated; also holds under 30x; 30x of the 50x set"));
+  assert_non_null(strstr(
+      stated.data, "not as stated; also holds under the reading \"30x; 30x of the 50x set\""));
   assert_null(strstr(stated.data, "does not hold"));
   assert_non_null(strstr(all.data, "7.4 % -> 70.3 %  5.1 % -> 64.8 %"));
   assert_non_null(strstr(all.data, "does not hold"));

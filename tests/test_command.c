@@ -112,6 +112,9 @@ static void test_help(void **state)
   for (size_t i = 0; i < sizeof options / sizeof *options; i++)
     workshop_contains(screen, options[i]);
   free(screen);
+  char *ablate = workshop_run(EXIT_HELD, "ablate --help"); /* too long to have help beside it */
+  workshop_contains(ablate, "  --circuit-from TRAJECTORY[:REVISION]\n      ");
+  free(ablate);
   char *version = workshop_run(EXIT_HELD, "--version");
   assert_true(strncmp(version, "attest ", 7) == 0 &&
               strchr(version, '\n') == strrchr(version, '\n'));
@@ -261,6 +264,11 @@ static void test_claims_tables(void **state)
   free(text);
   free(workshop_refuse(EXIT_INPUT, "a second folder of published tables",
                        "claims golden/published golden/published/tables"));
+  text = workshop_run(EXIT_CHECK, "claims golden/published/tables golden/formation-core");
+  workshop_contains(text, "\narXiv 2606.02378, ");
+  workshop_contains(text, "\narXiv 2404.07129, on small models trained for this project");
+  free(text);
+  free(workshop_refuse(EXIT_INPUT, "holds circuits over training", "claims golden/circuits-olmo"));
   const char *tables = workshop_path("other-tables");
   workshop_shell("cp -r golden/published/tables %s", tables);
   workshop_shell("sed -i '5s/,81,/,-,/' %s/induction_ablations.csv", tables);
@@ -283,7 +291,7 @@ static void test_verify(void **state)
   workshop_nudge(path, 0, CLASS_SELF);
   text = workshop_run(EXIT_CHECK, "verify manifests/published.json --checkpoints %s", tables);
   workshop_contains(text, "pythia-1b/step1.csv: ");
-  workshop_contains(text, "1 failures");
+  workshop_contains(text, "1 failure");
   free(text);
   free(workshop_refuse(EXIT_INPUT, "are not there; fetch them",
                        "verify manifests/published.json --checkpoints %s.none --quiet", tables));

@@ -36,7 +36,7 @@ static void test_same_bits(void **state)
   workshop_contains(text, "6 training runs: 0 resumed as they had ended, 6 carried out");
   workshop_contains(text, "golden to the bit");
   workshop_contains(text, "verdicts equal to the golden ones");
-  workshop_contains(text, "ALL CHECKS HELD: 1 manifests, 0 failed checks");
+  workshop_contains(text, "ALL CHECKS HELD: 1 manifest, 0 failed checks");
   free(text);
   workshop_shell("test -z \"$(find %s/tiny -type f)\"", work);
   char path[600];

@@ -294,7 +294,7 @@ static void test_annotations(void **state)
   assert_string_equal(out, "");
   assert_int_equal(count_of(err, "::error title=checks of published"), 1);
   assert_int_equal(count_of(err, "::warning title=2606.02378 "), 10);
-  assert_int_equal(count_of(err, "::notice title=attest::FAILED: 1 failed checks, "), 1);
+  assert_int_equal(count_of(err, "::notice title=attest::FAILED: 1 failed check, "), 1);
   assert_null(strstr(err, "%)"));
   free(out);
   free(err);

@@ -64,7 +64,7 @@ static void test_undisturbed(void **state)
 {
   (void)state;
   const char *path = copy_place(MANIFEST);
-  run(EXIT_HELD, path, "", "ALL CHECKS HELD: 1 manifests, 0 failed checks; instruction set",
+  run(EXIT_HELD, path, "", "ALL CHECKS HELD: 1 manifest, 0 failed checks; instruction set",
       WORDS("compared: 10 revisions, kind, source and caveat with the golden trajectory ",
             "values and bytes; ablations of 10 revisions with the golden ",
             "ablations.csv, bytes; 53 verdicts with "));
@@ -80,14 +80,14 @@ static void test_none(void **state)
   (void)state;
   const char *path = copy_place(MANIFEST);
   set(path, "golden", json_null());
-  run(EXIT_CHECK, path, "", "FAILED: 1 manifests, 1 failed checks; NOT COMPARED: 1 manifests",
+  run(EXIT_CHECK, path, "", "FAILED: 1 manifest, 1 failed check; NOT COMPARED: 1 manifest",
       WORDS("FAILED: NOT COMPARED: ", "--allow-uncompared", "compared: nothing",
             "53 verdicts: the manifest names no golden", "first complete run: kept"));
   run(EXIT_HELD, path, "", "ALL CHECKS HELD",
       WORDS("compared: 10 revisions with our own first run",
             "; 53 verdicts: the manifest names no golden"));
   workshop_shell("rm -r %s/work", workshop_path("copy"));
-  run(EXIT_HELD, path, " --allow-uncompared", "NO CHECK FAILED: 1 manifests, 0 failed checks; NOT",
+  run(EXIT_HELD, path, " --allow-uncompared", "NO CHECK FAILED: 1 manifest, 0 failed checks; NOT",
       WORDS("NOT COMPARED: nothing was there to compare with", "compared: nothing"));
   path = copy_place(TABLES);
   set(path, "golden", json_null());
@@ -107,7 +107,7 @@ static void test_bands(void **state)
                   "class_agreement", wide ? 0.0 : 0.9, "selectivity_error", 0.1,
                   "selectivity_share", 0.0, "pr_error", 0.1, "pr_share", 0.0, "claims", 0));
     if (wide)
-      run(EXIT_CHECK, path, "", "NOT COMPARED: 1 manifests",
+      run(EXIT_CHECK, path, "", "NOT COMPARED: 1 manifest",
           WORDS("not compared: the published tables: any figures are within bands of 0"));
     else
       run(EXIT_HELD, path, "", "ALL CHECKS HELD",
@@ -131,7 +131,7 @@ static void test_provenance(void **state)
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     const char *path = copy_place(MANIFEST);
     set(path, cases[i].key, json_string(cases[i].value));
-    run(EXIT_CHECK, path, "", "FAILED: 1 manifests, 1 failed checks",
+    run(EXIT_CHECK, path, "", "FAILED: 1 manifest, 1 failed check",
         WORDS("the manifest's words are not those of ", cases[i].words, ": they differ"));
   }
   const char *path = copy_place(TABLES);
@@ -149,7 +149,7 @@ static void test_unpinned_table(void **state)
   json_array_remove(json_object_get(model, "files"), 3); /* step16.csv */
   workshop_json_write(path, root);
   json_decref(root);
-  run(EXIT_CHECK, path, "", "FAILED: 1 manifests, 1 failed checks",
+  run(EXIT_CHECK, path, "", "FAILED: 1 manifest, 1 failed check",
       WORDS("step16.csv would be read but is not in the manifest"));
 }
 
@@ -179,7 +179,7 @@ static void test_incomplete(void **state)
     const char *path = copy_place(MANIFEST);
     workshop_shell("cd %s && %s", workshop_path("copy"), cases[i].command);
     if (cases[i].code == EXIT_CHECK)
-      run(EXIT_CHECK, path, "", "FAILED: 1 manifests, 1 failed", WORDS(cases[i].words));
+      run(EXIT_CHECK, path, "", "FAILED: 1 manifest, 1 failed", WORDS(cases[i].words));
     else
       free(workshop_refuse(cases[i].code, cases[i].words, "reproduce %s --quiet --work %s/work",
                            path, workshop_path("copy")));
@@ -217,7 +217,7 @@ static void test_bytes(void **state)
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     const char *path = copy_place(MANIFEST);
     workshop_shell("cd %s && %s", workshop_path("copy"), cases[i].command);
-    run(EXIT_CHECK, path, "", "FAILED: 1 manifests, 1 failed checks",
+    run(EXIT_CHECK, path, "", "FAILED: 1 manifest, 1 failed check",
         WORDS("the values are equal but the bytes are not: line ", "git checkout",
               "--update-golden", cases[i].words));
   }
@@ -244,7 +244,7 @@ static void test_update(void **state)
 {
   (void)state;
   const char *path = copy_place(TABLES);
-  run(EXIT_HELD, path, " --update-golden", "GOLDEN WRITTEN, NOTHING COMPARED WITH IT: 1 manifests",
+  run(EXIT_HELD, path, " --update-golden", "GOLDEN WRITTEN, NOTHING COMPARED WITH IT: 1 manifest",
       WORDS("compared: nothing"));
 }
 

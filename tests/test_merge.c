@@ -127,6 +127,21 @@ static json_t *hashes(const char *place, const char *name)
 }
 
 /* A first run with one machine, which the merge must equal. */
+/* Shards without a part are shards; the merge does the work. */
+static void test_nothing_to_cut(void **state)
+{
+  const char *place = workshop_path("uncut");
+  (void)state;
+  for (int i = 1; i <= 2; i++)
+    free(workshop_run(
+        EXIT_HELD, "reproduce manifests/published-circuits.json --shard %d/2 --work %s", i, place));
+  char *out = workshop_run(EXIT_HELD, "merge %s/shard-1-of-2 %s/shard-2-of-2 --work %s/merge",
+                           place, place, place);
+  workshop_contains(out, "equal to the golden");
+  workshop_contains(out, "ALL CHECKS HELD: 1 manifest, 0 failed checks");
+  free(out);
+}
+
 static void test_unpinned_checkpoints_and_a_restart(void **state)
 {
   const char *place = synthetic("restart");
@@ -400,6 +415,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_shards_end_in_the_bits_of_one_run),
+      cmocka_unit_test(test_nothing_to_cut),
       cmocka_unit_test(test_unpinned_checkpoints_and_a_restart),
       cmocka_unit_test(test_interrupted_in_a_range),
       cmocka_unit_test(test_what_does_not_fit_is_refused),

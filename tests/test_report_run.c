@@ -112,6 +112,9 @@ static void test_refusals(void **state)
   refuse(EXIT_INPUT, "--out FILE is missing", "report golden/nursery-olmo");
   refuse(EXIT_INPUT, "--format pdf: must be html, markdown",
          "report golden/nursery-olmo --format pdf --out x.html");
+  refuse(EXIT_INPUT, "x.pdf: no format has this ending", "report golden/nursery-olmo --out x.pdf");
+  refuse(EXIT_INPUT, "x.json: no format has this ending",
+         "reproduce manifests/published.json --report x.json");
   refuse(EXIT_INPUT, "neither do its subdirectories", "report simd --out x.html");
   refuse(EXIT_RUN, "/nowhere/x.html", "report golden/nursery-olmo --out /nowhere/x.html");
   refuse(EXIT_INPUT, "golden/nursery-olmo/step0.csv",

@@ -69,7 +69,7 @@ static void plain(void **state)
                          "layer 4 head 15 at step5000-tokens10B\n"));
   assert_non_null(strstr(text.data, "published 0.5B, comes out 6.291B; at 0.536B it finds 0 of 3"));
   assert_non_null(strstr(text.data, "~ F4 olmo-1b-0724 recall_67_tokens: published 10B, comes out "
-                                    "23B; holds under 30x; 30x of"));
+                                    "23B; holds under the reading"));
   assert_non_null(strstr(text.data, "trained small models: none; real checkpoints: none.\n"));
   for (const char *p = text.data; *p; p++)
     assert_true(*p == '\n' || (*p >= ' ' && *p <= '~'));

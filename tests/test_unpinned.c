@@ -145,7 +145,7 @@ static void test_pointers(void **state)
       place, place, place, place, place);
   char *text = workshop_run(EXIT_CHECK, "verify %s " FLAG " --pointers %s/git", path, place);
   workshop_contains(text, "git: no counterpart of any file of revision \"step60\" at ");
-  workshop_contains(text, "1 failures; UNPINNED: 4 files; as in the repository: 2, no counterpart");
+  workshop_contains(text, "1 failure; UNPINNED: 4 files; as in the repository: 2, no counterpart");
   free(text);
   free(workshop_run(EXIT_HELD, "verify %s " FLAG " --pointers %s/git --revision step0", path,
                     place));

@@ -288,8 +288,8 @@ static void expect_said(const char *place, const char *words)
     char *text = workshop_run(EXIT_CHECK,
                               pin ? "pin %s/m.json" : "verify %s/m.json --allow-unpinned", place);
     workshop_contains(text, words);
-    workshop_contains(text, pin ? "1 failures: nothing is pinned; 8 tensors of 4 revisions compared"
-                                : "1 failures; UNPINNED: 8 files; 8 tensors of 4 revisions");
+    workshop_contains(text, pin ? "1 failure: nothing is pinned; 8 tensors of 4 revisions compared"
+                                : "1 failure; UNPINNED: 8 files; 8 tensors of 4 revisions");
     free(text);
   }
 }
@@ -371,7 +371,7 @@ static void test_by_sha256(void **state)
   json_object_set_new(revision_file(manifest, 1, 1), "bytes", json_null());
   workshop_json_write(path, manifest);
   char *text = workshop_run(EXIT_HELD, "verify %s", path);
-  workshop_contains(text, "0 failures; pinned by SHA-256, without size or XXH3-128: 1 files; 8 ");
+  workshop_contains(text, "0 failures; pinned by SHA-256, without size or XXH3-128: 1 file; 8 ");
   assert_null(strstr(text, "UNPINNED"));
   free(text);
   json_object_set_new(revision_file(manifest, 1, 1), "sha256", json_null());

@@ -23,6 +23,8 @@ static void print_option(const char *left, const char *help)
 {
   size_t room = HELP_COLUMNS - HELP_INDENT;
   printf("  %-*s", HELP_INDENT - 2, left);
+  if (strlen(left) > HELP_INDENT - 3) /* no blank is left before the help */
+    printf("\n%*s", HELP_INDENT, "");
   for (size_t length; (length = strlen(help)) > room; help += length + 1) {
     for (length = room; length > 1 && help[length] != ' ';)
       length--;

@@ -157,6 +157,13 @@ struct shown text_shown(const char *in)
   return shown;
 }
 
+struct counted text_counted(size_t count, const char *noun)
+{
+  struct counted counted;
+  snprintf(counted.text, sizeof counted.text, "%zu %.30s%s", count, noun, count == 1 ? "" : "s");
+  return counted;
+}
+
 bool text_is_label(const char *text)
 {
   size_t length = strlen(text);

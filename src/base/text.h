@@ -58,6 +58,13 @@ struct shown {
 };
 struct shown text_shown(const char *in);
 
+/* "1 file", "3 files": a count and its noun, likewise to the end of the statement. The noun is in
+ * the singular and at most 30 bytes long; its plural adds an s. */
+struct counted {
+  char text[56];
+};
+struct counted text_counted(size_t count, const char *noun);
+
 bool text_ends_with(const char *text, const char *end);
 
 /* Whether this can be the name of a model or a revision, which are used in file names and in

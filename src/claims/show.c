@@ -122,7 +122,7 @@ static void verdict_text(const struct claim_row *row, char *out, size_t capacity
   if (*row->missing && *row->published_text)
     snprintf(out, capacity, "%s: %s", verdict, row->missing);
   else if (row->stated && *row->under)
-    snprintf(out, capacity, "%s; also holds under %s",
+    snprintf(out, capacity, "%s; also holds under the reading \"%s\"",
              row->verdict == CLAIM_UNDER_ANOTHER ? "not as stated" : verdict, row->under);
   else
     snprintf(out, capacity, "%s%s%s", verdict, row->source && *row->why ? "; " : "",

@@ -268,7 +268,7 @@ static void add_line(const struct summary *summary, const struct claim_row *row)
            strcmp(row->model, ALL_MODELS) == 0 ? "together" : row->model, row->figure,
            row->published_text, *row->recomputed_text ? row->recomputed_text : "-");
   if (*row->under)
-    text_add(&line, "; holds under %s", row->under);
+    text_add(&line, "; holds under the reading \"%s\"", row->under);
   else if (*row->why)
     text_add(&line, "; %s", row->why);
   add_fitting(summary->text, line.data ? line.data : "", WIDTH - 1);
@@ -297,7 +297,8 @@ static void add_lines(const struct summary *summary)
   for (size_t i = 0; (row = row_at(summary, i)); i++)
     total += differs(row);
   if (total)
-    text_add(summary->text, "\n%zu figures do not come out as stated:\n", total);
+    text_add(summary->text, "\n%s %s not come out as stated:\n", text_counted(total, "figure").text,
+             total == 1 ? "does" : "do");
   for (int rank = 0; rank < RANKS; rank++)
     for (size_t i = 0; (row = row_at(summary, i)); i++) {
       if (!differs(row) || rank_of(row) != rank || shown == summary->style->lines)
@@ -338,7 +339,7 @@ static void add_evidence(const struct summary *summary)
         models += summary->lists[i].trajectories[t].kind == (enum trajectory_kind)kind;
     text_add(summary->text, "%s%s: ", kind ? "; " : "", names[kind]);
     if (models)
-      text_add(summary->text, "%zu models", models);
+      text_add(summary->text, "%s", text_counted(models, "model").text);
     else
       text_add(summary->text, rows ? "figures of models" : "none");
   }

@@ -18,12 +18,12 @@
 /* What tables of our own are, and what they do not stand for. */
 static void say_tables(const struct published_tables *tables, struct text *text)
 {
-  if (tables->count && tables->kind == TRAJECTORY_TRAINED)
+  if (tables->kind == TRAJECTORY_TRAINED)
     text_add(text, "Tables of arXiv %s (trained)\n  %s\n  Caveat: %s\n", tables->paper->arxiv,
              tables->source, tables->caveat);
 }
 
-static int show(const struct claim_list *list, const struct published_tables *tables,
+static int show(const struct claim_list *list, const struct trajectories *loaded,
                 const struct common_options *common, bool every, struct error *error)
 {
   int status = 0;
@@ -36,7 +36,8 @@ static int show(const struct claim_list *list, const struct published_tables *ta
   if (!status && !common->quiet && !to_stdout) {
     struct text text = {0};
     const struct summary_style style = terminal_style();
-    say_tables(tables, &text);
+    for (size_t i = 0; i < loaded->table_count; i++)
+      say_tables(&loaded->tables[i], &text);
     claims_text(list, every, &text);
     summary_text(list, 1, &style, &text);
     text_add(&text, "%s\n",
@@ -61,11 +62,11 @@ int command_claims(int argc, char **argv, struct error *error)
       COMMON_OPTIONS(&common)};
   const struct option_list list = {
       "claims DIR... [OPTIONS]",
-      "Evaluates the claims F1 to F5 of arXiv 2606.02378 from trajectories: directories with a\n"
-      "trajectory.json, or directories of such; with a folder of published tables (tables.json)\n"
-      "among them every other figure of the text, too. Tables of arXiv 2404.07129, published or "
-      "our\n"
-      "own, alone. Exit code 1 when a figure is not reproduced.",
+      "Evaluates what papers claim: F1 to F5 of arXiv 2606.02378 from trajectories (directories\n"
+      "with a trajectory.json, or directories of such), and every other figure of its text where\n"
+      "its published tables (tables.json) are among them; arXiv 2404.07129 and 2407.10827 from\n"
+      "folders of tables alone, published or our own. Circuits of our own over training are\n"
+      "evaluated by attest reproduce. Exit code 1 when a figure is not reproduced.",
       specs, sizeof specs / sizeof *specs};
   const char *paths[MOST_TRAJECTORIES];
   struct claim_list claims;
@@ -89,10 +90,10 @@ int command_claims(int argc, char **argv, struct error *error)
   if (!status)
     status = claims_evaluate(loaded->all, loaded->count, &claims, error);
   if (!status) {
-    if (loaded->tables.count)
-      status = claims_add_tables(&loaded->tables, &claims, error);
+    for (size_t i = 0; i < loaded->table_count && !status; i++)
+      status = claims_add_tables(&loaded->tables[i], &claims, error);
     if (!status)
-      status = show(&claims, &loaded->tables, &common, every, error);
+      status = show(&claims, loaded, &common, every, error);
     if (!status && claims_count(&claims, CLAIM_NOT_REPRODUCED))
       status = EXIT_CHECK;
     claims_free(&claims);

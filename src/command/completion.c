@@ -61,10 +61,17 @@ static void bash_options(void *context, const struct option_list *list)
   text_add(out, "      ;;\n");
 }
 
-static void bash_begin(struct text *out)
+/* Names of the commands, a blank before each. */
+static void add_names(struct text *out)
 {
   size_t count;
   const struct command *commands = command_table(&count);
+  for (size_t i = 0; i < count; i++)
+    text_add(out, " %s", commands[i].name);
+}
+
+static void bash_begin(struct text *out)
+{
   text_add(out, "# bash completion of attest\n"
                 "_attest() {\n"
                 "  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}\n"
@@ -72,8 +79,11 @@ static void bash_begin(struct text *out)
                 "  COMPREPLY=()\n"
                 "  if ((COMP_CWORD == 1)); then\n"
                 "    COMPREPLY=($(compgen -W '--help --version");
-  for (size_t i = 0; i < count; i++)
-    text_add(out, " %s", commands[i].name);
+  add_names(out);
+  text_add(out, "' -- \"$word\"))\n    return\n  fi\n"
+                "  if [[ $COMP_CWORD == 2 && $word != -* && ${COMP_WORDS[1]} == manual ]]; then\n"
+                "    COMPREPLY=($(compgen -W '");
+  add_names(out);
   text_add(out, "' -- \"$word\"))\n    return\n  fi\n  case ${COMP_WORDS[1]} in\n");
 }
 

@@ -119,10 +119,11 @@ static void print_screen(const struct inspection *in, const struct runtime *runt
            (long long)p->seq_len, (long long)p->vocab_lo, (long long)p->vocab_hi,
            (long long)p->baseline_n);
   printf("  a screen of %lld sequences x %lld tokens: %.1f GFLOP, %s of memory, about %.*f s with "
-         "%s on %d threads\n",
+         "%s on %s\n",
          (long long)p->n, (long long)p->seq_len, in->plan.gflop,
          text_bytes(size, sizeof size, in->plan.bytes), in->seconds < 10, in->seconds,
-         runtime->kernels->name, threads_count(runtime->threads));
+         runtime->kernels->name,
+         text_counted((size_t)threads_count(runtime->threads), "thread").text);
   struct text text = {0};
   if (in->seconds >= LONG_SECONDS)
     forecast_until_sure(p->n, in->seconds, &text);

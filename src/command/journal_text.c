@@ -68,8 +68,8 @@ static void print_entry(struct journal_text *to, const struct journal *journal,
     printf("  FAILED: %s\n", entry->text);
     break;
   case JOURNAL_TABLES:
-    printf("  %zu published tables of %zu models loaded\n", entry->tables.tables,
-           entry->tables.models);
+    printf("  %s of %s loaded\n", text_counted(entry->tables.tables, "published table").text,
+           text_counted(entry->tables.models, "model").text);
     break;
   case JOURNAL_REVISION:
     print_revision(entry, m);
@@ -160,23 +160,26 @@ static void add_trials(const struct journal *journal, struct text *text)
 /* The last lines are what people read. */
 static void say_checks(const struct journal *journal, const struct reproduction *r)
 {
-  char unpinned[64] = "", uncompared[64] = "";
+  char unpinned[80] = "", uncompared[80] = "";
   size_t failures = journal_count(journal, JOURNAL_FAILURE), files = 0, manifests = 0;
   for (size_t i = 0; i < journal->manifest_count; i++) {
     files += journal->manifests[i]->unpinned;
     manifests += journal->manifests[i]->uncompared;
   }
   if (files)
-    snprintf(unpinned, sizeof unpinned, "; UNPINNED: %zu files", files);
+    snprintf(unpinned, sizeof unpinned, "; UNPINNED: %s", text_counted(files, "file").text);
   if (manifests)
-    snprintf(uncompared, sizeof uncompared, "; NOT COMPARED: %zu manifests", manifests);
+    snprintf(uncompared, sizeof uncompared, "; NOT COMPARED: %s",
+             text_counted(manifests, "manifest").text);
   const char *verdict = failures           ? "FAILED"
                         : r->update_golden ? "GOLDEN WRITTEN, NOTHING COMPARED WITH IT"
                         : manifests        ? "NO CHECK FAILED"
                                            : "ALL CHECKS HELD";
-  printf("%s: %zu manifests, %zu failed checks%s%s; instruction set %s, %d threads\n", verdict,
-         journal->manifest_count, failures, unpinned, uncompared, r->runtime->kernels->name,
-         threads_count(r->runtime->threads));
+  printf("%s: %s, %s%s%s; instruction set %s, %s\n", verdict,
+         text_counted(journal->manifest_count, "manifest").text,
+         text_counted(failures, "failed check").text, unpinned, uncompared,
+         r->runtime->kernels->name,
+         text_counted((size_t)threads_count(r->runtime->threads), "thread").text);
 }
 
 int journal_text_end(const struct journal *journal, const struct reproduction *r,

@@ -119,7 +119,8 @@ static void add_header(struct text *page, const char *name, const char *summary)
 static void add_exit_codes(struct text *page)
 {
   text_add(page, ".Sh EXIT STATUS\n.Bl -tag -width 1 -compact\n"
-                 ".It 0\nAll held.\n.It 1\nA check failed.\n.It 2\nBad usage or input.\n"
+                 ".It 0\nAll held.\n.It 1\nA check failed, of a command that checks.\n.It 2\nBad "
+                 "usage or input.\n"
                  ".It 3\nCould not run.\n.El\n");
 }
 

@@ -156,7 +156,7 @@ static void say_result(const struct manifest_check *check, const struct manifest
   struct text tensors = {0};
   verified_add_tensors(&tensors, check, result);
   if (result->findings)
-    printf("  %zu failures: nothing is pinned", result->findings);
+    printf("  %s: nothing is pinned", text_counted(result->findings, "failure").text);
   else
     printf("  %zu files pinned in %s", pinned, out);
   printf("%s\n", tensors.data ? tensors.data : "");

@@ -3,6 +3,7 @@
 #include "study/plan_formation.h"
 
 #include "base/json.h"
+#include "base/text.h"
 #include "command/command.h"
 #include "study/circuits.h"
 #include "study/outputs.h"
@@ -78,8 +79,8 @@ static int deliver(const struct plan_options *o, const struct plan *plan, struct
     text_free(&text);
     return error_set(error, EXIT_RUN, "plan: out of memory");
   }
-  printf("With %s on %d threads of this machine:\n%s", runtime->kernels->name,
-         threads_count(runtime->threads), text.data);
+  printf("With %s on %s of this machine:\n%s", runtime->kernels->name,
+         text_counted((size_t)threads_count(runtime->threads), "thread").text, text.data);
   printf("Circuits: searches of about %d circuits a task. Ablations: at most. The merge does what\n"
          "is not cut: circuits, tables and training runs.\n",
          CIRCUITS_RUNS_LIKELY);

@@ -23,7 +23,7 @@ static int parse(int argc, char **argv, struct report_options *o, const char **p
   const struct option_spec specs[] = {
       {"out", OPTION_STRING, &o->out, 0, 0, "FILE", "where the report goes; - = stdout; needed"},
       {"format", OPTION_STRING, &o->format, 0, 0, "FORMAT",
-       REPORT_FORMATS "; default: by the end of FILE, as docs/MACHINES.md lists them, else html"},
+       REPORT_FORMATS "; default: by the ending of FILE, as docs/MACHINES.md lists them"},
       {"all", OPTION_FLAG, &o->every, 0, 0, NULL,
        "in Markdown, too, every reading of each figure, not only those that do not come out"}};
   const struct option_list list = {
@@ -77,7 +77,7 @@ static int collect(struct report *report, const char *const *paths, size_t count
       return error->code;
   if (take(report, loaded, error) || file_use_check(error))
     return error->code;
-  return report_evaluate(report, &loaded->tables, error);
+  return report_evaluate(report, loaded->tables, loaded->table_count, error);
 }
 
 int command_report(int argc, char **argv, struct error *error)

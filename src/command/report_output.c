@@ -72,6 +72,15 @@ static const struct report_format formats[] = {
 
 #define FORMATS (sizeof formats / sizeof *formats)
 
+/* HTML is what goes to standard output, to a name that ends with .html or .htm, and to one without
+ * an ending, as pipes and devices have; under another ending nobody would look for it. */
+static bool can_be_html(const char *path)
+{
+  const char *slash = strrchr(path, '/');
+  return !strrchr(slash ? slash + 1 : path, '.') || text_ends_with(path, ".html") ||
+         text_ends_with(path, ".htm");
+}
+
 int report_format(const char *named, const char *path, const struct report_format **format,
                   struct error *error)
 {
@@ -82,8 +91,13 @@ int report_format(const char *named, const char *path, const struct report_forma
       *format = &formats[i];
       return 0;
     }
-  if (!named)
+  if (!named && can_be_html(path))
     return 0;
+  if (!named)
+    return error_set(error, EXIT_INPUT,
+                     "%s: no format has this ending; known are " REPORT_KNOWN_ENDINGS
+                     ", and attest report has --format for any other name",
+                     path);
   return error_set(error, EXIT_INPUT, "--format %s: must be " REPORT_FORMATS,
                    text_shown(named).text);
 }

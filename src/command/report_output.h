@@ -16,8 +16,10 @@ struct report_format {
   "HTML, or by the end of its name Markdown (.md), JUnit (.xml), TAP (.tap), an in-toto "          \
   "statement (.intoto.json) or an RO-Crate (ro-crate-metadata.json)"
 
-/* The format of this name, or, for NULL, that of the file's name: HTML unless it has an ending of
- * another. Errors: EXIT_INPUT. */
+#define REPORT_KNOWN_ENDINGS ".html, .htm, .md, .xml, .tap, .intoto.json and ro-crate-metadata.json"
+
+/* The format of this name, or, for NULL, that of the ending of the file's name; HTML where it has
+ * none. Errors: EXIT_INPUT (also: no format has this ending). */
 int report_format(const char *named, const char *path, const struct report_format **format,
                   struct error *error);
 

@@ -203,6 +203,9 @@ int reproduce_check_outputs(const struct reproduce_options *o, struct error *err
 {
   const struct output outputs[] = {{.option = "--json", .path = o->common.json},
                                    {.option = "--report", .path = o->report}};
+  const struct report_format *format;
+  if (o->report && report_format(NULL, o->report, &format, error))
+    return error->code;
   return outputs_check(outputs, sizeof outputs / sizeof *outputs, error);
 }
 

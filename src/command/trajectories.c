@@ -3,6 +3,7 @@
 #include "base/embedded.h"
 #include "base/file.h"
 #include "claims/paper.h"
+#include "trajectory/circuit_course.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -21,10 +22,20 @@ static int load_one(struct trajectories *loaded, const char *directory, struct e
 
 static int load_tables(struct trajectories *loaded, const char *directory, struct error *error)
 {
-  if (loaded->tables.count)
-    return error_set(error, EXIT_INPUT, "%s: a second folder of published tables; leave one out",
-                     directory);
-  return published_load(directory, papers, &loaded->tables, error);
+  struct published_tables *tables = &loaded->tables[loaded->table_count];
+  if (loaded->table_count == MOST_TABLES)
+    return error_set(error, EXIT_INPUT, "%s: more than %d folders of tables", directory,
+                     MOST_TABLES);
+  if (published_load(directory, papers, tables, error))
+    return error->code;
+  loaded->table_count++;
+  for (const struct published_tables *other = loaded->tables; other < tables; other++)
+    if (other->paper == tables->paper && other->kind == tables->kind)
+      return error_set(error, EXIT_INPUT,
+                       "%s: a second folder of %s tables of arXiv %s; leave one out (folders of "
+                       "different papers can be joined)",
+                       directory, trajectory_kind_name(tables->kind), tables->paper->arxiv);
+  return 0;
 }
 
 /* Loads what a directory itself holds: a trajectory, published tables, or neither. */
@@ -84,6 +95,24 @@ static int load_children(struct trajectories *loaded, const char *directory, boo
   return status;
 }
 
+/* Says what it is instead, where that is known. */
+static int refuse(const char *directory, struct error *error)
+{
+  char *path = file_join(directory, CIRCUIT_COURSE_INDEX, error);
+  if (!path)
+    return error->code;
+  bool circuits = file_exists(path);
+  free(path);
+  if (circuits)
+    return error_set(error, EXIT_INPUT,
+                     "%s: holds circuits over training (" CIRCUIT_COURSE_INDEX
+                     "), no trajectory; reproduce compares them and evaluates their claims, "
+                     "with --report FILE in a report",
+                     directory);
+  return error_set(error, EXIT_INPUT,
+                   "%s: holds no trajectory.json, and neither do its subdirectories", directory);
+}
+
 int trajectories_load(struct trajectories *loaded, const char *directory, struct error *error)
 {
   bool any;
@@ -91,16 +120,14 @@ int trajectories_load(struct trajectories *loaded, const char *directory, struct
     return error->code;
   if (!any && load_children(loaded, directory, &any, error))
     return error->code;
-  if (!any)
-    return error_set(error, EXIT_INPUT,
-                     "%s: holds no trajectory.json, and neither do its subdirectories", directory);
-  return 0;
+  return any ? 0 : refuse(directory, error);
 }
 
 void trajectories_free(struct trajectories *loaded)
 {
   for (size_t i = 0; i < loaded->count; i++)
     trajectory_free(&loaded->all[i]);
-  published_free(&loaded->tables);
-  loaded->count = 0;
+  for (size_t i = 0; i < loaded->table_count; i++)
+    published_free(&loaded->tables[i]);
+  loaded->count = loaded->table_count = 0;
 }

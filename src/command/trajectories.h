@@ -6,12 +6,14 @@
 #include "trajectory/trajectory.h"
 
 #define MOST_TRAJECTORIES 64
+#define MOST_TABLES 8
 
 /* All zero: none. Release with trajectories_free. */
 struct trajectories {
   struct trajectory all[MOST_TRAJECTORIES];
   size_t count;
-  struct published_tables tables; /* of at most one folder */
+  struct published_tables tables[MOST_TABLES]; /* a folder each, no two of one paper and kind */
+  size_t table_count;
 };
 
 /* Adds what a folder holds: a trajectory, published tables, or, where it has neither, what its

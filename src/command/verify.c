@@ -100,11 +100,13 @@ static size_t count_files(const struct manifest *manifest, const struct manifest
 static void summarise(const struct manifest_check *check, const struct manifest_result *result)
 {
   struct text text = {0};
-  printf("  %zu files of ", count_files(check->manifest, check->only));
+  printf("  %s of ", text_counted(count_files(check->manifest, check->only), "file").text);
   if (check->only)
-    printf("revision %s alone: %zu failures", check->only->name, result->findings);
+    printf("revision %s alone: %s", check->only->name,
+           text_counted(result->findings, "failure").text);
   else
-    printf("%zu revisions: %zu failures", check->manifest->revision_count, result->findings);
+    printf("%s: %s", text_counted(check->manifest->revision_count, "revision").text,
+           text_counted(result->findings, "failure").text);
   verified_add_pins(&text, result);
   if (check->pointers)
     text_add(&text, "; as in the repository: %zu, no counterpart there: %zu",

@@ -91,7 +91,7 @@ static void describe(const struct report_claim *claim, struct text *name, struct
     text_add(message, "%s: published %s, comes out %s", claim_verdict_name(claim->verdict),
              *claim->published ? claim->published : "(no figure)", claim->recomputed);
   if (claim->verdict == CLAIM_UNDER_ANOTHER)
-    text_add(message, "; holds under: %s", claim->under);
+    text_add(message, "; holds under the reading \"%s\"", claim->under);
 }
 
 static int add_claim(struct cases *cases, const struct report_claim *claim, struct error *error)

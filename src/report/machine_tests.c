@@ -160,9 +160,10 @@ int machine_annotations(const struct report *report, struct text *out, struct er
       annotate("warning", c, out);
   }
   text_add(out,
-           "::notice title=attest::%s: %zu failed checks, %zu figures of %zu come out as "
+           "::notice title=attest::%s: %s, %zu figures of %zu come out as "
            "stated, %zu do not\n",
-           report_verdict(report), failures, report_count(report, CLAIM_REPRODUCED),
+           report_verdict(report), text_counted(failures, "failed check").text,
+           report_count(report, CLAIM_REPRODUCED),
            report_count(report, CLAIM_REPRODUCED) + findings, findings);
   cases_free(&cases);
   return check(out, error);

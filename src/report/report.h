@@ -100,10 +100,10 @@ int report_digests(const struct trajectory *trajectory, struct digest **digests,
 int report_add_trajectory(struct report *report, struct trajectory *trajectory,
                           struct error *error);
 
-/* Evaluates the claims about trajectories that no run has evaluated, and those of published tables
- * (all zero = none), as if a run had. Errors: EXIT_INPUT, EXIT_RUN. */
+/* Evaluates the claims about trajectories that no run has evaluated, and those of folders of
+ * published tables, as if a run had. Errors: EXIT_INPUT, EXIT_RUN. */
 int report_evaluate(struct report *report, const struct published_tables *tables,
-                    struct error *error);
+                    size_t table_count, struct error *error);
 
 void report_free(struct report *report);
 

@@ -53,14 +53,15 @@ static void write_verdict(struct page *page, const struct report *report)
                                      : "verdict open",
             "%s", report_verdict(report));
   if (report->manifest_count)
-    page_text(page, "", "%zu manifests, %zu failed checks.", report->manifest_count,
-              report_failures(report));
+    page_text(page, "", "%s, %s.", text_counted(report->manifest_count, "manifest").text,
+              text_counted(report_failures(report), "failed check").text);
   else
     page_text(page, "",
               "No run is among the inputs: trajectories were read as they are, and nothing was "
               "compared with anything.");
   if (files)
-    page_text(page, "caveat", "UNPINNED: %zu files; nobody vouches for what was read.", files);
+    page_text(page, "caveat", "UNPINNED: %s; nobody vouches for what was read.",
+              text_counted(files, "file").text);
   write_failures(page, report);
   page_text(page, "",
             "A figure of a paper that does not come out is a finding about the paper; a failed "

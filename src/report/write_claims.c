@@ -122,7 +122,7 @@ static void add_verdict(const struct report_claim *c, struct text *text)
   if (*c->missing)
     text_add(text, ": %s", c->missing);
   if (c->stated && *c->under)
-    text_add(text, "; holds under %s", c->under);
+    text_add(text, "; holds under the reading \"%s\"", c->under);
   if (*c->why)
     text_add(text, "; %s", c->why);
   if (c->interval && c->verdict != CLAIM_NOT_EVALUATED)

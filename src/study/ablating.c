@@ -4,6 +4,7 @@
 #include "base/file_use.h"
 #include "base/interrupt.h"
 #include "base/progress.h"
+#include "base/text.h"
 #include "checkpoint/checkpoint.h"
 #include "study/cost.h"
 #include "study/identity.h"
@@ -209,13 +210,13 @@ static void announce(const struct work *w)
     return;
   notices_add(&w->runtime->notices,
               "%s: %s, %zu layers x %zu heads; %zu conditions over %lld sequences x %lld tokens, "
-              "%.0f GFLOP, about %.0f s with %s on %d threads; %s of memory, %zu sequences at a "
+              "%.0f GFLOP, about %.0f s with %s on %s; %s of memory, %zu sequences at a "
               "time in %zu passes; %s on disk meanwhile",
               text_shown(w->path).text, model_family_name(c->family), c->layers, c->heads,
               w->conditions.count, (long long)p->n, (long long)p->seq_len, w->plan.gflop,
               cost_seconds(w->runtime, w->plan.gflop, 2.0), w->runtime->kernels->name,
-              threads_count(w->runtime->threads), text_bytes(size, sizeof size, w->plan.bytes),
-              w->plan.chunk, w->plan.passes,
+              text_counted((size_t)threads_count(w->runtime->threads), "thread").text,
+              text_bytes(size, sizeof size, w->plan.bytes), w->plan.chunk, w->plan.passes,
               w->keeps
                   ? text_bytes(kept, sizeof kept, ablation_bytes(w->conditions.count, (size_t)p->n))
                   : "nothing");

@@ -134,12 +134,12 @@ static void announce(struct work *w)
     return;
   notices_add(&w->runtime->notices,
               "%s: %s, %zu layers x %zu heads, %zu edges; %zu tasks, up to %zu pairs each, about "
-              "%.0f GFLOP, %.0f s or more with %s on %d threads; %s of memory for scores, beside "
+              "%.0f GFLOP, %.0f s or more with %s on %s; %s of memory for scores, beside "
               "the model; finished pairs are %s",
               text_shown(w->path).text, model_family_name(w->model.config.family), w->graph.layers,
               w->graph.heads, w->graph.edges, s->task_count, pairs, gflop,
               cost_seconds(w->runtime, gflop, 2.0), w->runtime->kernels->name,
-              threads_count(w->runtime->threads),
+              text_counted((size_t)threads_count(w->runtime->threads), "thread").text,
               text_bytes(size, sizeof size, circuits_bytes(&w->graph, pairs)),
               w->keeps ? "kept on disk" : "not kept");
 }

@@ -82,12 +82,12 @@ void forecast_screens(const struct manifest *m, const char *checkpoints,
   double seconds = gflop > LONG_GFLOP ? cost_seconds(runtime, gflop, 2.0) : 0;
   if (seconds <= LONG_SECONDS)
     return;
-  notices_add(
-      &runtime->notices,
-      "%s: %zu revisions, at most about %.1f hours with %s on %d threads (finished ones are "
-      "not repeated); %s of memory",
-      m->model, m->revision_count, seconds / 3600, runtime->kernels->name,
-      threads_count(runtime->threads), text_bytes(size, sizeof size, of.bytes));
+  notices_add(&runtime->notices,
+              "%s: %zu revisions, at most about %.1f hours with %s on %s (finished ones are "
+              "not repeated); %s of memory",
+              m->model, m->revision_count, seconds / 3600, runtime->kernels->name,
+              text_counted((size_t)threads_count(runtime->threads), "thread").text,
+              text_bytes(size, sizeof size, of.bytes));
   say_until_sure(m, seconds, runtime);
 }
 

@@ -152,8 +152,9 @@ static int say_forecast(struct running *r, struct error *error)
                      r->run->manifest->path, threads, (double)f.bytes / 1e6);
   journal_say(r->run->journal, JOURNAL_NOTICE,
               "%zu of %zu training runs are left, at most %.3g sequences: about %.0f s at most on "
-              "%zu threads, %.0f MB",
-              f.left, r->runs.count, f.sequences, f.seconds, threads, (double)f.bytes / 1e6);
+              "%s, %.0f MB",
+              f.left, r->runs.count, f.sequences, f.seconds, text_counted(threads, "thread").text,
+              (double)f.bytes / 1e6);
   return 0;
 }
 

@@ -77,8 +77,8 @@ static void say_verified(struct manifest_run *run)
   if (m->content == MANIFEST_FORMATION)
     return; /* it reads no files that could be pinned */
   if (run->unpinned)
-    journal_say(run->journal, JOURNAL_FOUND,
-                "UNPINNED: %zu files; nobody vouches for what was read", run->unpinned);
+    journal_say(run->journal, JOURNAL_FOUND, "UNPINNED: %s; nobody vouches for what was read",
+                text_counted(run->unpinned, "file").text);
   else if (!run->contradicted && by_sha256)
     journal_say(run->journal, JOURNAL_FOUND,
                 "all files have their pinned SHA-256; %zu are not pinned by size or XXH3-128",

@@ -256,8 +256,10 @@ int sharding_run(struct manifest_run *run, struct error *error)
 int sharding_write(const struct sharding *sharding, const char *work, struct error *error)
 {
   char *path = index_path(work, error);
-  if (!path)
+  if (!path || file_make_directory(work, error)) { /* no part has made it if nothing was cut */
+    free(path);
     return error->code;
+  }
   json_t *index = json_pack("{s:i, s:s, s:I, s:I, s:O}", "format", SHARD_FORMAT, "attest",
                             ATTEST_VERSION, "shard", (json_int_t)sharding->shard.index, "of",
                             (json_int_t)sharding->shard.count, "manifests", sharding->manifests);

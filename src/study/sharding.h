@@ -33,7 +33,7 @@ struct sharding {
  * the journal what was done. Errors: EXIT_INPUT, EXIT_RUN. */
 int sharding_run(struct manifest_run *run, struct error *error);
 
-/* Writes the index into `work`. Errors: EXIT_RUN. */
+/* Writes the index into `work`, which is made if no part was. Errors: EXIT_RUN. */
 int sharding_write(const struct sharding *sharding, const char *work, struct error *error);
 
 /* "WORK/shard-2-of-4", free(). NULL and EXIT_RUN without memory. */

@@ -38,9 +38,10 @@ void verified_add_tensors(struct text *text, const struct manifest_check *check,
 void verified_add_pins(struct text *text, const struct manifest_result *result)
 {
   if (result->by_sha256)
-    text_add(text, "; pinned by SHA-256, without size or XXH3-128: %zu files", result->by_sha256);
+    text_add(text, "; pinned by SHA-256, without size or XXH3-128: %s",
+             text_counted(result->by_sha256, "file").text);
   if (result->unpinned)
-    text_add(text, "; UNPINNED: %zu files", result->unpinned);
+    text_add(text, "; UNPINNED: %s", text_counted(result->unpinned, "file").text);
 }
 
 json_t *verified_tensors_json(const struct manifest_result *result)
