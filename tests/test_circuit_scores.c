@@ -2,6 +2,7 @@
  * implementation (tests/fixtures/circuits.README.md), within ten times what a float32 run of it
  * differs by. */
 #include "circuits.h"
+#include "taping.h"
 
 /* --- metrics --- */
 
@@ -140,6 +141,8 @@ static void test_reference(void **state)
   (void)state;
   for (size_t i = 0; i < CIRCUIT_CASES; i++) {
     struct circuit_case c;
+    if (emulated() && !strstr(circuit_cases[i], "gpt_neox-smooth"))
+      continue; /* minutes; that the bits are the same there is test_circuit_bits' matter */
     circuit_open(circuit_cases[i], &c);
     check_metrics(&c);
     check_sources(&c, "item0_source_clean.npy", false);
