@@ -130,3 +130,16 @@ int npy_header_parse(const char *name, const void *data, size_t size, const char
     return error_set(error, EXIT_INPUT, "%s: its .npy header is damaged; %s", name, remedy);
   return 0;
 }
+
+int npy_header_expect(const char *name, const struct npy_header *header, const char *type,
+                      const char *remedy, struct error *error)
+{
+  if (strcmp(header->type, type) != 0)
+    return error_set(error, EXIT_INPUT, "%s: the elements are not '%s'; %s", name, type, remedy);
+  if (!header->c_order)
+    return error_set(error, EXIT_INPUT, "%s: the array is not in C order; %s", name, remedy);
+  if (header->rank != 3)
+    return error_set(error, EXIT_INPUT, "%s: the array does not have three dimensions; %s", name,
+                     remedy);
+  return 0;
+}

@@ -24,4 +24,9 @@ struct npy_header {
 int npy_header_parse(const char *name, const void *data, size_t size, const char *remedy,
                      struct npy_header *header, struct error *error);
 
+/* Whether it is a C-ordered array of three dimensions with elements of this type, such as "<f4".
+ * Errors: EXIT_INPUT, as above. */
+int npy_header_expect(const char *name, const struct npy_header *header, const char *type,
+                      const char *remedy, struct error *error);
+
 #endif

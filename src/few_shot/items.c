@@ -122,32 +122,14 @@ struct few_items few_items_surrogate(enum few_items_kind kind, uint32_t seed)
 
 /* --- files --- */
 
-static int not_readable(const char *name, const char *what, struct error *error)
-{
-  return error_set(error, EXIT_INPUT, "%s: %s; " REMEDY, name, what);
-}
-
-static int read_header(const char *name, const void *data, size_t size, struct npy_header *header,
-                       struct error *error)
-{
-  if (npy_header_parse(name, data, size, REMEDY, header, error))
-    return error->code;
-  if (strcmp(header->type, "<f4") != 0)
-    return not_readable(name, "the elements are not '<f4'", error);
-  if (!header->c_order)
-    return not_readable(name, "the array is not in C order", error);
-  if (header->rank != 3)
-    return not_readable(name, "the array does not have three dimensions", error);
-  return 0;
-}
-
 int few_items_parse(const char *name, const void *data, size_t size, struct few_items *items,
                     struct error *error)
 {
   static const uint64_t most[] = {MOST_CLASSES, MOST_EXEMPLARS, MOST_ITEM_WIDTH};
   struct npy_header header;
   *items = (struct few_items){.kind = FEW_FILE};
-  if (read_header(name, data, size, &header, error))
+  if (npy_header_parse(name, data, size, REMEDY, &header, error) ||
+      npy_header_expect(name, &header, "<f4", REMEDY, error))
     return error->code;
   const uint64_t *shape = header.shape;
   for (int i = 0; i < 3; i++)

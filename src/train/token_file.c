@@ -13,32 +13,14 @@
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "'<i4' is read as it is in memory");
 
-static int not_readable(const char *name, const char *what, struct error *error)
-{
-  return error_set(error, EXIT_INPUT, "%s: %s; " REMEDY, name, what);
-}
-
-static int read_header(const char *name, const void *data, size_t size, struct npy_header *header,
-                       struct error *error)
-{
-  if (npy_header_parse(name, data, size, REMEDY, header, error))
-    return error->code;
-  if (strcmp(header->type, "<i4") != 0)
-    return not_readable(name, "the elements are not '<i4'", error);
-  if (!header->c_order)
-    return not_readable(name, "the array is not in C order", error);
-  if (header->rank != 3)
-    return not_readable(name, "the array does not have three dimensions", error);
-  return 0;
-}
-
 int token_file_parse(const char *name, const void *data, size_t size, struct token_file *file,
                      struct error *error)
 {
   struct npy_header header;
   size_t shape[3], count;
   *file = (struct token_file){0};
-  if (read_header(name, data, size, &header, error))
+  if (npy_header_parse(name, data, size, REMEDY, &header, error) ||
+      npy_header_expect(name, &header, "<i4", REMEDY, error))
     return error->code;
   for (int i = 0; i < 3; i++)
     shape[i] = header.shape[i] > MOST_STEPS ? MOST_STEPS + 1 : (size_t)header.shape[i];

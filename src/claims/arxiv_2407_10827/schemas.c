@@ -1,14 +1,6 @@
 /* The columns of the published tables (golden/published-circuits), and series of their numbers. */
 #include "claims/arxiv_2407_10827/paper.h"
-
-#define KEY(name)                                                                                  \
-  {                                                                                                \
-    name, PUBLISHED_KEY                                                                            \
-  }
-#define NUMBER(name)                                                                               \
-  {                                                                                                \
-    name, PUBLISHED_NUMBER                                                                         \
-  }
+#include "claims/published_columns.h"
 
 /* clang-format off */
 static const struct published_column mean_nodes[] = {

@@ -1,26 +1,6 @@
 /* The columns of the published tables (golden/published/tables). */
 #include "claims/arxiv_2606_02378/paper.h"
-
-#define KEY(name)                                                                                  \
-  {                                                                                                \
-    name, PUBLISHED_KEY                                                                            \
-  }
-#define TEXT(name)                                                                                 \
-  {                                                                                                \
-    name, PUBLISHED_TEXT                                                                           \
-  }
-#define HEADS(name)                                                                                \
-  {                                                                                                \
-    name, PUBLISHED_HEADS                                                                          \
-  }
-#define NUMBER(name)                                                                               \
-  {                                                                                                \
-    name, PUBLISHED_NUMBER                                                                         \
-  }
-#define OPTIONAL(name)                                                                             \
-  {                                                                                                \
-    name, PUBLISHED_OPTIONAL                                                                       \
-  }
+#include "claims/published_columns.h"
 
 /* clang-format off */
 static const struct published_column induction_ablations[] = {
