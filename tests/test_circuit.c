@@ -375,8 +375,7 @@ static void test_inputs_of_manifest(void **state)
   const char *place = make_place("inputs");
   char task[600];
   snprintf(task, sizeof task, "%s/manifests/tasks/nursery-copy.jsonl", place);
-  static const char *const lines[][2] = {
-      {"circuit", "json"}, {"reproduce", "json"}, {"reproduce", "report"}};
+  static const char *const lines[][2] = {{"circuit", "json"}, {"reproduce", "json"}};
   for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
     free(workshop_refuse(EXIT_INPUT, "which this command uses",
                          "%s %s/manifests/circuits/m.json --quiet --work %s/w --%s %s", lines[i][0],
@@ -385,7 +384,12 @@ static void test_inputs_of_manifest(void **state)
                        "circuit %s/manifests/circuits/m.json --quiet --work %s/w --out "
                        "%s/golden/circuits-gpt_neox",
                        place, place, place));
-  workshop_shell("mkdir %s/out && ln %s %s/out/copy.csv", place, task, place);
+  workshop_shell("mkdir %s/out && ln %s %s/out/copy.csv && ln %s %s/task.md", place, task, place,
+                 task, place);
+  free(workshop_refuse(EXIT_INPUT, "which this command uses",
+                       "reproduce %s/manifests/circuits/m.json --quiet --work %s/w --report "
+                       "%s/task.md",
+                       place, place, place));
   free(workshop_refuse(EXIT_INPUT, "which this command uses",
                        "circuit %s/manifests/circuits/m.json --quiet --work %s/w --out %s/out",
                        place, place, place));
