@@ -7,8 +7,8 @@
 #include "study/course_files.h"
 #include "study/course_tasks.h"
 #include "study/kind.h"
-#include "study/obtain.h"
 #include "study/outputs.h"
+#include "study/run_obtain.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -199,12 +199,6 @@ static int store(void *context, const char *path, struct error *error)
   return error->code;
 }
 
-static void add_digests(void *run, const char *checkpoints,
-                        const struct manifest_revision *revision, const struct pinned_file *found)
-{
-  run_add_digests(run, checkpoints, revision, found);
-}
-
 static int find(struct manifest_run *run, const struct manifest_revision *m, struct found *found,
                 struct obtained *obtained, struct error *error)
 {
@@ -212,23 +206,7 @@ static int find(struct manifest_run *run, const struct manifest_revision *m, str
   char suffix[64];
   snprintf(suffix, sizeof suffix, ".%s.circuits", run->tasks.digest);
   const struct work work = {suffix, make, load, store, discard, &context};
-  const struct obtaining obtaining = {.manifest = run->manifest,
-                                      .tensors = references_list(&run->references),
-                                      .checkpoints = run->all->checkpoints,
-                                      .runtime = run->all->runtime,
-                                      .dir = &run->work,
-                                      .work = &work,
-                                      .stream = run->all->stream,
-                                      .verified = run->manifest->has_container,
-                                      .keep = !run->manifest->has_container ||
-                                              (!run->contradicted && !run->unpinned),
-                                      .finding = run_finding,
-                                      .note = run_note,
-                                      .digests = add_digests,
-                                      .context = run};
-  int status = obtain_revision(&obtaining, m, obtained, error);
-  run_add_findings(run, obtained->findings, obtained->unpinned);
-  return status;
+  return run_obtain(run, m, &work, false, obtained, error);
 }
 
 /* Circuits of another graph cannot be compared. */

@@ -7,8 +7,8 @@
 #include "study/compare.h"
 #include "study/forecast.h"
 #include "study/kind.h"
-#include "study/obtain.h"
 #include "study/resampled.h"
+#include "study/run_obtain.h"
 #include "study/screening.h"
 
 #include <stdio.h>
@@ -156,12 +156,6 @@ static void discard(void *context)
   }
 }
 
-static void add_digests(void *run, const char *checkpoints,
-                        const struct manifest_revision *revision, const struct pinned_file *found)
-{
-  run_add_digests(run, checkpoints, revision, found);
-}
-
 /* Its parts, which were verified where they were screened. */
 static int join(struct manifest_run *run, const struct manifest_revision *m,
                 struct revision *revision, struct error *error)
@@ -182,29 +176,12 @@ static int join(struct manifest_run *run, const struct manifest_revision *m,
 static int find_or_screen(struct manifest_run *run, const struct manifest_revision *m,
                           struct revision *revision, struct obtained *obtained, struct error *error)
 {
-  const struct manifest *manifest = run->manifest;
   char suffix[64] = ".csv";
   if (run->all->resamples) /* a run without them has kept none */
     snprintf(suffix, sizeof suffix, ".bootstrap-%zu.csv", run->all->resamples);
   struct screen_work context = {run, revision, run->resampled + run->trajectories->count};
   const struct work work = {suffix, make, load, store, discard, &context};
-  const struct obtaining obtaining = {.manifest = manifest,
-                                      .tensors = references_list(&run->references),
-                                      .checkpoints = run->all->checkpoints,
-                                      .runtime = run->all->runtime,
-                                      .dir = &run->work,
-                                      .work = &work,
-                                      .stream = run->all->stream,
-                                      .verified = manifest->has_container,
-                                      .keep = !manifest->has_container ||
-                                              (!run->contradicted && !run->unpinned),
-                                      .finding = run_finding,
-                                      .note = run_note,
-                                      .digests = add_digests,
-                                      .context = run};
-  int status = obtain_revision(&obtaining, m, obtained, error);
-  run_add_findings(run, obtained->findings, obtained->unpinned);
-  return status;
+  return run_obtain(run, m, &work, false, obtained, error);
 }
 
 /* Claims look at the same head in several revisions. */

@@ -8,8 +8,8 @@
 #include "base/version.h"
 #include "study/files_read.h"
 #include "study/manifest_run.h"
-#include "study/obtain.h"
 #include "study/piece.h"
+#include "study/run_obtain.h"
 #include "study/screening.h"
 
 #include <errno.h>
@@ -113,36 +113,15 @@ static void discard(void *context)
   piece_free(&work->piece);
 }
 
-static void add_digests(void *run, const char *checkpoints,
-                        const struct manifest_revision *revision, const struct pinned_file *found)
-{
-  run_add_digests(run, checkpoints, revision, found);
-}
-
 static int obtain(struct manifest_run *run, const struct manifest_revision *m,
                   struct part_work *context, struct obtained *obtained, struct error *error)
 {
-  const struct manifest *manifest = run->manifest;
   char suffix[64];
   snprintf(suffix, sizeof suffix, ".%lld-%lld.part", (long long)context->only.range.from,
            (long long)context->only.range.to);
   const struct work work = {suffix, make, load, store, discard, context};
-  const struct obtaining obtaining = {.manifest = manifest,
-                                      .tensors = references_list(&run->references),
-                                      .checkpoints = run->all->checkpoints,
-                                      .runtime = run->all->runtime,
-                                      .dir = &run->work,
-                                      .work = &work,
-                                      .stream = run->all->stream,
-                                      .verified = manifest->has_container,
-                                      .keep = true, /* what is contradicted gets no index */
-                                      .finding = run_finding,
-                                      .note = run_note,
-                                      .digests = add_digests,
-                                      .context = run};
-  int status = obtain_revision(&obtaining, m, obtained, error);
-  run_add_findings(run, obtained->findings, obtained->unpinned);
-  return status;
+  /* What is contradicted is kept, too: it gets no index. */
+  return run_obtain(run, m, &work, true, obtained, error);
 }
 
 static void say_part(struct manifest_run *run, const char *revision,
