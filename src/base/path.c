@@ -4,6 +4,7 @@
 
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* Whether path[0 .. length) ends with a component that ".." undoes: a real directory. */
 static bool undone(char *path, size_t length)
@@ -60,4 +61,11 @@ char *path_folder(const char *path)
 {
   const char *slash = strrchr(path, '/');
   return slash ? strndup(path, (size_t)(slash - path) + (slash == path)) : strdup(".");
+}
+
+bool path_of_program(char path[PATH_MAX])
+{
+  ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - 1);
+  path[length > 0 ? length : 0] = 0;
+  return *path && file_exists(path);
 }

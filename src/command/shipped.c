@@ -1,14 +1,13 @@
-#define _GNU_SOURCE /* readlink */
 #include "command/shipped.h"
 
 #include "base/embedded.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/path.h"
 
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define INSTALLED "/share/attest/"
 
@@ -23,13 +22,13 @@ static bool holds(const char *root, const char *wanted)
  */
 static void installed_root(char root[PATH_MAX])
 {
-  ssize_t length = readlink("/proc/self/exe", root, PATH_MAX - sizeof INSTALLED);
-  root[length > 0 ? length : 0] = 0;
+  bool known = path_of_program(root) && strlen(root) < PATH_MAX - sizeof INSTALLED;
+  *root = known ? *root : 0;
   for (int parts = 0; parts < 2 && *root; parts++) {
     char *slash = strrchr(root, '/');
     *(slash ? slash : root) = 0;
   }
-  if (length > 0)
+  if (known)
     strcat(root, INSTALLED);
 }
 

@@ -3,6 +3,7 @@
 #include "base/digest.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/path.h"
 #include "base/text.h"
 
 #include <archive.h>
@@ -62,20 +63,16 @@ static json_t *libraries_json(void)
                    OpenSSL_version(OPENSSL_VERSION), "xxHash", xxhash);
 }
 
-/* The file of this program; where there is no /proc, by the name that it was started by. */
-static const char *program_path(void)
-{
-  static const char here[] = "/proc/self/exe";
-  return file_exists(here) ? here : (const char *)getauxval(AT_EXECFN);
-}
-
 json_t *provenance_json(const struct runtime *runtime, int argc, char *const *argv,
                         struct error *error)
 {
   struct blob blob;
   struct digest digest;
-  char cpu[256];
-  if (file_map(program_path(), &blob, error))
+  char cpu[256], path[PATH_MAX];
+  /* without /proc, the name that it was started by; of a program that was replaced, /proc has it */
+  const char *started = file_exists("/proc/self/exe") ? "/proc/self/exe"
+                                                      : (const char *)getauxval(AT_EXECFN);
+  if (file_map(path_of_program(path) ? path : started, &blob, error))
     return NULL;
   int status = digest_of(blob.data, blob.size, &digest, error);
   blob_free(&blob);
