@@ -60,7 +60,11 @@ PACK_JOIN(ROW_NAME, _panel)(enum gemm_type type, const char *x, size_t stride, i
 static bool ROW_NAME(enum gemm_type type, const void *x, size_t stride, int count, size_t kc,
                      int width, float *out)
 {
-  if (type == GEMM_F32 && count == width) /* most panels */
+  if (type == GEMM_F32 && count == width && width == 8) /* most panels */
+    return PACK_JOIN(ROW_NAME, _panel)(GEMM_F32, x, stride, INT_MAX, kc, 8, out);
+  if (type == GEMM_F32 && count == width && width == 32)
+    return PACK_JOIN(ROW_NAME, _panel)(GEMM_F32, x, stride, INT_MAX, kc, 32, out);
+  if (type == GEMM_F32 && count == width)
     return PACK_JOIN(ROW_NAME, _panel)(GEMM_F32, x, stride, INT_MAX, kc, width, out);
   if (type == GEMM_F32)
     return PACK_JOIN(ROW_NAME, _panel)(GEMM_F32, x, stride, count, kc, width, out);
