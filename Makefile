@@ -178,7 +178,8 @@ test:
 	@$(MAKE) $(FILES) $(TESTS:%=run-%)
 $(TESTS:%=run-%): run-%:
 	@echo "== $* ($(CC), $(ARCH)$(if $(filter 1,$(SANITIZE)),$(comma) ASan and UBSan))"; \
-	  ATTEST=$(BUILD)/attest ATTEST_RUN="$(RUN)" $(RUN) $(BUILD)/tests/$* 2>&1
+	  start=$$(date +%s); ATTEST=$(BUILD)/attest ATTEST_RUN="$(RUN)" $(RUN) $(BUILD)/tests/$* 2>&1; \
+	  code=$$?; echo "== $*: $$(($$(date +%s) - start)) s, exit code $$code"; exit $$code
 comma := ,
 
 # No include of a later room, no two files that need each other (docs/DESIGN.md).

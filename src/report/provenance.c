@@ -70,8 +70,8 @@ json_t *provenance_json(const struct runtime *runtime, int argc, char *const *ar
   struct digest digest;
   char cpu[256], path[PATH_MAX];
   /* without /proc, the name that it was started by; of a program that was replaced, /proc has it */
-  const char *started = file_exists("/proc/self/exe") ? "/proc/self/exe"
-                                                      : (const char *)getauxval(AT_EXECFN);
+  const char *started =
+      file_exists("/proc/self/exe") ? "/proc/self/exe" : (const char *)getauxval(AT_EXECFN);
   if (file_map(path_of_program(path) ? path : started, &blob, error))
     return NULL;
   int status = digest_of(blob.data, blob.size, &digest, error);
