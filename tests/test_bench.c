@@ -213,6 +213,8 @@ static void test_refusals(void **state)
   (void)state;
   refuse(EXIT_INPUT, "--plot draws a sweep",
          (const char *const[]){a, "bench", "--plot", support_path("x.svg"), NULL});
+  refuse(EXIT_INPUT, "choose their own sequences: drop --sequences",
+         (const char *const[]){a, "bench", "--quick", "--sequences", "64", NULL});
   refuse(EXIT_INPUT, "--shrink 17: must be",
          (const char *const[]){a, "bench", "--shrink", "17", NULL});
   refuse(EXIT_INPUT, "--only speed: must be peak, screen, gemm, ",

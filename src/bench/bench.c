@@ -47,6 +47,8 @@ static int parse(int argc, char **argv, struct bench *b, bool *help, struct erro
       {"plot", OPTION_STRING, &b->options.plot, 0, 0, "FILE.svg", "draw the sweep"},
       {"openblas", OPTION_STRING, &b->options.openblas, 0, 0, "FILE",
        "library to compare with; default: libopenblas.so.0 if installed"},
+      {"sequences", OPTION_NUMBER, &b->options.sequences, 1, 2000, "N",
+       "sequences of each screen; default: 16"},
       {"shrink", OPTION_NUMBER, &b->options.shrink, 1, 16, "N",
        "divide all sizes by N: to try the bench on a slow machine"},
       COMMON_OPTIONS(&b->options.common),
@@ -66,6 +68,9 @@ static int parse(int argc, char **argv, struct bench *b, bool *help, struct erro
     return error->code;
   if (b->options.only && b->options.sweep)
     return error_set(error, EXIT_INPUT, "bench: --sweep replaces all parts: drop --only");
+  if (b->options.sequences && (b->options.quick || b->options.sweep))
+    return error_set(error, EXIT_INPUT,
+                     "bench: --quick and --sweep choose their own sequences: drop --sequences");
   if (b->options.plot && !b->options.sweep)
     return error_set(error, EXIT_INPUT, "bench: --plot draws a sweep: give --sweep FILE.csv, too");
   const struct output outputs[] = {{"--sweep", b->options.sweep, false},

@@ -21,6 +21,7 @@ struct bench_options {
   const char *sweep;    /* CSV file of the sweep, instead of everything else; NULL = none */
   const char *plot;     /* SVG file of the sweep; NULL = none */
   const char *openblas; /* library file; NULL = the installed one, if any */
+  uint64_t sequences;   /* of each screen; 0 = the default */
   uint64_t shrink;      /* all sizes are divided by this; 1 = the real shapes */
 };
 

@@ -54,11 +54,16 @@ static void see_progress(void *context, double share)
   w->paused += bench_clock(w->threads) - start;
 }
 
+static size_t most_sequences(const struct bench *b)
+{
+  return b->options.sequences ? b->options.sequences : SEQUENCES;
+}
+
 /* How much of the screen is run: in a hurry two layers of a few sequences. */
 static void choose_amount(const struct bench *b, struct trial *t, double speed)
 {
   t->layers = t->synthetic->model.config.layers;
-  t->sequences = SEQUENCES;
+  t->sequences = most_sequences(b);
   if (!b->options.quick)
     return;
   t->layers = QUICK_LAYERS;
@@ -188,7 +193,8 @@ double bench_screen_seconds(const struct bench *b)
     if (!shape_config(i < SHAPES ? &shapes_published[i] : &shapes_further[i - SHAPES],
                       b->options.shrink, &config, &error))
       for (size_t setting = 0; setting < b->settings; setting++)
-        seconds += screen_gflop(&config, SEQUENCES, SEQ_LEN) / (PASS_SHARE * b->speed[setting]);
+        seconds +=
+            screen_gflop(&config, most_sequences(b), SEQ_LEN) / (PASS_SHARE * b->speed[setting]);
   return seconds;
 }
 
