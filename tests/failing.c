@@ -290,16 +290,9 @@ void failing_run(const struct failing_job *job, const char *library,
 
 const char *failing_hindrance(bool allocations)
 {
-#if defined __SANITIZE_ADDRESS__
-  bool sanitized = true;
-#elif defined __has_feature
-  bool sanitized = __has_feature(address_sanitizer);
-#else
-  bool sanitized = false;
-#endif
   if (workshop_emulated())
     return "the emulator is too slow for so many runs";
-  return allocations && sanitized ? "the sanitizer allocates by itself" : NULL;
+  return allocations && workshop_sanitized() ? "the sanitizer allocates by itself" : NULL;
 }
 
 int failing_setup(void **state)

@@ -10,14 +10,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#ifdef __SANITIZE_ADDRESS__
-#define SANITIZED true
-#elif defined(__has_feature)
-#define SANITIZED __has_feature(address_sanitizer)
-#else
-#define SANITIZED false
-#endif
-
 /* Starts the program with the words of a line; what it says goes to a file. */
 static pid_t start(const char *line, const char *err)
 {
@@ -50,7 +42,7 @@ static const struct {
 static void test_peak_stays_within_memory(void **state)
 {
   (void)state;
-  if (workshop_emulated() || SANITIZED)
+  if (workshop_emulated() || workshop_sanitized())
     skip(); /* the peak is then that of the emulator or of the shadow memory */
   for (size_t i = 0; i < sizeof large / sizeof *large; i++) {
     const char *model = workshop_path("large");

@@ -5,16 +5,6 @@
 #define TABLES                                                                                     \
   "golden/published/olmo-1b-0724 golden/published/olmoe-1b-7b-0924 golden/published/pythia-1b"
 
-static bool sanitized(void)
-{
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-  return true;
-#endif
-#endif
-  return false;
-}
-
 static void refuse(int code, const char *words, const char *format, ...)
 {
   char line[1000], *err;
@@ -204,7 +194,7 @@ static void browse(const char *dark, const char *ground)
 static void test_browser(void **state)
 {
   (void)state;
-  if (workshop_emulated() || sanitized() || system("command -v chromium >/dev/null") != 0) {
+  if (workshop_emulated() || workshop_sanitized() || system("command -v chromium >/dev/null") != 0) {
     printf("chromium is not installed, or this build is not for it: nothing is looked at\n");
     skip();
   }

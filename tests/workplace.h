@@ -25,7 +25,7 @@ static inline const char *quick_workplace(const char *name)
   char path[600];
   snprintf(path, sizeof path, "%s/manifests/" MODEL ".json", place);
   json_t *manifest = workshop_json(path);
-  json_object_set_new(json_object_get(manifest, "protocol"), "n", json_integer(100));
+  json_object_set_new(json_object_get(manifest, "protocol"), "n", json_integer(40));
   json_object_set_new(
       manifest, "ablation",
       json_pack("{s:[i], s:[i], s:s}", "induction", 10, "seeds", 7, "caveat", "a caveat"));
