@@ -15,6 +15,7 @@
 #define REFERENCE "tests/fixtures/ablations.tar.zst:reference"
 #define NURSERY "manifests/nursery.tar.zst:"
 #define TRAINED "--n 64 --seq-len 64 --vocab 1:97 --quiet"
+#define SMALL "--n 4 --seq-len 64 --vocab 1:97"
 
 /* --- published circuits and controls --- */
 
@@ -240,7 +241,7 @@ static void test_figures(void **state)
   struct fixture f = fixture_read(REFERENCE, "ablations.csv");
   static const char *const models[] = {"nursery-gpt_neox/step2500", "nursery-olmo/step2500"};
   (void)state;
-  for (size_t i = 0; i < 2; i++) {
+  for (size_t i = 0; i < (workshop_emulated() ? 1 : 2); i++) {
     char *out = workshop_run(0,
                              "ablate " NURSERY "%s " TRAINED
                              " --circuit induction --threshold 10,2 --seeds 7,123,5 --controls "
@@ -266,7 +267,7 @@ static void test_figures(void **state)
 static void test_as_published(void **state)
 {
   char *out = workshop_run(
-      0, "ablate " NURSERY "nursery-olmo/step2500 " TRAINED
+      0, "ablate " NURSERY "nursery-olmo/step2500 " SMALL
          " --heads L1H0,L1H7,L9H2 --as-published --controls matched-random,any-layer --json -");
   json_t *all = workshop_json_text(out);
   const json_t *circuit = find(all, "heads", "circuit", -1);
@@ -279,7 +280,7 @@ static void test_as_published(void **state)
                    3);
   json_decref(all);
   free(out);
-  out = workshop_run(0, "ablate " NURSERY "nursery-olmo/step2500 " TRAINED
+  out = workshop_run(0, "ablate " NURSERY "nursery-olmo/step2500 " SMALL
                         " --heads L9H2 --as-published --json -");
   all = workshop_json_text(out); /* nothing is ablated */
   assert_true(number(find(all, "heads", "circuit", -1), "cross_entropy") ==
