@@ -12,15 +12,18 @@ static int make_first(void **state)
   unsetenv("CI");
   if (workshop_emulated())
     return 0;
-  workshop_shell(
-      "mkdir -p %s/manifests/circuits %s/golden && cp -r manifests/tasks %s/manifests && "
-      "ln -s \"$PWD\"/" ARCHIVE " %s/manifests",
-      place, place, place, place);
+  workshop_shell("mkdir -p %s/manifests/circuits %s/golden && cp -r manifests/tasks %s/manifests",
+                 place, place, place);
+  snprintf(path, sizeof path, "%s/manifests/circuits/c", place);
+  workshop_unpack(ARCHIVE, "nursery-gpt_neox/step267/", path);
+  workshop_unpack(ARCHIVE, "nursery-gpt_neox/step2500/", path);
   json_t *m = workshop_json("manifests/circuits/nursery-gpt_neox.json");
   json_t *all = json_object_get(m, "revisions"), *two = json_array();
   json_array_append(two, json_array_get(all, 4));
   json_array_append(two, json_array_get(all, 9));
   json_object_set_new(m, "revisions", two);
+  json_object_set_new(m, "checkpoints", json_string("c"));
+  json_object_set_new(m, "container", json_null());
   json_t *circuits = json_object_get(m, "circuits"), *tasks = json_object_get(circuits, "tasks");
   json_array_remove(tasks, 2);
   json_array_remove(tasks, 1);
