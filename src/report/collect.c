@@ -233,6 +233,7 @@ static const struct field run_fields[] = {
     {"cpu", offsetof(struct report_run, cpu), false},
     {"binary_sha256", offsetof(struct report_run, binary_sha256), false},
     {"command", offsetof(struct report_run, command), false},
+    {"date", offsetof(struct report_run, date), false},
 };
 
 static const struct field head_fields[] = {

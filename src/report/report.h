@@ -63,6 +63,7 @@ struct report_manifest {
 /* Where a run took place: "run" of its JSON. */
 struct report_run {
   const char *version, *isa, *cpu, *binary_sha256, *command; /* one line */
+  const char *date;                                          /* YYYY-MM-DD */
   json_int_t threads, failures, unpinned, uncompared;        /* -1: not known */
   const json_t *libraries;                                   /* object: name -> version; or NULL */
 };
