@@ -22,8 +22,8 @@ static int parse(int argc, char **argv, struct report_options *o, const char **p
 {
   const struct option_spec specs[] = {
       {"out", OPTION_STRING, &o->out, 0, 0, "FILE", "where the report goes; - = stdout; needed"},
-      {"format", OPTION_STRING, &o->format, 0, 0, "FORMAT",
-       REPORT_FORMATS "; default: by the ending of FILE, as docs/MACHINES.md lists them"},
+      {"format", OPTION_STRING, &o->format, 0, 0, REPORT_CHOICES,
+       "default: by the ending of FILE, as docs/MACHINES.md lists them"},
       {"all", OPTION_FLAG, &o->every, 0, 0, NULL,
        "in Markdown, too, every reading of each figure, not only those that do not come out"}};
   const struct option_list list = {
