@@ -30,9 +30,10 @@ static void test_and_back(void **state)
                  "-d %s/opt/it/share/attest/golden/published",
                  place, place, place, place, place);
   assert_true(files_in(place) > 300);
-  workshop_shell("cd %s && opt/it/bin/attest claims opt/it/share/attest/golden/published >/dev/null; "
-                 "test $? = 1",
-                 place);
+  workshop_shell(
+      "cd %s && opt/it/bin/attest claims opt/it/share/attest/golden/published >/dev/null; "
+      "test $? = 1",
+      place);
   workshop_shell(MAKE " uninstall >/dev/null", place);
   assert_int_equal(files_in(place), 1); /* what was there before */
   workshop_shell("test -e %s/opt/it/bin/another && test ! -e %s/opt/it/share/attest", place, place);

@@ -42,11 +42,12 @@ static int setup(void **state)
   write_circuits(place);
   snprintf(path, sizeof path, "%s/runs.json", place);
   support_write(path, RUNS, strlen(RUNS));
-  free(workshop_run(EXIT_HELD, "reproduce %s/circuits.json %s/runs.json --update-golden --work %s/w",
-                    place, place, place));
   free(workshop_run(EXIT_HELD,
-                    "reproduce %s/circuits.json %s/runs.json --work %s/one --json %s/one.json", place,
-                    place, place, place));
+                    "reproduce %s/circuits.json %s/runs.json --update-golden --work %s/w", place,
+                    place, place));
+  free(workshop_run(EXIT_HELD,
+                    "reproduce %s/circuits.json %s/runs.json --work %s/one --json %s/one.json",
+                    place, place, place, place));
   return 0;
 }
 

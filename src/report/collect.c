@@ -399,6 +399,8 @@ void report_free(struct report *report)
   }
   for (size_t i = 0; i < report->document_count; i++)
     json_decref(report->documents[i]);
+  head_set_free(&report->chosen);
+  rows_free(&report->rows);
   free(report->manifests);
   free(report->trajectories);
   free(report->documents);

@@ -40,8 +40,7 @@ static int add_few_shot(const char *path, struct plan *plan, struct error *error
   if (!status) {
     struct plan_row row = begin_row(path);
     const struct few_recipe *r = &t.recipe;
-    double evaluations =
-        r->evaluate_every ? (double)r->sequences / (double)r->evaluate_every : 0;
+    double evaluations = r->evaluate_every ? (double)r->sequences / (double)r->evaluate_every : 0;
     row.revisions = 1;
     row.sequences = (int64_t)r->sequences;
     row.seconds = (double)few_run_updates(t.run) * update + evaluations * evaluation;
