@@ -5,7 +5,7 @@
 #define RUNS                                                                                       \
   "{\"format\": 1, \"model\": \"tiny\", \"kind\": \"trained\", \"source\": \"s\", \"caveat\": "    \
   "\"c\", \"golden\": \"golden/runs\",\n \"formation\": {\"items\": \"F\", \"seeds\": [6], "       \
-  "\"figures\": [\"3\"], \"shorten\": 5000, \"stride\": 3001}}\n"
+  "\"figures\": [\"8\"], \"shorten\": 5000, \"stride\": 3001}}\n"
 
 /* Two revisions and one task of a manifest of circuits. */
 static void write_circuits(const char *place)
@@ -20,7 +20,7 @@ static void write_circuits(const char *place)
   while (json_array_size(tasks) > 1)
     json_array_remove(tasks, 1);
   json_object_set_new(circuits, "pairs", json_integer(2));
-  json_object_set_new(circuits, "method", json_string("ig3_first1"));
+  json_object_set_new(circuits, "method", json_string("eap"));
   json_object_set_new(m, "golden", json_string("golden/circuits"));
   json_object_set_new(m, "checkpoints", json_string("nursery.tar.zst"));
   json_object_set_new(json_array_get(tasks, 0), "path", json_string("tasks/nursery-copy.jsonl"));
@@ -80,7 +80,7 @@ static void test_one_run_to_the_bit(void **state)
   for (int i = 1; i <= 3; i++)
     shard(manifests, i, 3, work);
   char *out = workshop_run(EXIT_HELD,
-                           "merge %s/shard-2-of-3 %s/shard-3-of-3 %s/shard-1-of-3 --isa scalar "
+                           "merge %s/shard-2-of-3 %s/shard-3-of-3 %s/shard-1-of-3 --threads 1 "
                            "--work %s/merge --json %s/merged.json",
                            work, work, work, work, work);
   workshop_contains(out, "equal to the golden circuits");
