@@ -13,9 +13,9 @@ int circuit_options_parse(int argc, char **argv, struct circuit_command *c, bool
   const struct option_spec specs[] = {
       {"task", OPTION_STRING, &c->task, 0, 0, "FILE", "the task (attest task, docs/TASKS.md)"},
       {"out", OPTION_STRING, &c->out, 0, 0, "DIR",
-       "gets edges.csv, circuits.csv, circuit.json, circuit.dot and circuit.svg; new, empty or of "
-       "the "
-       "same run; of a manifest, a CSV a task and circuits.json"},
+       "gets edges.csv, circuits.csv, components.csv, circuit.json, circuit.dot and circuit.svg; "
+       "new, empty or of the same run; of a manifest, a CSV a task, components.csv and "
+       "circuits.json"},
       {"method", OPTION_STRING, &c->method, 0, 0, "eap|ig",
        "scores: eap, or ig with integrated gradients; default ig"},
       {"steps", OPTION_NUMBER, &c->steps, 1, ATTRIBUTION_MOST_STEPS, "M",

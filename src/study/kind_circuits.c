@@ -3,6 +3,7 @@
 #include "base/digest.h"
 #include "base/memory.h"
 #include "base/progress.h"
+#include "claims/verdicts.h"
 #include "study/circuits.h"
 #include "study/course_results.h"
 #include "study/course_tasks.h"
@@ -14,23 +15,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Hours of work must not end at a golden that leads nowhere. */
+/* Hours of work must not end at a golden that leads nowhere, or lacks what an older attest did not
+ * write. */
 static int check_golden(const struct manifest_run *run, struct error *error)
 {
+  static const char *const names[] = {CIRCUIT_COURSE_INDEX, CIRCUIT_COURSE_COMPONENTS,
+                                      VERDICTS_COMPONENTS_FILE};
   const struct manifest *m = run->manifest;
   if (run->all->update_golden || !m->golden)
     return 0;
-  char *index = file_join(m->golden, CIRCUIT_COURSE_INDEX, error);
-  if (!index)
-    return error->code;
-  int status = 0;
-  if (!file_exists(index))
-    status = error_set(error, EXIT_INPUT,
-                       "%s: missing, though %s names it; write it with attest reproduce "
-                       "--update-golden",
-                       index, m->path);
-  free(index);
-  return status ? status : references_check_verdicts(m, error);
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    char *path = file_join(m->golden, names[i], error);
+    if (path && !file_exists(path))
+      error_set(error, EXIT_INPUT,
+                "%s: missing, though %s names its folder as golden; write it with attest "
+                "reproduce --update-golden",
+                path, m->path);
+    free(path);
+    if (error->code)
+      return error->code;
+  }
+  return references_check_verdicts(m, error);
 }
 
 /* Nor may a file of the course take the place of what it is found on or compared with, or of
@@ -70,6 +75,8 @@ static int spare_name(const struct manifest_run *run, const char *name, struct e
 static int check_outputs(const struct manifest_run *run, struct error *error)
 {
   char name[300];
+  if (spare_name(run, CIRCUIT_COURSE_COMPONENTS, error))
+    return error->code;
   for (size_t t = 0; t < run->tasks.count; t++) {
     snprintf(name, sizeof name, "%s.csv", run->tasks.list[t].name);
     if (spare_name(run, name, error))
@@ -204,7 +211,7 @@ static int find(struct manifest_run *run, const struct manifest_revision *m, str
 {
   struct circuit_work context = {run, found};
   char suffix[64];
-  snprintf(suffix, sizeof suffix, ".%s.circuits", run->tasks.digest);
+  snprintf(suffix, sizeof suffix, ".%s.found", run->tasks.digest);
   const struct work work = {suffix, make, load, store, discard, &context};
   return run_obtain(run, m, &work, false, obtained, error);
 }

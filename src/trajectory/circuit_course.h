@@ -1,6 +1,6 @@
 /* Circuits of a model over its revisions: what was found at each, how that changes, and how it is
- * written: a CSV a task with one row a revision, and an index (docs/CIRCUITS.md, "Over training").
- */
+ * written: a CSV a task with one row a revision, one of all heads, and an index (docs/CIRCUITS.md,
+ * "Over training"). */
 #ifndef ATTEST_TRAJECTORY_CIRCUIT_COURSE_H
 #define ATTEST_TRAJECTORY_CIRCUIT_COURSE_H
 
@@ -10,6 +10,7 @@
 #include <jansson.h>
 
 #define CIRCUIT_COURSE_INDEX "circuits.json"
+#define CIRCUIT_COURSE_COMPONENTS "components.csv"
 
 struct course_task {
   char *name; /* plain; owned */
@@ -43,6 +44,22 @@ void circuit_course_free(struct circuit_course *course);
 extern const struct table_column circuit_course_columns[];
 int circuit_course_rows(const struct circuit_course *course, size_t task, struct table *table,
                         struct error *error);
+
+/* Whether every circuit has the scores of its components. */
+bool circuit_course_has_components(const struct circuit_course *course);
+
+/* The rows of all heads: revision by revision, in it task by task. The columns are
+ * component_columns. Errors: EXIT_RUN. */
+int circuit_course_components(const struct circuit_course *course, struct table *table,
+                              struct error *error);
+
+/* What is said of a head; the first COMPONENT_PLACE columns say of which revision and task. */
+#define COMPONENT_PLACE 4
+#define COMPONENT_COLUMNS 17
+extern const struct table_column component_columns[COMPONENT_COLUMNS];
+
+/* Adds the cells behind the first COMPONENT_PLACE of head number `head`. */
+void component_cells(const struct found *found, size_t head, struct table *table);
 
 /* {"format": 1, "model", "kind", "source", "caveat", "graph", "method", "choose", "threshold",
  * "tasks": [{"task", "metric", "sha256", "file", "revisions": [{"name", "step", "tokens",
