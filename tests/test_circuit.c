@@ -142,6 +142,12 @@ static void check_svg(const char *svg, size_t edges)
   }
   assert_int_equal(depth, 0);
   assert_int_equal(count(svg, "<path "), edges);
+  static const char *const legend[] = {"score above 0",     "score below 0", "a score near 0",
+                                       "the largest score", "a node: input", "for its query"};
+  for (size_t i = 0; i < sizeof legend / sizeof *legend; i++)
+    assert_int_equal(count(svg, legend[i]), 1);
+  assert_true(count(svg, "<text class=\"title\"") >= 1);
+  assert_non_null(strstr(svg, "on toy: "));
 }
 
 static void check_outputs(const char *out)
@@ -249,18 +255,19 @@ static int lift_limit(void **state)
   return 0;
 }
 
-/* All of the files or none: the last of them, which is the largest, does not fit. */
+/* All of the files or none: the picture, which is the largest, does not fit. */
 static void test_disk_full(void **state)
 {
   (void)state;
   const char *whole = workshop_path("whole"), *full = workshop_path("full"), *task = task_file();
-  size_t json, edges;
+  size_t json, edges, svg;
   free(workshop_run(EXIT_HELD, "circuit " MODEL " --task %s --out %s --method eap", task, whole));
   free(read_file(whole, "circuit.json", &json));
   free(read_file(whole, "edges.csv", &edges));
-  assert_true(edges < json);
-  limit_file_size(json - 1);
-  free(workshop_refuse(EXIT_RUN, "circuit.json: cannot be written: File too large",
+  free(read_file(whole, "circuit.svg", &svg));
+  assert_true(edges < svg && json < svg);
+  limit_file_size(svg - 1);
+  free(workshop_refuse(EXIT_RUN, "circuit.svg: cannot be written: File too large",
                        "circuit " MODEL " --task %s --out %s --method eap", task, full));
   limit_file_size(RLIM_INFINITY);
   workshop_shell("test ! -e %s", full);

@@ -96,7 +96,7 @@ static void test_help(void **state)
     char usage[64];
     snprintf(usage, sizeof usage, "Usage: attest %s", subcommands[i]);
     workshop_contains(help, usage);
-    workshop_contains(help, "--isa ISA");
+    workshop_contains(help, "--isa auto|scalar|avx2|avx512|neon");
     workshop_contains(help, "--threads N");
     workshop_contains(help, "--memory SIZE");
     workshop_contains(help, "--json FILE");

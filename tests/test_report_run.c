@@ -75,8 +75,9 @@ static void test_courses(void **state)
   };
   size_t size;
   (void)state;
-  free(workshop_run(EXIT_HELD, "reproduce manifests/published-circuits.json --work %s --report %s",
-                    workshop_path("work"), workshop_path("courses.html")));
+  free(workshop_run(
+      EXIT_HELD, "reproduce manifests/published-circuits.json --work %s --report %s --json %s",
+      workshop_path("work"), workshop_path("courses.html"), workshop_path("courses.json")));
   char *html = support_read(workshop_path("courses.html"), &size);
   for (size_t i = 0; i < sizeof points / sizeof *points; i++)
     find_in_plot(find_plot(html, points[i].plot), points[i].point);
@@ -208,8 +209,8 @@ static void test_browser(void **state)
     printf("chromium is not installed, or this build is not for it: nothing is looked at\n");
     skip();
   }
-  free(workshop_run(EXIT_HELD, "report " TABLES " golden/nursery-olmo --out %s",
-                    workshop_path("shown.html")));
+  free(workshop_run(EXIT_HELD, "report %s " TABLES " golden/nursery-olmo --heads L2H1 --out %s",
+                    workshop_path("courses.json"), workshop_path("shown.html")));
   support_write(workshop_path("frames.html"), frames, sizeof frames - 1);
   browse("", "rgb(255, 255, 255)");
   browse("--force-dark-mode", "rgb(22, 22, 22)");

@@ -81,6 +81,10 @@ static json_t *result_json(const struct journal_entry *entry)
   json_t *plot = r->x ? json_pack("{s:s, s:s, s:s, s:s?, s:b}", "x", r->x, "y", r->y, "series",
                                   r->series, "group", r->group, "log", r->log)
                       : json_null();
+  if (r->x && r->about)
+    json_put(plot, "about", json_string(r->about));
+  if (r->x && r->level)
+    json_put(plot, "level", json_pack("{s:s, s:f}", "label", r->level, "at", r->at));
   return json_pack("{s:s, s:s, s:o, s:o, s:o}", "name", r->name, "title", r->title, "plot", plot,
                    "columns", columns, "rows", rows);
 }

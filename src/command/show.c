@@ -25,7 +25,7 @@ static int parse(int argc, char **argv, struct show_options *o, const char **dir
        "the revision whose heads are shown; default: the last"},
       {"head", OPTION_STRING, &o->head, 0, 0, "LAYER.HEAD",
        "the story of one head over all revisions: 4.4, or L4H4"},
-      {"series", OPTION_STRING, &o->series, 0, 0, "NAME",
+      {"series", OPTION_STRING, &o->series, 0, 0, "bos|induction|pr",
        "a chart over training: bos (share of BOS heads by both definitions), induction (heads of "
        ">= "
        "50x and >= 30x), pr (median of all heads and of the final induction heads)"},

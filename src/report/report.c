@@ -46,6 +46,42 @@ int report_evaluate(struct report *report, const struct published_tables *tables
   return status;
 }
 
+/* Whether a model of so many layers and heads has it. */
+static bool has_head(size_t layers, size_t heads, const struct head_name *head)
+{
+  return head->layer < layers && head->head < heads;
+}
+
+static int check_head(const struct report *report, const struct head_name *head,
+                      struct error *error)
+{
+  char name[HEAD_NAME_SIZE];
+  bool found = false;
+  for (size_t i = 0; i < report->trajectory_count; i++) {
+    const struct revision *first = &report->trajectories[i].trajectory.revisions[0];
+    found = found || has_head((size_t)first->n_layers, (size_t)first->n_heads, head);
+  }
+  if (!found)
+    return error_set(error, EXIT_INPUT, "--heads %s: no trajectory of this report has this head",
+                     head_name_format(head, name));
+  if (report->rows.n && !has_head(report->rows.layers, report->rows.heads, head))
+    return error_set(error, EXIT_INPUT,
+                     "--heads %s: the model of --rows has %zu layers of %zu heads, counted from 0",
+                     head_name_format(head, name), report->rows.layers, report->rows.heads);
+  return 0;
+}
+
+int report_choose(struct report *report, const char *heads, const char *rows, struct error *error)
+{
+  if ((heads && head_set_parse("--heads", heads, &report->chosen, error)) ||
+      (rows && rows_read(rows, &report->rows, error)))
+    return error->code;
+  for (size_t i = 0; i < report->chosen.count; i++)
+    if (check_head(report, &report->chosen.list[i], error))
+      return error->code;
+  return 0;
+}
+
 size_t report_count(const struct report *report, enum claim_verdict verdict)
 {
   size_t count = 0;

@@ -173,13 +173,18 @@ static void draw_lines(struct page *page, const struct result *r, const char *gr
   }
   char title[500], description[500];
   snprintf(title, sizeof title, "%.200s: %.200s", *group ? group : r->model, r->title);
+  const char *about = string_of(r->plot, "about");
   snprintf(description, sizeof description,
-           "%.150s over %.150s, from the table \"%.80s\" of %.100s.", y, x, r->name, r->model);
+           "%.250s%s%.60s over %.60s, from the table \"%.40s\" of %.60s.", about, *about ? " " : "",
+           y, x, r->name, r->model);
   struct plot plot = {.title = title,
                       .description = description,
                       .x = {.label = x, .log = json_is_true(json_object_get(r->plot, "log"))},
                       .y = {.label = y}};
-  page_lines(page, &plot, series, count, NULL, 0);
+  const json_t *level = json_object_get(r->plot, "level");
+  const struct plot_mark mark = {json_number_value(json_object_get(level, "at")),
+                                 string_of(level, "label"), true};
+  page_lines(page, &plot, series, count, &mark, json_is_object(level));
   if (left)
     page_text(page, "", "%s: %zu rows of more lines are not drawn.", title, left);
 }

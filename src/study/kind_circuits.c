@@ -5,7 +5,7 @@
 #include "base/progress.h"
 #include "claims/verdicts.h"
 #include "study/circuits.h"
-#include "study/course_files.h"
+#include "study/course_results.h"
 #include "study/course_tasks.h"
 #include "study/kind.h"
 #include "study/outputs.h"
@@ -355,30 +355,13 @@ static int compare_files(struct manifest_run *run, const struct course_files *fi
   return 0;
 }
 
-/* Size and overlap over the revisions, of each task, for a report to draw. */
-static void add_results(struct manifest_run *run, const struct course_files *files)
-{
-  static const char *const drawn[] = {"size", "jaccard"};
-  const struct manifest_circuits *c = &run->manifest->circuits;
-  for (size_t t = 0; t < c->task_count && t < files->count; t++)
-    for (size_t i = 0; i < sizeof drawn / sizeof *drawn; i++) {
-      const char *slash = strrchr(c->tasks[t].path, '/');
-      const char *title = slash ? slash + 1 : c->tasks[t].path;
-      const struct journal_result result = {
-          .name = "circuits", .title = title, .x = "step", .y = drawn[i], .series = ""};
-      journal_add(run->journal, (struct journal_entry){.event = JOURNAL_RESULT,
-                                                       .text = files->list[t].text.data,
-                                                       .result = result});
-    }
-}
-
 static int compare_complete(struct manifest_run *run, struct error *error)
 {
   const struct manifest *m = run->manifest;
   struct course_files files;
   int status = course_files_make(&run->course, &files, error);
   if (!status)
-    add_results(run, &files);
+    course_results(run->journal, m, &files);
   if (!status && run->all->course_out)
     status = course_files_write(run->all->course_out, &files, error);
   if (!status && m->golden && run->all->update_golden) {
