@@ -40,6 +40,10 @@ struct mover_scores {
   double to_positive, to_negative, to_later;
 };
 
+/* The cases of a task; of a pair whose tokens are not there, as in a plan, those of indirect object
+ * identification. */
+size_t component_cases(const struct task *task);
+
 /* Percent of the cases; NAN without any. */
 double mover_copy_score(const struct mover_scores *scores);
 double mover_negative_score(const struct mover_scores *scores);

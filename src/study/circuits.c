@@ -58,7 +58,10 @@ double circuits_gflop(const struct model_config *c, const struct task *task,
     tokens += (double)task->pairs[i].length;
   double passes = 2 + 3 * (double)method->steps + (double)circuits;
   double head = (double)task->count * hidden * (double)c->vocab;
-  return 2e-9 * passes * (tokens * (double)c->layers * layer + head);
+  double copies =
+      (double)(component_cases(task) * c->layers * c->heads) * hidden * (width + (double)c->vocab);
+  tokens += (tokens + 4 * (double)component_half(c)) / passes; /* of components */
+  return 2e-9 * (passes * (tokens * (double)c->layers * layer + head) + copies);
 }
 
 uint64_t circuits_bytes(const struct graph *g, size_t pairs)
