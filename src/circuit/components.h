@@ -2,7 +2,7 @@
 #ifndef ATTEST_CIRCUIT_COMPONENTS_H
 #define ATTEST_CIRCUIT_COMPONENTS_H
 
-#include "circuit/runs.h"
+#include "circuit/inhibition.h"
 
 #define COMPONENT_SEQUENCES 2
 #define COMPONENT_HALF 100 /* random tokens, which come twice */
@@ -75,6 +75,7 @@ int component_direct_mean(struct circuit_runs *runs, double *effects, struct err
 struct component {
   struct pattern_scores patterns; /* NAN where a context is too short for them */
   struct mover_scores mover;
+  struct inhibition_scores inhibition;
   double direct; /* mean effect; NAN for probabilities */
 };
 
