@@ -1,5 +1,6 @@
 #include "circuit/contract.h"
 
+#include "base/interrupt.h"
 #include "base/memory.h"
 #include "gemm.h"
 
@@ -211,7 +212,7 @@ static int contract(struct contracting *c, const struct run_batch *b, size_t pai
     return error->code;
   for (size_t layer = 0; layer < graph->layers; layer++) {
     c->from = (layer + 1) * part - (graph->sequential ? 1 : 0);
-    if (layer_differences(c, b, pair, layer, error) ||
+    if (interrupt_check(error) || layer_differences(c, b, pair, layer, error) ||
         contract_sources(c, graph_head(graph, layer, 0), graph->heads + 1, divisor, edges, error))
       return error->code;
   }

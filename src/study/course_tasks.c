@@ -59,6 +59,19 @@ int course_tasks_read(const struct manifest *m, struct course_tasks *tasks, stru
   return tasks->list ? name_work(tasks, error) : error->code;
 }
 
+int course_tasks_check_pairs(const struct manifest *m, const struct course_tasks *tasks,
+                             struct error *error)
+{
+  for (size_t i = 0; i < tasks->count; i++)
+    if (m->circuits.pairs > tasks->list[i].count)
+      return error_set(error, EXIT_INPUT,
+                       "%s: circuits: \"pairs\" is %llu, but %s has %zu; give at most as many, or "
+                       "null for all",
+                       m->path, (unsigned long long)m->circuits.pairs, m->circuits.tasks[i].path,
+                       tasks->list[i].count);
+  return 0;
+}
+
 void course_tasks_free(struct course_tasks *tasks)
 {
   for (size_t i = 0; i < tasks->count; i++)

@@ -90,7 +90,8 @@ static int check(struct manifest_run *run, struct error *error)
   const struct manifest *m = run->manifest;
   struct circuit_request request;
   if (course_request(m, &request, error) || course_tasks_read(m, &run->tasks, error) ||
-      check_outputs(run, error) || check_golden(run, error))
+      course_tasks_check_pairs(m, &run->tasks, error) || check_outputs(run, error) ||
+      check_golden(run, error))
     return error->code;
   if (!run->tasks.unpinned || run->all->allow_unpinned) {
     run_add_findings(run, 0, run->tasks.unpinned);
@@ -149,6 +150,32 @@ struct circuit_work {
   struct found *found; /* [task_count] */
 };
 
+/* While it is worked on. */
+struct making {
+  const struct manifest_run *run;
+  const struct work_watch *watch;
+};
+
+static bool go_on(void *context)
+{
+  const struct making *making = context;
+  return making->watch->go_on(making->watch->context);
+}
+
+/* The manifest's "n" is a circuit of this model. */
+static int check_size(void *context, const struct circuits_begun *begun, struct error *error)
+{
+  const struct making *making = context;
+  const struct manifest *m = making->run->manifest;
+  if (m->circuits.n <= begun->graph->edges)
+    return 0;
+  return error_set(
+      error, EXIT_INPUT,
+      "%s: circuits: \"n\" is %llu, but the graph of %s has %zu edges; give at most as "
+      "many",
+      m->path, (unsigned long long)m->circuits.n, m->model, begun->graph->edges);
+}
+
 static int make(void *context, const char *checkpoint, const struct work_watch *watch,
                 struct error *error)
 {
@@ -156,12 +183,14 @@ static int make(void *context, const char *checkpoint, const struct work_watch *
   const struct manifest_run *run = work->run;
   struct circuits_task tasks[100]; /* as many as a manifest can have */
   const char *slash = watch->partial ? strrchr(watch->partial, '/') : NULL;
+  struct making making = {run, watch};
   struct circuits_study study = {.tasks = tasks,
                                  .task_count = run->tasks.count,
                                  .directory = slash ? run->work.current : NULL,
                                  .name = slash ? slash + 1 : NULL,
-                                 .go_on = watch->go_on,
-                                 .context = watch->context};
+                                 .begin = check_size,
+                                 .go_on = watch->go_on ? go_on : NULL,
+                                 .context = &making};
   for (size_t t = 0; t < run->tasks.count; t++)
     tasks[t] = (struct circuits_task){run->manifest->circuits.tasks[t].path, &run->tasks.list[t],
                                       (size_t)run->manifest->circuits.pairs};
