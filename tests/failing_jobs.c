@@ -48,6 +48,7 @@ const struct failing_job failing_jobs[] = {
     {"sinks golden/nursery-olmoe --json @/o.json", NO_TIMES, false, false, 0},
     {"show golden/nursery-olmo --head 1.2 --json @/o.json", NO_TIMES, false, false, 0},
     {"show golden/nursery-olmo --series pr", NO_TIMES, false, false, 0},
+    {"show golden/circuits-olmo --head 3.1 --json @/o.json", NO_TIMES, false, false, 4},
     {"report %/kept --out @/o.html", NO_TIMES, false, false, 40},
     {"report %/run.json golden/nursery-olmo --format markdown --out @/o.md", NO_TIMES, false, false,
      40},

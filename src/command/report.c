@@ -38,7 +38,9 @@ static int parse(int argc, char **argv, struct report_options *o, const char **p
       "Writes what was found as one file that needs nothing else: verdict, claims, plots, what "
       "was\n"
       "not checked, provenance. A RUN is the work folder of attest reproduce (--work), the JSON\n"
-      "that it writes, a trajectory, or a folder of trajectories and published tables.",
+      "that it writes, a trajectory, a folder of circuits over training, or one of such folders "
+      "and\n"
+      "published tables.",
       specs, sizeof specs / sizeof *specs};
   if (options_parse(argc, argv, &list, paths, MOST_RUNS, used, help, error) || *help)
     return error->code;
@@ -86,7 +88,9 @@ static int collect(struct report *report, const char *const *paths, size_t count
       return error->code;
   if (take(report, loaded, error) || file_use_check(error))
     return error->code;
-  return report_evaluate(report, loaded->tables, loaded->table_count, error);
+  const struct report_folders folders = {loaded->tables, loaded->courses, loaded->table_count,
+                                         loaded->course_count};
+  return report_evaluate(report, &folders, error);
 }
 
 int command_report(int argc, char **argv, struct error *error)

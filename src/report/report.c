@@ -16,23 +16,25 @@ static bool evaluated(const struct report *report, const struct trajectory *t)
 
 /* The list and its trajectories, which remain the report's. */
 static int evaluate(struct report *report, struct trajectory *all, size_t count,
-                    const struct published_tables *tables, size_t table_count, struct error *error)
+                    const struct report_folders *folders, struct error *error)
 {
   struct claim_list list;
   json_t *json = NULL;
   if (claims_evaluate(all, count, &list, error))
     return error->code;
   int status = 0;
-  for (size_t i = 0; i < table_count && !status; i++)
-    status = claims_add_tables(&tables[i], &list, error);
+  for (size_t i = 0; i < folders->table_count && !status; i++)
+    status = claims_add_tables(&folders->tables[i], &list, error);
+  for (size_t i = 0; i < folders->course_count && !status; i++)
+    status = claims_add_course(&folders->courses[i].course, &list, error);
   if (!status)
     json = claims_json(&list, error);
   claims_free(&list);
   return json ? report_add_run(report, "claims", json, error) : error->code;
 }
 
-int report_evaluate(struct report *report, const struct published_tables *tables,
-                    size_t table_count, struct error *error)
+int report_evaluate(struct report *report, const struct report_folders *folders,
+                    struct error *error)
 {
   struct trajectory *all = memory_zeroed(report->trajectory_count, sizeof *all, "report", error);
   size_t count = 0;
@@ -41,7 +43,8 @@ int report_evaluate(struct report *report, const struct published_tables *tables
   for (size_t i = 0; i < report->trajectory_count; i++)
     if (!evaluated(report, &report->trajectories[i].trajectory))
       all[count++] = report->trajectories[i].trajectory;
-  int status = count || table_count ? evaluate(report, all, count, tables, table_count, error) : 0;
+  bool any = count || folders->table_count || folders->course_count;
+  int status = any ? evaluate(report, all, count, folders, error) : 0;
   free(all);
   return status;
 }

@@ -13,6 +13,7 @@
 #include "claims/claims.h"
 #include "claims/published.h"
 #include "report/rows.h"
+#include "trajectory/circuit_course.h"
 #include "trajectory/trajectory.h"
 
 #include <jansson.h>
@@ -106,9 +107,14 @@ int report_add_trajectory(struct report *report, struct trajectory *trajectory,
                           struct error *error);
 
 /* Evaluates the claims about trajectories that no run has evaluated, and those of folders of
- * published tables, as if a run had. Errors: EXIT_INPUT, EXIT_RUN. */
-int report_evaluate(struct report *report, const struct published_tables *tables,
-                    size_t table_count, struct error *error);
+ * published tables and of circuits, as if a run had. Errors: EXIT_INPUT, EXIT_RUN. */
+struct report_folders {
+  const struct published_tables *tables; /* [table_count] */
+  const struct course_folder *courses;   /* [course_count] */
+  size_t table_count, course_count;
+};
+int report_evaluate(struct report *report, const struct report_folders *folders,
+                    struct error *error);
 
 /* Draws these heads, too ("L4H4,L7H0"), and, with a folder of attest screen --dump, their attention
  * position by position. After all trajectories were added. Errors: EXIT_INPUT (also: a head that
