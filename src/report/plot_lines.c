@@ -153,9 +153,10 @@ static void add_level(const struct drawing *d, const struct plot_mark *mark, str
   double at = scale_at(d->y, mark->at), label = frame_text_width(mark->label) + 8;
   bool right = clearance(d, at, FRAME_RIGHT - label, FRAME_RIGHT) >
                clearance(d, at, FRAME_LEFT, FRAME_LEFT + label);
+  bool at_top = at - 4 < d->y->to + 8; /* the axis has its label there */
   text_add(text, "<path class=\"mark\" d=\"M%.1f %.1fH%.1f\"/><text x=\"%.1f\" y=\"%.1f\"%s>",
-           FRAME_LEFT, at, FRAME_RIGHT, right ? FRAME_RIGHT - 4 : FRAME_LEFT + 4, at - 4,
-           right ? " text-anchor=\"end\"" : "");
+           FRAME_LEFT, at, FRAME_RIGHT, right ? FRAME_RIGHT - 4 : FRAME_LEFT + 4,
+           at_top ? at + 12 : at - 4, right ? " text-anchor=\"end\"" : "");
 }
 
 static void add_mark(const struct drawing *d, const struct plot_mark *mark, struct text *text)

@@ -73,8 +73,8 @@ static void write_rests(struct page *page, const struct report *report)
 {
   static const char *const columns[] = {"rests on",      "what that can carry", "reproduced",
                                         "under another", "not reproduced",      "not evaluated"};
-  page_table(page, "", "Figures under the reading that the paper states, by what they rest on",
-             columns, 6);
+  page_table(page, "cards rests",
+             "Figures under the reading that the paper states, by what they rest on", columns, 6);
   for (int kind = TRAJECTORY_PUBLISHED; kind <= TRAJECTORY_SYNTHETIC; kind++) {
     size_t all = 0;
     for (int v = 0; v < CLAIM_VERDICT_COUNT; v++)

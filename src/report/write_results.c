@@ -174,9 +174,8 @@ static void draw_lines(struct page *page, const struct result *r, const char *gr
   char title[500], description[500];
   snprintf(title, sizeof title, "%.200s: %.200s", *group ? group : r->model, r->title);
   const char *about = string_of(r->plot, "about");
-  snprintf(description, sizeof description,
-           "%.250s%s%.60s over %.60s, from the table \"%.40s\" of %.60s.", about, *about ? " " : "",
-           y, x, r->name, r->model);
+  snprintf(description, sizeof description, "%.250s%sTable \"%.40s\" of %.60s: %.60s over %.60s.",
+           about, *about ? " " : "", r->name, r->model, y, x);
   struct plot plot = {.title = title,
                       .description = description,
                       .x = {.label = x, .log = json_is_true(json_object_get(r->plot, "log"))},

@@ -350,8 +350,9 @@ static int compare_files(struct manifest_run *run, const struct course_files *fi
   } else {
     journal_say(run->journal, JOURNAL_FOUND, "equal to the golden circuits %s to the bit", golden);
   }
-  run_compared(run, "circuits of %zu revisions on %zu tasks with the golden %s, bytes%s",
-               run->course.revision_count, run->tasks.count, golden, differ ? ": they differ" : "");
+  run_compared(run, "circuits of %s on %s with the golden %s, bytes%s",
+               text_counted(run->course.revision_count, "revision").text,
+               text_counted(run->tasks.count, "task").text, golden, differ ? ": they differ" : "");
   return 0;
 }
 
