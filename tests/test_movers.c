@@ -264,6 +264,7 @@ static void test_cases(void **state)
   circuit_check(task_parse("pairs", pairs, strlen(pairs), 0, &task, &error), &error);
   circuit_check(component_movers(&p.model, &task, &options, scores, &error), &error);
   assert_int_equal(scores[0].cases, 3 * 3 + 0 + 2 + 2);
+  assert_int_equal(component_cases(&task), scores[0].cases);
   task.count = 3;
   circuit_check(component_movers(&p.model, &task, &options, scores, &error), &error);
   assert_int_equal(scores[0].cases, 9); /* 3 N */

@@ -2,7 +2,7 @@
 #ifndef ATTEST_CIRCUIT_COMPONENTS_H
 #define ATTEST_CIRCUIT_COMPONENTS_H
 
-#include "circuit/runs.h"
+#include "circuit/inhibition.h"
 
 #define COMPONENT_SEQUENCES 2
 #define COMPONENT_HALF 100 /* random tokens, which come twice */
@@ -40,6 +40,10 @@ struct mover_scores {
   double to_positive, to_negative, to_later;
 };
 
+/* The cases of a task; of a pair whose tokens are not there, as in a plan, those of indirect object
+ * identification. */
+size_t component_cases(const struct task *task);
+
 /* Percent of the cases; NAN without any. */
 double mover_copy_score(const struct mover_scores *scores);
 double mover_negative_score(const struct mover_scores *scores);
@@ -71,6 +75,7 @@ int component_direct_mean(struct circuit_runs *runs, double *effects, struct err
 struct component {
   struct pattern_scores patterns; /* NAN where a context is too short for them */
   struct mover_scores mover;
+  struct inhibition_scores inhibition;
   double direct; /* mean effect; NAN for probabilities */
 };
 

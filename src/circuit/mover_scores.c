@@ -56,6 +56,27 @@ static bool is_among(int32_t id, const int32_t *ids, size_t count)
   return i < count;
 }
 
+static enum role role_of(const struct task_pair *pair, size_t position, bool seen)
+{
+  int32_t id = pair->clean[position];
+  if (is_among(id, pair->positive, pair->positive_count))
+    return POSITIVE;
+  if (is_among(id, pair->negative, pair->negative_count))
+    return seen ? LATER : NEGATIVE;
+  return NO_ANSWER;
+}
+
+size_t component_cases(const struct task *task)
+{
+  size_t cases = 0;
+  for (size_t i = 0; i < task->count; i++)
+    for (size_t p = 0; task->pairs[i].clean && p < task->pairs[i].length; p++)
+      cases += role_of(&task->pairs[i], p, false) != NO_ANSWER;
+  for (size_t i = 0; i < task->count; i++)
+    cases += task->pairs[i].clean ? 0 : 3;
+  return cases;
+}
+
 static void find_cases(struct group *g)
 {
   for (size_t s = 0; s < g->count; s++) {
@@ -64,17 +85,12 @@ static void find_cases(struct group *g)
     memcpy(g->tokens + s * g->length, pair->clean, g->length * sizeof *g->tokens);
     for (size_t p = 0; p < g->length; p++) {
       size_t at = s * g->length + p;
-      int32_t id = pair->clean[p];
-      enum role role = NO_ANSWER;
-      if (is_among(id, pair->positive, pair->positive_count))
-        role = POSITIVE;
-      else if (is_among(id, pair->negative, pair->negative_count))
-        role = seen ? LATER : NEGATIVE;
+      enum role role = role_of(pair, p, seen);
       seen = seen || role == NEGATIVE;
       g->roles[at] = (unsigned char)role;
       g->slots[at] = g->cases;
       if (role != NO_ANSWER)
-        g->answers[g->cases++] = id;
+        g->answers[g->cases++] = pair->clean[p];
     }
   }
 }

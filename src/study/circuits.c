@@ -58,7 +58,10 @@ double circuits_gflop(const struct model_config *c, const struct task *task,
     tokens += (double)task->pairs[i].length;
   double passes = 2 + 3 * (double)method->steps + (double)circuits;
   double head = (double)task->count * hidden * (double)c->vocab;
-  return 2e-9 * passes * (tokens * (double)c->layers * layer + head);
+  double copies =
+      (double)(component_cases(task) * c->layers * c->heads) * hidden * (width + (double)c->vocab);
+  tokens += (tokens + 4 * (double)component_half(c)) / passes; /* of components */
+  return 2e-9 * (passes * (tokens * (double)c->layers * layer + head) + copies);
 }
 
 uint64_t circuits_bytes(const struct graph *g, size_t pairs)
@@ -256,7 +259,26 @@ static int make_patterns(struct work *w, const struct circuit_options *options, 
   return error->code;
 }
 
-/* Patterns and copy scores, when the runs are gone and their memory is free. */
+/* Heads that act on the queries of name movers in the circuit that was found. */
+static int take_inhibition(const struct work *w, const struct circuit_options *options,
+                           struct found *found, struct error *error)
+{
+  size_t heads = heads_of(w);
+  bool *movers = memory_alloc(heads, sizeof *movers, "components", error);
+  struct inhibition_scores *scores = memory_alloc(heads, sizeof *scores, "components", error);
+  const struct inhibition asked = {&found->graph, found->by[FOUND_BY_RATIO].kept, movers};
+  for (size_t h = 0; movers && h < heads; h++)
+    movers[h] = mover_is(&found->components[h].mover);
+  if (movers && scores &&
+      !component_inhibition(&w->model, &w->task, options, &asked, scores, error))
+    for (size_t h = 0; h < heads; h++)
+      found->components[h].inhibition = scores[h];
+  free(movers);
+  free(scores);
+  return error->code;
+}
+
+/* What takes the model alone, when the runs are gone and their memory is free. */
 static int take_components(struct work *w, struct circuit_options options, struct found *found,
                            struct error *error)
 {
@@ -269,7 +291,7 @@ static int take_components(struct work *w, struct circuit_options options, struc
       found->components[h].mover = movers[h];
     }
   free(movers);
-  return error->code;
+  return error->code ? error->code : take_inhibition(w, &options, found, error);
 }
 
 /* --- a circuit --- */

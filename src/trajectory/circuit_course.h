@@ -58,7 +58,7 @@ int circuit_course_components(const struct circuit_course *course, struct table 
 
 /* What is said of a head; the first COMPONENT_PLACE columns say of which revision and task. */
 #define COMPONENT_PLACE 4
-#define COMPONENT_COLUMNS 17
+#define COMPONENT_COLUMNS 21
 extern const struct table_column component_columns[COMPONENT_COLUMNS];
 
 /* Adds the cells behind the first COMPONENT_PLACE of head number `head`. */

@@ -1,6 +1,8 @@
 /* Component scores as rows. */
 #include "trajectory/circuit_course.h"
 
+#include <math.h>
+
 const struct table_column component_columns[COMPONENT_COLUMNS] = {
     {"revision", "revision", CELL_TEXT},
     {"step", NULL, CELL_INTEGER},
@@ -18,6 +20,10 @@ const struct table_column component_columns[COMPONENT_COLUMNS] = {
     {"to_negative", "to other", CELL_NUMBER},
     {"to_later", NULL, CELL_NUMBER},
     {"mover", "mover", CELL_FLAG},
+    {"inhibition_metric", NULL, CELL_NUMBER},
+    {"inhibition_to_positive", NULL, CELL_NUMBER},
+    {"inhibition_to_negative", NULL, CELL_NUMBER},
+    {"s_inhibition", "S-inh.", CELL_FLAG},
     {"direct_effect", "direct", CELL_NUMBER},
 };
 
@@ -39,6 +45,13 @@ void component_cells(const struct found *found, size_t head, struct table *table
     table_flag(table, mover_is(&c->mover));
   else
     table_missing(table);
+  table_number(table, c->inhibition.metric);
+  table_number(table, c->inhibition.to_positive);
+  table_number(table, c->inhibition.to_negative);
+  if (isnan(c->inhibition.metric))
+    table_missing(table);
+  else
+    table_flag(table, inhibition_is(&c->inhibition));
   table_number(table, c->direct);
 }
 

@@ -276,6 +276,9 @@ static int take_component(const struct loading *l, const struct table *t, size_t
                 .to_positive = number_at(t, row, "to_positive"),
                 .to_negative = number_at(t, row, "to_negative"),
                 .to_later = number_at(t, row, "to_later")},
+      .inhibition = {number_at(t, row, "inhibition_metric"),
+                     number_at(t, row, "inhibition_to_positive"),
+                     number_at(t, row, "inhibition_to_negative")},
       .direct = number_at(t, row, "direct_effect")};
   return 0;
 }
