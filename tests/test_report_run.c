@@ -60,6 +60,34 @@ static void test_run(void **state)
   free(text);
 }
 
+/* Edges and overlap of every revision of our own circuits, as their CSV has them. */
+static void check_course(const char *html)
+{
+  size_t size, rows = 0, step = 1, edges = 12, jaccard = 31;
+  char *csv = support_read("golden/circuits-olmo/copy.csv", &size), *rest = csv, *line;
+  while ((line = strsep(&rest, "\n")) && *line) {
+    char *cells[64], title[200];
+    size_t count = 0;
+    while (count < 64 && (cells[count] = strsep(&line, ",")))
+      count++;
+    assert_true(count > jaccard);
+    if (rows++ == 0) {
+      assert_string_equal(cells[step], "step");
+      assert_string_equal(cells[edges], "edges");
+      assert_string_equal(cells[jaccard], "jaccard");
+      continue;
+    }
+    snprintf(title, sizeof title, "copy: %s, %s", cells[step], cells[edges]);
+    find_in_plot(find_plot(html, "nursery-olmo: Edges of the circuit"), title);
+    snprintf(title, sizeof title, "copy: %s, %.6g", cells[step], strtod(cells[jaccard], NULL));
+    if (*cells[jaccard])
+      find_in_plot(find_plot(html, "nursery-olmo: Overlap with the circuit of the revision before"),
+                   title);
+  }
+  assert_int_equal(rows, 11);
+  free(csv);
+}
+
 /* Courses that published tables hold: three points of two of them, as the CSV has them. */
 static void test_courses(void **state)
 {
@@ -81,6 +109,13 @@ static void test_courses(void **state)
   char *html = support_read(workshop_path("courses.html"), &size);
   for (size_t i = 0; i < sizeof points / sizeof *points; i++)
     find_in_plot(find_plot(html, points[i].plot), points[i].point);
+  free(html);
+  free(workshop_run(EXIT_HELD, "report golden/published-circuits golden/circuits-olmo --out %s",
+                    workshop_path("folders.html")));
+  html = support_read(workshop_path("folders.html"), &size);
+  for (size_t i = 0; i < sizeof points / sizeof *points; i++)
+    find_in_plot(find_plot(html, points[i].plot), points[i].point);
+  check_course(html);
   free(html);
 }
 

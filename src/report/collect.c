@@ -399,6 +399,7 @@ void report_free(struct report *report)
   }
   for (size_t i = 0; i < report->document_count; i++)
     json_decref(report->documents[i]);
+  json_decref(report->results);
   head_set_free(&report->chosen);
   rows_free(&report->rows);
   free(report->manifests);

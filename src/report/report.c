@@ -2,6 +2,10 @@
 
 #include "base/json.h"
 #include "base/memory.h"
+#include "claims/paper.h"
+#include "study/course_results.h"
+#include "study/published_results.h"
+#include "study/result_json.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +37,60 @@ static int evaluate(struct report *report, struct trajectory *all, size_t count,
   return json ? report_add_run(report, "claims", json, error) : error->code;
 }
 
+/* --- tables of folders --- */
+
+/* Takes the results out of a journal. */
+static void take_results(struct report *report, const char *model, struct journal *journal)
+{
+  for (size_t i = 0; i < journal->count; i++)
+    json_add(report->results,
+             json_pack("{s:s, s:o}", "model", model, "result", result_json(&journal->entries[i])));
+  journal_free(journal);
+}
+
+static int add_course(struct report *report, const struct course_folder *folder,
+                      struct error *error)
+{
+  const struct circuit_course *course = &folder->course;
+  struct course_table *tables =
+      memory_zeroed(course->task_count, sizeof *tables, course->model, error);
+  struct text *texts = memory_zeroed(course->task_count, sizeof *texts, course->model, error);
+  struct journal journal = {0};
+  int status = tables && texts ? 0 : error->code;
+  for (size_t t = 0; !status && t < course->task_count; t++) {
+    table_separated(&folder->tables[t], ',', "", &texts[t]);
+    tables[t] = (struct course_table){course->tasks[t].name, course->tasks[t].name, texts[t].data};
+    if (texts[t].failed)
+      status = error_set(error, EXIT_RUN, "report: out of memory");
+  }
+  if (!status)
+    course_results(&journal, tables, course->task_count);
+  if (!status)
+    status = journal_check(&journal, error);
+  take_results(report, course->model, &journal);
+  for (size_t t = 0; texts && t < course->task_count; t++)
+    text_free(&texts[t]);
+  free(texts);
+  free(tables);
+  return status;
+}
+
+static int add_results(struct report *report, const struct report_folders *folders,
+                       struct error *error)
+{
+  int status = 0;
+  report->results = json_array();
+  for (size_t i = 0; i < folders->table_count && !status; i++) {
+    struct journal journal = {0};
+    published_results(&journal, &folders->tables[i]);
+    status = journal_check(&journal, error);
+    take_results(report, folders->tables[i].paper->arxiv, &journal);
+  }
+  for (size_t i = 0; i < folders->course_count && !status; i++)
+    status = add_course(report, &folders->courses[i], error);
+  return status;
+}
+
 int report_evaluate(struct report *report, const struct report_folders *folders,
                     struct error *error)
 {
@@ -45,6 +103,8 @@ int report_evaluate(struct report *report, const struct report_folders *folders,
       all[count++] = report->trajectories[i].trajectory;
   bool any = count || folders->table_count || folders->course_count;
   int status = any ? evaluate(report, all, count, folders, error) : 0;
+  if (!status)
+    status = add_results(report, folders, error);
   free(all);
   return status;
 }

@@ -88,6 +88,7 @@ struct report {
   size_t claim_count;
   struct report_trajectory *trajectories;
   size_t trajectory_count;
+  json_t *results; /* array of {"model", "result"}: tables of folders that are drawn; owned */
   struct head_set chosen; /* heads that the reader asked for, beside those that stand out */
   struct rows rows;       /* of the chosen heads */
 };

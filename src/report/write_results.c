@@ -211,9 +211,9 @@ static void write_lines(struct page *page, const struct result *r)
   free(points);
 }
 
-static void write_result(struct page *page, const struct report_manifest *m, const json_t *json)
+static void write_result(struct page *page, const char *model, const json_t *json)
 {
-  const struct result r = {.model = m->model,
+  const struct result r = {.model = model,
                            .name = string_of(json, "name"),
                            .title = string_of(json, "title"),
                            .columns = json_object_get(json, "columns"),
@@ -234,9 +234,15 @@ void write_results(struct page *page, const struct report *report)
   page_gallery(page);
   for (size_t i = 0; i < report->manifest_count; i++)
     for (size_t k = 0; k < json_array_size(report->manifests[i].results); k++) {
-      write_result(page, &report->manifests[i], json_array_get(report->manifests[i].results, k));
+      write_result(page, report->manifests[i].model,
+                   json_array_get(report->manifests[i].results, k));
       any = true;
     }
+  for (size_t i = 0; i < json_array_size(report->results); i++) {
+    const json_t *entry = json_array_get(report->results, i);
+    write_result(page, string_of(entry, "model"), json_object_get(entry, "result"));
+    any = true;
+  }
   page_gallery_end(page);
   if (!any)
     page_text(page, "", "There are none.");

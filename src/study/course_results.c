@@ -1,5 +1,7 @@
 #include "study/course_results.h"
 
+#include "base/text.h"
+
 #include <string.h>
 
 /* What is drawn of every task's table. */
@@ -11,13 +13,6 @@ static const struct drawn {
     {"circuit_overlap", "Overlap with the circuit of the revision before", "jaccard",
      "Edges in both circuits, of those in either (Jaccard index): 1 means that nothing changed."},
 };
-
-/* The file name of a task: what it is called is what stands before its ending. */
-static const char *file_of(const struct manifest *manifest, size_t task)
-{
-  const char *path = manifest->circuits.tasks[task].path, *slash = strrchr(path, '/');
-  return slash ? slash + 1 : path;
-}
 
 /* The index of a column by the header that a table begins with; SIZE_MAX: there is none. */
 static size_t column_of(const char *header, const char *name)
@@ -54,41 +49,39 @@ static void add_lines(const char *table, const char *task, const char *column, s
   while (*row && *++row) {
     const char *step = cell_of(row, x, &step_length), *value = cell_of(row, y, &length);
     if (length)
-      text_add(csv, "%.*s,%.*s,%.*s\n", (int)strcspn(task, ".,"), task, (int)step_length, step,
+      text_add(csv, "%.*s,%.*s,%.*s\n", (int)strcspn(task, ","), task, (int)step_length, step,
                (int)length, value);
     row += strcspn(row, "\n");
   }
 }
 
-static void add_result(struct journal *journal, const struct text *csv,
+static void add_result(struct journal *journal, const char *csv,
                        const struct journal_result *result)
 {
-  if (!csv->failed)
-    journal_add(journal, (struct journal_entry){
-                             .event = JOURNAL_RESULT, .text = csv->data, .result = *result});
-  journal->failed = journal->failed || csv->failed;
+  journal_add(journal,
+              (struct journal_entry){.event = JOURNAL_RESULT, .text = csv, .result = *result});
 }
 
-void course_results(struct journal *journal, const struct manifest *manifest,
-                    const struct course_files *files)
+void course_results(struct journal *journal, const struct course_table *tables, size_t count)
 {
-  size_t tasks = manifest->circuits.task_count;
-  for (size_t t = 0; t < tasks && t < files->count; t++)
-    add_result(journal, &files->list[t].text,
-               &(struct journal_result){.name = "circuits", .title = file_of(manifest, t)});
+  for (size_t t = 0; t < count; t++)
+    add_result(journal, tables[t].csv,
+               &(struct journal_result){.name = "circuits", .title = tables[t].title});
   for (size_t i = 0; i < sizeof drawn / sizeof *drawn; i++) {
     struct text csv = {0};
     text_add(&csv, "task,step,%s\n", drawn[i].column);
-    for (size_t t = 0; t < tasks && t < files->count; t++)
-      add_lines(files->list[t].text.data, file_of(manifest, t), drawn[i].column, &csv);
-    add_result(journal, &csv,
-               &(struct journal_result){.name = drawn[i].name,
-                                        .title = drawn[i].title,
-                                        .x = "step",
-                                        .y = drawn[i].column,
-                                        .series = "task",
-                                        .about = drawn[i].about,
-                                        .log = true});
+    for (size_t t = 0; t < count; t++)
+      add_lines(tables[t].csv, tables[t].task, drawn[i].column, &csv);
+    if (!csv.failed)
+      add_result(journal, csv.data,
+                 &(struct journal_result){.name = drawn[i].name,
+                                          .title = drawn[i].title,
+                                          .x = "step",
+                                          .y = drawn[i].column,
+                                          .series = "task",
+                                          .about = drawn[i].about,
+                                          .log = true});
+    journal->failed = journal->failed || csv.failed;
     text_free(&csv);
   }
 }

@@ -2,14 +2,18 @@
 #ifndef ATTEST_STUDY_COURSE_RESULTS_H
 #define ATTEST_STUDY_COURSE_RESULTS_H
 
-#include "study/course_files.h"
 #include "study/journal.h"
 
-/* Adds to the journal, as JOURNAL_RESULT: "circuits", the whole table of each task of the manifest,
- * which is not drawn; "circuit_edges" and "circuit_overlap" with the columns task, step, and the
- * edges of the circuit, or its Jaccard index with that of the revision before; a line a task. The
- * files are those of the manifest's tasks, in their order. */
-void course_results(struct journal *journal, const struct manifest *manifest,
-                    const struct course_files *files);
+/* The table of one task, as the course's file has it. */
+struct course_table {
+  const char *task;  /* what its line is called */
+  const char *title; /* of its result: as long-lived as the journal */
+  const char *csv;
+};
+
+/* Adds to the journal, as JOURNAL_RESULT: "circuits", the whole table of each task, which is not
+ * drawn; "circuit_edges" and "circuit_overlap" with the columns task, step, and the edges of the
+ * circuit, or its Jaccard index with that of the revision before; a line a task. */
+void course_results(struct journal *journal, const struct course_table *tables, size_t count);
 
 #endif
