@@ -230,6 +230,10 @@ static void assert_model(const struct parameters *p, const struct task *task, si
   threads_stop(threads);
 }
 
+/* Of phi, the LM head has a bias. */
+static const char biased[] = "{\"model_type\": \"phi\", \"intermediate_size\": 72, "
+                             "\"partial_rotary_factor\": 0.5, " SHAPE "}";
+
 static void test_made_up(void **state)
 {
   (void)state;
@@ -237,11 +241,16 @@ static void test_made_up(void **state)
   struct task task;
   size_t hits[2] = {0, 0};
   circuit_check(task_parse("pairs", pairs, strlen(pairs), 0, &task, &error), &error);
-  for (size_t i = 0; i < CONFIGS; i++) {
+  for (size_t i = 0; i <= CONFIGS; i++) {
     struct parameters p;
-    if (strstr(taping_configs[i], "olmo2")) /* no graph, so no components */
+    const char *config = i < CONFIGS ? taping_configs[i] : biased;
+    if (strstr(config, "olmo2")) /* no graph, so no components */
       continue;
-    make_up(taping_configs[i], &p);
+    make_up(config, &p);
+    struct parameter *bias = parameters_of(&p, p.model.lm_head.bias);
+    assert_true(i < CONFIGS || bias);
+    for (size_t v = 0; bias && v < bias->elements; v++)
+      bias->values[v] = .3f * (float)(v * v % 7) - 1;
     assert_model(&p, &task, hits);
     parameters_free(&p);
   }

@@ -147,8 +147,35 @@ static int make_own(struct copying *c, const struct linear *head, struct error *
 
 static float biased(const struct copying *c, float logit, size_t id, bool negative)
 {
-  float value = negative ? -logit : logit;
-  return c->bias ? value + c->bias[id] : value;
+  return (negative ? -logit : logit) + c->bias[id];
+}
+
+/* Without a bias both signs at once: what is in front with one is behind with the other, and of
+ * equal ones the ids before the token are in front with both. */
+static void count_plain(struct copying *c, size_t row, const float *logits, size_t token)
+{
+  const float own = c->own[row];
+  size_t before = token <= c->first ? 0 : token - c->first;
+  uint32_t more = 0, less = 0, equal = 0;
+  for (size_t j = 0; j < c->columns; j++) {
+    more += logits[j] > own;
+    less += logits[j] < own;
+  }
+  for (size_t j = 0; j < c->columns && j < before; j++)
+    equal += logits[j] == own;
+  c->above[0][row] += more + equal;
+  c->above[1][row] += less + equal;
+}
+
+static void count_biased(struct copying *c, size_t row, const float *logits, size_t token)
+{
+  for (int negative = 0; negative < 2; negative++) {
+    float own = biased(c, c->own[row], token, negative);
+    for (size_t j = 0; j < c->columns; j++) {
+      float other = biased(c, logits[j], c->first + j, negative);
+      c->above[negative][row] += other > own || (other == own && c->first + j < token);
+    }
+  }
 }
 
 /* Ids of the strip in front of a row's own token. */
@@ -160,13 +187,10 @@ static void count_row(void *context, size_t row, int worker)
   (void)worker;
   if (!c->options->kernels->all_finite(logits, c->columns))
     atomic_store(&c->damaged, true);
-  for (int negative = 0; negative < 2; negative++) {
-    float own = biased(c, c->own[row], token, negative);
-    for (size_t j = 0; j < c->columns; j++) {
-      float other = biased(c, logits[j], c->first + j, negative);
-      c->above[negative][row] += other > own || (other == own && c->first + j < token);
-    }
-  }
+  if (c->bias)
+    count_biased(c, row, logits, token);
+  else
+    count_plain(c, row, logits, token);
 }
 
 static int rank_rows(struct copying *c, const struct linear *head, struct error *error)
