@@ -150,11 +150,13 @@ static void test_scores(void **state)
   struct error error = {0};
   int status;
   char directory[512];
+  if (is_slow())
+    skip();
   snprintf(directory, sizeof directory, "%s", support_path("scores"));
   circuit_check(file_make_directory(directory, &error), &error);
   start(&c, false);
   size_t pairs = circuit_runs_pairs(c.runs), bytes = pairs * circuit_edges(&c) * sizeof(float);
-  assert_true(is_slow() || interrupt(.01, score_interrupted, directory));
+  assert_true(interrupt(.01, score_interrupted, directory));
   assert_int_equal(kept_pairs(directory, pairs), 0);
   assert_true(interrupt(.6, score_interrupted, directory));
   size_t kept = kept_pairs(directory, pairs);

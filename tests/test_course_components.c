@@ -123,6 +123,12 @@ static void test_claims(void **state)
   expect(&list, "P2-61", "heads step4; copy step2", CLAIM_REPRODUCED);
   expect(&list, "P2-63", "previous step1, induction step4, movers step0", CLAIM_NOT_REPRODUCED);
   claims_free(&list);
+  course.revisions[0].found->components->mover.copied = 0;
+  course.revisions[2].found->components->inhibition = (struct inhibition_scores){-1, -.5, .5};
+  list = evaluate(&course);
+  expect(&list, "P2-63", "previous step1, induction step4, movers step2, S-inhibition step2",
+         CLAIM_NOT_REPRODUCED);
+  claims_free(&list);
   course.revisions[3].found->components->mover.to_negative = 1;
   list = evaluate(&course);
   expect(&list, "P2-60", "copy no mover", CLAIM_NOT_REPRODUCED);

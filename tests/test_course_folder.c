@@ -53,6 +53,7 @@ static void test_table(void **state)
       {"name,count,value,flag\na,1,nan,no\n", "line 2, column value: must be a number"},
       {"name,count,value,flag\na,1,2,maybe\n", "line 2, column flag: must be yes or no"},
       {"name,count,value,flag\na,1,2,no", "line 2: no newline"},
+      {"name,count,value,flag\na\x1b[2J,1,2,no\n", "line 2, column name: must be a short text"},
       {"name,count,value,flag\na,9223372036854775808,2,no\n", "column count"}};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     assert_int_equal(parse(bad[i][0], &table), EXIT_INPUT);

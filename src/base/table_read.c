@@ -59,6 +59,15 @@ static bool read_integer(const struct piece *cell, int64_t *value)
   return true;
 }
 
+/* No control characters, which a terminal would obey. */
+static bool is_shown(const struct piece *cell)
+{
+  size_t i = 0;
+  while (i < cell->length && (unsigned char)cell->text[i] >= ' ' && cell->text[i] != 0x7f)
+    i++;
+  return i == cell->length;
+}
+
 static bool read_cell(struct table *table, enum cell_type type, const struct piece *cell)
 {
   char copy[512];
@@ -67,7 +76,7 @@ static bool read_cell(struct table *table, enum cell_type type, const struct pie
   bool yes = cell->length == 3 && memcmp(cell->text, "yes", 3) == 0;
   switch (type) {
   case CELL_TEXT:
-    if (cell->length >= sizeof copy)
+    if (cell->length >= sizeof copy || !is_shown(cell))
       return false;
     memcpy(copy, cell->text, cell->length);
     copy[cell->length] = 0;

@@ -169,7 +169,19 @@ static void course_pattern(const struct question *question, struct outcome *outc
   course_say(&words, outcome);
 }
 
-/* Induction and previous-token heads are there no later than the first name mover of any task. */
+/* The first revision with an S-inhibition head on any task. */
+static size_t inhibition_emerges(const struct circuit_course *course)
+{
+  for (size_t r = 0; r < course->revision_count; r++)
+    for (size_t t = 0; t < course->task_count; t++)
+      for (size_t h = 0; h < course_at(course, r, t)->component_count; h++)
+        if (inhibition_is(&course_at(course, r, t)->components[h].inhibition))
+          return r;
+  return course->revision_count;
+}
+
+/* Induction and previous-token heads are there no later than the first name mover of any task, and
+ * than the first S-inhibition head where there is one. */
 static void course_order(const struct question *question, struct outcome *outcome)
 {
   const struct circuit_course *course = question->facts->course;
@@ -183,9 +195,16 @@ static void course_order(const struct question *question, struct outcome *outcom
     outcome_missing(outcome, "no head is a name mover at the last revision");
     return;
   }
-  outcome_words(outcome, previous <= mover && induction <= mover,
-                "previous %s, induction %s, movers %s", name_of(course, previous),
-                name_of(course, induction), name_of(course, mover));
+  size_t inhibition = inhibition_emerges(course);
+  bool first = previous <= mover && induction <= mover;
+  if (inhibition == course->revision_count)
+    outcome_words(outcome, first, "previous %s, induction %s, movers %s", name_of(course, previous),
+                  name_of(course, induction), name_of(course, mover));
+  else
+    outcome_words(outcome, first && previous <= inhibition && induction <= inhibition,
+                  "previous %s, induction %s, movers %s, S-inhibition %s",
+                  name_of(course, previous), name_of(course, induction), name_of(course, mover),
+                  name_of(course, inhibition));
 }
 
 #define ABSTRACT "abstract"
