@@ -1,6 +1,7 @@
 /* The runs in which calls fail, and their inputs. */
 #include "failing.h"
 
+#include "base/digest.h"
 #include "packing.h"
 #include "workshop.h"
 
@@ -33,6 +34,11 @@ const struct failing_job failing_jobs[] = {
      true, true, 0},
     {"fetch %/unpinned.json --to @/f --dry-run --parallel 1 --base # --json -", NO_TIMES, false,
      true, 0},
+    {"circuit %/c/r0 --task %/t.jsonl --method eap --scan --bootstrap 2 --threads 2 --out @/d "
+     "--json @/o.json",
+     NO_TIMES, false, false, 4},
+    {"circuit %/circuits.json --threads 2 --work @/w --out @/d --json @/o.json", TIMES_IN_TEXT,
+     true, false, 4},
     {"claims golden/nursery-olmo --json @/o.json", NO_TIMES, false, false, 0},
     {"claims golden/nursery-olmoe golden/nursery-olmo --json -", NO_TIMES, false, false, 0},
     {"reproduce manifests/published.json --threads 2 --work @/w --json @/o.json", TIMES_IN_TEXT,
@@ -42,9 +48,11 @@ const struct failing_job failing_jobs[] = {
     {"sinks golden/nursery-olmoe --json @/o.json", NO_TIMES, false, false, 0},
     {"show golden/nursery-olmo --head 1.2 --json @/o.json", NO_TIMES, false, false, 0},
     {"show golden/nursery-olmo --series pr", NO_TIMES, false, false, 0},
+    {"show golden/circuits-olmo --head 3.1 --json @/o.json", NO_TIMES, false, false, 4},
     {"report %/kept --out @/o.html", NO_TIMES, false, false, 40},
-    {"report %/run.json golden/nursery-olmo --format markdown --out @/o.md", NO_TIMES, false, false,
-     40},
+    {"report %/run.json golden/nursery-olmo golden/circuits-olmo --heads L2H1 --format markdown "
+     "--out @/o.md",
+     NO_TIMES, false, false, 40},
     {"weights %/c/r0 %/c/r1 --threads 2 --json @/o.json", TIMES_IN_TEXT, false, false, 0},
     {"compare golden/nursery-olmo golden/nursery-olmo --json @/o.json", NO_TIMES, false, false, 0},
     {"synth --like olmo:" SYNTH ",shards=2 --out @/s --json @/o.json", TIMES_EVERYWHERE, false,
@@ -115,6 +123,36 @@ static void make_manifests(const char *in)
     free(workshop_run(EXIT_HELD, "reproduce %s --shard %d/2 --work %s/w", pinned, i, in));
 }
 
+/* Circuits of the two revisions on a task of two pairs, with their golden. */
+static void make_circuits(const char *in)
+{
+  static const char task[] =
+      "{\"task\": \"toy\", \"metric\": \"logit\"}\n"
+      "{\"clean\": [9, 3, 7], \"corrupted\": [9, 4, 7], \"positive\": [3], \"negative\": [4]}\n"
+      "{\"clean\": [8, 5, 6, 5], \"corrupted\": [8, 5, 9, 5], \"positive\": [6], \"negative\": "
+      "[]}\n";
+  char path[600];
+  struct digest digest;
+  struct error error;
+  snprintf(path, sizeof path, "%s/t.jsonl", in);
+  support_write(path, task, strlen(task));
+  assert_int_equal(digest_of(task, strlen(task), &digest, &error), 0);
+  snprintf(path, sizeof path, "%s/m.json", in);
+  json_t *root = workshop_json(path);
+  json_object_del(root, "protocol");
+  json_object_del(root, "ablation");
+  json_object_set_new(root, "golden", json_string("circuits"));
+  json_object_set_new(root, "circuits",
+                      json_pack("{s:[{s:s, s:s}], s:n, s:s, s:s, s:f, s:n, s:i, s:b}", "tasks",
+                                "path", "t.jsonl", "sha256", digest.sha256, "pairs", "method",
+                                "eap", "choose", "greedy", "threshold", 0.8, "bound", "n", 9,
+                                "scan", 0));
+  snprintf(path, sizeof path, "%s/circuits.json", in);
+  workshop_json_write(path, root);
+  json_decref(root);
+  free(workshop_run(EXIT_HELD, "reproduce %s --update-golden --work %s/work", path, in));
+}
+
 /* Compressed and stored, the files of a model in a folder "r1". */
 static void pack(const char *in)
 {
@@ -167,5 +205,6 @@ void failing_inputs(const char *in)
   free(workshop_run(EXIT_HELD, "synth --like olmoe:" SYNTH " --out %s/olmoe", in));
   pack(in);
   make_manifests(in);
+  make_circuits(in);
   make_recipe(in);
 }

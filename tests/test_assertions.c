@@ -296,7 +296,7 @@ static void one_screen(void **state)
   struct text text = {0};
   size_t lines = 0;
   evaluate(s, MODELS);
-  summary_text(&s->list, 1, &(struct summary_style){.lines = SUMMARY_LINES}, &text);
+  summary_text(&s->list, 1, &(struct summary_style){.lines = SUMMARY_LINES, .columns = 100}, &text);
   assert_false(text.failed);
   for (char *line = text.data, *end; *line; line = end + 1, lines++) {
     end = strchr(line, '\n');

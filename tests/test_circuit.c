@@ -1,5 +1,4 @@
-/* `attest circuit` from the outside: options that are refused, the files of one model, and the
- * circuits of a manifest: golden, tampered with, resumed. */
+/* `attest circuit` from the outside, of one model: options that are refused, and its files. */
 #include "workshop.h"
 
 #include <math.h>
@@ -7,7 +6,6 @@
 #include <sys/stat.h>
 
 #define MODEL "tests/fixtures/conformance/gpt_neox-smooth-f32/model"
-#define ARCHIVE "manifests/nursery.tar.zst"
 #define EDGES 102 /* of MODEL */
 
 static const char task_text[] =
@@ -144,6 +142,12 @@ static void check_svg(const char *svg, size_t edges)
   }
   assert_int_equal(depth, 0);
   assert_int_equal(count(svg, "<path "), edges);
+  static const char *const legend[] = {"score above 0",     "score below 0", "a score near 0",
+                                       "the largest score", "a node: input", "for its query"};
+  for (size_t i = 0; i < sizeof legend / sizeof *legend; i++)
+    assert_int_equal(count(svg, legend[i]), 1);
+  assert_true(count(svg, "<text class=\"title\"") >= 1);
+  assert_non_null(strstr(svg, "on toy: "));
 }
 
 static void check_outputs(const char *out)
@@ -251,18 +255,19 @@ static int lift_limit(void **state)
   return 0;
 }
 
-/* All of the files or none: the last of them, which is the largest, does not fit. */
+/* All of the files or none: the picture, which is the largest, does not fit. */
 static void test_disk_full(void **state)
 {
   (void)state;
   const char *whole = workshop_path("whole"), *full = workshop_path("full"), *task = task_file();
-  size_t json, edges;
+  size_t json, edges, svg;
   free(workshop_run(EXIT_HELD, "circuit " MODEL " --task %s --out %s --method eap", task, whole));
   free(read_file(whole, "circuit.json", &json));
   free(read_file(whole, "edges.csv", &edges));
-  assert_true(edges < json);
-  limit_file_size(json - 1);
-  free(workshop_refuse(EXIT_RUN, "circuit.json: cannot be written: File too large",
+  free(read_file(whole, "circuit.svg", &svg));
+  assert_true(edges < svg && json < svg);
+  limit_file_size(svg - 1);
+  free(workshop_refuse(EXIT_RUN, "circuit.svg: cannot be written: File too large",
                        "circuit " MODEL " --task %s --out %s --method eap", task, full));
   limit_file_size(RLIM_INFINITY);
   workshop_shell("test ! -e %s", full);
@@ -299,131 +304,6 @@ static void test_never_met(void **state)
   free(text);
 }
 
-/* --- manifests --- */
-
-/* A place with a manifest of two revisions and the task `copy`, and its golden. */
-static const char *make_place(const char *name)
-{
-  const char *place = workshop_path(name);
-  char path[600];
-  workshop_shell("rm -rf %s && mkdir -p %s/manifests/circuits %s/golden && "
-                 "cp -r manifests/tasks %s/manifests && ln -s \"$PWD\"/" ARCHIVE " %s/manifests",
-                 place, place, place, place, place);
-  json_t *m = workshop_json("manifests/circuits/nursery-gpt_neox.json");
-  json_t *all = json_object_get(m, "revisions"), *two = json_array();
-  json_array_append(two, json_array_get(all, 4));
-  json_array_append(two, json_array_get(all, 9));
-  json_object_set_new(m, "revisions", two);
-  json_t *circuits = json_object_get(m, "circuits"), *tasks = json_object_get(circuits, "tasks");
-  json_array_remove(tasks, 2);
-  json_array_remove(tasks, 1);
-  json_object_set_new(circuits, "pairs", json_integer(2));
-  json_object_set_new(circuits, "method", json_string("ig3_first1"));
-  snprintf(path, sizeof path, "%s/manifests/circuits/m.json", place);
-  workshop_json_write(path, m);
-  json_decref(m);
-  unsetenv("CI");
-  free(workshop_run(EXIT_HELD, "reproduce %s --update-golden --work %s/w", path, place));
-  return place;
-}
-
-static void test_manifest(void **state)
-{
-  (void)state;
-  if (workshop_emulated())
-    skip();
-  const char *place = make_place("place");
-  char *text =
-      workshop_run(EXIT_HELD, "circuit %s/manifests/circuits/m.json --work %s/w --out %s/out",
-                   place, place, place);
-  workshop_contains(text, "equal to the golden circuits");
-  workshop_contains(text, "P2-53");
-  workshop_contains(text, "ALL CHECKS HELD: 1 manifest");
-  free(text);
-  workshop_shell("diff %s/out/copy.csv %s/golden/circuits-gpt_neox/copy.csv", place, place);
-  workshop_shell("test ! -e %s/w/nursery-gpt_neox.circuits/current", place);
-  workshop_shell("sed -i '2s/,yes,/,no,/' %s/golden/circuits-gpt_neox/copy.csv", place);
-  text =
-      workshop_run(EXIT_CHECK, "reproduce %s/manifests/circuits/m.json --work %s/w", place, place);
-  workshop_contains(text, "copy.csv: line 2");
-  free(text);
-  workshop_shell("rm %s/golden/circuits-gpt_neox/circuits.json", place);
-  free(workshop_refuse(EXIT_INPUT, "circuits.json: missing",
-                       "reproduce %s/manifests/circuits/m.json --quiet --work %s/w", place, place));
-}
-
-/* Another task file than the pinned one is refused before any work. */
-static void test_task_is_pinned(void **state)
-{
-  (void)state;
-  if (workshop_emulated())
-    skip();
-  const char *place = make_place("pins");
-  workshop_shell("head -n 9 manifests/tasks/nursery-copy.jsonl > %s/manifests/tasks/nursery-copy"
-                 ".jsonl",
-                 place);
-  free(workshop_refuse(EXIT_INPUT, "nursery-copy.jsonl: has SHA-256",
-                       "circuit %s/manifests/circuits/m.json --quiet --work %s/w", place, place));
-}
-
-/* Neither tasks nor the golden give way to an output. */
-static void test_inputs_of_manifest(void **state)
-{
-  (void)state;
-  if (workshop_emulated())
-    skip();
-  const char *place = make_place("inputs");
-  char task[600];
-  snprintf(task, sizeof task, "%s/manifests/tasks/nursery-copy.jsonl", place);
-  static const char *const lines[][2] = {{"circuit", "json"}, {"reproduce", "json"}};
-  for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
-    free(workshop_refuse(EXIT_INPUT, "which this command uses",
-                         "%s %s/manifests/circuits/m.json --quiet --work %s/w --%s %s", lines[i][0],
-                         place, place, lines[i][1], task));
-  free(workshop_refuse(EXIT_INPUT, "which this command uses",
-                       "circuit %s/manifests/circuits/m.json --quiet --work %s/w --out "
-                       "%s/golden/circuits-gpt_neox",
-                       place, place, place));
-  workshop_shell("mkdir %s/out && ln %s %s/out/copy.csv && ln %s %s/task.md", place, task, place,
-                 task, place);
-  free(workshop_refuse(EXIT_INPUT, "which this command uses",
-                       "reproduce %s/manifests/circuits/m.json --quiet --work %s/w --report "
-                       "%s/task.md",
-                       place, place, place));
-  free(workshop_refuse(EXIT_INPUT, "which this command uses",
-                       "circuit %s/manifests/circuits/m.json --quiet --work %s/w --out %s/out",
-                       place, place, place));
-  workshop_shell("diff manifests/tasks/nursery-copy.jsonl %s", task);
-}
-
-/* A run that ends before it has compared has kept its revisions; the same command resumes. */
-static void test_resumes(void **state)
-{
-  (void)state;
-  if (workshop_emulated())
-    skip();
-  const char *place = make_place("resumes");
-  workshop_shell("mv %s/golden/circuits-gpt_neox/verdicts.tsv %s/v.tsv && "
-                 "mkdir %s/golden/circuits-gpt_neox/verdicts.tsv",
-                 place, place, place);
-  char *out, *err;
-  char line[1024];
-  snprintf(line, sizeof line, "circuit %s/manifests/circuits/m.json --work %s/w --out %s/v.tsv",
-           place, place, place);
-  assert_int_equal(workshop_start(line, &out, &err), EXIT_RUN);
-  workshop_contains(out, "step2500     found");
-  free(out);
-  free(err);
-  workshop_shell("rmdir %s/golden/circuits-gpt_neox/verdicts.tsv && "
-                 "mv %s/v.tsv %s/golden/circuits-gpt_neox/verdicts.tsv",
-                 place, place, place);
-  out = workshop_run(EXIT_HELD, "circuit %s/manifests/circuits/m.json --work %s/w", place, place);
-  workshop_contains(out, "step2500     resumed");
-  workshop_contains(out, "step267      resumed");
-  workshop_contains(out, "equal to the golden circuits");
-  free(out);
-}
-
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -432,13 +312,9 @@ int main(void)
       cmocka_unit_test(test_outputs),
       cmocka_unit_test(test_task_is_no_output),
       cmocka_unit_test(test_never_met),
-      cmocka_unit_test(test_manifest),
-      cmocka_unit_test(test_task_is_pinned),
-      cmocka_unit_test(test_resumes),
       cmocka_unit_test(test_too_much),
       cmocka_unit_test(test_directory_of_others),
       cmocka_unit_test(test_no_ratio),
-      cmocka_unit_test(test_inputs_of_manifest),
       cmocka_unit_test_teardown(test_disk_full, lift_limit),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -96,7 +96,7 @@ static void test_help(void **state)
     char usage[64];
     snprintf(usage, sizeof usage, "Usage: attest %s", subcommands[i]);
     workshop_contains(help, usage);
-    workshop_contains(help, "--isa ISA");
+    workshop_contains(help, "--isa auto|scalar|avx2|avx512|neon");
     workshop_contains(help, "--threads N");
     workshop_contains(help, "--memory SIZE");
     workshop_contains(help, "--json FILE");
@@ -268,7 +268,6 @@ static void test_claims_tables(void **state)
   workshop_contains(text, "\narXiv 2606.02378, ");
   workshop_contains(text, "\narXiv 2404.07129, on small models trained for this project");
   free(text);
-  free(workshop_refuse(EXIT_INPUT, "holds circuits over training", "claims golden/circuits-olmo"));
   const char *tables = workshop_path("other-tables");
   workshop_shell("cp -r golden/published/tables %s", tables);
   workshop_shell("sed -i '5s/,81,/,-,/' %s/induction_ablations.csv", tables);

@@ -172,16 +172,41 @@ static void test_no_circuits(void **state)
                        workshop_path("few-out")));
 }
 
-/* Manifests without rows have a sentence. */
+static double planned(const json_t *plan, const char *where, const char *key)
+{
+  double sum = 0;
+  const json_t *row;
+  size_t i;
+  json_array_foreach(
+      json_object_get(plan, "rows"), i,
+      row) if (strncmp(json_string_value(json_object_get(row, "where")), where, strlen(where)) == 0)
+      sum += json_number_value(json_object_get(row, key));
+  return sum;
+}
+
+/* A row a figure, all of them, and shards, which do nothing of it; what has no rows, a sentence. */
 static void test_plan(void **state)
 {
   (void)state;
   char *text = workshop_run(EXIT_HELD, "plan %s manifests/published-formation.json --threads 2",
                             workshop_path("tiny.json"));
-  workshop_contains(text, "tiny: 6 training runs, ");
-  workshop_contains(text, " s on 2 threads, ");
+  workshop_contains(text, "figure 7");
   workshop_contains(text, "published tables, read and compared in no time");
   free(text);
+  text = workshop_run(EXIT_HELD, "plan %s --shards 2 --threads 2 --json -",
+                      workshop_path("tiny.json"));
+  json_t *plan = workshop_json_text(text);
+  free(text);
+  assert_true(planned(plan, "in all", "revisions") == 6);
+  assert_true(planned(plan, "figure ", "revisions") == 6);
+  assert_true(planned(plan, "figure 7", "sequences") == 3 * 160);
+  assert_true(planned(plan, "in all", "sequences") == planned(plan, "figure ", "sequences"));
+  assert_true(planned(plan, "in all", "seconds") > 0);
+  assert_true(planned(plan, "in all", "memory") > 1e6);
+  assert_true(planned(plan, "in all", "writes") > 1e6);
+  assert_true(planned(plan, "shard ", "seconds") == 0);
+  assert_true(planned(plan, "merge", "seconds") == planned(plan, "in all", "seconds"));
+  json_decref(plan);
 }
 
 static void test_refused(void **state)

@@ -139,6 +139,11 @@ static void test_shards_and_text(void **state)
   workshop_contains(text, "cut to fit: --seq-len 128 --vocab 100:512");
   assert_null(strstr(text, "lm_head.weight"));
   free(text);
+  /* 98 ids, of which config.json calls the first and the last special */
+  text = workshop_run(EXIT_HELD, "inspect manifests/nursery.tar.zst:nursery-olmo/step0 --no-hash");
+  workshop_contains(text, "cut to fit: --seq-len 64 --vocab 1:97 --baseline-n 50\n");
+  workshop_contains(text, "of so few ids the first 100 cannot be left out");
+  free(text);
   text = workshop_run(EXIT_HELD, "inspect %s --tensors --no-hash", path);
   workshop_contains(text, "  lm_head.weight F32 [512, 80] 163840 bytes in " FIXTURES);
   assert_null(strstr(text, "sha256"));

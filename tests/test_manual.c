@@ -139,15 +139,52 @@ static void test_bash_offers(void **state)
   expect_offer("attest reproduce --work tests/fixt", "tests/fixtures");
   expect_offer("attest reproduce --json README", "README.md");
   expect_offer("attest reproduce manifests/nursery.t", "manifests/nursery.tar.zst");
+  expect_offer("attest show --series \"\"", "bos induction pr");
+  expect_offer("attest show golden/nursery-olmo --series b", "bos");
+  expect_offer("attest show --series = in", "induction");
+  expect_offer("attest show --series =", "bos induction pr");
+  expect_offer("attest report --format ta", "tap tap14");
+  expect_offer("attest screen --isa avx", "avx2 avx512");
+  expect_offer("attest circuit --choose \"\"", "greedy topn");
+  expect_offer("attest circuit --conv", "--convention");
+}
+
+/* Fixed values stand in every shell's script, and each that is offered is one that the command
+ * knows: the others are refused before anything is read. */
+static void test_choices(void **state)
+{
+  static const struct {
+    const char *shell, *words;
+  } scripts[] = {
+      {"bash", "        --series) values='bos induction pr' ;;\n"},
+      {"zsh", ":bos|induction|pr:(bos induction pr)'"},
+      {"zsh", ":(auto scalar avx2 avx512 neon)'"},
+      {"fish", " -l series -x -a 'bos induction pr' -d '"},
+      {"fish", " -l format -x -a 'html markdown junit tap tap14 in-toto ro-crate' -d '"},
+  };
+  (void)state;
+  for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {
+    char *script = workshop_run(EXIT_HELD, "completion %s", scripts[i].shell);
+    workshop_contains(script, scripts[i].words);
+    free(script);
+  }
+  free(workshop_refuse(EXIT_INPUT, "--series sinks: must be",
+                       "show golden/nursery-olmo --series sinks"));
+  char *help = workshop_run(EXIT_HELD, "show --help");
+  workshop_contains(help, "  --series bos|induction|pr\n");
+  free(help);
+  if (installed("fish"))
+    workshop_shell("fish -N -c 'source %s; complete -C \"attest show --series \"' | sort | "
+                   "cut -f1 | paste -sd\" \" | grep -qx \"bos induction pr\"",
+                   workshop_path("fish"));
 }
 
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_pages),
-      cmocka_unit_test(test_pages_refused),
-      cmocka_unit_test(test_completions),
-      cmocka_unit_test(test_bash_offers),
+      cmocka_unit_test(test_pages),       cmocka_unit_test(test_pages_refused),
+      cmocka_unit_test(test_completions), cmocka_unit_test(test_bash_offers),
+      cmocka_unit_test(test_choices),
   };
   return cmocka_run_group_tests_name("manual", tests, NULL, NULL);
 }

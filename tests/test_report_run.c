@@ -50,6 +50,34 @@ static void test_run(void **state)
   free(text);
 }
 
+/* Edges and overlap of every revision of our own circuits, as their CSV has them. */
+static void check_course(const char *html)
+{
+  size_t size, rows = 0, step = 1, edges = 12, jaccard = 31;
+  char *csv = support_read("golden/circuits-olmo/copy.csv", &size), *rest = csv, *line;
+  while ((line = strsep(&rest, "\n")) && *line) {
+    char *cells[64], title[200];
+    size_t count = 0;
+    while (count < 64 && (cells[count] = strsep(&line, ",")))
+      count++;
+    assert_true(count > jaccard);
+    if (rows++ == 0) {
+      assert_string_equal(cells[step], "step");
+      assert_string_equal(cells[edges], "edges");
+      assert_string_equal(cells[jaccard], "jaccard");
+      continue;
+    }
+    snprintf(title, sizeof title, "copy: %s, %s", cells[step], cells[edges]);
+    find_in_plot(find_plot(html, "nursery-olmo: Edges of the circuit"), title);
+    snprintf(title, sizeof title, "copy: %s, %.6g", cells[step], strtod(cells[jaccard], NULL));
+    if (*cells[jaccard])
+      find_in_plot(find_plot(html, "nursery-olmo: Overlap with the circuit of the revision before"),
+                   title);
+  }
+  assert_int_equal(rows, 11);
+  free(csv);
+}
+
 /* Courses that published tables hold: three points of two of them, as the CSV has them. */
 static void test_courses(void **state)
 {
@@ -65,11 +93,19 @@ static void test_courses(void **state)
   };
   size_t size;
   (void)state;
-  free(workshop_run(EXIT_HELD, "reproduce manifests/published-circuits.json --work %s --report %s",
-                    workshop_path("work"), workshop_path("courses.html")));
+  free(workshop_run(
+      EXIT_HELD, "reproduce manifests/published-circuits.json --work %s --report %s --json %s",
+      workshop_path("work"), workshop_path("courses.html"), workshop_path("courses.json")));
   char *html = support_read(workshop_path("courses.html"), &size);
   for (size_t i = 0; i < sizeof points / sizeof *points; i++)
     find_in_plot(find_plot(html, points[i].plot), points[i].point);
+  free(html);
+  free(workshop_run(EXIT_HELD, "report golden/published-circuits golden/circuits-olmo --out %s",
+                    workshop_path("folders.html")));
+  html = support_read(workshop_path("folders.html"), &size);
+  for (size_t i = 0; i < sizeof points / sizeof *points; i++)
+    find_in_plot(find_plot(html, points[i].plot), points[i].point);
+  check_course(html);
   free(html);
 }
 
@@ -198,8 +234,8 @@ static void test_browser(void **state)
     printf("chromium is not installed, or this build is not for it: nothing is looked at\n");
     skip();
   }
-  free(workshop_run(EXIT_HELD, "report " TABLES " golden/nursery-olmo --out %s",
-                    workshop_path("shown.html")));
+  free(workshop_run(EXIT_HELD, "report %s " TABLES " golden/nursery-olmo --heads L2H1 --out %s",
+                    workshop_path("courses.json"), workshop_path("shown.html")));
   support_write(workshop_path("frames.html"), frames, sizeof frames - 1);
   browse("", "rgb(255, 255, 255)");
   browse("--force-dark-mode", "rgb(22, 22, 22)");

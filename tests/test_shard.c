@@ -92,6 +92,56 @@ static void test_plan_adds_up(void **state)
   free(out);
 }
 
+static double planned(const char *out, const char *work, const char *where, const char *key)
+{
+  double sum = 0;
+  json_t *plan = workshop_json_text(out), *row;
+  size_t i;
+  json_array_foreach(
+      json_object_get(plan, "rows"), i,
+      row) if (strcmp(json_string_value(json_object_get(row, "work")), work) == 0 &&
+               strncmp(json_string_value(json_object_get(row, "where")), where, strlen(where)) == 0)
+      sum += json_number_value(json_object_get(row, key));
+  json_decref(plan);
+  return sum;
+}
+
+/* Circuits are not cut: a row a task, all of them, shards without work, the merge with all of it.
+ */
+static void test_plan_of_circuits(void **state)
+{
+  (void)state;
+  char *out =
+      workshop_run(EXIT_HELD, "plan manifests/circuits/nursery-olmo.json --shards 3 --json -");
+  double all = planned(out, "circuits", "in all", "gflop");
+  assert_true(planned(out, "circuits", "in all", "sequences") == 3 * 10 * 8);
+  assert_true(all > 0 && fabs(planned(out, "circuits", "nursery-", "gflop") - all) < 1e-9 * all);
+  assert_true(planned(out, "circuits", "in all", "memory") > 0);
+  assert_true(planned(out, "circuits", "shard ", "gflop") == 0);
+  assert_true(planned(out, "circuits", "merge", "gflop") == all);
+  free(out);
+}
+
+/* Recipes of attest train are planned like manifests, and beside them. */
+static void test_plan_of_recipes(void **state)
+{
+  (void)state;
+  if (workshop_emulated())
+    skip(); /* a step is measured */
+  char *out = workshop_run(EXIT_HELD, "plan manifests/recipes/from-nothing-olmo-seed0.json "
+                                      "manifests/nursery-olmo.json --json -");
+  assert_true(planned(out, "training", "in all", "sequences") == 2500 * 16);
+  assert_true(planned(out, "training", "in all", "revisions") == 10);
+  assert_true(planned(out, "training", "in all", "gflop") > 100);
+  assert_true(planned(out, "training", "in all", "seconds") > 0);
+  assert_true(planned(out, "training", "in all", "writes") > 10 * 856072);
+  assert_true(planned(out, "screens", "in all", "sequences") == 5000);
+  free(out);
+  free(workshop_refuse(EXIT_INPUT, "which this command uses",
+                       "plan manifests/recipes/from-nothing-olmo-seed0.json --json "
+                       "manifests/recipes/from-nothing-olmo-seed0.json"));
+}
+
 static void test_plan_says_what_is_missing(void **state)
 {
   (void)state;
@@ -108,6 +158,8 @@ int main(void)
       cmocka_unit_test(test_one_machine_has_everything),
       cmocka_unit_test(test_names_of_shards),
       cmocka_unit_test(test_plan_adds_up),
+      cmocka_unit_test(test_plan_of_circuits),
+      cmocka_unit_test(test_plan_of_recipes),
       cmocka_unit_test(test_plan_says_what_is_missing),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -59,7 +59,7 @@ static void plain(void **state)
 {
   struct state *s = *state;
   struct text text = {0};
-  summary_text(&s->list, 1, &(struct summary_style){.lines = SUMMARY_LINES}, &text);
+  summary_text(&s->list, 1, &(struct summary_style){.lines = SUMMARY_LINES, .columns = 100}, &text);
   assert_false(text.failed);
   assert_in_range(screen_lines(text.data), 20, 30);
   assert_non_null(strstr(text.data, "F5  participation ratio raised first"));
@@ -80,7 +80,7 @@ static void colour(void **state)
 {
   struct state *s = *state;
   struct text text = {0};
-  const struct summary_style style = {true, true, SUMMARY_LINES};
+  const struct summary_style style = {true, true, SUMMARY_LINES, 100};
   summary_text(&s->list, 1, &style, &text);
   assert_false(text.failed);
   assert_non_null(strstr(text.data, "\033[31m\u2717\033[0m F2 olmo-1b-0724"));
@@ -99,9 +99,31 @@ static void few_lines(void **state)
   text_free(&text);
 }
 
+/* A narrow terminal cuts lines; into a file or a pipe they go whole. */
+static void widths(void **state)
+{
+  static const char whole[] = "~ F4 olmo-1b-0724 recall_67_tokens: published 10B, comes out 23B; "
+                              "holds under the reading \"";
+  struct state *s = *state;
+  struct text narrow = {0}, open = {0};
+  char cut[64];
+  summary_text(&s->list, 1, &(struct summary_style){.lines = SUMMARY_LINES, .columns = 60},
+               &narrow);
+  summary_text(&s->list, 1, &(struct summary_style){.lines = SUMMARY_LINES}, &open);
+  snprintf(cut, sizeof cut, "\n%.57s...\n", whole);
+  assert_non_null(strstr(narrow.data, cut));
+  const char *line = strstr(open.data, whole);
+  assert_non_null(line);
+  assert_true(strchr(line, '\n') - line > 100);
+  assert_int_equal(strchr(line, '\n')[-1], '"');
+  assert_null(strstr(open.data, "..."));
+  text_free(&narrow);
+  text_free(&open);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {cmocka_unit_test(plain), cmocka_unit_test(colour),
-                                     cmocka_unit_test(few_lines)};
+                                     cmocka_unit_test(few_lines), cmocka_unit_test(widths)};
   return cmocka_run_group_tests(tests, load, unload);
 }

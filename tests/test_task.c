@@ -124,6 +124,12 @@ static void test_refuses_pairs(void **state)
   refused(HEAD "{\"clean\":[1],\"corrupted\":[1],\"positive\":[1],\"negative\":[]}\n{\"clean\":[1,",
           "line 3, column 13, key \"clean\": expected a value, found the end of the line: it is "
           "cut short");
+  refused("{\"task\":\"a\",\"metric\":\"logit\",\"pairs\":2}\n"
+          "{\"clean\":[1],\"corrupted\":[1],\"positive\":[1],\"negative\":[]}",
+          "line 1 says 2 pairs, but the file has 1");
+  refused("{\"task\":\"a\",\"metric\":\"logit\",\"pairs\":\"1\"}\n"
+          "{\"clean\":[1],\"corrupted\":[1],\"positive\":[1],\"negative\":[]}",
+          "line 1: \"pairs\" must be the number of pairs");
   refused(HEAD "[1]\n", "t.jsonl: line 2: must be a JSON object");
   refused(HEAD "{\"clean\":\"1\",\"corrupted\":[1],\"positive\":[1],\"negative\":[]}",
           "line 2: \"clean\" is wrong: must be an array, is a string");

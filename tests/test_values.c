@@ -339,8 +339,8 @@ static void test_last_line(void **state)
   revision_write_tensors(revision_path(place, "r1", WEIGHTS), tensors, 3);
   char *text = workshop_run(EXIT_HELD, "verify %s/m.json --allow-unpinned", place);
   workshop_contains(text, "  8 files of 4 revisions: 0 failures; UNPINNED: 8 files; 7 tensors of 4 "
-                          "revisions compared, each with all others; not compared: 1 tensors that "
-                          "may be alike (constants, masks, frequencies), 1 tensors of types that "
+                          "revisions compared, each with all others; not compared: 1 tensor that "
+                          "may be alike (constants, masks, frequencies), 1 tensor of types that "
                           "are not floating-point; moves not known in 2 pairs of neighbouring "
                           "revisions: 4 tensors have no partner of the same name and shape\n");
   free(text);
@@ -354,7 +354,7 @@ static void test_last_line(void **state)
   workshop_shell("rm %s", revision_path(place, "r2", WEIGHTS));
   text = workshop_run(EXIT_CHECK, "verify %s/m.json", place);
   workshop_contains(text, "; 5 tensors of 3 revisions compared, each with all others; not "
-                          "compared: 1 revisions whose files failed verification, ");
+                          "compared: 1 revision whose files failed verification, ");
   free(text);
 }
 

@@ -28,3 +28,10 @@ bool interrupt_requested(void)
 {
   return requested != 0;
 }
+
+int interrupt_check(struct error *error)
+{
+  if (!requested)
+    return 0;
+  return error_set(error, EXIT_RUN, "interrupted; run the same command again to resume");
+}

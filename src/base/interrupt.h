@@ -2,6 +2,8 @@
 #ifndef ATTEST_BASE_INTERRUPT_H
 #define ATTEST_BASE_INTERRUPT_H
 
+#include "base/error.h"
+
 #include <stdbool.h>
 
 /* The first SIGINT or SIGTERM is noted, with one line on standard error; a second one ends the
@@ -9,5 +11,8 @@
 void interrupt_install(void);
 
 bool interrupt_requested(void);
+
+/* The same, for work that keeps what it has finished: EXIT_RUN and how to go on. */
+int interrupt_check(struct error *error);
 
 #endif

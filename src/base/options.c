@@ -42,7 +42,7 @@ static void print_help(const struct option_list *list)
   printf("Usage: attest %s\n\n%s\n\nOptions:\n", list->usage, list->summary);
   for (size_t i = 0; i < list->count; i++) {
     const struct option_spec *spec = &list->specs[i];
-    char left[64];
+    char left[128];
     snprintf(left, sizeof left, "--%s%s%s", spec->name, spec->argument ? " " : "",
              spec->argument ? spec->argument : "");
     print_option(left, spec->help);

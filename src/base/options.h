@@ -21,7 +21,8 @@ struct option_spec {
   enum option_kind kind;
   void *target;
   uint64_t low, high;   /* NUMBER and RANGE */
-  const char *argument; /* name of the argument in the help text */
+  const char *argument; /* its name in the help text; "a|b|c": these are all that it can be, which
+                           the shells then offer (command/completion.c) */
   const char *help;
 };
 

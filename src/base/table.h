@@ -3,6 +3,7 @@
 #ifndef ATTEST_BASE_TABLE_H
 #define ATTEST_BASE_TABLE_H
 
+#include "base/error.h"
 #include "base/text.h"
 
 #include <jansson.h>
@@ -55,6 +56,24 @@ void table_free(struct table *table);
  * names. text->failed without memory. */
 void table_separated(const struct table *table, char separator, const char *missing,
                      struct text *text);
+
+/* Reads back what table_separated wrote with nothing for missing cells: the header is that of the
+ * columns, every line ends, every cell is of its column's type. `name` appears in messages. Owner:
+ * the caller, table_free, also after an error. Errors: EXIT_INPUT (with line and column), EXIT_RUN.
+ */
+int table_parse(const char *name, const void *data, size_t size, char separator,
+                const struct table_column *columns, size_t column_count, struct table *table,
+                struct error *error);
+
+/* The cell of a row, and its text, which is "" where it is missing. */
+const struct table_cell *table_at(const struct table *table, size_t row, size_t column);
+const char *table_text_at(const struct table *table, size_t row, size_t column);
+
+/* Adds a row of `from`, which has the same columns, to `to`. */
+void table_copy_row(const struct table *from, size_t row, struct table *to);
+
+/* The column of this key, which there must be. */
+size_t table_column_of(const struct table *table, const char *key);
 
 /* Adds the titled columns to `text`, padded to their widest cell (in characters), numbers to the
  * right with six significant digits, "-" where a cell is missing, each line begun by `indent`. */

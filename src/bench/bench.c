@@ -39,9 +39,9 @@ static int parse(int argc, char **argv, struct bench *b, bool *help, struct erro
 {
   const struct option_spec specs[] = {
       {"quick", OPTION_FLAG, &b->options.quick, 0, 0, NULL, "a short run: within 45 seconds"},
-      {"only", OPTION_STRING, &b->options.only, 0, 0, "PART",
-       "only the peak, or after it only screen, gemm, attention, rows, digest, train, "
-       "few_shot or circuit"},
+      {"only", OPTION_STRING, &b->options.only, 0, 0,
+       "peak|screen|gemm|attention|rows|digest|train|few_shot|circuit",
+       "only the peak, or after it only this part"},
       {"sweep", OPTION_STRING, &b->options.sweep, 0, 0, "FILE.csv",
        "instead of the rest: time against layers, tokens and sequences of small models"},
       {"plot", OPTION_STRING, &b->options.plot, 0, 0, "FILE.svg", "draw the sweep"},

@@ -191,23 +191,11 @@ int circuit_scores_run(struct circuit_runs *runs, const struct attribution *meth
 
 /* --- what they are made of --- */
 
-static struct run_batch *batch_of(const struct circuit_runs *runs, size_t pair, size_t *index)
-{
-  struct run_batch *batch = runs->batches;
-  for (size_t at = 0;; at++) {
-    if (at == batch->first + batch->count)
-      batch++;
-    *index = at - batch->first;
-    if (runs->order[at] == pair)
-      return batch;
-  }
-}
-
 int circuit_gradients_run(struct circuit_runs *runs, const struct attribution *method, size_t pair,
                           float *gradients, struct error *error)
 {
   size_t index;
-  struct run_batch *batch = batch_of(runs, pair, &index);
+  struct run_batch *batch = runs_find(runs, pair, &index);
   if (runs_load(runs, batch, error))
     return error->code;
   const struct run_batch slice = slice_of(runs, batch, index, 1);
@@ -222,24 +210,11 @@ int circuit_gradients_run(struct circuit_runs *runs, const struct attribution *m
 int circuit_sources_run(struct circuit_runs *runs, size_t pair, bool corrupted, float *values,
                         struct error *error)
 {
-  const struct model_config *c = runs_config(runs);
-  size_t index, width = c->heads * c->head_dim;
-  struct run_batch *batch = batch_of(runs, pair, &index);
+  size_t index;
+  struct run_batch *batch = runs_find(runs, pair, &index);
   if (runs_load(runs, batch, error))
     return error->code;
-  const struct run_values *v = &batch->run[corrupted ? RUN_CORRUPTED : RUN_CLEAN];
-  size_t rows = batch_rows(batch), first = index * batch->seq_len;
-  size_t part = batch->seq_len * c->hidden;
-  memcpy(values, v->embedding + first * c->hidden, part * sizeof *values);
-  for (size_t layer = 0; layer < c->layers; layer++) {
-    float *to = values + graph_head(&runs->graph, layer, 0) * part;
-    if (project_heads(runs, layer, v->heads + (layer * rows + first) * width, batch->seq_len, to,
-                      part, error))
-      return error->code;
-    memcpy(to + c->heads * part, v->mlp + (layer * rows + first) * c->hidden,
-           part * sizeof *values);
-  }
-  return 0;
+  return batch_sources(runs, batch, index, corrupted ? RUN_CORRUPTED : RUN_CLEAN, 0, values, error);
 }
 
 /* --- means --- */

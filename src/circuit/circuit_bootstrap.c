@@ -77,8 +77,8 @@ static int choose(struct work *w, size_t *included, struct error *error)
 static int resample(struct work *w, struct circuit_bootstrap *bootstrap, struct error *error)
 {
   for (size_t b = 0; b < w->of->resamples; b++) {
-    if (interrupt_requested())
-      return error_set(error, EXIT_RUN, "interrupted; run the same command again to resume");
+    if (interrupt_check(error))
+      return error->code;
     if (resampler_next(&w->resampler, error))
       return error->code;
     for (size_t i = 0; i < w->pairs; i++)

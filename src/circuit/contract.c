@@ -1,5 +1,6 @@
 #include "circuit/contract.h"
 
+#include "base/interrupt.h"
 #include "base/memory.h"
 #include "gemm.h"
 
@@ -79,6 +80,26 @@ int project_heads(const struct circuit_runs *runs, size_t layer, const float *x,
     return error->code;
   threads_run(runs->options.threads, model->config.heads, project_task, &p);
   free(p.packed);
+  return 0;
+}
+
+int batch_sources(const struct circuit_runs *runs, const struct run_batch *batch, size_t pair,
+                  enum run_kind kind, size_t from, float *values, struct error *error)
+{
+  const struct model_config *c = runs_config(runs);
+  const struct run_values *v = &batch->run[kind];
+  size_t rows = batch_rows(batch), first = pair * batch->seq_len + from;
+  size_t positions = batch->seq_len - from, part = positions * c->hidden;
+  size_t width = c->heads * c->head_dim;
+  memcpy(values, v->embedding + first * c->hidden, part * sizeof *values);
+  for (size_t layer = 0; layer < c->layers; layer++) {
+    float *to = values + graph_head(&runs->graph, layer, 0) * part;
+    if (project_heads(runs, layer, v->heads + (layer * rows + first) * width, positions, to, part,
+                      error))
+      return error->code;
+    memcpy(to + c->heads * part, v->mlp + (layer * rows + first) * c->hidden,
+           part * sizeof *values);
+  }
   return 0;
 }
 
@@ -191,7 +212,7 @@ static int contract(struct contracting *c, const struct run_batch *b, size_t pai
     return error->code;
   for (size_t layer = 0; layer < graph->layers; layer++) {
     c->from = (layer + 1) * part - (graph->sequential ? 1 : 0);
-    if (layer_differences(c, b, pair, layer, error) ||
+    if (interrupt_check(error) || layer_differences(c, b, pair, layer, error) ||
         contract_sources(c, graph_head(graph, layer, 0), graph->heads + 1, divisor, edges, error))
       return error->code;
   }

@@ -10,6 +10,11 @@
 int project_heads(const struct circuit_runs *runs, size_t layer, const float *x, size_t rows,
                   float *to, size_t stride, struct error *error);
 
+/* What the sources add in a run of a pair of a batch, whose values are there, from a position on:
+ * values[sources][seq_len - from][hidden]. Errors: EXIT_RUN. */
+int batch_sources(const struct circuit_runs *runs, const struct run_batch *batch, size_t pair,
+                  enum run_kind kind, size_t from, float *values, struct error *error);
+
 /* The scores of a pair of a batch, edges[edges]: differences (corrupted - clean) times
  * sums[destinations][seq_len][hidden], divided by (float)steps. The differences are there for one
  * layer at a time. Errors: EXIT_INPUT (not finite), EXIT_RUN. */

@@ -99,15 +99,17 @@ static int check_interrupt(struct evaluation *e, struct error *error)
 {
   if (!interrupt_requested() || save(e, error))
     return error->code;
-  return error_set(error, EXIT_RUN, "interrupted; run the same command again to resume");
+  return interrupt_check(error);
 }
 
 static int know(struct evaluation *e, size_t edges, struct error *error)
 {
   if (!isnan(e->known[edges]))
     return 0;
-  if (check_interrupt(e, error) || circuit_patched_run(e->runs, e->kept, e->metric, error))
+  if (check_interrupt(e, error))
     return error->code;
+  if (circuit_patched_run(e->runs, e->kept, e->metric, error))
+    return interrupt_requested() ? check_interrupt(e, error) : error->code;
   e->known[edges] = circuit_mean(e->metric, circuit_runs_pairs(e->runs));
   return progress_clock() - e->saved > SAVE_SECONDS ? save(e, error) : 0;
 }

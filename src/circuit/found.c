@@ -154,6 +154,7 @@ int found_run(struct circuit_runs *runs, const struct circuit_request *request, 
 void found_free(struct found *found)
 {
   free(found->scores);
+  free(found->components);
   for (int by = 0; by < FOUND_WAYS; by++)
     free(found->by[by].kept);
   *found = (struct found){0};

@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "circuit/attribution.h"
+#include "circuit/components.h"
 #include "circuit/evaluation.h"
 
 struct circuit_request {
@@ -48,11 +49,13 @@ struct found {
   bool scanned;
   struct size_found least; /* of the scan */
   struct found_circuit by[FOUND_WAYS];
+  struct component *components; /* [component_count] every head, layer by layer; owned */
+  size_t component_count;       /* 0: they were not asked for */
 };
 
 /* Finds it. `scores`: [pairs][edges], gets those of each pair; order: [edges], the choice's. Owner
- * of `found`: the caller, found_free; nothing after an error. Errors: those of circuit_scores_run
- * and evaluation_run. */
+ * of `found`: the caller, found_free; nothing after an error. Components are not asked for. Errors:
+ * those of circuit_scores_run and evaluation_run. */
 int found_run(struct circuit_runs *runs, const struct circuit_request *request, float *scores,
               size_t *order, struct found *found, struct error *error);
 void found_free(struct found *found);

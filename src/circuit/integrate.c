@@ -1,5 +1,6 @@
 #include "circuit/integrate.h"
 
+#include "base/interrupt.h"
 #include "base/memory.h"
 
 #include <math.h>
@@ -92,6 +93,7 @@ static int record(struct integrating *g, struct error *error)
                                         .repeats = g->steps};
   if (tape_pass_record(g->tape, &input, NULL, &g->pass, error))
     return error->code;
+  tape_stop_when(g->tape, interrupt_requested);
   size_t factors = tape_leaf(g->tape, sequences, g->columns, g->factors, NULL);
   (void)tape_weighted_sum(g->tape, g->pass.logits, factors, 1);
   tape_keep(g->tape, g->pass.logits);
@@ -145,10 +147,14 @@ static int step(struct integrating *g, size_t k, struct error *error)
 {
   place_embeddings(g, k);
   tape_forward(g->tape);
+  if (tape_stopped(g->tape))
+    return interrupt_check(error);
   answers_measure(&g->answers, g->steps, tape_data(g->tape, g->pass.logits),
                   tape_stride(g->tape, g->pass.logits), g->runs->options.threads, g->metric,
                   g->factors);
   tape_backward(g->tape, false);
+  if (tape_stopped(g->tape))
+    return interrupt_check(error);
   size_t floats = g->count * g->steps * g->seq_len * runs_config(g->runs)->hidden;
   if (g->runs->options.kernels->all_finite(g->gradient, floats))
     return 0;

@@ -1,5 +1,6 @@
 #include "circuit/patched.h"
 
+#include "base/interrupt.h"
 #include "base/memory.h"
 #include "circuit/patching.h"
 
@@ -70,6 +71,7 @@ static int record(struct patched *run, struct error *error)
   const struct circuit_runs *runs = p->runs;
   if (tape_create(runs->options.kernels, runs->options.threads, &p->tape, error))
     return error->code;
+  tape_stop_when(p->tape, interrupt_requested);
   run->head = answers_part(&run->answers, p->tape, runs_config(runs)->hidden);
   run->input = (struct tape_pass_input){.parameters = &runs->parameters,
                                         .sequences = p->count,
@@ -100,6 +102,8 @@ static int compute(struct patched *run, double *metric, struct error *error)
     if (tape_allocate(p->tape, error))
       return error->code;
     tape_forward(p->tape);
+    if (tape_stopped(p->tape))
+      return interrupt_check(error);
     answers_measure(&run->answers, 1, tape_data(p->tape, run->pass.logits),
                     tape_stride(p->tape, run->pass.logits), runs->options.threads, run->metric,
                     NULL);

@@ -1,4 +1,5 @@
 /* Clean and corrupted runs of a batch of pairs. */
+#include "base/interrupt.h"
 #include "base/memory.h"
 #include "circuit/runs_state.h"
 
@@ -40,6 +41,7 @@ static int record(struct running *r, struct error *error)
                                         .head = &head};
   if (tape_pass_record(r->tape, &input, NULL, &r->pass, error))
     return error->code;
+  tape_stop_when(r->tape, interrupt_requested);
   tape_keep(r->tape, r->pass.embedding);
   tape_keep(r->tape, r->pass.logits);
   for (size_t i = 0; i < r->pass.count; i++) {
@@ -70,6 +72,8 @@ static int run(struct running *r, enum run_kind kind, struct error *error)
            kind == RUN_CLEAN ? r->batch->pairs[i]->clean : r->batch->pairs[i]->corrupted,
            length * sizeof *r->tokens);
   tape_forward(r->tape);
+  if (tape_stopped(r->tape))
+    return interrupt_check(error);
   bool finite = take(r, r->pass.embedding, v->embedding);
   for (size_t i = 0; i < r->pass.count; i++) {
     finite &= take(r, r->pass.layers[i].heads, v->heads + i * rows * c->heads * c->head_dim);

@@ -40,6 +40,18 @@ double circuit_mean(const double *metric, size_t pairs)
   return sum / (double)pairs;
 }
 
+struct run_batch *runs_find(const struct circuit_runs *runs, size_t pair, size_t *index)
+{
+  struct run_batch *batch = runs->batches;
+  for (size_t at = 0;; at++) {
+    if (at == batch->first + batch->count)
+      batch++;
+    *index = at - batch->first;
+    if (runs->order[at] == pair)
+      return batch;
+  }
+}
+
 void runs_progress(const struct circuit_runs *runs, double share)
 {
   if (runs->options.progress)

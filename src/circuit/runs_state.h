@@ -59,6 +59,9 @@ static inline size_t runs_pair(const struct circuit_runs *runs, const struct run
   return runs->order[batch->first + i];
 }
 
+/* The batch of a pair, and the pair's number in it. */
+struct run_batch *runs_find(const struct circuit_runs *runs, size_t pair, size_t *index);
+
 /* Tells the caller how far a call is. */
 void runs_progress(const struct circuit_runs *runs, double share);
 

@@ -66,6 +66,7 @@ struct assertion_set {
   /* The trajectory of a model; NULL: there is none. */
   const struct trajectory *(*find)(const struct facts *facts, const char *model);
   const char *model; /* that all rows are about; NULL = each says its own */
+  bool apart;        /* of the rows (claims.h) */
 };
 
 /* Adds the rows of all assertions, one a reading. Errors: EXIT_RUN. */

@@ -130,6 +130,8 @@ static int add_assertion(const struct subject *whole, const struct assertion_set
       return subject.error->code;
   }
   figure_close(&subject, &figure);
+  for (size_t i = figure.first; i < subject.list->count; i++)
+    subject.list->rows[i].apart = set->apart;
   return 0;
 }
 

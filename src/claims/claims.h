@@ -75,7 +75,8 @@ struct claim_row {
   const char *statement; /* one sentence: what the paper asserts */
   struct claim_interval interval;
   const struct claim_source *source; /* NULL: F1 to F5 */
-  const char *basis;                 /* of a row with a source: where this reading is from */
+  bool apart;        /* of a row with a source: on scores of components (verdicts.h) */
+  const char *basis; /* of a row with a source: where this reading is from */
 };
 
 struct claim_list {

@@ -84,8 +84,8 @@ static void add_sources(const struct claim_list *list, struct text *text)
 {
   for (size_t i = 0; i < list->trajectory_count; i++) {
     const struct trajectory *trajectory = &list->trajectories[i];
-    text_add(text, "%s (%s, %zu revisions)\n  %s\n", trajectory->model,
-             trajectory_kind_name(trajectory->kind), trajectory->count, trajectory->source);
+    text_add(text, "%s (%s, %s)\n  %s\n", trajectory->model, trajectory_kind_name(trajectory->kind),
+             text_counted(trajectory->count, "revision").text, trajectory->source);
     if (*trajectory->caveat)
       text_add(text, "  Caveat: %s\n", trajectory->caveat);
     if (trajectory->kind == TRAJECTORY_PUBLISHED)

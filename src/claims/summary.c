@@ -242,10 +242,10 @@ static bool differs(const struct claim_row *row)
          (row->verdict == CLAIM_NOT_REPRODUCED || row->verdict == CLAIM_UNDER_ANOTHER);
 }
 
-/* Cut to `columns`: this is one line a figure, the whole is in the details. */
+/* Cut to `columns` (0: as it is): this is one line a figure, the whole is in the details. */
 static void add_fitting(struct text *text, const char *words, size_t columns)
 {
-  if (text_columns(words) <= columns) {
+  if (!columns || text_columns(words) <= columns) {
     text_add(text, "%s", words);
     return;
   }
@@ -271,7 +271,8 @@ static void add_line(const struct summary *summary, const struct claim_row *row)
     text_add(&line, "; holds under the reading \"%s\"", row->under);
   else if (*row->why)
     text_add(&line, "; %s", row->why);
-  add_fitting(summary->text, line.data ? line.data : "", WIDTH - 1);
+  add_fitting(summary->text, line.data ? line.data : "",
+              summary->style->columns ? summary->style->columns - 1 : 0); /* behind the symbol */
   text_add(summary->text, "\n");
   summary->text->failed = summary->text->failed || line.failed;
   text_free(&line);

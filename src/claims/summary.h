@@ -7,9 +7,10 @@
 #include "claims/claims.h"
 
 struct summary_style {
-  bool utf8;    /* else ASCII */
-  bool colour;  /* ANSI colours */
-  size_t lines; /* at most this many lines name figures; the rest is counted */
+  bool utf8;      /* else ASCII */
+  bool colour;    /* ANSI colours */
+  size_t lines;   /* at most this many lines name figures; the rest is counted */
+  size_t columns; /* that such a line is cut to; 0 = none is cut, as for files and pipes */
 };
 
 #define SUMMARY_LINES 10

@@ -57,13 +57,14 @@ void verdicts_format(const struct claim_list *list, struct text *text)
   table_free(&table);
 }
 
-void verdicts_format_sources(const struct claim_list *list, struct text *text)
+/* The rows with a source that are kept apart, or the others. */
+static void format_rows(const struct claim_list *list, bool apart, struct text *text)
 {
   struct table table = {.columns = source_columns,
                         .column_count = sizeof source_columns / sizeof *source_columns};
   for (size_t i = 0; i < list->count; i++) {
     const struct claim_row *row = &list->rows[i];
-    if (!row->source)
+    if (!row->source || row->apart != apart)
       continue;
     table_text(&table, row->source->id);
     table_text(&table, row->model);
@@ -81,15 +82,35 @@ void verdicts_format_sources(const struct claim_list *list, struct text *text)
   table_free(&table);
 }
 
-size_t verdicts_sources(const struct claim_list *list)
+void verdicts_format_sources(const struct claim_list *list, struct text *text)
+{
+  format_rows(list, false, text);
+}
+
+void verdicts_format_components(const struct claim_list *list, struct text *text)
+{
+  format_rows(list, true, text);
+}
+
+static size_t count_rows(const struct claim_list *list, bool apart)
 {
   size_t count = 0;
   for (size_t i = 0; i < list->count; i++)
-    count += list->rows[i].source != NULL;
+    count += list->rows[i].source && list->rows[i].apart == apart;
   return count;
 }
 
-#define VALUE_COLUMN 8 /* recomputed_value, in both files */
+size_t verdicts_sources(const struct claim_list *list)
+{
+  return count_rows(list, false);
+}
+
+size_t verdicts_components(const struct claim_list *list)
+{
+  return count_rows(list, true);
+}
+
+#define VALUE_COLUMN 8 /* recomputed_value, in all files */
 
 struct field {
   const char *text;
@@ -182,7 +203,7 @@ static void find_line(const char *path, struct field golden, struct field fresh,
   }
 }
 
-/* The text of one of the two files. */
+/* The text of one of the files. */
 typedef void format_file(const struct claim_list *list, struct text *text);
 
 static int compare_text(const struct claim_list *list, format_file *format, const char *path,
@@ -234,10 +255,13 @@ int verdicts_compare(const struct claim_list *list, const char *directory, char 
                      struct error *error)
 {
   int status = compare_file(list, verdicts_format, directory, VERDICTS_FILE, difference, error);
-  if (status || *difference || !verdicts_sources(list))
-    return status;
-  return compare_file(list, verdicts_format_sources, directory, VERDICTS_SOURCES_FILE, difference,
-                      error);
+  if (!status && !*difference && verdicts_sources(list))
+    status = compare_file(list, verdicts_format_sources, directory, VERDICTS_SOURCES_FILE,
+                          difference, error);
+  if (!status && !*difference && verdicts_components(list))
+    status = compare_file(list, verdicts_format_components, directory, VERDICTS_COMPONENTS_FILE,
+                          difference, error);
+  return status;
 }
 
 static int write_file(const struct claim_list *list, format_file *format, const char *directory,
@@ -258,7 +282,10 @@ static int write_file(const struct claim_list *list, format_file *format, const 
 int verdicts_write(const struct claim_list *list, const char *directory, struct error *error)
 {
   int status = write_file(list, verdicts_format, directory, VERDICTS_FILE, error);
-  if (status || !verdicts_sources(list))
-    return status;
-  return write_file(list, verdicts_format_sources, directory, VERDICTS_SOURCES_FILE, error);
+  if (!status && verdicts_sources(list))
+    status = write_file(list, verdicts_format_sources, directory, VERDICTS_SOURCES_FILE, error);
+  if (!status && verdicts_components(list))
+    status =
+        write_file(list, verdicts_format_components, directory, VERDICTS_COMPONENTS_FILE, error);
+  return status;
 }

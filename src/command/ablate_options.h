@@ -31,7 +31,7 @@ struct ablate_options {
        &(a)->circuit,                                                                              \
        0,                                                                                          \
        0,                                                                                          \
-       "CLASS",                                                                                    \
+       "induction|previous_token",                                                                 \
        "induction: heads of that selectivity, whatever their best class; previous_token: of that " \
        "best class, too"},                                                                         \
       {"threshold",                                                                                \

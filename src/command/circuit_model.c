@@ -19,12 +19,12 @@
 #include <unistd.h>
 
 /* What a directory gets, in the order of publishing. */
-enum name { EDGES, CIRCUITS, DOT, SVG, JSON, NAMES };
+enum name { EDGES, CIRCUITS, COMPONENTS, DOT, SVG, JSON, NAMES };
 
 #define OUTPUTS (NAMES + 1)
 
-static const char *const names[NAMES] = {"edges.csv", "circuits.csv", "circuit.dot", "circuit.svg",
-                                         "circuit.json"};
+static const char *const names[NAMES] = {"edges.csv",   "circuits.csv", "components.csv",
+                                         "circuit.dot", "circuit.svg",  "circuit.json"};
 
 struct job {
   const struct circuit_command *command;
@@ -216,12 +216,15 @@ static int add_file(struct file_group *group, const struct job *j, enum name nam
 
 static int add_tables(struct file_group *group, const struct job *j, struct error *error)
 {
-  struct text edges = {0}, circuits = {0};
+  struct text edges = {0}, circuits = {0}, components = {0};
   circuit_sheet_edges(&j->sheet, &edges);
   if (add_file(group, j, EDGES, &edges, error))
     return error->code;
   circuit_sheet_circuits(&j->sheet, &circuits);
-  return add_file(group, j, CIRCUITS, &circuits, error);
+  if (add_file(group, j, CIRCUITS, &circuits, error))
+    return error->code;
+  circuit_sheet_components(&j->sheet, &components);
+  return add_file(group, j, COMPONENTS, &components, error);
 }
 
 static int add_pictures(struct file_group *group, const struct job *j, struct error *error)

@@ -13,17 +13,17 @@ int circuit_options_parse(int argc, char **argv, struct circuit_command *c, bool
   const struct option_spec specs[] = {
       {"task", OPTION_STRING, &c->task, 0, 0, "FILE", "the task (attest task, docs/TASKS.md)"},
       {"out", OPTION_STRING, &c->out, 0, 0, "DIR",
-       "gets edges.csv, circuits.csv, circuit.json, circuit.dot and circuit.svg; new, empty or of "
-       "the "
-       "same run; of a manifest, a CSV a task and circuits.json"},
-      {"method", OPTION_STRING, &c->method, 0, 0, "METHOD",
+       "gets edges.csv, circuits.csv, components.csv, circuit.json, circuit.dot and circuit.svg; "
+       "new, empty or of the same run; of a manifest, a CSV a task, components.csv and "
+       "circuits.json"},
+      {"method", OPTION_STRING, &c->method, 0, 0, "eap|ig",
        "scores: eap, or ig with integrated gradients; default ig"},
       {"steps", OPTION_NUMBER, &c->steps, 1, ATTRIBUTION_MOST_STEPS, "M",
        "steps of ig; default 30, as published"},
-      {"convention", OPTION_STRING, &c->convention, 0, 0, "NAME",
+      {"convention", OPTION_STRING, &c->convention, 0, 0, "first1|first0|midpoints",
        "points of ig: first1 (k/M, k = 1..M, as published; default), first0 (k = 0..M-1, as the "
        "library since 2025), midpoints"},
-      {"choose", OPTION_STRING, &c->choose, 0, 0, "RULE",
+      {"choose", OPTION_STRING, &c->choose, 0, 0, "greedy|topn",
        "greedy, from the logits backwards (default), or topn"},
       {"threshold", OPTION_STRING, &c->threshold, 0, 0, "T",
        "least ratio of a circuit; default 0.8"},

@@ -23,6 +23,14 @@ static void say_tables(const struct published_tables *tables, struct text *text)
              tables->source, tables->caveat);
 }
 
+static void say_course(const struct circuit_course *course, struct text *text)
+{
+  text_add(text, "Circuits of %s over %zu revisions (%s)\n  %s\n", course->model,
+           course->revision_count, trajectory_kind_name(course->kind), course->source);
+  if (*course->caveat)
+    text_add(text, "  Caveat: %s\n", course->caveat);
+}
+
 static int show(const struct claim_list *list, const struct trajectories *loaded,
                 const struct common_options *common, bool every, struct error *error)
 {
@@ -38,6 +46,8 @@ static int show(const struct claim_list *list, const struct trajectories *loaded
     const struct summary_style style = terminal_style();
     for (size_t i = 0; i < loaded->table_count; i++)
       say_tables(&loaded->tables[i], &text);
+    for (size_t i = 0; i < loaded->course_count; i++)
+      say_course(&loaded->courses[i].course, &text);
     claims_text(list, every, &text);
     summary_text(list, 1, &style, &text);
     text_add(&text, "%s\n",
@@ -65,8 +75,8 @@ int command_claims(int argc, char **argv, struct error *error)
       "Evaluates what papers claim: F1 to F5 of arXiv 2606.02378 from trajectories (directories\n"
       "with a trajectory.json, or directories of such), and every other figure of its text where\n"
       "its published tables (tables.json) are among them; arXiv 2404.07129 and 2407.10827 from\n"
-      "folders of tables alone, published or our own. Circuits of our own over training are\n"
-      "evaluated by attest reproduce. Exit code 1 when a figure is not reproduced.",
+      "folders of tables, published or our own, the latter also from circuits over training\n"
+      "(circuits.json). Exit code 1 when a figure is not reproduced.",
       specs, sizeof specs / sizeof *specs};
   const char *paths[MOST_TRAJECTORIES];
   struct claim_list claims;
@@ -92,6 +102,8 @@ int command_claims(int argc, char **argv, struct error *error)
   if (!status) {
     for (size_t i = 0; i < loaded->table_count && !status; i++)
       status = claims_add_tables(&loaded->tables[i], &claims, error);
+    for (size_t i = 0; i < loaded->course_count && !status; i++)
+      status = claims_add_course(&loaded->courses[i].course, &claims, error);
     if (!status)
       status = show(&claims, loaded, &common, every, error);
     if (!status && claims_count(&claims, CLAIM_NOT_REPRODUCED))

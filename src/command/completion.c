@@ -7,17 +7,26 @@
 #include <string.h>
 
 /* What an option takes. */
-enum takes { NOTHING, A_WORD, A_FOLDER, A_FILE };
+enum takes { NOTHING, A_WORD, A_FOLDER, A_FILE, A_CHOICE };
 
 static enum takes takes(const struct option_spec *spec)
 {
   if (spec->kind == OPTION_FLAG)
     return NOTHING;
+  if (spec->argument && strchr(spec->argument, '|'))
+    return A_CHOICE;
   if (spec->kind != OPTION_STRING)
     return A_WORD;
   if (strstr(spec->argument, "DIR"))
     return A_FOLDER;
   return strstr(spec->argument, "FILE") || strstr(spec->argument, "RUN") ? A_FILE : A_WORD;
+}
+
+/* The values of A_CHOICE, parted by blanks. */
+static void add_choices(struct text *out, const struct option_spec *spec)
+{
+  for (const char *c = spec->argument; *c; c++)
+    text_add(out, "%c", *c == '|' ? ' ' : *c);
 }
 
 struct script {
@@ -44,6 +53,19 @@ static void add_bash_names(struct text *out, const struct option_list *list, enu
       text_add(out, " --%s", list->specs[i].name);
 }
 
+/* What the option before may be followed by. */
+static void add_bash_values(struct text *out, const struct option_list *list)
+{
+  text_add(out, "      case $before in\n");
+  for (size_t i = 0; i < list->count; i++)
+    if (takes(&list->specs[i]) == A_CHOICE) {
+      text_add(out, "        --%s) values='", list->specs[i].name);
+      add_choices(out, &list->specs[i]);
+      text_add(out, "' ;;\n");
+    }
+  text_add(out, "        *) ;;\n      esac\n");
+}
+
 static void bash_options(void *context, const struct option_list *list)
 {
   const struct script *script = context;
@@ -51,13 +73,18 @@ static void bash_options(void *context, const struct option_list *list)
   static const struct {
     enum takes takes;
     const char *name;
-  } kinds[] = {{NOTHING, "flags"}, {A_WORD, "words"}, {A_FOLDER, "folders"}, {A_FILE, "files"}};
+  } kinds[] = {{NOTHING, "flags"},
+               {A_WORD, "words"},
+               {A_FOLDER, "folders"},
+               {A_FILE, "files"},
+               {A_CHOICE, "choices"}};
   text_add(out, "    %s)\n", script->command->name);
   for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
     text_add(out, "      %s='", kinds[i].name);
     add_bash_names(out, list, kinds[i].takes);
     text_add(out, " '\n");
   }
+  add_bash_values(out, list);
   text_add(out, "      ;;\n");
 }
 
@@ -75,8 +102,11 @@ static void bash_begin(struct text *out)
   text_add(out, "# bash completion of attest\n"
                 "_attest() {\n"
                 "  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}\n"
-                "  local flags= words= folders= files=\n"
+                "  local flags= words= folders= files= choices= values=\n"
                 "  COMPREPLY=()\n"
+                "  if [[ $word == = ]]; then\n    word=\n"
+                "  elif [[ $before == = ]]; then\n    before=${COMP_WORDS[COMP_CWORD - 2]}\n"
+                "  fi\n"
                 "  if ((COMP_CWORD == 1)); then\n"
                 "    COMPREPLY=($(compgen -W '--help --version");
   add_names(out);
@@ -89,26 +119,28 @@ static void bash_begin(struct text *out)
 
 static void bash_end(struct text *out)
 {
-  text_add(out,
-           "  esac\n"
-           "  if [[ $words == *\" $before \"* ]]; then\n"
-           "    return\n"
-           "  elif [[ $folders == *\" $before \"* ]]; then\n"
-           "    mapfile -t COMPREPLY < <(compgen -d -- \"$word\")\n"
-           "  elif [[ $word == -* && $files != *\" $before \"* ]]; then\n"
-           "    COMPREPLY=($(compgen -W \"$flags $words $folders $files --help\" -- \"$word\"))\n"
-           "  else\n"
-           "    mapfile -t COMPREPLY < <(compgen -f -- \"$word\")\n"
-           "  fi\n"
-           "}\n"
-           "complete -o filenames -F _attest attest\n");
+  text_add(out, "  esac\n"
+                "  if [[ -n $values ]]; then\n"
+                "    COMPREPLY=($(compgen -W \"$values\" -- \"$word\"))\n"
+                "  elif [[ $words == *\" $before \"* ]]; then\n"
+                "    return\n"
+                "  elif [[ $folders == *\" $before \"* ]]; then\n"
+                "    mapfile -t COMPREPLY < <(compgen -d -- \"$word\")\n"
+                "  elif [[ $word == -* && $files != *\" $before \"* ]]; then\n"
+                "    COMPREPLY=($(compgen -W \"$flags $words $folders $files $choices "
+                "--help\" -- \"$word\"))\n"
+                "  else\n"
+                "    mapfile -t COMPREPLY < <(compgen -f -- \"$word\")\n"
+                "  fi\n"
+                "}\n"
+                "complete -o filenames -F _attest attest\n");
 }
 
 static void zsh_options(void *context, const struct option_list *list)
 {
   const struct script *script = context;
   struct text *out = script->text;
-  static const char *const actions[] = {"", ": ", ":_files -/", ":_files"};
+  static const char *const actions[] = {"", ": ", ":_files -/", ":_files", ""};
   text_add(out, "    %s)\n      _arguments", script->command->name);
   for (size_t i = 0; i < list->count; i++) {
     const struct option_spec *spec = &list->specs[i];
@@ -119,6 +151,11 @@ static void zsh_options(void *context, const struct option_list *list)
       text_add(out, ":");
       add_quoted(out, spec->argument, "[]\\:", "'\\''");
       text_add(out, "%s", actions[takes(spec)]);
+      if (takes(spec) == A_CHOICE) {
+        text_add(out, ":(");
+        add_choices(out, spec);
+        text_add(out, ")");
+      }
     }
     text_add(out, "'");
   }
@@ -151,11 +188,17 @@ static void fish_options(void *context, const struct option_list *list)
   const struct script *script = context;
   struct text *out = script->text;
   static const char *const actions[] = {"", " -x", " -x -a '(__fish_complete_directories)'",
-                                        " -r -F"};
+                                        " -r -F", " -x"};
   for (size_t i = 0; i < list->count; i++) {
     const struct option_spec *spec = &list->specs[i];
-    text_add(out, "complete -c attest -n '__fish_seen_subcommand_from %s' -l %s%s -d '",
+    text_add(out, "complete -c attest -n '__fish_seen_subcommand_from %s' -l %s%s",
              script->command->name, spec->name, actions[takes(spec)]);
+    if (takes(spec) == A_CHOICE) {
+      text_add(out, " -a '");
+      add_choices(out, spec);
+      text_add(out, "'");
+    }
+    text_add(out, " -d '");
     add_quoted(out, spec->help, "\\", "\\'");
     text_add(out, "'\n");
   }

@@ -51,9 +51,9 @@ static void show_estimate(const struct fetch_command *command, const struct fetc
     else if (__builtin_add_overflow(bytes, results[i].bytes, &bytes))
       bytes = UINT64_MAX;
   }
-  printf("%zu files, %s", count, text_bytes(size, sizeof size, bytes));
+  printf("%s, %s", text_counted(count, "file").text, text_bytes(size, sizeof size, bytes));
   if (unknown)
-    printf(" and %zu files of unknown size", unknown);
+    printf(" and %s of unknown size", text_counted(unknown, "file").text);
   if (file_free_bytes(file_is_directory(command->to) ? command->to : ".", &available))
     printf("; %s free on disk", text_bytes(room, sizeof room, available));
   printf("\n");

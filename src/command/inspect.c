@@ -79,7 +79,8 @@ static void print_archive(const char *path, const struct blob *blob, const struc
     printf("  sha256 %s\n  xxh3_128 %s\n", digest->sha256, digest->xxh3_128);
   for (size_t i = 0; i < list->count; i++) {
     text_escape(directory, sizeof directory, list->models[i].directory);
-    printf("  %s:%s: %zu files, %llu bytes\n", name, directory, list->models[i].files,
+    printf("  %s:%s: %s, %llu bytes\n", name, directory,
+           text_counted(list->models[i].files, "file").text,
            (unsigned long long)list->models[i].bytes);
   }
 }

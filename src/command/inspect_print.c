@@ -118,6 +118,9 @@ static void print_screen(const struct inspection *in, const struct runtime *runt
            "--seq-len %lld --vocab %lld:%lld --baseline-n %lld\n",
            (long long)p->seq_len, (long long)p->vocab_lo, (long long)p->vocab_hi,
            (long long)p->baseline_n);
+  if (p->vocab_lo < 100)
+    printf("  (of so few ids the first 100 cannot be left out, as they are in the published "
+           "protocol; special tokens at the ends are, if config.json names them)\n");
   printf("  a screen of %lld sequences x %lld tokens: %.1f GFLOP, %s of memory, about %.*f s with "
          "%s on %s\n",
          (long long)p->n, (long long)p->seq_len, in->plan.gflop,

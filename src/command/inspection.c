@@ -3,6 +3,7 @@
 #include "base/file_use.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "model/inventory.h"
 #include "probe/batch.h"
 #include "study/cost.h"
@@ -138,6 +139,32 @@ static int check_inventory(struct inspection *in, struct error *error)
   return status;
 }
 
+/* Whether config.json names it as one of its special tokens ("bos_token_id" and the like). */
+static bool is_special(const json_t *config, int64_t id)
+{
+  const char *key;
+  json_t *value;
+  json_object_foreach((json_t *)(uintptr_t)config, key,
+                      value) if (text_ends_with(key, "_token_id") && json_is_integer(value) &&
+                                 json_integer_value(value) == id) return true;
+  return false;
+}
+
+/* Special tokens mean something by themselves and are no part of random sequences, as the published
+ * range has none; where ids are few they stand at the ends. */
+static void leave_out_special(const struct fileset_file *file, struct protocol *p)
+{
+  struct error ignored;
+  json_t *config;
+  if (json_parse_object(file->label, file->blob.data, file->blob.size, &config, &ignored))
+    return;
+  while (p->vocab_hi - p->vocab_lo > 2 && is_special(config, p->vocab_lo))
+    p->vocab_lo++;
+  while (p->vocab_hi - p->vocab_lo > 2 && is_special(config, p->vocab_hi - 1))
+    p->vocab_hi--;
+  json_decref(config);
+}
+
 /* The published protocol with what does not fit the model cut to it. */
 static void choose_protocol(struct inspection *in)
 {
@@ -151,6 +178,8 @@ static void choose_protocol(struct inspection *in)
     p->vocab_hi = (int64_t)c->vocab;
   if (p->vocab_hi < 2 * p->vocab_lo) /* or few ids would be left */
     p->vocab_lo = 0;
+  if (p->vocab_lo != published.vocab_lo || p->vocab_hi != published.vocab_hi)
+    leave_out_special(in->contents.files[0], p);
   int64_t positions = p->seq_len - 7; /* all but the first and the six at the end */
   if (p->baseline_n > positions)
     p->baseline_n = positions;

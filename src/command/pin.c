@@ -158,7 +158,7 @@ static void say_result(const struct manifest_check *check, const struct manifest
   if (result->findings)
     printf("  %s: nothing is pinned", text_counted(result->findings, "failure").text);
   else
-    printf("  %zu files pinned in %s", pinned, out);
+    printf("  %s pinned in %s", text_counted(pinned, "file").text, out);
   printf("%s\n", tensors.data ? tensors.data : "");
   text_free(&tensors);
 }

@@ -1,6 +1,7 @@
 #include "study/plan.h"
 #include "study/plan_circuits.h"
 #include "study/plan_formation.h"
+#include "study/plan_training.h"
 
 #include "base/json.h"
 #include "base/text.h"
@@ -26,15 +27,17 @@ static int parse(int argc, char **argv, struct plan_options *o, const char **pat
 {
   const struct option_spec specs[] = {
       {"shards", OPTION_NUMBER, &o->shards, 1, SHARD_MOST, "N",
-       "show also what each of N shards takes (reproduce --shard I/N), and the merge"},
+       "show also what each of N shards takes (reproduce --shard I/N), and the merge, which does "
+       "what is not cut: circuits, training runs, ablations"},
       {"checkpoints", OPTION_STRING, &o->checkpoints, 0, 0, "DIR",
        "directory of the checkpoints, if not where the manifest says"},
       COMMON_OPTIONS(&o->common),
   };
   const struct option_list list = {
       "plan MANIFEST... [OPTIONS]",
-      "Says what the work of manifests takes before it begins: arithmetic, time on a machine like\n"
-      "this one, memory at a time, what is read and what is written. Nothing is computed.",
+      "Says what the work of manifests, or of recipes of attest train, takes before it begins:\n"
+      "arithmetic, time on a machine like this one, memory at a time, what is read and what is\n"
+      "written. Nothing is computed. Of training, \"revisions\" are runs, or what a run keeps.",
       specs, sizeof specs / sizeof *specs};
   if (options_parse(argc, argv, &list, paths, MOST_MANIFESTS, used, help, error) || *help)
     return error->code;
@@ -45,20 +48,28 @@ static int parse(int argc, char **argv, struct plan_options *o, const char **pat
   return 0;
 }
 
+static int plan_one(const struct plan_options *o, const struct manifest *m, struct plan *plan,
+                    struct error *error)
+{
+  const size_t shards = (size_t)o->shards;
+  if (m->content == MANIFEST_CIRCUITS)
+    return plan_circuits(m, o->checkpoints, shards, plan, error);
+  if (m->content == MANIFEST_FORMATION)
+    return plan_formation(m, shards, plan, error);
+  return plan_manifest(m, o->checkpoints, shards, plan, error);
+}
+
 /* The JSON must not take the place of what is read. */
-static int plan_all(const struct plan_options *o, struct manifest *manifests, size_t count,
-                    struct plan *plan, struct error *error)
+static int plan_path(const struct plan_options *o, const char *path, struct manifest *manifest,
+                     struct plan *plan, struct error *error)
 {
   const struct output json = {.option = "--json", .path = o->common.json};
-  for (size_t i = 0; i < count; i++)
-    if (outputs_spare_manifest(&json, 1, &manifests[i], o->checkpoints, error) ||
-        (manifests[i].content == MANIFEST_CIRCUITS
-             ? plan_circuits(&manifests[i], o->checkpoints, plan, error)
-         : manifests[i].content == MANIFEST_FORMATION
-             ? plan_formation(&manifests[i], plan, error)
-             : plan_manifest(&manifests[i], o->checkpoints, (size_t)o->shards, plan, error)))
-      return error->code;
-  return 0;
+  if (plan_is_recipe(path))
+    return outputs_spare_read(&json, 1, error) ? error->code : plan_training(path, plan, error);
+  if (manifest_load(path, manifest, error) ||
+      outputs_spare_manifest(&json, 1, manifest, o->checkpoints, error))
+    return error->code;
+  return plan_one(o, manifest, plan, error);
 }
 
 static int deliver(const struct plan_options *o, const struct plan *plan, struct error *error)
@@ -81,8 +92,8 @@ static int deliver(const struct plan_options *o, const struct plan *plan, struct
   }
   printf("With %s on %s of this machine:\n%s", runtime->kernels->name,
          text_counted((size_t)threads_count(runtime->threads), "thread").text, text.data);
-  printf("Circuits: searches of about %d circuits a task. Ablations: at most. The merge does what\n"
-         "is not cut: circuits, tables and training runs.\n",
+  printf("Circuits: searches of about %d circuits a task. Ablations: at most. Training: from the\n"
+         "beginning. The merge does what is not cut: circuits, ablations, tables, training runs.\n",
          CIRCUITS_RUNS_LIKELY);
   text_free(&text);
   return 0;
@@ -95,18 +106,18 @@ int command_plan(int argc, char **argv, struct error *error)
   struct manifest manifests[MOST_MANIFESTS] = {0};
   struct runtime runtime = {0};
   struct plan plan = {.runtime = &runtime};
-  size_t used, loaded = 0;
+  size_t used, done = 0;
   bool help = false;
   if (parse(argc, argv, &o, paths, &used, &help, error) || help ||
       runtime_start(&o.common, &runtime, error))
     return error->code;
-  while (loaded < used && !manifest_load(paths[loaded], &manifests[loaded], error))
-    loaded++;
-  if (loaded == used && !plan_all(&o, manifests, used, &plan, error))
+  while (done < used && !plan_path(&o, paths[done], &manifests[done], &plan, error))
+    done++;
+  if (done == used)
     (void)deliver(&o, &plan, error);
   plan_free(&plan);
-  while (loaded)
-    manifest_free(&manifests[--loaded]);
+  for (size_t i = 0; i < used; i++)
+    manifest_free(&manifests[i]);
   runtime_stop(&runtime);
   return error->code;
 }

@@ -35,7 +35,8 @@ static int parse(int argc, char **argv, struct rank_options *o, const char **dir
       {"top", OPTION_NUMBER, &o->top, 1, SIZE_MAX / 2, "K", "heads to list; default 45"},
       {"revision", OPTION_STRING, &o->revision, 0, 0, "NAME",
        "revision whose classes precision at K uses; default: the last"},
-      {"leave-out", OPTION_STRING, &o->leave_out, 0, 0, "CLASS",
+      {"leave-out", OPTION_STRING, &o->leave_out, 0, 0,
+       "induction|previous_token|duplicate_token|first_token|self|local|unclassified",
        "rank without the heads of this class, such as first_token"},
       COMMON_OPTIONS(&o->common)};
   const struct option_list list = {

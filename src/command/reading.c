@@ -38,9 +38,8 @@ int reading_tokens(const char *option, const char *text, double *tokens, struct 
 
 void reading_source_text(const struct trajectory *trajectory, struct text *text)
 {
-  text_add(text, "%s (%s, %zu revisions)\n  %s\n", trajectory->model,
-           trajectory_kind_name(trajectory->kind), trajectory->count,
-           text_shown(trajectory->source).text);
+  text_add(text, "%s (%s, %s)\n  %s\n", trajectory->model, trajectory_kind_name(trajectory->kind),
+           text_counted(trajectory->count, "revision").text, text_shown(trajectory->source).text);
   if (*trajectory->caveat)
     text_add(text, "  Caveat: %s\n", text_shown(trajectory->caveat).text);
 }

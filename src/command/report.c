@@ -13,7 +13,7 @@
 
 struct report_options {
   struct common_options common;
-  const char *out, *format;
+  const char *out, *format, *heads, *rows;
   bool every;
 };
 
@@ -22,21 +22,32 @@ static int parse(int argc, char **argv, struct report_options *o, const char **p
 {
   const struct option_spec specs[] = {
       {"out", OPTION_STRING, &o->out, 0, 0, "FILE", "where the report goes; - = stdout; needed"},
-      {"format", OPTION_STRING, &o->format, 0, 0, "FORMAT",
-       REPORT_FORMATS "; default: by the ending of FILE, as docs/MACHINES.md lists them"},
+      {"format", OPTION_STRING, &o->format, 0, 0, REPORT_CHOICES,
+       "default: by the ending of FILE, as docs/MACHINES.md lists them"},
+      {"heads", OPTION_STRING, &o->heads, 0, 0, "LIST",
+       "draw these heads, too, such as L4H4,L7H0: where they look, at the last revision and over "
+       "training"},
+      {"rows", OPTION_STRING, &o->rows, 0, 0, "DIR",
+       "with --heads: their attention position by position, from a folder that attest screen "
+       "--dump wrote"},
       {"all", OPTION_FLAG, &o->every, 0, 0, NULL,
-       "in Markdown, too, every reading of each figure, not only those that do not come out"}};
+       "in Markdown, too, every reading of each figure, not only those that do not come out; it "
+       "may then be longer than a comment on GitHub"}};
   const struct option_list list = {
       "report RUN... --out FILE [OPTIONS]",
       "Writes what was found as one file that needs nothing else: verdict, claims, plots, what "
       "was\n"
       "not checked, provenance. A RUN is the work folder of attest reproduce (--work), the JSON\n"
-      "that it writes, a trajectory, or a folder of trajectories and published tables.",
+      "that it writes, a trajectory, a folder of circuits over training, or one of such folders "
+      "and\n"
+      "published tables.",
       specs, sizeof specs / sizeof *specs};
   if (options_parse(argc, argv, &list, paths, MOST_RUNS, used, help, error) || *help)
     return error->code;
   if (!*used)
     return error_set(error, EXIT_INPUT, "report: RUN is missing; see --help");
+  if (o->rows && !o->heads)
+    return error_set(error, EXIT_INPUT, "report: --rows needs --heads, which says whose rows");
   if (!o->out)
     return error_set(error, EXIT_INPUT, "report: --out FILE is missing; - is standard output");
   return 0;
@@ -77,7 +88,9 @@ static int collect(struct report *report, const char *const *paths, size_t count
       return error->code;
   if (take(report, loaded, error) || file_use_check(error))
     return error->code;
-  return report_evaluate(report, loaded->tables, loaded->table_count, error);
+  const struct report_folders folders = {loaded->tables, loaded->courses, loaded->table_count,
+                                         loaded->course_count};
+  return report_evaluate(report, &folders, error);
 }
 
 int command_report(int argc, char **argv, struct error *error)
@@ -96,6 +109,8 @@ int command_report(int argc, char **argv, struct error *error)
   int status = outputs_check(&output, 1, error);
   if (!status)
     status = collect(&report, paths, used, &loaded, error);
+  if (!status)
+    status = report_choose(&report, o.heads, o.rows, error);
   if (!status)
     status = outputs_spare_read(&output, 1, error);
   if (!status)

@@ -2,11 +2,11 @@
 
 #include "base/file.h"
 #include "report/machine.h"
+#include "report/provenance.h"
 #include "report/write.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static int write_html(const struct report *report, bool every, struct text *out,
                       struct error *error)
@@ -30,7 +30,14 @@ static int write_junit(const struct report *report, bool every, struct text *out
 static int write_tap(const struct report *report, bool every, struct text *out, struct error *error)
 {
   (void)every;
-  return machine_tap(report, out, error);
+  return machine_tap(report, 13, out, error);
+}
+
+static int write_tap14(const struct report *report, bool every, struct text *out,
+                       struct error *error)
+{
+  (void)every;
+  return machine_tap(report, 14, out, error);
 }
 
 static int write_in_toto(const struct report *report, bool every, struct text *out,
@@ -40,24 +47,13 @@ static int write_in_toto(const struct report *report, bool every, struct text *o
   return machine_in_toto(report, out, error);
 }
 
-/* Today, or the day of SOURCE_DATE_EPOCH (reproducible-builds.org) in its place. */
 static int write_ro_crate(const struct report *report, bool every, struct text *out,
                           struct error *error)
 {
-  const char *given = getenv("SOURCE_DATE_EPOCH");
-  uint64_t seconds;
-  char date[32] = "";
-  struct tm day;
-  time_t now = time(NULL);
+  char date[PROVENANCE_DATE];
   (void)every;
-  if (given && *given) {
-    if (!text_to_u64(given, strlen(given), &seconds) || seconds > INT32_MAX)
-      return error_set(error, EXIT_INPUT, "SOURCE_DATE_EPOCH=%s: must be seconds since 1970",
-                       text_shown(given).text);
-    now = (time_t)seconds;
-  }
-  if (!gmtime_r(&now, &day) || !strftime(date, sizeof date, "%Y-%m-%d", &day))
-    return error_set(error, EXIT_RUN, "ro-crate: the clock has no date");
+  if (provenance_date_set(date, error))
+    return error->code;
   return machine_ro_crate(report, date, out, error);
 }
 
@@ -66,6 +62,7 @@ static const struct report_format formats[] = {
     {"markdown", ".md", write_markdown},
     {"junit", ".xml", write_junit},
     {"tap", ".tap", write_tap},
+    {"tap14", ".tap14", write_tap14},
     {"in-toto", ".intoto.json", write_in_toto},
     {"ro-crate", "ro-crate-metadata.json", write_ro_crate},
 };

@@ -11,12 +11,14 @@ struct report_format {
   int (*write)(const struct report *report, bool every, struct text *out, struct error *error);
 };
 
-#define REPORT_FORMATS "html, markdown, junit, tap, in-toto or ro-crate"
+#define REPORT_FORMATS "html, markdown, junit, tap, tap14, in-toto or ro-crate"
+#define REPORT_CHOICES "html|markdown|junit|tap|tap14|in-toto|ro-crate"
 #define REPORT_ENDINGS                                                                             \
-  "HTML, or by the end of its name Markdown (.md), JUnit (.xml), TAP (.tap), an in-toto "          \
-  "statement (.intoto.json) or an RO-Crate (ro-crate-metadata.json)"
+  "HTML, or by the end of its name Markdown (.md), JUnit (.xml), TAP (.tap, .tap14), an "          \
+  "in-toto statement (.intoto.json) or an RO-Crate (ro-crate-metadata.json)"
 
-#define REPORT_KNOWN_ENDINGS ".html, .htm, .md, .xml, .tap, .intoto.json and ro-crate-metadata.json"
+#define REPORT_KNOWN_ENDINGS                                                                       \
+  ".html, .htm, .md, .xml, .tap, .tap14, .intoto.json and ro-crate-metadata.json"
 
 /* The format of this name, or, for NULL, that of the ending of the file's name; HTML where it has
  * none. Errors: EXIT_INPUT (also: no format has this ending). */

@@ -4,6 +4,7 @@
 #include "claims/arxiv_2606_02378/rise.h"
 #include "command/command.h"
 #include "command/reading.h"
+#include "command/show_course.h"
 #include "command/terminal.h"
 #include "report/head_map.h"
 
@@ -25,7 +26,7 @@ static int parse(int argc, char **argv, struct show_options *o, const char **dir
        "the revision whose heads are shown; default: the last"},
       {"head", OPTION_STRING, &o->head, 0, 0, "LAYER.HEAD",
        "the story of one head over all revisions: 4.4, or L4H4"},
-      {"series", OPTION_STRING, &o->series, 0, 0, "NAME",
+      {"series", OPTION_STRING, &o->series, 0, 0, "bos|induction|pr",
        "a chart over training: bos (share of BOS heads by both definitions), induction (heads of "
        ">= "
        "50x and >= 30x), pr (median of all heads and of the final induction heads)"},
@@ -34,7 +35,8 @@ static int parse(int argc, char **argv, struct show_options *o, const char **dir
       "show TRAJECTORY [OPTIONS]",
       "Shows a trajectory, a directory with trajectory.json, in the terminal: the map of a\n"
       "revision's heads, layers by heads, a letter a class; one head over the revisions; or a\n"
-      "chart.",
+      "chart. Of circuits over training (circuits.json): the circuits of every task; with\n"
+      "--revision or --head, what heads do.",
       specs, sizeof specs / sizeof *specs};
   size_t used;
   if (options_parse(argc, argv, &list, directory, 1, &used, help, error) || *help)
@@ -232,8 +234,14 @@ int command_show(int argc, char **argv, struct error *error)
   struct text text = {0};
   const char *directory;
   bool help = false;
-  if (parse(argc, argv, &o, &directory, &help, error) || help ||
-      reading_load(directory, &o.common, &t, error))
+  if (parse(argc, argv, &o, &directory, &help, error) || help)
+    return error->code;
+  if (show_is_course(directory))
+    return o.series ? error_set(error, EXIT_INPUT,
+                                "--series: is of trajectories; %s holds circuits over training",
+                                directory)
+                    : show_course(directory, &o.common, o.revision, o.head, error);
+  if (reading_load(directory, &o.common, &t, error))
     return error->code;
   const struct summary_style style = terminal_style();
   const struct text_look look = {style.utf8, style.colour, terminal_width()};

@@ -153,8 +153,8 @@ static int deliver(const struct task_options *o, struct task *task, struct error
   }
   bool taken = strcmp(o->out, "-") == 0 || (o->common.json && strcmp(o->common.json, "-") == 0);
   if (!o->common.quiet && !taken)
-    printf("%s: %zu pairs of %s, SHA-256 %s\n", text_shown(o->out).text, task->count, task->name,
-           task->sha256);
+    printf("%s: %s of %s, SHA-256 %s\n", text_shown(o->out).text,
+           text_counted(task->count, "pair").text, task->name, task->sha256);
   return 0;
 }
 

@@ -23,15 +23,6 @@ static bool is_utf8(void)
          (strncasecmp(charset, ".UTF-8", 6) == 0 || strncasecmp(charset, ".utf8", 5) == 0);
 }
 
-struct summary_style terminal_style(void)
-{
-  const char *terminal = variable("TERM");
-  return (struct summary_style){.utf8 = is_utf8(),
-                                .colour = isatty(STDOUT_FILENO) && !variable("NO_COLOR") &&
-                                          terminal && strcmp(terminal, "dumb") != 0,
-                                .lines = SUMMARY_LINES};
-}
-
 size_t terminal_width(void)
 {
   struct winsize size;
@@ -42,6 +33,16 @@ size_t terminal_width(void)
   return given && text_to_u64(given, strlen(given), &columns) && columns > 0 && columns < 10000
              ? (size_t)columns
              : 80;
+}
+
+struct summary_style terminal_style(void)
+{
+  const char *terminal = variable("TERM");
+  return (struct summary_style){.utf8 = is_utf8(),
+                                .colour = isatty(STDOUT_FILENO) && !variable("NO_COLOR") &&
+                                          terminal && strcmp(terminal, "dumb") != 0,
+                                .lines = SUMMARY_LINES,
+                                .columns = isatty(STDOUT_FILENO) ? terminal_width() : 0};
 }
 
 void terminal_notice(void *context, const char *line)

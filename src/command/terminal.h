@@ -5,8 +5,9 @@
 #include "base/notice.h"
 #include "claims/summary.h"
 
-/* UTF-8 where LC_ALL, LC_CTYPE or LANG (the first that is set) says so; colour on a terminal that
- * is not "dumb", unless NO_COLOR is set. */
+/* Lines are cut to the terminal's width, and nowhere else. UTF-8 where LC_ALL, LC_CTYPE or LANG
+ * (the first that is set) says so; colour on a terminal that is not "dumb", unless NO_COLOR is set.
+ */
 struct summary_style terminal_style(void);
 
 /* Columns of the terminal on standard output, of COLUMNS where there is none, else 80. */

@@ -164,8 +164,8 @@ static int run(const struct train_options *o, struct training *t, double seconds
                   "%s: interrupted after step %llu of %llu; run the same command again to resume",
                   o->out, (unsigned long long)done, (unsigned long long)t->recipe.steps);
   if (!status && t->runtime->text && t->log.count)
-    printf("%s: step %llu, loss %.6f; %zu revisions in %s\n", t->recipe.name,
-           (unsigned long long)done, t->log.records[done - 1].loss, t->recipe.revision_count,
+    printf("%s: step %llu, loss %.6f; %s in %s\n", t->recipe.name, (unsigned long long)done,
+           t->log.records[done - 1].loss, text_counted(t->recipe.revision_count, "revision").text,
            text_shown(o->out).text);
   return status;
 }

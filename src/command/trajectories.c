@@ -3,11 +3,11 @@
 #include "base/embedded.h"
 #include "base/file.h"
 #include "claims/paper.h"
-#include "trajectory/circuit_course.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 static int load_one(struct trajectories *loaded, const char *directory, struct error *error)
 {
@@ -38,14 +38,33 @@ static int load_tables(struct trajectories *loaded, const char *directory, struc
   return 0;
 }
 
-/* Loads what a directory itself holds: a trajectory, published tables, or neither. */
+static int load_course(struct trajectories *loaded, const char *directory, struct error *error)
+{
+  struct course_folder *folder = &loaded->courses[loaded->course_count];
+  if (loaded->course_count == MOST_COURSES)
+    return error_set(error, EXIT_INPUT, "%s: more than %d folders of circuits", directory,
+                     MOST_COURSES);
+  if (course_folder_load(directory, folder, error))
+    return error->code;
+  loaded->course_count++;
+  for (const struct course_folder *other = loaded->courses; other < folder; other++)
+    if (other->course.kind == folder->course.kind &&
+        strcmp(other->course.model, folder->course.model) == 0)
+      return error_set(error, EXIT_INPUT, "%s: a second folder of circuits of %s; leave one out",
+                       directory, folder->course.model);
+  return 0;
+}
+
+/* Loads what a directory itself holds: a trajectory, tables, circuits, or nothing of that. */
 static int load_own(struct trajectories *loaded, const char *directory, bool *any,
                     struct error *error)
 {
   static const struct {
     const char *index;
     int (*load)(struct trajectories *loaded, const char *directory, struct error *error);
-  } kinds[] = {{"trajectory.json", load_one}, {PUBLISHED_INDEX, load_tables}};
+  } kinds[] = {{"trajectory.json", load_one},
+               {PUBLISHED_INDEX, load_tables},
+               {CIRCUIT_COURSE_INDEX, load_course}};
   *any = false;
   for (size_t i = 0; i < sizeof kinds / sizeof *kinds && !*any; i++) {
     char *path = file_join(directory, kinds[i].index, error);
@@ -70,7 +89,7 @@ static int load_child(struct trajectories *loaded, const char *directory, const 
   return status;
 }
 
-/* Every subdirectory with a trajectory or tables, in name order. */
+/* Every subdirectory with a trajectory, tables or circuits, in name order. */
 static int load_children(struct trajectories *loaded, const char *directory, bool *any,
                          struct error *error)
 {
@@ -95,24 +114,6 @@ static int load_children(struct trajectories *loaded, const char *directory, boo
   return status;
 }
 
-/* Says what it is instead, where that is known. */
-static int refuse(const char *directory, struct error *error)
-{
-  char *path = file_join(directory, CIRCUIT_COURSE_INDEX, error);
-  if (!path)
-    return error->code;
-  bool circuits = file_exists(path);
-  free(path);
-  if (circuits)
-    return error_set(error, EXIT_INPUT,
-                     "%s: holds circuits over training (" CIRCUIT_COURSE_INDEX
-                     "), no trajectory; reproduce compares them and evaluates their claims, "
-                     "with --report FILE in a report",
-                     directory);
-  return error_set(error, EXIT_INPUT,
-                   "%s: holds no trajectory.json, and neither do its subdirectories", directory);
-}
-
 int trajectories_load(struct trajectories *loaded, const char *directory, struct error *error)
 {
   bool any;
@@ -120,7 +121,11 @@ int trajectories_load(struct trajectories *loaded, const char *directory, struct
     return error->code;
   if (!any && load_children(loaded, directory, &any, error))
     return error->code;
-  return any ? 0 : refuse(directory, error);
+  return any ? 0
+             : error_set(error, EXIT_INPUT,
+                         "%s: holds no trajectory.json, tables.json or " CIRCUIT_COURSE_INDEX
+                         ", and neither do its subdirectories",
+                         directory);
 }
 
 void trajectories_free(struct trajectories *loaded)
@@ -129,5 +134,7 @@ void trajectories_free(struct trajectories *loaded)
     trajectory_free(&loaded->all[i]);
   for (size_t i = 0; i < loaded->table_count; i++)
     published_free(&loaded->tables[i]);
-  loaded->count = loaded->table_count = 0;
+  for (size_t i = 0; i < loaded->course_count; i++)
+    course_folder_free(&loaded->courses[i]);
+  loaded->count = loaded->table_count = loaded->course_count = 0;
 }

@@ -2,6 +2,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "manifest/manifest_parts.h"
+#include "task/task.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -68,12 +69,12 @@ static int parse_word(const json_t *object, const char *where, const char *key, 
 }
 
 /* A number of pairs or edges; null: all. */
-static int parse_count(const json_t *object, const char *where, const char *key, uint64_t *count,
-                       struct error *error)
+static int parse_count(const json_t *object, const char *where, const char *key, int64_t most,
+                       uint64_t *count, struct error *error)
 {
   int64_t value = 0;
   if (!json_is_null(json_object_get(object, key)) &&
-      json_get_integer(object, where, key, 1, MOST_EDGES, &value, error))
+      json_get_integer(object, where, key, 1, most, &value, error))
     return error->code;
   *count = (uint64_t)value;
   return 0;
@@ -101,12 +102,12 @@ int manifest_parse_circuits(const json_t *root, struct manifest *m, struct error
   if (check_others(root, m->path, error) ||
       json_get_object(root, m->path, "circuits", &object, error) ||
       json_check_keys(object, where, known, error) || parse_tasks(object, where, m, error) ||
-      parse_count(object, where, "pairs", &c->pairs, error) ||
+      parse_count(object, where, "pairs", (int64_t)TASK_MAX_PAIRS, &c->pairs, error) ||
       parse_word(object, where, "method", c->method, error) ||
       parse_word(object, where, "choose", c->choose, error) ||
       json_get_number(object, where, "threshold", 0, 1e6, &c->threshold, error) ||
-      parse_count(object, where, "bound", &c->bound, error) ||
-      parse_count(object, where, "n", &c->n, error) ||
+      parse_count(object, where, "bound", MOST_EDGES, &c->bound, error) ||
+      parse_count(object, where, "n", MOST_EDGES, &c->n, error) ||
       json_get_boolean(object, where, "scan", &c->scan, error))
     return error->code;
   if (!json_is_absent(object, "shape") &&

@@ -1,5 +1,6 @@
 #include "model/parameters.h"
 
+#include "base/interrupt.h"
 #include "base/memory.h"
 #include "checkpoint/in_memory.h"
 
@@ -131,7 +132,8 @@ static int read_model(const struct model *model, bool gradients, struct paramete
     return error->code;
   for (size_t i = 0; i < p->count; i++) {
     const struct tensor *tensor = checkpoint_find(model->checkpoint, p->list[i].name);
-    if (model_widen(tensor, 0, p->list[i].elements, p->list[i].values, error))
+    if (interrupt_check(error) ||
+        model_widen(tensor, 0, p->list[i].elements, p->list[i].values, error))
       return error->code;
   }
   return 0;

@@ -42,7 +42,7 @@ void parameters_free(struct parameters *parameters);
 uint64_t parameters_bytes(const struct model_config *config);
 
 /* Creates the same from a checkpoint's model, bf16 and f16 widened exactly. Errors: EXIT_INPUT for
- * a weight that is not finite or a base model without LM head, EXIT_RUN. */
+ * a weight that is not finite or a base model without LM head, EXIT_RUN (also when interrupted). */
 int parameters_read(const struct model *model, struct parameters *parameters, struct error *error);
 
 /* The same without gradients, which are NULL then, and half the memory. */

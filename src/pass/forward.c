@@ -93,6 +93,9 @@ static int run_layers(struct engine *e, struct error *error)
     struct need need = need_of(e, layer);
     if (!rows_any(&need.step[STEP_KEYS]))
       break;
+    if (e->options->go_on && !e->options->go_on(e->options->context))
+      return error_set(error, EXIT_RUN, "%s: stopped at layer %zu",
+                       checkpoint_path(e->model->checkpoint), layer);
     if (layer > 0 && begin_layer(e, layer, error))
       return error->code;
     choose_hooks(e, layer);

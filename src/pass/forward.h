@@ -28,7 +28,8 @@ struct forward_options {
   /* Called when sequences 0 .. done - 1 are done and seen; false stops the pass. NULL = none. */
   bool (*chunk_done)(void *context, size_t done);
   void (*progress)(void *context, double share); /* share of the work done, 0 .. 1; NULL = none */
-  void *context;                                 /* of both callbacks */
+  bool (*go_on)(void *context); /* asked before every layer; false stops the pass. NULL = none */
+  void *context;                /* of the three callbacks */
 };
 
 /* How a pass over n sequences is cut, and what it takes. */
@@ -62,8 +63,8 @@ int forward_left_gflop(const struct model *model, const int32_t *tokens, size_t 
                        double *gflop, struct error *error);
 
 /* Runs tokens[n][seq_len] (ids < vocab) through the model. A value that is not finite stops the run
- * with the layer and the tensor's name (EXIT_INPUT). A pass stopped by chunk_done before its end
- * returns EXIT_RUN. Other errors: those of forward_plan, EXIT_RUN. */
+ * with the layer and the tensor's name (EXIT_INPUT). A pass stopped by chunk_done or go_on before
+ * its end returns EXIT_RUN. Other errors: those of forward_plan, EXIT_RUN. */
 int forward_run(const struct model *model, const int32_t *tokens, size_t n, size_t seq_len,
                 const struct forward_options *options, struct error *error);
 

@@ -116,6 +116,17 @@ static size_t part_segments(const struct model_config *c, const struct layer *la
   return c->heads;
 }
 
+size_t layer_weights_values(const struct model_config *c, const struct layer *layer,
+                            struct segment *segments)
+{
+  size_t heads = attention_heads_floats(c), all = attention_row_floats(c);
+  if (c->qkv_layout != QKV_BLOCKS)
+    return part_segments(c, layer, 2, segments);
+  size_t values = (all - heads) / 2;
+  segments[0] = (struct segment){&layer->query, all - values, values, c->input_major};
+  return 1;
+}
+
 static int pack(const struct packing *p, struct packed *packed, const struct segment *segments,
                 size_t count, struct error *error)
 {

@@ -40,6 +40,10 @@ void layer_weights_free(struct layer_weights *weights);
 int layer_weights_pack(const struct packing *packing, size_t layer, const struct need *need,
                        struct layer_weights *weights, struct error *error);
 
+/* The rows of a layer's values, to segments[heads]; returns how many there are. */
+size_t layer_weights_values(const struct model_config *config, const struct layer *layer,
+                            struct segment *segments);
+
 /* The norm after the last layer to norm1. Errors: EXIT_INPUT as above. */
 int layer_weights_final_norm(const struct model *model, struct layer_weights *weights,
                              struct error *error);

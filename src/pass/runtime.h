@@ -21,8 +21,8 @@ struct common_options {
    &(c)->isa,                                                                                      \
    0,                                                                                              \
    0,                                                                                              \
-   "ISA",                                                                                          \
-   "instruction set: auto, scalar, avx2, avx512 or neon"},                                         \
+   "auto|scalar|avx2|avx512|neon",                                                                 \
+   "instruction set; default: the best of this CPU (auto)"},                                       \
       {"threads",                                                                                  \
        OPTION_NUMBER,                                                                              \
        &(c)->threads,                                                                              \

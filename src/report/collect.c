@@ -233,6 +233,7 @@ static const struct field run_fields[] = {
     {"cpu", offsetof(struct report_run, cpu), false},
     {"binary_sha256", offsetof(struct report_run, binary_sha256), false},
     {"command", offsetof(struct report_run, command), false},
+    {"date", offsetof(struct report_run, date), false},
 };
 
 static const struct field head_fields[] = {
@@ -398,6 +399,9 @@ void report_free(struct report *report)
   }
   for (size_t i = 0; i < report->document_count; i++)
     json_decref(report->documents[i]);
+  json_decref(report->results);
+  head_set_free(&report->chosen);
+  rows_free(&report->rows);
   free(report->manifests);
   free(report->trajectories);
   free(report->documents);

@@ -9,8 +9,10 @@
  * EXIT_RUN; EXIT_INPUT where a text is not UTF-8. */
 int machine_junit(const struct report *report, struct text *out, struct error *error);
 
-/* TAP 14 (testanything.org): findings are "not ok ... # TODO", which fail nothing. */
-int machine_tap(const struct report *report, struct text *out, struct error *error);
+/* TAP (testanything.org): findings are "not ok ... # TODO", which fail nothing. Nothing is used in
+ * which versions 13 and 14 differ; `version` is what the first line says, as readers refuse what
+ * they do not know: prove (Perl) up to now knows 13. */
+int machine_tap(const struct report *report, int version, struct text *out, struct error *error);
 
 /* An in-toto Statement v1 with the predicate test-result v0.1 (github.com/in-toto/attestation). Its
  * subjects are the binary, the manifests and the tables of the trajectories, by SHA-256. It is not
@@ -18,7 +20,8 @@ int machine_tap(const struct report *report, struct text *out, struct error *err
 int machine_in_toto(const struct report *report, struct text *out, struct error *error);
 
 /* The metadata file of an RO-Crate 1.1 (w3id.org/ro/crate) whose folder is the work folder of the
- * run. `date` is YYYY-MM-DD, which every crate must have. EXIT_INPUT without a run, too. */
+ * run. Every crate must have a date: that of the run or, where it is not "", `date`, YYYY-MM-DD.
+ * EXIT_INPUT without a run or a date, too. */
 int machine_ro_crate(const struct report *report, const char *date, struct text *out,
                      struct error *error);
 

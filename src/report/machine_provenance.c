@@ -208,15 +208,28 @@ static void add_root(struct crate *crate, const struct report *report, const cha
                      "hasPart", crate->parts, "mentions", reference("#run")));
 }
 
+/* What a crate cannot do without. */
+static int check_crate(const struct report *report, const char *date, struct error *error)
+{
+  if (!report->manifest_count)
+    return error_set(error, EXIT_INPUT,
+                     "ro-crate: describes a run, and here is none; name the work folder of attest "
+                     "reproduce");
+  if (strlen(date) != 10 || strspn(date, "0123456789-") != 10)
+    return error_set(
+        error, EXIT_INPUT,
+        "ro-crate: the run does not say its date as YYYY-MM-DD, which every crate has; "
+        "set SOURCE_DATE_EPOCH to it, in seconds since 1970, or run again");
+  return 0;
+}
+
 int machine_ro_crate(const struct report *report, const char *date, struct text *out,
                      struct error *error)
 {
   struct crate crate = {.graph = json_array(), .parts = json_array(), .inputs = json_array()};
-  int status = report->manifest_count
-                   ? 0
-                   : error_set(error, EXIT_INPUT,
-                               "ro-crate: describes a run, and here is none; name the work folder "
-                               "of attest reproduce");
+  if (!*date && report->document_count)
+    date = report->runs[0].date;
+  int status = check_crate(report, date, error);
   if (!status) {
     add_root(&crate, report, date);
     add_all(&crate, report);

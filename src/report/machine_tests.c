@@ -91,7 +91,7 @@ static void add_tap_words(struct text *out, const char *words)
   }
 }
 
-int machine_tap(const struct report *report, struct text *out, struct error *error)
+int machine_tap(const struct report *report, int version, struct text *out, struct error *error)
 {
   static const char *const directives[] = {[CASE_FINDING] = " # TODO finding, no failed check: ",
                                            [CASE_SKIPPED] = " # SKIP ",
@@ -99,7 +99,7 @@ int machine_tap(const struct report *report, struct text *out, struct error *err
   struct cases cases;
   if (cases_make(report, &cases, error))
     return error->code;
-  text_add(out, "TAP version 14\n1..%zu%s\n", cases.count,
+  text_add(out, "TAP version %d\n1..%zu%s\n", version, cases.count,
            cases.count ? "" : " # SKIP there is nothing in this report");
   for (size_t i = 0; i < cases.count; i++) {
     const struct report_case *c = &cases.list[i];

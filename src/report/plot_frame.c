@@ -4,9 +4,11 @@
 #include "sleef_scalar.h"
 
 #include <math.h>
+#include <string.h>
 
 #define TICKS 5
 #define LETTER 6.6      /* units that a character takes, about */
+#define DIGIT 7.7       /* that a digit takes, which is wider */
 #define ZERO_WIDTH 30.0 /* of the place for what a logarithmic axis cannot show */
 #define ZERO_HEIGHT 20.0
 
@@ -58,11 +60,6 @@ static double round_step(double least)
                               : 10 * power;
 }
 
-static double step_of(const struct scale *scale)
-{
-  return round_step((scale->high - scale->low) / TICKS);
-}
-
 static void widen(struct scale *scale)
 {
   if (scale->log && scale->high <= scale->low) {
@@ -73,7 +70,7 @@ static void widen(struct scale *scale)
   }
   if (scale->log)
     return;
-  double step = step_of(scale);
+  double step = scale->step = round_step((scale->high - scale->low) / TICKS);
   scale->low = floor(scale->low / step) * step;
   scale->high = ceil(scale->high / step - 1e-9) * step;
 }
@@ -92,7 +89,8 @@ struct scale scale_make(const struct plot_axis *axis, const struct range *range,
                         all.any ? all.low : (double)axis->log,
                         all.any ? all.high : 1 + (double)axis->log,
                         from,
-                        to};
+                        to,
+                        0};
   widen(&scale);
   return scale;
 }
@@ -124,6 +122,15 @@ static void add_value(bool percent, double value, struct text *text)
     text_add(text, "%.6g", value);
 }
 
+/* As a tick has it: a million in full, since its neighbours are. */
+static void add_tick(const struct scale *scale, double value, struct text *text)
+{
+  if (scale->percent || fabs(value) < 1e6 || fabs(value) >= 1e7)
+    add_value(scale->percent, value, text);
+  else
+    text_add(text, "%.7g", value);
+}
+
 void plot_number(const struct plot_axis *axis, double value, struct text *text)
 {
   add_value(axis->percent, value, text);
@@ -134,9 +141,9 @@ static void add_tick_x(const struct scale *x, double value, double bottom, doubl
                        struct text *text)
 {
   struct text label = {0};
-  add_value(x->percent, value, &label);
+  add_tick(x, value, &label);
   const char *shown = label.data ? label.data : "";
-  double at = scale_at(x, value), most = PLOT_WIDTH - frame_text_width(shown) / 2 - 1;
+  double at = scale_at(x, value), most = PLOT_WIDTH - DIGIT * (double)strlen(shown) / 2 - 1;
   text_add(text,
            "<path class=\"grid\" d=\"M%.1f %.1fV%.1f\"/><text x=\"%.1f\" y=\"%.1f\" "
            "text-anchor=\"middle\">%s</text>\n",
@@ -184,9 +191,10 @@ void frame_x(const struct plot *plot, const struct scale *x, double bottom, doub
   if (x->log) {
     add_log_x(x, bottom, top, text);
   } else {
-    double step = step_of(x);
-    for (int i = 0; x->low + i * step <= x->high + step / 2; i++)
-      add_tick_x(x, x->low + i * step, bottom, top, text);
+    for (int i = 0; x->low + i * x->step <= x->high + x->step / 2; i++) {
+      double value = x->low + i * x->step;
+      add_tick_x(x, fabs(value) < x->step / 1e6 ? 0 : value, bottom, top, text);
+    }
   }
   text_add(text,
            "<path class=\"axis\" d=\"M%.1f %.1fH%.1f\"/><text x=\"%.1f\" y=\"%.1f\" "
@@ -204,7 +212,7 @@ static void add_tick_y(const struct scale *y, double value, double left, double 
            "<path class=\"grid\" d=\"M%.1f %.1fH%.1f\"/><text x=\"%.1f\" y=\"%.1f\" "
            "text-anchor=\"end\">",
            left, at, right, left - 6, at + 4);
-  add_value(y->percent, value, text);
+  add_tick(y, value, text);
   text_add(text, "</text>\n");
 }
 
@@ -221,12 +229,11 @@ static void add_log_y(const struct scale *y, double left, double right, struct t
 void frame_y(const struct plot *plot, const struct scale *y, double left, double right,
              struct text *text)
 {
-  double step = y->log ? 0 : step_of(y);
   if (y->log)
     add_log_y(y, left, right, text);
-  for (int i = 0; !y->log && y->low + i * step <= y->high + step / 2; i++) {
-    double value = y->low + i * step;
-    add_tick_y(y, fabs(value) < step / 1e6 ? 0 : value, left, right, text);
+  for (int i = 0; !y->log && y->low + i * y->step <= y->high + y->step / 2; i++) {
+    double value = y->low + i * y->step;
+    add_tick_y(y, fabs(value) < y->step / 1e6 ? 0 : value, left, right, text);
   }
   text_add(text, "<text x=\"4\" y=\"%.1f\">", y->to - 12);
   markup_add(text, plot->y.label);

@@ -10,6 +10,7 @@ struct scale {
   bool zero;        /* log: there is a column for what is not above 0, at `from` */
   double low, high; /* of values */
   double from, to;  /* of positions */
+  double step;      /* of ticks; log: none */
 };
 
 /* The range of what an axis must show. */

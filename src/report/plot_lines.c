@@ -125,21 +125,53 @@ static void add_points(const struct plot *plot, const struct plot_series *s, con
   }
 }
 
-static void add_mark(const struct plot_mark *mark, const struct scale *x, const struct scale *y,
-                     struct text *text)
+/* What is drawn, and where. */
+struct drawing {
+  const struct plot_series *series;
+  size_t count;
+  const struct scale *x, *y;
+};
+
+/* How far the points between two positions stay away from the place of a level's label. */
+static double clearance(const struct drawing *d, double level, double from, double to)
+{
+  double least = HEIGHT;
+  for (size_t s = 0; s < d->count; s++)
+    for (size_t i = 0; i < d->series[s].count; i++) {
+      const struct plot_point *p = &d->series[s].points[i];
+      if (!shown(p) || scale_at(d->x, p->x) < from || scale_at(d->x, p->x) > to)
+        continue;
+      double away = fabs(scale_at(d->y, p->y) - (level - 8));
+      least = away < least ? away : least;
+    }
+  return least;
+}
+
+/* A line across, its label above it at the end where it covers less. */
+static void add_level(const struct drawing *d, const struct plot_mark *mark, struct text *text)
+{
+  double at = scale_at(d->y, mark->at), label = frame_text_width(mark->label) + 8;
+  bool right = clearance(d, at, FRAME_RIGHT - label, FRAME_RIGHT) >
+               clearance(d, at, FRAME_LEFT, FRAME_LEFT + label);
+  bool at_top = at - 4 < d->y->to + 8; /* the axis has its label there */
+  text_add(text, "<path class=\"mark\" d=\"M%.1f %.1fH%.1f\"/><text x=\"%.1f\" y=\"%.1f\"%s>",
+           FRAME_LEFT, at, FRAME_RIGHT, right ? FRAME_RIGHT - 4 : FRAME_LEFT + 4,
+           at_top ? at + 12 : at - 4, right ? " text-anchor=\"end\"" : "");
+}
+
+static void add_mark(const struct drawing *d, const struct plot_mark *mark, struct text *text)
 {
   if (!isfinite(mark->at))
     return;
-  double at = scale_at(mark->level ? y : x, mark->at);
-  double label = frame_text_width(mark->label);
-  bool before = at + 4 + label > FRAME_RIGHT;
-  if (mark->level)
-    text_add(text, "<path class=\"mark\" d=\"M%.1f %.1fH%.1f\"/><text x=\"%.1f\" y=\"%.1f\">",
-             FRAME_LEFT, at, FRAME_RIGHT, FRAME_LEFT + 4, at - 4);
-  else
+  if (mark->level) {
+    add_level(d, mark, text);
+  } else {
+    double at = scale_at(d->x, mark->at);
+    bool before = at + 4 + frame_text_width(mark->label) > FRAME_RIGHT;
     text_add(text, "<path class=\"mark\" d=\"M%.1f %.1fV%.1f\"/><text x=\"%.1f\" y=\"%.1f\"%s>", at,
-             y->from, y->to, before ? at - 4 : at + 4, y->from - 6,
+             d->y->from, d->y->to, before ? at - 4 : at + 4, d->y->from - 6,
              before ? " text-anchor=\"end\"" : "");
+  }
   markup_add(text, mark->label);
   text_add(text, "</text>\n");
 }
@@ -165,8 +197,9 @@ double plot_lines(const struct plot *plot, const struct plot_series *series, siz
   add_legend(series, count, text);
   frame_x(plot, &x, bottom, top, text);
   frame_y(plot, &y, FRAME_LEFT, FRAME_RIGHT, text);
+  const struct drawing drawing = {series, count, &x, &y};
   for (size_t m = 0; m < mark_count; m++)
-    add_mark(&marks[m], &x, &y, text);
+    add_mark(&drawing, &marks[m], text);
   for (size_t s = 0; s < count; s++) {
     if (!series[s].no_line)
       add_line(&series[s], &x, &y, text);

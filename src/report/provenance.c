@@ -10,8 +10,10 @@
 #include <curl/curl.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <time.h>
 #include <xxhash.h>
 
 /* What a shell would need quotes for has them. */
@@ -63,23 +65,52 @@ static json_t *libraries_json(void)
                    OpenSSL_version(OPENSSL_VERSION), "xxHash", xxhash);
 }
 
+static int format_date(time_t seconds, char date[PROVENANCE_DATE], struct error *error)
+{
+  struct tm day;
+  if (gmtime_r(&seconds, &day) && strftime(date, PROVENANCE_DATE, "%Y-%m-%d", &day))
+    return 0;
+  return error_set(error, EXIT_RUN, "the clock has no date");
+}
+
+int provenance_date_set(char date[PROVENANCE_DATE], struct error *error)
+{
+  const char *given = getenv("SOURCE_DATE_EPOCH");
+  uint64_t seconds;
+  *date = 0;
+  if (!given || !*given)
+    return 0;
+  if (!text_to_u64(given, strlen(given), &seconds) || seconds > INT32_MAX)
+    return error_set(error, EXIT_INPUT, "SOURCE_DATE_EPOCH=%s: must be seconds since 1970",
+                     text_shown(given).text);
+  return format_date((time_t)seconds, date, error);
+}
+
+/* Of a run: when it was. */
+static int date_of_run(char date[PROVENANCE_DATE], struct error *error)
+{
+  if (provenance_date_set(date, error))
+    return error->code;
+  return *date ? 0 : format_date(time(NULL), date, error);
+}
+
 json_t *provenance_json(const struct runtime *runtime, int argc, char *const *argv,
                         struct error *error)
 {
   struct blob blob;
   struct digest digest;
-  char cpu[256], path[PATH_MAX];
+  char cpu[256], date[PROVENANCE_DATE], path[PATH_MAX];
   /* without /proc, the name that it was started by; of a program that was replaced, /proc has it */
   const char *started =
       file_exists("/proc/self/exe") ? "/proc/self/exe" : (const char *)getauxval(AT_EXECFN);
-  if (file_map(path_of_program(path) ? path : started, &blob, error))
+  if (date_of_run(date, error) || file_map(path_of_program(path) ? path : started, &blob, error))
     return NULL;
   int status = digest_of(blob.data, blob.size, &digest, error);
   blob_free(&blob);
   if (status)
     return NULL;
   read_cpu(cpu, sizeof cpu);
-  return json_pack("{s:o, s:s, s:s, s:I, s:o}", "command", command_json(argc, argv),
-                   "binary_sha256", digest.sha256, "cpu", cpu, "threads",
+  return json_pack("{s:o, s:s, s:s, s:s, s:I, s:o}", "command", command_json(argc, argv), "date",
+                   date, "binary_sha256", digest.sha256, "cpu", cpu, "threads",
                    (json_int_t)threads_count(runtime->threads), "libraries", libraries_json());
 }

@@ -6,8 +6,15 @@
 
 #include <jansson.h>
 
-/* {"command": "attest reproduce ...", "binary_sha256", "cpu", "threads", "libraries": {name:
- * version}}: of this process. Users and passwords in addresses are left out. NULL and error:
+#define PROVENANCE_DATE 16 /* bytes of a date */
+
+/* YYYY-MM-DD of SOURCE_DATE_EPOCH (reproducible-builds.org); "" where that is not set. Errors:
+ * EXIT_INPUT (it is no time). */
+int provenance_date_set(char date[PROVENANCE_DATE], struct error *error);
+
+/* {"command": "attest reproduce ...", "date", "binary_sha256", "cpu", "threads", "libraries":
+ * {name: version}}: of this process. The date is today's (UTC), or that of SOURCE_DATE_EPOCH. Users
+ * and passwords in addresses are left out. NULL and error: EXIT_INPUT (SOURCE_DATE_EPOCH),
  * EXIT_RUN. */
 json_t *provenance_json(const struct runtime *runtime, int argc, char *const *argv,
                         struct error *error);

@@ -9,8 +9,11 @@
 #define ATTEST_REPORT_REPORT_H
 
 #include "base/digest.h"
+#include "circuit/head_set.h"
 #include "claims/claims.h"
 #include "claims/published.h"
+#include "report/rows.h"
+#include "trajectory/circuit_course.h"
 #include "trajectory/trajectory.h"
 
 #include <jansson.h>
@@ -63,6 +66,7 @@ struct report_manifest {
 /* Where a run took place: "run" of its JSON. */
 struct report_run {
   const char *version, *isa, *cpu, *binary_sha256, *command; /* one line */
+  const char *date;                                          /* YYYY-MM-DD */
   json_int_t threads, failures, unpinned, uncompared;        /* -1: not known */
   const json_t *libraries;                                   /* object: name -> version; or NULL */
 };
@@ -84,6 +88,9 @@ struct report {
   size_t claim_count;
   struct report_trajectory *trajectories;
   size_t trajectory_count;
+  json_t *results; /* array of {"model", "result"}: tables of folders that are drawn; owned */
+  struct head_set chosen; /* heads that the reader asked for, beside those that stand out */
+  struct rows rows;       /* of the chosen heads */
 };
 
 /* Adds what the JSON of a run says; `name` appears in messages. Takes the JSON over, also on
@@ -101,9 +108,19 @@ int report_add_trajectory(struct report *report, struct trajectory *trajectory,
                           struct error *error);
 
 /* Evaluates the claims about trajectories that no run has evaluated, and those of folders of
- * published tables, as if a run had. Errors: EXIT_INPUT, EXIT_RUN. */
-int report_evaluate(struct report *report, const struct published_tables *tables,
-                    size_t table_count, struct error *error);
+ * published tables and of circuits, as if a run had. Errors: EXIT_INPUT, EXIT_RUN. */
+struct report_folders {
+  const struct published_tables *tables; /* [table_count] */
+  const struct course_folder *courses;   /* [course_count] */
+  size_t table_count, course_count;
+};
+int report_evaluate(struct report *report, const struct report_folders *folders,
+                    struct error *error);
+
+/* Draws these heads, too ("L4H4,L7H0"), and, with a folder of attest screen --dump, their attention
+ * position by position. After all trajectories were added. Errors: EXIT_INPUT (also: a head that
+ * no trajectory has, or that is not in the folder), EXIT_RUN. */
+int report_choose(struct report *report, const char *heads, const char *rows, struct error *error);
 
 void report_free(struct report *report);
 

@@ -2,6 +2,7 @@
 
 #include "base/version.h"
 #include "claims/paper.h"
+#include "report/fit.h"
 
 #include <string.h>
 
@@ -72,8 +73,8 @@ static void write_rests(struct page *page, const struct report *report)
 {
   static const char *const columns[] = {"rests on",      "what that can carry", "reproduced",
                                         "under another", "not reproduced",      "not evaluated"};
-  page_table(page, "", "Figures under the reading that the paper states, by what they rest on",
-             columns, 6);
+  page_table(page, "cards rests",
+             "Figures under the reading that the paper states, by what they rest on", columns, 6);
   for (int kind = TRAJECTORY_PUBLISHED; kind <= TRAJECTORY_SYNTHETIC; kind++) {
     size_t all = 0;
     for (int v = 0; v < CLAIM_VERDICT_COUNT; v++)
@@ -92,24 +93,88 @@ static void write_rests(struct page *page, const struct report *report)
   page_table_end(page);
 }
 
-int report_write(const struct report *report, enum page_format format, bool every, struct text *out,
-                 struct error *error)
+/* --- sections --- */
+
+/* What all of them are written with. */
+struct writing {
+  const struct report *report;
+  bool every;
+};
+
+static int write_opening(struct page *page, const struct writing *w, struct error *error)
 {
   static const struct page_link links[] = {
       {"claims", "Claims"}, {"models", "Models"},         {"results", "Further results"},
       {"checks", "Checks"}, {"unchecked", "Not checked"}, {"provenance", "Provenance"},
   };
-  struct page page = {.out = out, .format = format};
-  page_begin(&page, "attest: published claims about attention circuits, re-checked");
-  write_verdict(&page, report);
-  page_links(&page, links, sizeof links / sizeof *links);
-  write_rests(&page, report);
-  write_claims(&page, report, every || format == PAGE_HTML);
-  if (write_models(&page, report, error))
-    return error->code;
-  write_results(&page, report);
-  write_checks(&page, report);
-  write_provenance(&page, report);
-  page_end(&page);
+  (void)error;
+  page_begin(page, "attest: published claims about attention circuits, re-checked");
+  write_verdict(page, w->report);
+  page_links(page, links, sizeof links / sizeof *links);
+  write_rests(page, w->report);
+  return 0;
+}
+
+static int claims(struct page *page, const struct writing *w, struct error *error)
+{
+  (void)error;
+  write_claims(page, w->report, w->every);
+  return 0;
+}
+
+static int models(struct page *page, const struct writing *w, struct error *error)
+{
+  return write_models(page, w->report, error);
+}
+
+static int results(struct page *page, const struct writing *w, struct error *error)
+{
+  (void)error;
+  write_results(page, w->report);
+  return 0;
+}
+
+static int checks(struct page *page, const struct writing *w, struct error *error)
+{
+  (void)error;
+  write_checks(page, w->report);
+  return 0;
+}
+
+static int provenance(struct page *page, const struct writing *w, struct error *error)
+{
+  (void)error;
+  write_provenance(page, w->report);
+  page_end(page);
+  return 0;
+}
+
+#define SECTIONS 6
+
+static int (*const sections[SECTIONS])(struct page *, const struct writing *, struct error *) = {
+    write_opening, claims, models, results, checks, provenance};
+static const int ranks[SECTIONS] = {0, 1, 4, 5, 2, 3}; /* plots are cut first */
+
+int report_write(const struct report *report, enum page_format format, bool every, struct text *out,
+                 struct error *error)
+{
+  const struct writing writing = {report, every || format == PAGE_HTML};
+  struct text texts[SECTIONS] = {0};
+  struct page page = {.format = format};
+  int status = 0;
+  for (size_t i = 0; i < SECTIONS && !status; i++) {
+    page.out = &texts[i];
+    status = sections[i](&page, &writing, error);
+    out->failed = out->failed || texts[i].failed;
+  }
+  if (!status && !writing.every && !out->failed)
+    fit_sections(texts, ranks, SECTIONS, FIT_MOST);
+  for (size_t i = 0; i < SECTIONS; i++) {
+    text_add(out, "%s", texts[i].data ? texts[i].data : "");
+    out->failed = out->failed || texts[i].failed;
+    text_free(&texts[i]);
+  }
+  if (status)
+    return status;
   return out->failed ? error_set(error, EXIT_RUN, "report: out of memory") : 0;
 }

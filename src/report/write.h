@@ -5,9 +5,9 @@
 #include "report/page.h"
 #include "report/report.h"
 
-/* Adds the whole report to `out`. HTML has every reading of every figure. Markdown, which must fit
- * into a comment, has the figures that do not come out and counts the others; with `every` it has
- * all, too. Errors: EXIT_RUN. */
+/* Adds the whole report to `out`. HTML has every reading of every figure. Markdown has the figures
+ * that do not come out and counts the others, and is cut where it would not fit into a comment
+ * (fit.h); with `every` it has all, too, however long that is. Errors: EXIT_RUN. */
 int report_write(const struct report *report, enum page_format format, bool every, struct text *out,
                  struct error *error);
 

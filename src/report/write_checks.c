@@ -86,6 +86,7 @@ static void write_run(struct page *page, const struct report_run *run)
   write_pair(page, "attest", run->version);
   write_pair(page, "SHA-256 of the binary", run->binary_sha256);
   write_pair(page, "command", run->command);
+  write_pair(page, "date (UTC)", run->date);
   write_pair(page, "CPU", run->cpu);
   write_pair(page, "instruction set", run->isa);
   if (run->threads > 0) {

@@ -1,38 +1,26 @@
 /* Plots of trajectories, model by model: BOS heads by both definitions, the induction circuit and
- * its recall, BOS heads by layer, the final induction heads one by one, and where the strongest of
- * them looks. Definitions: docs/PROTOCOL.md; the counts are those of the claims. */
+ * its recall, BOS heads by layer; then heads one by one (write_heads.c). Definitions:
+ * docs/PROTOCOL.md; the counts are those of the claims. */
+#include "report/model_plots.h"
 #include "report/write.h"
 
 #include "base/memory.h"
 #include "claims/arxiv_2606_02378/measure.h"
-#include "claims/arxiv_2606_02378/rise.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MOST_HEADS 24 /* final induction heads of a model that get a plot */
-#define TOKENS "training tokens (1e9)"
-#define SERIES 3
-
-/* Room for the points of a model's series, and what is being drawn. */
-struct model {
-  struct page *page;
-  const struct trajectory *trajectory;
-  struct plot_point *points; /* [SERIES][trajectory->count] */
-  double threshold;          /* of its final induction heads */
-};
-
 /* y of revision r, for series `which`. */
-typedef double measured(const struct model *model, size_t r, int which);
+typedef double measured(const struct model_plots *model, size_t r, int which);
 
 static const struct revision *last_of(const struct trajectory *t)
 {
   return &t->revisions[t->count - 1];
 }
 
-static void fill(const struct model *model, int which, const char *name, measured *measure,
+static void fill(const struct model_plots *model, int which, const char *name, measured *measure,
                  struct plot_series *series)
 {
   const struct trajectory *t = model->trajectory;
@@ -48,14 +36,14 @@ static void fill(const struct model *model, int which, const char *name, measure
                                  .markers = true};
 }
 
-static double bos_share(const struct model *model, size_t r, int which)
+static double bos_share(const struct model_plots *model, size_t r, int which)
 {
   const struct revision *revision = &model->trajectory->revisions[r];
   return (double)measure_bos(revision, which == 1, revision->n_layers) /
          (double)measure_heads(revision);
 }
 
-static void write_bos(const struct model *model)
+static void write_bos(const struct model_plots *model)
 {
   char title[300];
   struct plot_series series[2];
@@ -65,20 +53,20 @@ static void write_bos(const struct model *model)
                       .description = "Share of all heads whose last query rests on the first "
                                      "position, by both published definitions: screen (first_token "
                                      "selectivity >= 30x) and best class.",
-                      .x = {.label = TOKENS, .log = true},
+                      .x = {.label = MODEL_TOKENS, .log = true},
                       .y = {.label = "share of heads", .percent = true, .high = 1}};
   fill(model, 0, "screen, >= 30x", bos_share, &series[0]);
   fill(model, 1, "best class", bos_share, &series[1]);
   page_lines(model->page, &plot, series, 2, &half, 1);
 }
 
-static double induction_count(const struct model *model, size_t r, int which)
+static double induction_count(const struct model_plots *model, size_t r, int which)
 {
   return (double)measure_induction(&model->trajectory->revisions[r],
                                    which ? CLASS_THRESHOLD : CIRCUIT_THRESHOLD);
 }
 
-static void write_induction(const struct model *model)
+static void write_induction(const struct model_plots *model)
 {
   char title[300];
   struct plot_series series[2];
@@ -86,21 +74,21 @@ static void write_induction(const struct model *model)
   struct plot plot = {.title = title,
                       .description = "How many heads have an induction selectivity of at least 50x "
                                      "(the circuit) and of at least 30x.",
-                      .x = {.label = TOKENS, .log = true},
+                      .x = {.label = MODEL_TOKENS, .log = true},
                       .y = {.label = "heads", .high = 4}};
   fill(model, 0, ">= 50x", induction_count, &series[0]);
   fill(model, 1, ">= 30x", induction_count, &series[1]);
   page_lines(model->page, &plot, series, 2, NULL, 0);
 }
 
-static double recall(const struct model *model, size_t r, int which)
+static double recall(const struct model_plots *model, size_t r, int which)
 {
   struct recall found = measure_recall(
       model->trajectory, r, which ? CLASS_THRESHOLD : model->threshold, model->threshold);
   return found.total ? (double)found.found / (double)found.total : NAN;
 }
 
-static void write_recall(const struct model *model)
+static void write_recall(const struct model_plots *model)
 {
   char title[300], description[300], name[64];
   struct plot_series series[2];
@@ -115,7 +103,7 @@ static void write_recall(const struct model *model)
   snprintf(name, sizeof name, "found at >= %gx", model->threshold);
   struct plot plot = {.title = title,
                       .description = description,
-                      .x = {.label = TOKENS, .log = true},
+                      .x = {.label = MODEL_TOKENS, .log = true},
                       .y = {.label = "recall", .percent = true, .high = 1}};
   fill(model, 0, name, recall, &series[0]);
   fill(model, 1, "found at >= 30x", recall, &series[1]);
@@ -123,7 +111,7 @@ static void write_recall(const struct model *model)
 }
 
 /* BOS heads of each layer, as shares. */
-static int write_layers(const struct model *model, struct error *error)
+static int write_layers(const struct model_plots *model, struct error *error)
 {
   const struct trajectory *t = model->trajectory;
   size_t layers = (size_t)t->revisions[0].n_layers;
@@ -163,108 +151,20 @@ static int write_layers(const struct model *model, struct error *error)
   return status;
 }
 
-static void write_head(const struct model *model, size_t head)
-{
-  const struct trajectory *t = model->trajectory;
-  const struct head_row *row = &last_of(t)->heads[head];
-  size_t crossing = rise_crossing(t, head, CLASS_INDUCTION, model->threshold);
-  struct plot_point *selectivity = model->points, *pr = model->points + t->count;
-  char title[300], level[32];
-  for (size_t r = 0; r < t->count; r++) {
-    const struct head_row *at = &t->revisions[r].heads[head];
-    const char *name = t->revisions[r].name;
-    selectivity[r] =
-        (struct plot_point){t->revisions[r].tokens, at->selectivity[CLASS_INDUCTION], name};
-    pr[r] = (struct plot_point){t->revisions[r].tokens, at->pr, name};
-  }
-  const struct plot_series series[] = {
-      {"induction selectivity", selectivity, t->count, 0, false, true, false},
-      {"participation ratio", pr, t->count, 1, true, true, false}};
-  snprintf(title, sizeof title, "Head L%dH%d of %s", row->layer, row->head, t->model);
-  snprintf(level, sizeof level, "%gx", model->threshold);
-  const struct plot_mark marks[] = {{model->threshold, level, true},
-                                    {t->revisions[crossing].tokens, "crossing", false}};
-  struct plot plot = {.title = title,
-                      .description = "Induction selectivity and participation ratio of a final "
-                                     "induction head; marked is the first revision at which its "
-                                     "selectivity crosses the threshold.",
-                      .x = {.label = TOKENS, .log = true},
-                      .y = {.label = "multiple, dimensions", .log = true}};
-  page_lines(model->page, &plot, series, 2, marks, 2);
-}
-
-/* Where the last query of the strongest induction head looks, at the last revision. */
-static void write_row(const struct model *model, size_t head)
-{
-  static const char *const places[CLASS_COUNT] = {"after the earlier token (induction)",
-                                                  "previous token",
-                                                  "the earlier token itself",
-                                                  "first position",
-                                                  "itself",
-                                                  "3 to 6 back (each)"};
-  const struct trajectory *t = model->trajectory;
-  const struct head_row *row = &last_of(t)->heads[head];
-  bool known = isfinite(row->baseline);
-  struct plot_bar bars[CLASS_COUNT];
-  char title[300];
-  for (int c = 0; c < CLASS_COUNT; c++)
-    bars[c] =
-        (struct plot_bar){places[c], row->selectivity[c] * (known ? fmax(row->baseline, 1e-8) : 1),
-                          NAN, NAN, c == CLASS_INDUCTION};
-  snprintf(title, sizeof title, "Attention row of L%dH%d, %s", row->layer, row->head, t->model);
-  struct plot plot = {
-      .title = title,
-      .description = known ? "Mean attention of the last query at the positions "
-                             "that the protocol names, at the last revision, of the "
-                             "head with the largest induction selectivity."
-                           : "Selectivity (the published tables hold no mean "
-                             "attention) at the positions that the protocol names, "
-                             "at the last revision, of the head with the largest "
-                             "induction selectivity.",
-      .x = {.label = known ? "mean attention" : "multiple of the baseline", .percent = known}};
-  page_bars(model->page, &plot, bars, CLASS_COUNT);
-}
-
-static size_t strongest(const struct trajectory *t)
-{
-  const struct revision *last = last_of(t);
-  size_t best = 0;
-  for (size_t i = 1; i < measure_heads(last); i++)
-    if (last->heads[i].selectivity[CLASS_INDUCTION] >
-        last->heads[best].selectivity[CLASS_INDUCTION])
-      best = i;
-  return best;
-}
-
-static void write_heads(const struct model *model)
-{
-  const struct revision *last = last_of(model->trajectory);
-  size_t drawn = 0, all = 0;
-  for (size_t i = 0; i < measure_heads(last); i++) {
-    if (last->heads[i].selectivity[CLASS_INDUCTION] < model->threshold)
-      continue;
-    if (all++ < MOST_HEADS) {
-      write_head(model, i);
-      drawn++;
-    }
-  }
-  write_row(model, strongest(model->trajectory));
-  if (drawn < all)
-    page_text(model->page, "", "%zu more induction heads are not drawn.", all - drawn);
-}
-
 /* Small models have hardly any head of 50x: theirs are those of 30x, which is said. */
 static double threshold_of(const struct trajectory *t)
 {
   return measure_induction(last_of(t), CIRCUIT_THRESHOLD) ? CIRCUIT_THRESHOLD : CLASS_THRESHOLD;
 }
 
-static int write_model(struct page *page, const struct trajectory *t, struct error *error)
+static int write_model(struct page *page, const struct report *report, const struct trajectory *t,
+                       struct error *error)
 {
-  struct plot_point *points = memory_zeroed(SERIES * t->count, sizeof *points, t->model, error);
+  struct plot_point *points =
+      memory_zeroed(MODEL_SERIES * t->count, sizeof *points, t->model, error);
   if (!points)
     return error->code;
-  const struct model model = {page, t, points, threshold_of(t)};
+  const struct model_plots model = {page, t, &report->chosen, points, threshold_of(t)};
   page_heading(page, 3, NULL, "%s: %s", t->model, report_kind(t->kind));
   page_text(page, "", "%s", t->source);
   if (*t->caveat)
@@ -290,7 +190,13 @@ int write_models(struct page *page, const struct report *report, struct error *e
   if (!report->trajectory_count)
     page_text(page, "", "No trajectories are among the inputs; the work folder of a run has them.");
   for (size_t i = 0; i < report->trajectory_count; i++)
-    if (write_model(page, &report->trajectories[i].trajectory, error))
+    if (write_model(page, report, &report->trajectories[i].trajectory, error))
       return error->code;
+  if (report->rows.n) {
+    page_heading(page, 3, NULL, "Attention rows, position by position");
+    page_gallery(page);
+    write_rows(page, report);
+    page_gallery_end(page);
+  }
   return 0;
 }

@@ -173,13 +173,17 @@ static void draw_lines(struct page *page, const struct result *r, const char *gr
   }
   char title[500], description[500];
   snprintf(title, sizeof title, "%.200s: %.200s", *group ? group : r->model, r->title);
-  snprintf(description, sizeof description,
-           "%.150s over %.150s, from the table \"%.80s\" of %.100s.", y, x, r->name, r->model);
+  const char *about = string_of(r->plot, "about");
+  snprintf(description, sizeof description, "%.250s%sTable \"%.40s\" of %.60s: %.60s over %.60s.",
+           about, *about ? " " : "", r->name, r->model, y, x);
   struct plot plot = {.title = title,
                       .description = description,
                       .x = {.label = x, .log = json_is_true(json_object_get(r->plot, "log"))},
                       .y = {.label = y}};
-  page_lines(page, &plot, series, count, NULL, 0);
+  const json_t *level = json_object_get(r->plot, "level");
+  const struct plot_mark mark = {json_number_value(json_object_get(level, "at")),
+                                 string_of(level, "label"), true};
+  page_lines(page, &plot, series, count, &mark, json_is_object(level));
   if (left)
     page_text(page, "", "%s: %zu rows of more lines are not drawn.", title, left);
 }
@@ -207,9 +211,9 @@ static void write_lines(struct page *page, const struct result *r)
   free(points);
 }
 
-static void write_result(struct page *page, const struct report_manifest *m, const json_t *json)
+static void write_result(struct page *page, const char *model, const json_t *json)
 {
-  const struct result r = {.model = m->model,
+  const struct result r = {.model = model,
                            .name = string_of(json, "name"),
                            .title = string_of(json, "title"),
                            .columns = json_object_get(json, "columns"),
@@ -230,9 +234,15 @@ void write_results(struct page *page, const struct report *report)
   page_gallery(page);
   for (size_t i = 0; i < report->manifest_count; i++)
     for (size_t k = 0; k < json_array_size(report->manifests[i].results); k++) {
-      write_result(page, &report->manifests[i], json_array_get(report->manifests[i].results, k));
+      write_result(page, report->manifests[i].model,
+                   json_array_get(report->manifests[i].results, k));
       any = true;
     }
+  for (size_t i = 0; i < json_array_size(report->results); i++) {
+    const json_t *entry = json_array_get(report->results, i);
+    write_result(page, string_of(entry, "model"), json_object_get(entry, "result"));
+    any = true;
+  }
   page_gallery_end(page);
   if (!any)
     page_text(page, "", "There are none.");

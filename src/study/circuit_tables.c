@@ -219,4 +219,5 @@ void circuit_sheet_text(const struct circuit_sheet *s, struct text *text)
   add_scan(s, text);
   add_warning(s, text);
   add_bootstrap(s, text);
+  circuit_sheet_heads(s, text);
 }

@@ -44,11 +44,17 @@ void circuit_sheet_edges(const struct circuit_sheet *sheet, struct text *text);
 /* circuits.csv: method, n, edges, edges_pruned, nodes, metric, ratio, ratio_normalised. */
 void circuit_sheet_circuits(const struct circuit_sheet *sheet, struct text *text);
 
+/* components.csv: layer, head, and what component_columns says of a head. */
+void circuit_sheet_components(const struct circuit_sheet *sheet, struct text *text);
+
 /* One line for pictures, cut to `size`; a ratio that is not defined is "-". */
 void circuit_sheet_title(const struct circuit_sheet *sheet, char *title, size_t size);
 
 /* Everything else, too. NULL without memory. */
 json_t *circuit_sheet_json(const struct circuit_sheet *sheet);
+
+/* A line for a terminal: which head has most of what. */
+void circuit_sheet_heads(const struct circuit_sheet *sheet, struct text *text);
 
 /* Adds lines for a terminal. text->failed without memory. */
 void circuit_sheet_text(const struct circuit_sheet *sheet, struct text *text);

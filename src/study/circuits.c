@@ -10,6 +10,7 @@
 #include "study/identity.h"
 #include "study/subject.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,8 +26,9 @@ struct work {
   struct model model;
   struct graph graph;
   bool keeps;
-  size_t at;        /* the task at hand */
-  struct task task; /* its first pairs; shares them with the one that was given */
+  struct pattern_scores *patterns; /* [layers * heads], once for all tasks; owned. NULL = not yet */
+  size_t at;                       /* the task at hand */
+  struct task task;                /* its first pairs; shares them with the one that was given */
   struct progress progress;
   double share; /* of the call at hand, and of all of them */
   size_t calls; /* begun before */
@@ -56,7 +58,10 @@ double circuits_gflop(const struct model_config *c, const struct task *task,
     tokens += (double)task->pairs[i].length;
   double passes = 2 + 3 * (double)method->steps + (double)circuits;
   double head = (double)task->count * hidden * (double)c->vocab;
-  return 2e-9 * passes * (tokens * (double)c->layers * layer + head);
+  double copies =
+      (double)(component_cases(task) * c->layers * c->heads) * hidden * (width + (double)c->vocab);
+  tokens += (tokens + 4 * (double)component_half(c)) / passes; /* of components */
+  return 2e-9 * (passes * (tokens * (double)c->layers * layer + head) + copies);
 }
 
 uint64_t circuits_bytes(const struct graph *g, size_t pairs)
@@ -216,6 +221,81 @@ static int keep(const struct work *w, const char *path, const struct found *foun
   return error->code;
 }
 
+/* --- components --- */
+
+#define PATTERN_SEED 42
+
+static size_t heads_of(const struct work *w)
+{
+  return w->model.config.layers * w->model.config.heads;
+}
+
+/* What each head adds directly, while the runs stand. */
+static int take_direct(const struct work *w, struct circuit_runs *runs, struct found *found,
+                       struct error *error)
+{
+  const struct graph *g = &found->graph;
+  found->components = memory_zeroed(heads_of(w), sizeof *found->components, "components", error);
+  double *effects = memory_alloc(g->sources, sizeof *effects, "components", error);
+  if (found->components && effects && !component_direct_mean(runs, effects, error))
+    for (size_t h = 0; h < heads_of(w); h++)
+      found->components[h].direct = effects[graph_head(g, h / g->heads, h % g->heads)];
+  found->component_count = found->components ? heads_of(w) : 0;
+  free(effects);
+  return error->code;
+}
+
+/* NAN where the context is too short for them. */
+static int make_patterns(struct work *w, const struct circuit_options *options, struct error *error)
+{
+  size_t heads = heads_of(w);
+  if (w->patterns)
+    return 0;
+  w->patterns = memory_alloc(heads, sizeof *w->patterns, "components", error);
+  for (size_t h = 0; w->patterns && h < heads; h++)
+    w->patterns[h] = (struct pattern_scores){NAN, NAN, NAN};
+  if (w->patterns && component_half(&w->model.config) >= 3)
+    (void)component_patterns(&w->model, options, PATTERN_SEED, w->patterns, error);
+  return error->code;
+}
+
+/* Heads that act on the queries of name movers in the circuit that was found. */
+static int take_inhibition(const struct work *w, const struct circuit_options *options,
+                           struct found *found, struct error *error)
+{
+  size_t heads = heads_of(w);
+  bool *movers = memory_alloc(heads, sizeof *movers, "components", error);
+  struct inhibition_scores *scores = memory_alloc(heads, sizeof *scores, "components", error);
+  const struct inhibition asked = {&found->graph, found->by[FOUND_BY_RATIO].kept, movers};
+  for (size_t h = 0; movers && h < heads; h++)
+    movers[h] = mover_is(&found->components[h].mover);
+  if (movers && scores &&
+      !component_inhibition(&w->model, &w->task, options, &asked, scores, error))
+    for (size_t h = 0; h < heads; h++)
+      found->components[h].inhibition = scores[h];
+  free(movers);
+  free(scores);
+  return error->code;
+}
+
+/* What takes the model alone, when the runs are gone and their memory is free. */
+static int take_components(struct work *w, struct circuit_options options, struct found *found,
+                           struct error *error)
+{
+  struct mover_scores *movers = memory_alloc(heads_of(w), sizeof *movers, "components", error);
+  options.progress = NULL;
+  if (movers && !make_patterns(w, &options, error) &&
+      !component_movers(&w->model, &w->task, &options, movers, error))
+    for (size_t h = 0; h < heads_of(w); h++) {
+      found->components[h].patterns = w->patterns[h];
+      found->components[h].mover = movers[h];
+    }
+  free(movers);
+  return error->code ? error->code : take_inhibition(w, &options, found, error);
+}
+
+/* --- a circuit --- */
+
 /* Both runs of every pair, scores, and the search. */
 static int find_with(struct work *w, struct circuit_runs *runs,
                      const struct circuit_request *request, struct found *found,
@@ -225,9 +305,9 @@ static int find_with(struct work *w, struct circuit_runs *runs,
   size_t edges = w->graph.edges;
   float *scores = memory_alloc(w->task.count * edges, sizeof *scores, "scores", error);
   size_t *order = memory_alloc(edges, sizeof *order, "scores", error);
-  if (scores && order && !found_run(runs, request, scores, order, found, error) && s->seen) {
+  if (scores && order && !found_run(runs, request, scores, order, found, error)) {
     const struct circuits_seen seen = {w->at, runs, scores, order, found, request};
-    if (s->seen(s->context, &seen, error))
+    if (take_direct(w, runs, found, error) || (s->seen && s->seen(s->context, &seen, error)))
       found_free(found);
   }
   free(scores);
@@ -258,7 +338,9 @@ static int find(struct work *w, const char *sizes, struct found *found, struct e
   if (!status)
     status = find_with(w, runs, &request, found, error);
   circuit_runs_free(runs);
-  return status;
+  if (!status && take_components(w, options, found, error))
+    found_free(found);
+  return error->code;
 }
 
 static int take_task(struct work *w, struct found *found, struct error *error)
@@ -291,8 +373,8 @@ static int find_all(struct work *w, struct found *found, struct error *error)
     if (refused(w))
       error_set(error, EXIT_CHECK, "%s: stopped after %zu of %zu tasks", w->path, w->at,
                 w->study->task_count);
-    else if (interrupt_requested())
-      error_set(error, EXIT_RUN, "interrupted; run the same command again to resume");
+    else
+      (void)interrupt_check(error);
     if (error->code || take_task(w, &found[w->at], error))
       break;
     progress_update(&w->progress, (double)w->at + 1);
@@ -314,6 +396,7 @@ int circuits_run(const char *path, const struct circuits_study *study,
     announce(&w);
     find_all(&w, found, error);
   }
+  free(w.patterns);
   model_free(&w.model);
   checkpoint_close(w.checkpoint);
   return error->code;

@@ -53,8 +53,8 @@ struct circuits_study {
 int circuits_run(const char *path, const struct circuits_study *study,
                  const struct runtime *runtime, struct found *found, struct error *error);
 
-/* GFLOP that scores and `circuits` patched runs of a task take at least: matrix products of the
- * pass, twice as many for a gradient. */
+/* GFLOP that scores, `circuits` patched runs and the components of a task take at least: matrix
+ * products of the pass, twice as many for a gradient; of copy scores those with the LM head. */
 double circuits_gflop(const struct model_config *config, const struct task *task,
                       const struct attribution *method, size_t circuits);
 

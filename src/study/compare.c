@@ -45,9 +45,10 @@ int compare_golden(struct manifest_run *run, struct error *error)
     journal_say(run->journal, JOURNAL_FOUND, "equal to the golden trajectory %s to the bit",
                 directory);
   run_compared(run,
-               "%zu revisions, kind, source and caveat with the golden trajectory %s, values and "
+               "%s, kind, source and caveat with the golden trajectory %s, values and "
                "bytes%s",
-               run->trajectories->count, directory, differs ? ": they differ" : "");
+               text_counted(run->trajectories->count, "revision").text, directory,
+               differs ? ": they differ" : "");
   return 0;
 }
 
@@ -71,8 +72,9 @@ static void say_first(struct manifest_run *run, bool is_first, bool differs)
     journal_say(run->journal, JOURNAL_NOT_COMPARED,
                 "to the bit: the manifest names no golden, and this is the first run");
   else
-    run_compared(run, "%zu revisions with our own first run (%s), values and bytes%s",
-                 run->trajectories->count, directory, differs ? ": they differ" : "");
+    run_compared(run, "%s with our own first run (%s), values and bytes%s",
+                 text_counted(run->trajectories->count, "revision").text, directory,
+                 differs ? ": they differ" : "");
   journal_add(run->journal,
               (struct journal_entry){.event = JOURNAL_FIRST_RUN, .first_run = is_first});
 }
@@ -133,16 +135,16 @@ static void fail_outside(struct manifest_run *run, size_t outside, size_t differ
 {
   struct error line;
   if (!different)
-    error_set(&line, EXIT_CHECK, "%zu revisions are outside the bands of the published tables",
-              outside);
+    error_set(&line, EXIT_CHECK, "%s %s outside the bands of the published tables",
+              text_counted(outside, "revision").text, outside == 1 ? "is" : "are");
   else if (!outside)
-    error_set(&line, EXIT_CHECK, "%zu claim verdicts are not those of the published tables",
-              different);
+    error_set(&line, EXIT_CHECK, "%s %s not as in the published tables",
+              text_counted(different, "claim verdict").text, different == 1 ? "is" : "are");
   else
     error_set(&line, EXIT_CHECK,
-              "%zu revisions are outside the bands of the published tables, and %zu claim verdicts "
-              "are not theirs",
-              outside, different);
+              "%s %s outside the bands of the published tables, and %s not as in them",
+              text_counted(outside, "revision").text, outside == 1 ? "is" : "are",
+              text_counted(different, "claim verdict").text);
   run_fail(run, line.text);
 }
 
@@ -160,8 +162,8 @@ int compare_published(struct manifest_run *run, struct error *error)
     journal_say(run->journal, JOURNAL_NOT_COMPARED,
                 "the published tables: any figures are within bands of 0");
   else
-    run_compared(run, "%zu revisions with the published tables %s by bands%s",
-                 run->trajectories->count, bands.directory,
+    run_compared(run, "%s with the published tables %s by bands%s",
+                 text_counted(run->trajectories->count, "revision").text, bands.directory,
                  outside ? "; not all are within them" : "");
   if (compare_verdicts(run, &different, error))
     return error->code;

@@ -25,6 +25,19 @@ static int add_task(const struct circuit_course *course, size_t task, struct cou
   return error->code;
 }
 
+static int add_components(const struct circuit_course *course, struct course_file *file,
+                          struct error *error)
+{
+  struct table table;
+  file->name = strdup(CIRCUIT_COURSE_COMPONENTS);
+  if (!circuit_course_components(course, &table, error))
+    table_separated(&table, ',', "", &file->text);
+  table_free(&table);
+  if (!error->code && (!file->name || file->text.failed))
+    return error_set(error, EXIT_RUN, CIRCUIT_COURSE_COMPONENTS ": out of memory");
+  return error->code;
+}
+
 static int add_index(const struct circuit_course *course, struct course_file *file,
                      struct error *error)
 {
@@ -40,14 +53,17 @@ static int add_index(const struct circuit_course *course, struct course_file *fi
 int course_files_make(const struct circuit_course *course, struct course_files *files,
                       struct error *error)
 {
-  *files = (struct course_files){.count = course->task_count + 1};
+  bool components = circuit_course_has_components(course);
+  *files = (struct course_files){.count = course->task_count + 1 + components};
   files->list = memory_zeroed(files->count, sizeof *files->list, "circuits", error);
   if (!files->list)
     return error->code;
   for (size_t t = 0; t < course->task_count; t++)
     if (add_task(course, t, &files->list[t], error))
       return error->code;
-  return add_index(course, &files->list[course->task_count], error);
+  if (components && add_components(course, &files->list[course->task_count], error))
+    return error->code;
+  return add_index(course, &files->list[files->count - 1], error);
 }
 
 void course_files_free(struct course_files *files)

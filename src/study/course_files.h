@@ -5,13 +5,13 @@
 #include "trajectory/circuit_course.h"
 
 struct course_file {
-  char *name; /* "copy.csv", CIRCUIT_COURSE_INDEX; owned */
+  char *name; /* "copy.csv", CIRCUIT_COURSE_COMPONENTS, CIRCUIT_COURSE_INDEX; owned */
   struct text text;
 };
 
 /* All zero: none. Release with course_files_free. */
 struct course_files {
-  struct course_file *list; /* a file a task, then the index */
+  struct course_file *list; /* a file a task, that of components where there are some, the index */
   size_t count;
 };
 

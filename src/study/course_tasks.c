@@ -3,6 +3,7 @@
 #include "base/digest.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "trajectory/circuit_course.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,12 @@ static int read_task(const struct manifest *m, size_t index, struct course_tasks
                      "%s: has SHA-256 %s, but %s pins %s; restore the file, or make it again with "
                      "attest task",
                      pin->path, task->sha256, m->path, pin->sha256);
+  if (strcmp(task->name, "components") == 0)
+    return error_set(
+        error, EXIT_INPUT,
+        "%s: is of a task \"components\", whose table would be " CIRCUIT_COURSE_COMPONENTS
+        ", that of all heads; give it another name",
+        pin->path);
   for (size_t i = 0; i < index; i++)
     if (strcmp(tasks->list[i].name, task->name) == 0)
       return error_set(error, EXIT_INPUT, "%s: is of task \"%s\", as another file of %s is",
@@ -50,6 +57,19 @@ int course_tasks_read(const struct manifest *m, struct course_tasks *tasks, stru
       return error->code;
     }
   return tasks->list ? name_work(tasks, error) : error->code;
+}
+
+int course_tasks_check_pairs(const struct manifest *m, const struct course_tasks *tasks,
+                             struct error *error)
+{
+  for (size_t i = 0; i < tasks->count; i++)
+    if (m->circuits.pairs > tasks->list[i].count)
+      return error_set(error, EXIT_INPUT,
+                       "%s: circuits: \"pairs\" is %llu, but %s has %zu; give at most as many, or "
+                       "null for all",
+                       m->path, (unsigned long long)m->circuits.pairs, m->circuits.tasks[i].path,
+                       tasks->list[i].count);
+  return 0;
 }
 
 void course_tasks_free(struct course_tasks *tasks)

@@ -17,6 +17,9 @@ struct course_tasks {
  * EXIT_INPUT (also for a file that is not the pinned one, and two tasks of one name), EXIT_RUN. */
 int course_tasks_read(const struct manifest *manifest, struct course_tasks *tasks,
                       struct error *error);
+/* Whether every task has the pairs that the manifest asks for. Errors: EXIT_INPUT. */
+int course_tasks_check_pairs(const struct manifest *manifest, const struct course_tasks *tasks,
+                             struct error *error);
 void course_tasks_free(struct course_tasks *tasks);
 
 /* What the manifest asks for. Errors: EXIT_INPUT. */

@@ -34,8 +34,13 @@ static int compare_verdicts(struct manifest_run *run, const struct claim_list *l
   else
     journal_say(run->journal, JOURNAL_FOUND,
                 "verdicts equal to the golden ones (%s/" VERDICTS_FILE ")", golden);
-  size_t sources = verdicts_sources(list);
-  if (sources)
+  size_t sources = verdicts_sources(list), components = verdicts_components(list);
+  if (components)
+    run_compared(run,
+                 "%zu verdicts with %s/" VERDICTS_SOURCES_FILE
+                 " and %zu with " VERDICTS_COMPONENTS_FILE "%s",
+                 sources, golden, components, difference ? ": they differ" : "");
+  else if (sources)
     run_compared(run,
                  "%zu verdicts with %s/" VERDICTS_FILE " and %zu with " VERDICTS_SOURCES_FILE "%s",
                  list->count - sources, golden, sources, difference ? ": they differ" : "");

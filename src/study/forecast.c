@@ -83,9 +83,10 @@ void forecast_screens(const struct manifest *m, const char *checkpoints,
   if (seconds <= LONG_SECONDS)
     return;
   notices_add(&runtime->notices,
-              "%s: %zu revisions, at most about %.1f hours with %s on %s (finished ones are "
+              "%s: %s, at most about %.1f hours with %s on %s (finished ones are "
               "not repeated); %s of memory",
-              m->model, m->revision_count, seconds / 3600, runtime->kernels->name,
+              m->model, text_counted(m->revision_count, "revision").text, seconds / 3600,
+              runtime->kernels->name,
               text_counted((size_t)threads_count(runtime->threads), "thread").text,
               text_bytes(size, sizeof size, of.bytes));
   say_until_sure(m, seconds, runtime);

@@ -1,21 +1,31 @@
 #include "study/formation_figures.h"
 
 #include "base/text.h"
+#include "few_shot/course.h"
 
 #include <string.h>
 
 static const struct formation_curve figures[] = {
-    {"3", "Figure 3a: nothing clamped", "training sequences", "loss", true},
-    {"3b", "Figure 3b: induction strengths", "training sequences", "induction strength", false},
-    {"4b", "Figure 4b: heads trained alone", "training sequences", "loss (fsl_train)", true},
-    {"5a", "Figure 5a: the toy model", "steps", "loss", false},
-    {"5b", "Figure 5b: six clamps", "training sequences", "loss (fsl_train)", true},
-    {"6", "Figure 6: more classes, more labels", "training sequences", "loss (fsl_train)", true},
-    {"7", "Figure 7: grafts of layer 0", "training sequences", "loss (fsl_train)", true},
-    {"8", "Figure 8: previous-token clamps", "training sequences", "loss (fsl_train)", true},
+    {"3", "Figure 3a: nothing clamped", "training sequences", "loss", true,
+     "The sequences of training and three kinds that are held back."},
+    {"3b", "Figure 3b: induction strengths", "training sequences", "induction strength", false,
+     "Of every head of layer 1: its attention to the right label less that to the other one."},
+    {"4b", "Figure 4b: heads trained alone", "training sequences", "loss (fsl_train)", true,
+     "Each head of layer 1 trained without the others."},
+    {"5a", "Figure 5a: the toy model", "steps", "loss", false,
+     "A product of three vectors, of which none, c, or b and c are given from the beginning."},
+    {"5b", "Figure 5b: six clamps", "training sequences", "loss (fsl_train)", true,
+     "Head 1:3 alone, with a part of the circuit given from the beginning, or nothing (none)."},
+    {"6", "Figure 6: more classes, more labels", "training sequences", "loss (fsl_train)", true,
+     "Head 1:3 alone; B: layer 0 and copy given; C: match given; both: layer 0 given."},
+    {"7", "Figure 7: grafts of layer 0", "training sequences", "loss (fsl_train)", true,
+     "Layer 0 of trained models of several seeds, kept, below a new layer 1."},
+    {"8", "Figure 8: previous-token clamps", "training sequences", "loss (fsl_train)", true,
+     "Head 0:6, three heads or all of layer 0 look at the previous token from the beginning."},
     {"12", "Figure 12: without layer 0's direct output", "training sequences", "loss (fsl_train)",
-     true},
-    {"15", "Figure 15: strengths of the match", "training sequences", "loss (fsl_train)", true},
+     true, "The same model with and without what layer 0 adds to the answer itself."},
+    {"15", "Figure 15: strengths of the match", "training sequences", "loss (fsl_train)", true,
+     "The match of keys and queries clamped to several strengths."},
 };
 #define FIGURES (sizeof figures / sizeof *figures)
 
@@ -52,8 +62,14 @@ static void add_figure(struct journal *journal, const struct study_curves *curve
       add_points(&curves->curves[i], &csv);
       any = true;
     }
-  const struct journal_result result = {
-      .name = "curves", .title = figure->title, .x = figure->x, .y = figure->y, .series = "curve"};
+  const struct journal_result result = {.name = "curves",
+                                        .title = figure->title,
+                                        .x = figure->x,
+                                        .y = figure->y,
+                                        .series = "curve",
+                                        .about = figure->about,
+                                        .level = figure->chance ? "chance, ln 2" : NULL,
+                                        .at = FEW_LN2};
   if (any && !csv.failed)
     journal_add(journal, (struct journal_entry){
                              .event = JOURNAL_RESULT, .text = csv.data, .result = result});

@@ -8,6 +8,7 @@
 struct formation_curve {
   const char *figure, *title, *x, *y; /* axes; no commas: they are columns of results */
   bool chance;                        /* a line at ln 2 */
+  const char *about;                  /* what is drawn, in a sentence */
 };
 
 /* Of a figure by its number; the last one for a number that there is not. */

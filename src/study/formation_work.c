@@ -309,7 +309,8 @@ int formation_measure_cost(const struct formation_work *work, const struct forma
   if (!status)
     status = few_run_time(c.training, &cost->update, &cost->evaluation, error);
   if (!status)
-    cost->bytes = few_run_bytes(c.training);
+    *cost = (struct formation_cost){cost->update, cost->evaluation, few_run_bytes(c.training),
+                                    few_run_disk(c.training)};
   close_run(&c);
   return status;
 }

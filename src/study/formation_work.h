@@ -30,11 +30,11 @@ int formation_kept(const struct formation_work *work, const struct formation_run
 int formation_carry_out(const struct formation_work *work, const struct formation_run *run,
                         struct text *rows, struct error *error);
 
-/* What a run takes: measured seconds of an update and an evaluation, and bytes of memory. Errors:
- * EXIT_INPUT, EXIT_RUN. */
+/* What a run takes: measured seconds of an update and an evaluation, bytes of memory, and of the
+ * disk while it is trained. Errors: EXIT_INPUT, EXIT_RUN. */
 struct formation_cost {
   double update, evaluation;
-  uint64_t bytes;
+  uint64_t bytes, disk;
 };
 int formation_measure_cost(const struct formation_work *work, const struct formation_run *run,
                            struct formation_cost *cost, struct error *error);

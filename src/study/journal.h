@@ -40,6 +40,9 @@ struct journal_result {
   const char *x, *y, *series; /* columns */
   const char *group;          /* a column: a plot for each of its values; NULL = one plot */
   bool log;                   /* x on a logarithmic axis */
+  const char *about;          /* a sentence below the plot; NULL = none */
+  const char *level;          /* label of a line across at y = `at`; NULL = none */
+  double at;
 };
 
 /* One line (a result: lines), "" where there is none; what is not printable stands as \xNN. The

@@ -3,8 +3,10 @@
 #include "base/digest.h"
 #include "base/memory.h"
 #include "base/progress.h"
+#include "claims/verdicts.h"
 #include "study/circuits.h"
 #include "study/course_files.h"
+#include "study/course_results.h"
 #include "study/course_tasks.h"
 #include "study/kind.h"
 #include "study/outputs.h"
@@ -14,23 +16,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Hours of work must not end at a golden that leads nowhere. */
+/* Hours of work must not end at a golden that leads nowhere, or lacks what an older attest did not
+ * write. */
 static int check_golden(const struct manifest_run *run, struct error *error)
 {
+  static const char *const names[] = {CIRCUIT_COURSE_INDEX, CIRCUIT_COURSE_COMPONENTS,
+                                      VERDICTS_COMPONENTS_FILE};
   const struct manifest *m = run->manifest;
   if (run->all->update_golden || !m->golden)
     return 0;
-  char *index = file_join(m->golden, CIRCUIT_COURSE_INDEX, error);
-  if (!index)
-    return error->code;
-  int status = 0;
-  if (!file_exists(index))
-    status = error_set(error, EXIT_INPUT,
-                       "%s: missing, though %s names it; write it with attest reproduce "
-                       "--update-golden",
-                       index, m->path);
-  free(index);
-  return status ? status : references_check_verdicts(m, error);
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    char *path = file_join(m->golden, names[i], error);
+    if (path && !file_exists(path))
+      error_set(error, EXIT_INPUT,
+                "%s: missing, though %s names its folder as golden; write it with attest "
+                "reproduce --update-golden",
+                path, m->path);
+    free(path);
+    if (error->code)
+      return error->code;
+  }
+  return references_check_verdicts(m, error);
 }
 
 /* Nor may a file of the course take the place of what it is found on or compared with, or of
@@ -70,6 +76,8 @@ static int spare_name(const struct manifest_run *run, const char *name, struct e
 static int check_outputs(const struct manifest_run *run, struct error *error)
 {
   char name[300];
+  if (spare_name(run, CIRCUIT_COURSE_COMPONENTS, error))
+    return error->code;
   for (size_t t = 0; t < run->tasks.count; t++) {
     snprintf(name, sizeof name, "%s.csv", run->tasks.list[t].name);
     if (spare_name(run, name, error))
@@ -83,7 +91,8 @@ static int check(struct manifest_run *run, struct error *error)
   const struct manifest *m = run->manifest;
   struct circuit_request request;
   if (course_request(m, &request, error) || course_tasks_read(m, &run->tasks, error) ||
-      check_outputs(run, error) || check_golden(run, error))
+      course_tasks_check_pairs(m, &run->tasks, error) || check_outputs(run, error) ||
+      check_golden(run, error))
     return error->code;
   if (!run->tasks.unpinned || run->all->allow_unpinned) {
     run_add_findings(run, 0, run->tasks.unpinned);
@@ -142,6 +151,32 @@ struct circuit_work {
   struct found *found; /* [task_count] */
 };
 
+/* While it is worked on. */
+struct making {
+  const struct manifest_run *run;
+  const struct work_watch *watch;
+};
+
+static bool go_on(void *context)
+{
+  const struct making *making = context;
+  return making->watch->go_on(making->watch->context);
+}
+
+/* The manifest's "n" is a circuit of this model. */
+static int check_size(void *context, const struct circuits_begun *begun, struct error *error)
+{
+  const struct making *making = context;
+  const struct manifest *m = making->run->manifest;
+  if (m->circuits.n <= begun->graph->edges)
+    return 0;
+  return error_set(
+      error, EXIT_INPUT,
+      "%s: circuits: \"n\" is %llu, but the graph of %s has %zu edges; give at most as "
+      "many",
+      m->path, (unsigned long long)m->circuits.n, m->model, begun->graph->edges);
+}
+
 static int make(void *context, const char *checkpoint, const struct work_watch *watch,
                 struct error *error)
 {
@@ -149,12 +184,14 @@ static int make(void *context, const char *checkpoint, const struct work_watch *
   const struct manifest_run *run = work->run;
   struct circuits_task tasks[100]; /* as many as a manifest can have */
   const char *slash = watch->partial ? strrchr(watch->partial, '/') : NULL;
+  struct making making = {run, watch};
   struct circuits_study study = {.tasks = tasks,
                                  .task_count = run->tasks.count,
                                  .directory = slash ? run->work.current : NULL,
                                  .name = slash ? slash + 1 : NULL,
-                                 .go_on = watch->go_on,
-                                 .context = watch->context};
+                                 .begin = check_size,
+                                 .go_on = watch->go_on ? go_on : NULL,
+                                 .context = &making};
   for (size_t t = 0; t < run->tasks.count; t++)
     tasks[t] = (struct circuits_task){run->manifest->circuits.tasks[t].path, &run->tasks.list[t],
                                       (size_t)run->manifest->circuits.pairs};
@@ -204,7 +241,7 @@ static int find(struct manifest_run *run, const struct manifest_revision *m, str
 {
   struct circuit_work context = {run, found};
   char suffix[64];
-  snprintf(suffix, sizeof suffix, ".%s.circuits", run->tasks.digest);
+  snprintf(suffix, sizeof suffix, ".%s.found", run->tasks.digest);
   const struct work work = {suffix, make, load, store, discard, &context};
   return run_obtain(run, m, &work, false, obtained, error);
 }
@@ -314,26 +351,27 @@ static int compare_files(struct manifest_run *run, const struct course_files *fi
   } else {
     journal_say(run->journal, JOURNAL_FOUND, "equal to the golden circuits %s to the bit", golden);
   }
-  run_compared(run, "circuits of %zu revisions on %zu tasks with the golden %s, bytes%s",
-               run->course.revision_count, run->tasks.count, golden, differ ? ": they differ" : "");
+  run_compared(run, "circuits of %s on %s with the golden %s, bytes%s",
+               text_counted(run->course.revision_count, "revision").text,
+               text_counted(run->tasks.count, "task").text, golden, differ ? ": they differ" : "");
   return 0;
 }
 
-/* Size and overlap over the revisions, of each task, for a report to draw. */
-static void add_results(struct manifest_run *run, const struct course_files *files)
+/* For a report to draw. */
+static int add_results(struct manifest_run *run, const struct course_files *files,
+                       struct error *error)
 {
-  static const char *const drawn[] = {"size", "jaccard"};
-  const struct manifest_circuits *c = &run->manifest->circuits;
-  for (size_t t = 0; t < c->task_count && t < files->count; t++)
-    for (size_t i = 0; i < sizeof drawn / sizeof *drawn; i++) {
-      const char *slash = strrchr(c->tasks[t].path, '/');
-      const char *title = slash ? slash + 1 : c->tasks[t].path;
-      const struct journal_result result = {
-          .name = "circuits", .title = title, .x = "step", .y = drawn[i], .series = ""};
-      journal_add(run->journal, (struct journal_entry){.event = JOURNAL_RESULT,
-                                                       .text = files->list[t].text.data,
-                                                       .result = result});
-    }
+  size_t count = run->tasks.count;
+  struct course_table *tables = memory_zeroed(count, sizeof *tables, run->manifest->path, error);
+  for (size_t t = 0; tables && t < count; t++) {
+    const char *path = run->manifest->circuits.tasks[t].path, *slash = strrchr(path, '/');
+    tables[t] = (struct course_table){run->tasks.list[t].name, slash ? slash + 1 : path,
+                                      files->list[t].text.data};
+  }
+  if (tables)
+    course_results(run->journal, tables, count);
+  free(tables);
+  return error->code;
 }
 
 static int compare_complete(struct manifest_run *run, struct error *error)
@@ -342,7 +380,7 @@ static int compare_complete(struct manifest_run *run, struct error *error)
   struct course_files files;
   int status = course_files_make(&run->course, &files, error);
   if (!status)
-    add_results(run, &files);
+    status = add_results(run, &files, error);
   if (!status && run->all->course_out)
     status = course_files_write(run->all->course_out, &files, error);
   if (!status && m->golden && run->all->update_golden) {

@@ -199,9 +199,9 @@ static int put_together(struct running *r, struct error *error)
 
 static void say_done(const struct running *r, size_t left, double seconds)
 {
-  journal_say(r->run->journal, JOURNAL_DONE,
-              "%zu training runs: %zu resumed as they had ended, %zu carried out in %.0f s",
-              r->runs.count, r->runs.count - left, left, seconds);
+  journal_say(
+      r->run->journal, JOURNAL_DONE, "%s: %zu resumed as they had ended, %zu carried out in %.0f s",
+      text_counted(r->runs.count, "training run").text, r->runs.count - left, left, seconds);
 }
 
 static int run_all(struct running *r, struct error *error)
@@ -274,7 +274,8 @@ static int compare_tables(struct manifest_run *run, struct error *error)
     return error->code;
   if (difference)
     run_fail(run, difference);
-  run_compared(run, "%zu tables of training runs with %s%s", run->formation.count, golden,
+  run_compared(run, "%s of training runs with %s%s",
+               text_counted(run->formation.count, "table").text, golden,
                difference ? ": they differ" : " to the bit");
   free(difference);
   return 0;

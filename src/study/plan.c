@@ -11,6 +11,7 @@
 #include "study/cost.h"
 #include "study/shard.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,6 +63,21 @@ void plan_add(struct plan *plan, const struct plan_row *row)
     plan->capacity = capacity;
   }
   plan->rows[plan->count++] = *row;
+}
+
+void plan_add_uncut(struct plan *plan, const struct plan_row *all, size_t shards)
+{
+  struct plan_row row = *all;
+  snprintf(row.where, sizeof row.where, "in all");
+  plan_add(plan, &row);
+  for (size_t i = 1; shards > 1 && i <= shards; i++) {
+    struct plan_row nothing = {.model = all->model, .work = all->work};
+    snprintf(nothing.where, sizeof nothing.where, "shard %zu/%zu", i, shards);
+    plan_add(plan, &nothing);
+  }
+  snprintf(row.where, sizeof row.where, "merge");
+  if (shards > 1)
+    plan_add(plan, &row);
 }
 
 /* Only asked whether it is there: a pass computes what is read. */
@@ -303,9 +319,10 @@ void plan_text(const struct plan *plan, struct text *text)
 
 static json_t *row_json(const struct plan_row *row)
 {
-  return json_pack("{s:s, s:s, s:s, s:I, s:I, s:f, s:f, s:I, s:I, s:I}", "model", row->model,
+  return json_pack("{s:s, s:s, s:s, s:I, s:I, s:o, s:f, s:I, s:I, s:I}", "model", row->model,
                    "work", row->work, "where", row->where, "revisions", (json_int_t)row->revisions,
-                   "sequences", (json_int_t)row->sequences, "gflop", row->gflop, "seconds",
+                   "sequences", (json_int_t)row->sequences, "gflop",
+                   isfinite(row->gflop) ? json_real(row->gflop) : json_null(), "seconds",
                    row->seconds, "memory", (json_int_t)row->memory, "reads", (json_int_t)row->reads,
                    "writes", (json_int_t)row->writes);
 }

@@ -12,15 +12,15 @@
 
 struct plan_row {
   const char *model; /* borrowed from the manifest */
-  const char *work;  /* "screens", "ablations": static */
-  char where[32];    /* "in all", "shard 2/4", "merge" */
-  size_t revisions;  /* that it reads */
+  const char *work;  /* "screens", "ablations", "training", "circuits": static */
+  char where[32];    /* "in all", "shard 2/4", "merge", a task, "figure 5b" */
+  size_t revisions;  /* that it reads; of training, the runs, or the revisions that one keeps */
   int64_t sequences; /* over all of them */
-  double gflop;
-  double seconds;  /* of the passes and of hashing what is read */
-  uint64_t memory; /* bytes at a time */
-  uint64_t reads;  /* bytes of checkpoints, read and hashed */
-  uint64_t writes; /* bytes on the disk meanwhile: results and what a killed run goes on from */
+  double gflop;      /* NAN: not counted */
+  double seconds;    /* of the passes and of hashing what is read */
+  uint64_t memory;   /* bytes at a time */
+  uint64_t reads;    /* bytes of checkpoints, read and hashed */
+  uint64_t writes;   /* bytes on the disk meanwhile: results and what a killed run goes on from */
 };
 
 /* All zero but for the runtime at first; owns its rows: plan_free. */
@@ -37,6 +37,10 @@ struct plan {
 double plan_seconds(struct plan *plan, double gflop, uint64_t bytes);
 
 void plan_add(struct plan *plan, const struct plan_row *row);
+
+/* Adds work that is not cut: all of it and, where there are several shards, what each has of it,
+ * which is nothing, and the merge, which does it. */
+void plan_add_uncut(struct plan *plan, const struct plan_row *all, size_t shards);
 
 /* Adds a sentence, which stands below the rows. */
 void plan_note(struct plan *plan, const char *format, ...) __attribute__((format(printf, 2, 3)));

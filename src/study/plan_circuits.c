@@ -154,9 +154,10 @@ static int add_task(const struct manifest *m, size_t index, const struct model_c
 
 /* All rows from `first` on, and the checkpoints that are read. */
 static void add_whole(const struct manifest *m, const char *checkpoints,
-                      const struct model_config *config, size_t first, struct plan *plan)
+                      const struct model_config *config, size_t shards, size_t first,
+                      struct plan *plan)
 {
-  struct plan_row row = {.model = m->model, .work = "circuits", .where = "in all"};
+  struct plan_row row = {.model = m->model, .work = "circuits"};
   row.revisions = m->revision_count;
   for (size_t i = first; i < plan->count; i++) {
     row.sequences += plan->rows[i].sequences;
@@ -167,11 +168,11 @@ static void add_whole(const struct manifest *m, const char *checkpoints,
   for (size_t i = 0; i < m->revision_count; i++)
     row.reads += revision_bytes(m, i, checkpoints, config);
   row.seconds = plan_seconds(plan, row.gflop, row.reads);
-  plan_add(plan, &row);
+  plan_add_uncut(plan, &row, shards);
 }
 
-int plan_circuits(const struct manifest *m, const char *checkpoints, struct plan *plan,
-                  struct error *error)
+int plan_circuits(const struct manifest *m, const char *checkpoints, size_t shards,
+                  struct plan *plan, struct error *error)
 {
   struct model_config config;
   struct graph graph;
@@ -183,6 +184,6 @@ int plan_circuits(const struct manifest *m, const char *checkpoints, struct plan
   for (size_t t = 0; t < m->circuits.task_count; t++)
     if (add_task(m, t, &config, &graph, &request, plan, error))
       return error->code;
-  add_whole(m, checkpoints, &config, first, plan);
+  add_whole(m, checkpoints, &config, shards, first, plan);
   return plan->failed ? error_set(error, EXIT_RUN, "%s: out of memory", m->path) : 0;
 }

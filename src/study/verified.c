@@ -1,11 +1,13 @@
 #include "study/verified.h"
 
 /* One reason after the other. */
-static void add_reason(struct text *text, size_t count, const char *what, size_t *reasons)
+static void add_reason(struct text *text, size_t count, const char *noun, const char *which,
+                       size_t *reasons)
 {
   if (!count)
     return;
-  text_add(text, "%s%zu %s", (*reasons)++ ? ", " : "; not compared: ", count, what);
+  text_add(text, "%s%s %s",
+           (*reasons)++ ? ", " : "; not compared: ", text_counted(count, noun).text, which);
 }
 
 void verified_add_tensors(struct text *text, const struct manifest_check *check,
@@ -19,14 +21,15 @@ void verified_add_tensors(struct text *text, const struct manifest_check *check,
     text_add(text, "; its tensors were not compared with those of other revisions");
     return;
   }
-  text_add(text, "; %zu tensors of %zu revisions compared, each with all others", values->compared,
-           values->revisions);
-  add_reason(text, check->manifest->revision_count - values->revisions,
-             "revisions whose files failed verification", &reasons);
-  add_reason(text, values->left_out, "tensors that may be alike (constants, masks, frequencies)",
+  text_add(text, "; %s of %s compared, each with all others",
+           text_counted(values->compared, "tensor").text,
+           text_counted(values->revisions, "revision").text);
+  add_reason(text, check->manifest->revision_count - values->revisions, "revision",
+             "whose files failed verification", &reasons);
+  add_reason(text, values->left_out, "tensor", "that may be alike (constants, masks, frequencies)",
              &reasons);
-  add_reason(text, values->other, "tensors of types that are not floating-point", &reasons);
-  add_reason(text, values->not_finite, "tensors with elements that are not finite", &reasons);
+  add_reason(text, values->other, "tensor", "of types that are not floating-point", &reasons);
+  add_reason(text, values->not_finite, "tensor", "with elements that are not finite", &reasons);
   if (values->unpaired_neighbours)
     text_add(
         text,

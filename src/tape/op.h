@@ -79,7 +79,9 @@ struct tape {
   int workers;
   size_t shared_work; /* below this an operation runs on the caller's thread */
   bool planned, accumulate, adding;
-  const char *fault; /* what went wrong while recording; NULL */
+  bool (*stop)(void); /* asked before each operation; NULL = never */
+  bool stopped;       /* whether it stopped the last run */
+  const char *fault;  /* what went wrong while recording; NULL */
   struct tape_value *values;
   struct tape_op *ops;
   struct tape_operand *operands;

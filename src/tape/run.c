@@ -204,9 +204,18 @@ static void begin_gradients(const struct tape *tape, const struct tape_op *op, s
   }
 }
 
+static bool stops(struct tape *tape)
+{
+  tape->stopped = tape->stop && tape->stop();
+  return tape->stopped;
+}
+
 static int forward(struct tape *tape, bool check, struct error *error)
 {
+  tape->stopped = false;
   for (size_t i = 0; i < tape->op_count; i++) {
+    if (stops(tape))
+      return 0;
     tape->ops[i].kind->forward(tape, &tape->ops[i]);
     if (check && check_output(tape, &tape->ops[i], error))
       return error->code;
@@ -217,11 +226,14 @@ static int forward(struct tape *tape, bool check, struct error *error)
 static int backward(struct tape *tape, bool add, bool check, struct error *error)
 {
   tape->adding = add;
+  tape->stopped = false;
   begin_leaves(tape);
   for (size_t i = tape->op_count; i-- > 0;) {
     struct tape_op *op = &tape->ops[i];
     if (!op->backward)
       continue;
+    if (stops(tape))
+      return 0;
     begin_gradients(tape, op, i);
     op->kind->backward(tape, op);
     if (check && check_gradients(tape, op, error))
@@ -229,6 +241,16 @@ static int backward(struct tape *tape, bool add, bool check, struct error *error
   }
   deliver_leaves(tape);
   return 0;
+}
+
+void tape_stop_when(struct tape *tape, bool (*stop)(void))
+{
+  tape->stop = stop;
+}
+
+bool tape_stopped(const struct tape *tape)
+{
+  return tape->stopped;
 }
 
 void tape_forward(struct tape *tape)

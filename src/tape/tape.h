@@ -78,6 +78,11 @@ int tape_allocate(struct tape *tape, struct error *error);
  * operations on rows alone can be, and sources of tape_stack_rows. */
 void tape_limit_rows(struct tape *tape, size_t value, size_t rows);
 
+/* From the next run on `stop` is asked before every operation; once it says so, the run ends, its
+ * values mean nothing, and tape_stopped is true until the next run. NULL = never. */
+void tape_stop_when(struct tape *tape, bool (*stop)(void));
+bool tape_stopped(const struct tape *tape);
+
 /* Computes all values and losses. Whether these are finite is for the caller to see: tape_check. */
 void tape_forward(struct tape *tape);
 

@@ -173,6 +173,24 @@ static int read_pairs(struct reader *r, struct error *error)
   return status;
 }
 
+/* A first line that says how many pairs there are tells a file that was cut. */
+static int check_pairs(const char *path, const struct task *task, struct error *error)
+{
+  const json_t *pairs = json_object_get(task->header, "pairs");
+  if (!pairs)
+    return 0;
+  if (!json_is_integer(pairs))
+    return error_set(error, EXIT_INPUT,
+                     "%s: line 1: \"pairs\" must be the number of pairs in the file, or absent",
+                     path);
+  if (json_integer_value(pairs) == (json_int_t)task->count)
+    return 0;
+  return error_set(error, EXIT_INPUT,
+                   "%s: line 1 says %lld pairs, but the file has %zu; restore it, or correct or "
+                   "remove \"pairs\"",
+                   path, (long long)json_integer_value(pairs), task->count);
+}
+
 int task_parse(const char *path, const void *data, size_t size, int64_t vocab, struct task *task,
                struct error *error)
 {
@@ -189,6 +207,8 @@ int task_parse(const char *path, const void *data, size_t size, int64_t vocab, s
   if (read_header(&r, error))
     return error->code;
   int status = read_pairs(&r, error);
+  if (!status)
+    status = check_pairs(path, task, error);
   if (!status)
     status = digest_of(data, size, &digest, error);
   free(r.ids);

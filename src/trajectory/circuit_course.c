@@ -19,11 +19,11 @@ void circuit_course_free(struct circuit_course *course)
     free(course->tasks[t].name);
   free(course->revisions);
   free(course->tasks);
+  json_decref(course->index);
   *course = (struct circuit_course){0};
 }
 
-#define COLUMNS 50
-const struct table_column circuit_course_columns[COLUMNS] = {
+const struct table_column circuit_course_columns[CIRCUIT_COURSE_COLUMNS] = {
     {"revision", "revision", CELL_TEXT},
     {"step", NULL, CELL_INTEGER},
     {"tokens", NULL, CELL_NUMBER},
@@ -180,7 +180,8 @@ int circuit_course_rows(const struct circuit_course *course, size_t task, struct
                         struct error *error)
 {
   struct circuit_average plain = circuit_average_start(), weighted = plain;
-  *table = (struct table){.columns = circuit_course_columns, .column_count = COLUMNS};
+  *table =
+      (struct table){.columns = circuit_course_columns, .column_count = CIRCUIT_COURSE_COLUMNS};
   for (size_t r = 0; r < course->revision_count; r++) {
     const struct course_revision *revision = &course->revisions[r];
     const struct found *now = &revision->found[task];

@@ -160,7 +160,7 @@ static const struct trajectory *find_none(const struct facts *facts, const char 
 
 int circuit_assertions(const struct subject *subject, const struct published_tables *tables)
 {
-  const struct assertion_set set = {lists, sizeof lists / sizeof *lists, tables, NULL, find_none,
-                                    NULL};
+  const struct assertion_set set = {
+      .lists = lists, .count = sizeof lists / sizeof *lists, .tables = tables, .find = find_none};
   return assertions_add(subject, &set);
 }

@@ -1,50 +1,9 @@
 /* What arXiv 2407.10827 asserts of circuits over training, evaluated on those of a run. */
-#include "claims/arxiv_2407_10827/paper.h"
+#include "claims/arxiv_2407_10827/courses.h"
 #include "claims/assertion_rows.h"
-#include "trajectory/circuit_course.h"
-
-#include "base/json.h"
 
 #include <math.h>
 #include <string.h>
-
-struct facts {
-  const struct circuit_course *course;
-};
-
-/* What is said of each task, one after the other. */
-struct words {
-  struct text text;
-  bool holds;
-};
-
-static const struct found *at(const struct circuit_course *course, size_t revision, size_t task)
-{
-  return &course->revisions[revision].found[task];
-}
-
-static void say(struct words *words, struct outcome *outcome)
-{
-  outcome->evidence->failed = outcome->evidence->failed || words->text.failed;
-  outcome_words(outcome, words->holds, "%s", words->text.data ? words->text.data : "");
-  text_free(&words->text);
-}
-
-static const char *part(size_t task)
-{
-  return task ? "; " : "";
-}
-
-/* The first revision whose clean metric exceeds half of the last one's, which is above 0;
- * course->revision_count: none. */
-static size_t emergence(const struct circuit_course *course, size_t task)
-{
-  double goal = at(course, course->revision_count - 1, task)->clean / 2;
-  size_t r = 0;
-  while (r < course->revision_count && !(goal > 0 && at(course, r, task)->clean > goal))
-    r++;
-  return r;
-}
 
 /* All tasks emerge within a factor of two in tokens. */
 static void course_emergence(const struct question *question, struct outcome *outcome)
@@ -53,16 +12,16 @@ static void course_emergence(const struct question *question, struct outcome *ou
   struct words words = {.holds = true};
   double low = INFINITY, high = 0;
   for (size_t t = 0; t < course->task_count; t++) {
-    size_t r = emergence(course, t);
+    size_t r = course_emerges(course, t);
     bool ever = r < course->revision_count;
     double tokens = ever ? course->revisions[r].tokens : INFINITY;
-    text_add(&words.text, "%s%s %s", part(t), course->tasks[t].name,
+    text_add(&words.text, "%s%s %s", course_part(t), course->tasks[t].name,
              ever ? course->revisions[r].name : "never");
     low = fmin(low, tokens);
     high = fmax(high, tokens);
   }
   words.holds = isfinite(high) && high <= 2 * low;
-  say(&words, outcome);
+  course_say(&words, outcome);
 }
 
 /* Every revision has a circuit that meets the threshold. Argument: "ratio" or "normalised". */
@@ -75,12 +34,12 @@ static void course_met(const struct question *question, struct outcome *outcome)
   for (size_t t = 0; t < course->task_count; t++) {
     size_t met = 0;
     for (size_t r = 0; r < course->revision_count; r++)
-      met += at(course, r, t)->by[by].met && at(course, r, t)->by[by].is.edges > 0;
-    text_add(&words.text, "%s%s %zu of %zu", part(t), course->tasks[t].name, met,
+      met += course_at(course, r, t)->by[by].met && course_at(course, r, t)->by[by].is.edges > 0;
+    text_add(&words.text, "%s%s %zu of %zu", course_part(t), course->tasks[t].name, met,
              course->revision_count);
     words.holds = words.holds && met == course->revision_count;
   }
-  say(&words, outcome);
+  course_say(&words, outcome);
 }
 
 /* The corrupted run alone stays below the threshold. */
@@ -91,12 +50,13 @@ static void course_empty(const struct question *question, struct outcome *outcom
   for (size_t t = 0; t < course->task_count; t++) {
     size_t passes = 0;
     for (size_t r = 0; r < course->revision_count; r++)
-      passes += at(course, r, t)->corrupted / at(course, r, t)->clean >= course->threshold;
-    text_add(&words.text, "%s%s passes at %zu of %zu", part(t), course->tasks[t].name, passes,
-             course->revision_count);
+      passes +=
+          course_at(course, r, t)->corrupted / course_at(course, r, t)->clean >= course->threshold;
+    text_add(&words.text, "%s%s passes at %zu of %zu", course_part(t), course->tasks[t].name,
+             passes, course->revision_count);
     words.holds = words.holds && !passes;
   }
-  say(&words, outcome);
+  course_say(&words, outcome);
 }
 
 /* Sizes above the one that was found meet the threshold, too. */
@@ -107,13 +67,14 @@ static void course_keeps(const struct question *question, struct outcome *outcom
   for (size_t t = 0; t < course->task_count; t++) {
     size_t tried = 0, below = 0;
     for (size_t r = 0; r < course->revision_count; r++) {
-      tried += at(course, r, t)->tried;
-      below += at(course, r, t)->below;
+      tried += course_at(course, r, t)->tried;
+      below += course_at(course, r, t)->below;
     }
-    text_add(&words.text, "%s%s %zu of %zu below", part(t), course->tasks[t].name, below, tried);
+    text_add(&words.text, "%s%s %zu of %zu below", course_part(t), course->tasks[t].name, below,
+             tried);
     words.holds = words.holds && !below;
   }
-  say(&words, outcome);
+  course_say(&words, outcome);
 }
 
 /* Among revisions whose metric is within a tenth of the last one's, the largest circuit has more
@@ -124,24 +85,24 @@ static void course_fluctuates(const struct question *question, struct outcome *o
   struct words words = {.holds = false};
   bool any = false;
   for (size_t t = 0; t < course->task_count; t++) {
-    double last = at(course, course->revision_count - 1, t)->clean;
+    double last = course_at(course, course->revision_count - 1, t)->clean;
     size_t least = SIZE_MAX, most = 0, count = 0;
     for (size_t r = 0; r < course->revision_count; r++) {
-      const struct found *f = at(course, r, t);
+      const struct found *f = course_at(course, r, t);
       if (!(fabs(f->clean / last - 1) < .1))
         continue;
       count++;
       least = f->by[FOUND_BY_RATIO].is.edges < least ? f->by[FOUND_BY_RATIO].is.edges : least;
       most = f->by[FOUND_BY_RATIO].is.edges > most ? f->by[FOUND_BY_RATIO].is.edges : most;
     }
-    text_add(&words.text, "%s%s %zu to %zu at %zu", part(t), course->tasks[t].name,
+    text_add(&words.text, "%s%s %zu to %zu at %zu", course_part(t), course->tasks[t].name,
              count ? least : 0, most, count);
     words.holds = words.holds || (count > 1 && most > 2 * least);
     any = any || count > 1;
   }
   if (!any)
     outcome_missing(outcome, "the metric is stable at the last revision alone");
-  say(&words, outcome);
+  course_say(&words, outcome);
 }
 
 /* The published mean nodes, checkpoints from step 1000 on. */
@@ -185,7 +146,7 @@ static double mean_nodes(const struct circuit_course *course, size_t task)
   for (size_t r = 0; r < course->revision_count; r++) {
     if (course->revisions[r].step < 1000)
       continue;
-    sum += (double)at(course, r, task)->by[FOUND_BY_RATIO].is.nodes;
+    sum += (double)course_at(course, r, task)->by[FOUND_BY_RATIO].is.nodes;
     count++;
   }
   return count ? sum / (double)count : NAN;
@@ -200,7 +161,7 @@ static void course_nodes(const struct question *question, struct outcome *outcom
   for (size_t t = 0; t < course->task_count; t++) {
     double published = published_of(course->model, course->tasks[t].name);
     double mean = mean_nodes(course, t);
-    text_add(&words.text, "%s%s %.4g", part(t), course->tasks[t].name, mean);
+    text_add(&words.text, "%s%s %.4g", course_part(t), course->tasks[t].name, mean);
     if (isnan(published))
       continue;
     known++;
@@ -211,7 +172,7 @@ static void course_nodes(const struct question *question, struct outcome *outcom
                     "no figure of %.60s is published; needs Pythia 70M to 2.8B "
                     "(manifests/circuits)",
                     course->model);
-  say(&words, outcome);
+  course_say(&words, outcome);
 }
 
 #define ABSTRACT "abstract"
@@ -224,8 +185,7 @@ static const struct assertion asserted[] = {
     {{"P2-51", ABSTRACT, false}, "TOK", ANY_MODEL, "that is so across scale", "consistently",
      {READ(not_evaluated, "needs models of several sizes: manifests/circuits/pythia-*.json")}},
     {{"P2-52", ABSTRACT, false}, "CMP", ANY_MODEL, "components emerge with the tasks",
-     "at similar token counts",
-     {READ(not_evaluated, "needs component scores of the paper's tasks at every checkpoint")}},
+     "at similar token counts", {READ(course_movers, "all", "ioi")}},
     {{"P2-53", RULE, true}, "CIR", ANY_MODEL, "a circuit keeps 0.8 at every revision", "yes",
      {FIRST("ratio", course_met, "ratio"),
       ALSO("normalised ratio", "arXiv 2403.17806", course_met, "normalised")}},
@@ -251,8 +211,13 @@ static const struct trajectory *find_none(const struct facts *facts, const char 
 
 int course_assertions(const struct subject *subject, const struct circuit_course *course)
 {
-  static const struct assertion *const lists[] = {asserted};
+  static const struct assertion *const lists[] = {asserted}, *const apart[] = {course_components};
   const struct facts facts = {course};
-  const struct assertion_set set = {lists, 1, NULL, &facts, find_none, course->model};
+  struct assertion_set set = {
+      .lists = lists, .count = 1, .facts = &facts, .find = find_none, .model = course->model};
+  if (assertions_add(subject, &set) || !circuit_course_has_components(course))
+    return subject->error->code;
+  set.lists = apart;
+  set.apart = true;
   return assertions_add(subject, &set);
 }

@@ -25,7 +25,10 @@ int claim_assertions(const struct subject *subject, const struct published_table
       if (list->trajectories[i].kind == TRAJECTORY_PUBLISHED &&
           strcmp(list->trajectories[i].model, models[m]) == 0)
         facts.models[m] = &list->trajectories[i];
-  const struct assertion_set set = {lists, sizeof lists / sizeof *lists, tables, &facts, find_model,
-                                    NULL};
+  const struct assertion_set set = {.lists = lists,
+                                    .count = sizeof lists / sizeof *lists,
+                                    .tables = tables,
+                                    .facts = &facts,
+                                    .find = find_model};
   return assertions_add(subject, &set);
 }
