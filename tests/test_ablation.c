@@ -56,7 +56,8 @@ static void test_reference(void **state)
 {
   struct fixture f = fixture_read(REFERENCE, "ablations.csv");
   (void)state;
-  for (size_t row = 0, end; row < f.rows; row = end) {
+  size_t rows = emulated() ? end_of(&f, 0, "model") : f.rows; /* test_ablate has hashes of all */
+  for (size_t row = 0, end; row < rows; row = end) {
     end = end_of(&f, row, "model");
     check_rows(&f, fixture_text(&f, row, "model"), row, end);
   }
@@ -105,6 +106,8 @@ static void test_single_heads(void **state)
 {
   struct fixture f = fixture_read(REFERENCE, "nursery_single_heads.csv");
   (void)state;
+  if (emulated())
+    skip();
   for (size_t row = 0, end; row < f.rows; row = end) {
     end = end_of(&f, row, "model");
     check_heads(&f, row, end);

@@ -18,9 +18,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Where one hash is that of every instruction set, one of them is near the reference. */
 static void test_reference(void **state)
 {
   (void)state;
+  if (reference_emulated())
+    skip();
   for (size_t i = 0; i < FAMILY_MODELS; i++)
     reference_check(FAMILIES, family_models[i], "expected", true);
 }
