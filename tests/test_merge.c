@@ -275,6 +275,10 @@ static void test_what_does_not_fit_is_refused(void **state)
   workshop_shell("ln -s %s %s/link.tap", index, place);
   snprintf(link, sizeof link, "%s/link.tap", place);
   refuse_merge_to(place, "--report", link);
+  free(workshop_refuse(EXIT_INPUT, "is the folder of a shard",
+                       "merge %s/w/shard-1-of-2 %s/w/shard-2-of-2 --allow-unpinned --quiet "
+                       "--work %s/w/../w/shard-2-of-2/",
+                       place, place, place));
   workshop_shell("rm -r %s/w/shard-2-of-2", place);
   /* Another manifest */
   workshop_shell("cp %s/m.json %s/kept.json && sed -i 's/\"caveat\": \"/&Other. /' %s/m.json",
