@@ -112,6 +112,17 @@ static void refuse_merge(const char *place, const char *words)
   free(workshop_refuse(EXIT_INPUT, words, MERGE_2 " --quiet", place, place, place));
 }
 
+static const char *part_of(const char *place, const char *shard)
+{
+  static char path[600];
+  glob_t found;
+  snprintf(path, sizeof path, "%s/w/%s/nursery-olmo/current/*.part", place, shard);
+  assert_int_equal(glob(path, 0, NULL, &found), 0);
+  snprintf(path, sizeof path, "%s", found.gl_pathv[0]);
+  globfree(&found);
+  return path;
+}
+
 /* The hashes of the revisions; json_decref(). */
 static json_t *hashes(const char *place, const char *name)
 {
@@ -236,8 +247,16 @@ static void forget_what_was_read(const char *place, int i, int n)
   json_decref(index);
 }
 
+/* Over a file of a shard. */
+static void refuse_merge_to(const char *place, const char *option, const char *path)
+{
+  free(workshop_refuse(EXIT_INPUT, "which this command uses; name another file",
+                       MERGE_2 " --quiet %s %s", place, place, place, option, path));
+}
+
 static void test_what_does_not_fit_is_refused(void **state)
 {
+  char index[600], link[600];
   const char *place = synthetic("mixed");
   (void)state;
   shard(place, 1, 2, "w");
@@ -248,6 +267,19 @@ static void test_what_does_not_fit_is_refused(void **state)
   shard(place, 2, 3, "w");
   free(workshop_refuse(EXIT_INPUT, "is shard 2 of 3, but others are of 2",
                        "merge %s/w/shard-1-of-2 %s/w/shard-2-of-3", place, place));
+  /* A merge over what it joins */
+  shard(place, 2, 2, "w");
+  snprintf(index, sizeof index, "%s/w/shard-1-of-2/shard.json", place);
+  refuse_merge_to(place, "--json", index);
+  refuse_merge_to(place, "--json", part_of(place, "shard-2-of-2"));
+  workshop_shell("ln -s %s %s/link.tap", index, place);
+  snprintf(link, sizeof link, "%s/link.tap", place);
+  refuse_merge_to(place, "--report", link);
+  free(workshop_refuse(EXIT_INPUT, "is the folder of a shard",
+                       "merge %s/w/shard-1-of-2 %s/w/shard-2-of-2 --allow-unpinned --quiet "
+                       "--work %s/w/../w/shard-2-of-2/",
+                       place, place, place));
+  workshop_shell("rm -r %s/w/shard-2-of-2", place);
   /* Another manifest */
   workshop_shell("cp %s/m.json %s/kept.json && sed -i 's/\"caveat\": \"/&Other. /' %s/m.json",
                  place, place, place);
@@ -273,17 +305,6 @@ static void test_what_does_not_fit_is_refused(void **state)
                        "merge %s/w/shard-1-of-3 %s/w/shard-2-of-3 %s/w/shard-3-of-3 "
                        "--allow-unpinned --quiet --work %s/m",
                        place, place, place, place));
-}
-
-static const char *part_of(const char *place, const char *shard)
-{
-  static char path[600];
-  glob_t found;
-  snprintf(path, sizeof path, "%s/w/%s/nursery-olmo/current/*.part", place, shard);
-  assert_int_equal(glob(path, 0, NULL, &found), 0);
-  snprintf(path, sizeof path, "%s", found.gl_pathv[0]);
-  globfree(&found);
-  return path;
 }
 
 /* Where the figures of a part begin. */

@@ -257,6 +257,19 @@ static void test_chosen(void **state)
   free(html);
 }
 
+/* The last weight of head 2 of the last layer and sequence is another one. */
+static void refuse_weight(const char *path, float weight)
+{
+  size_t size;
+  char *rows = support_read(workshop_path("dump/attn_last.npy"), &size);
+  memcpy(rows + size - (64 + 1) * sizeof weight, &weight, sizeof weight);
+  support_write(path, rows, size);
+  free(rows);
+  free(workshop_refuse(EXIT_INPUT, "sequence 7, layer 3, head 2, counted from 0: no attention",
+                       "report golden/nursery-olmo --heads L0H0 --rows %s --out x.html",
+                       workshop_path("bad")));
+}
+
 static void test_chosen_refused(void **state)
 {
   const char *bad = workshop_path("bad");
@@ -275,6 +288,9 @@ static void test_chosen_refused(void **state)
   workshop_shell("head -c 200 %s/attn_last.npy >%s", workshop_path("dump"), path);
   free(workshop_refuse(EXIT_INPUT, "does not hold float32 weights",
                        "report golden/nursery-olmo --heads L0H0 --rows %s --out x.html", bad));
+  refuse_weight(path, NAN);
+  refuse_weight(path, -0.5F);
+  refuse_weight(path, 0.5F);
   free(workshop_refuse(EXIT_INPUT, "the model of --rows has 4 layers of 4 heads",
                        "report golden/published/pythia-1b --heads L7H1 --rows %s --out x.html",
                        workshop_path("dump")));

@@ -127,6 +127,8 @@ static void test_work_folder(void **state)
       work);
   refuse(EXIT_INPUT, "run/published-pythia-1b: not the trajectory of the run", "report %s --out %s",
          work, workshop_path("none.html"));
+  refuse(EXIT_INPUT, "pythia-1b (published): the trajectory is not the one of the run whose JSON",
+         "report %s %s/run/published-pythia-1b --out %s", from, work, workshop_path("x.html"));
   assert_int_equal(access(workshop_path("none.html"), F_OK), -1);
 }
 

@@ -90,6 +90,8 @@ static void test_plan_adds_up(void **state)
   out = workshop_run(EXIT_HELD, "plan manifests/published.json manifests/nursery-olmo.json");
   workshop_contains(out, "ablations");
   free(out);
+  free(workshop_refuse(EXIT_INPUT, "--memory: 1.0 KiB is not enough",
+                       "plan manifests/nursery-olmo.json --memory 1K"));
 }
 
 static double planned(const char *out, const char *work, const char *where, const char *key)

@@ -4,6 +4,7 @@
 #include "command/report_output.h"
 #include "command/reproduce.h"
 #include "probe/bootstrap.h"
+#include "study/outputs.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +47,36 @@ static int parse(int argc, char **argv, struct merge_options *o, const char **fo
     return error->code;
   if (!*used)
     return error_set(error, EXIT_INPUT, "merge: SHARD_DIR is missing; see --help");
+  return 0;
+}
+
+/* What a merge has finished it removes from its work folder, as reproduce does. */
+static int spare_folders(const char *work, const struct parts *parts, struct error *error)
+{
+  const struct output output = {.option = "--work", .path = work};
+  for (size_t i = 0; i < parts->shard_count; i++)
+    if (outputs_spare(&output, 1, parts->folders[i], error))
+      return error_set(error, EXIT_INPUT,
+                       "--work %s: is the folder of a shard, whose parts would be removed in the "
+                       "end; name another folder",
+                       work);
+  return 0;
+}
+
+/* The shards outlive the merge, which may be done again: no output may be a file of theirs. */
+static int spare_shards(const struct merge_options *o, const struct parts *parts,
+                        struct error *error)
+{
+  const struct output outputs[] = {{.option = "--json", .path = o->reproduce.common.json},
+                                   {.option = "--report", .path = o->reproduce.report}};
+  const size_t count = sizeof outputs / sizeof *outputs;
+  if (spare_folders(o->reproduce.work, parts, error) ||
+      outputs_spare_read(outputs, count, error)) /* their indexes */
+    return error->code;
+  for (size_t i = 0; i < parts->manifest_count; i++)
+    for (size_t k = 0; k < parts->manifests[i].count; k++)
+      if (outputs_spare(outputs, count, parts->manifests[i].files[k], error))
+        return error->code;
   return 0;
 }
 
@@ -96,6 +127,8 @@ int command_merge(int argc, char **argv, struct error *error)
       parts_load(folders, used, &parts, error))
     return error->code;
   int status = reproduce_check_outputs(&o.reproduce, error);
+  if (!status)
+    status = spare_shards(&o, &parts, error);
   if (!status)
     status = runtime_start(&o.reproduce.common, &runtime, error);
   if (!status) {

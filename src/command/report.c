@@ -86,7 +86,7 @@ static int collect(struct report *report, const char *const *paths, size_t count
     if (is_run(paths[i]) ? run_folder_read(report, paths[i], error)
                          : trajectories_load(loaded, paths[i], error))
       return error->code;
-  if (take(report, loaded, error) || file_use_check(error))
+  if (take(report, loaded, error) || run_folder_check(report, error) || file_use_check(error))
     return error->code;
   const struct report_folders folders = {loaded->tables, loaded->courses, loaded->table_count,
                                          loaded->course_count};

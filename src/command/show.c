@@ -236,6 +236,8 @@ int command_show(int argc, char **argv, struct error *error)
   bool help = false;
   if (parse(argc, argv, &o, &directory, &help, error) || help)
     return error->code;
+  if (show_check(directory, error))
+    return error->code;
   if (show_is_course(directory))
     return o.series ? error_set(error, EXIT_INPUT,
                                 "--series: is of trajectories; %s holds circuits over training",

@@ -25,6 +25,17 @@ bool show_is_course(const char *directory)
   return holds(directory, CIRCUIT_COURSE_INDEX) && !holds(directory, "trajectory.json");
 }
 
+int show_check(const char *directory, struct error *error)
+{
+  if (!file_is_directory(directory) || holds(directory, CIRCUIT_COURSE_INDEX) ||
+      holds(directory, "trajectory.json"))
+    return 0;
+  return error_set(error, EXIT_INPUT,
+                   "%s: holds neither trajectory.json nor circuits.json; name the folder of one of "
+                   "them, such as golden/nursery-olmo or golden/circuits-olmo",
+                   directory);
+}
+
 /* --- what is shown --- */
 
 struct showing {

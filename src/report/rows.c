@@ -3,10 +3,12 @@
 #include "base/npy_header.h"
 #include "probe/dump.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define REMEDY "write it with attest screen MODEL_DIR --dump DIR"
+#define ROUNDING 1e-3            /* of the sum of up to 2^20 weights in fp32 */
 #define MOST ((uint64_t)1 << 20) /* of each dimension; together they stay below 2^62 bytes */
 
 static int check_header(const char *path, const struct blob *file, const struct npy_header *h,
@@ -25,6 +27,28 @@ static int check_header(const char *path, const struct blob *file, const struct 
       "%s: does not hold float32 weights of sequences x layers x heads x positions; " REMEDY, path);
 }
 
+/* Whether each row is what a softmax gives: no weight below 0, their sum 1 but for rounding. */
+static int check_weights(const char *path, const struct rows *rows, struct error *error)
+{
+  for (size_t row = 0; row < rows->n * rows->layers * rows->heads; row++) {
+    size_t head = row % rows->heads, layer = row / rows->heads % rows->layers;
+    size_t sequence = row / rows->heads / rows->layers;
+    double sum = 0;
+    bool positive = true;
+    for (size_t position = 0; position < rows->seq_len; position++) {
+      double weight = (double)rows_at(rows, sequence, layer, head, position);
+      positive = positive && weight >= 0;
+      sum += weight;
+    }
+    if (!positive || !(fabs(sum - 1) < ROUNDING))
+      return error_set(error, EXIT_INPUT,
+                       "%s: sequence %zu, layer %zu, head %zu, counted from 0: no attention, whose "
+                       "weights are at least 0 and add up to 1; " REMEDY,
+                       path, sequence, layer, head);
+  }
+  return 0;
+}
+
 static int read_file(const char *path, struct rows *rows, struct error *error)
 {
   struct npy_header header;
@@ -38,7 +62,7 @@ static int read_file(const char *path, struct rows *rows, struct error *error)
   rows->heads = (size_t)header.shape[2];
   rows->seq_len = (size_t)header.shape[3];
   rows->start = header.start;
-  return 0;
+  return check_weights(path, rows, error);
 }
 
 int rows_read(const char *directory, struct rows *rows, struct error *error)

@@ -72,15 +72,20 @@ int run_folder_write(const char *work, const struct journal *journal, const json
 }
 
 /* Whether a trajectory is that of the run. */
-static int check(const char *path, const struct report_trajectory *t, const json_t *revisions,
-                 struct error *error)
+static bool has_digests(const struct report_trajectory *t, const json_t *revisions)
 {
   bool same = json_array_size(revisions) == t->trajectory.count;
   for (size_t i = 0; same && i < t->trajectory.count; i++) {
     const json_t *pinned = json_object_get(json_array_get(revisions, i), "sha256");
     same = json_is_string(pinned) && strcmp(json_string_value(pinned), t->digests[i].sha256) == 0;
   }
-  if (same)
+  return same;
+}
+
+static int check(const char *path, const struct report_trajectory *t, const json_t *revisions,
+                 struct error *error)
+{
+  if (has_digests(t, revisions))
     return 0;
   return error_set(error, EXIT_INPUT,
                    "%s: not the trajectory of the run in " RUN_FILE
@@ -143,4 +148,31 @@ int run_folder_read(struct report *report, const char *path, struct error *error
   }
   free(file);
   return status;
+}
+
+/* A trajectory of the model and kind of an entry must have the entry's digests. */
+static int check_given(const struct report_trajectory *t, const json_t *entry, struct error *error)
+{
+  const char *model = json_string_value(json_object_get(entry, "model"));
+  const char *kind = json_string_value(json_object_get(entry, "kind"));
+  const char *own = trajectory_kind_name(t->trajectory.kind);
+  if (!model || !kind || strcmp(model, t->trajectory.model) != 0 || strcmp(kind, own) != 0 ||
+      has_digests(t, json_object_get(entry, "revisions")))
+    return 0;
+  return error_set(error, EXIT_INPUT,
+                   "%s (%s): the trajectory is not the one of the run whose JSON is given; take it "
+                   "from the work folder of that run, or leave one of the two out",
+                   model, kind);
+}
+
+int run_folder_check(const struct report *report, struct error *error)
+{
+  for (size_t d = 0; d < report->document_count; d++) {
+    const json_t *all = json_object_get(report->documents[d], "trajectories");
+    for (size_t i = 0; i < json_array_size(all); i++)
+      for (size_t t = 0; t < report->trajectory_count; t++)
+        if (check_given(&report->trajectories[t], json_array_get(all, i), error))
+          return error->code;
+  }
+  return 0;
 }

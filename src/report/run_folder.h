@@ -24,4 +24,8 @@ int run_folder_write(const char *work, const struct journal *journal, const json
  * Errors: EXIT_INPUT (also: a trajectory that is not of this run), EXIT_RUN. */
 int run_folder_read(struct report *report, const char *path, struct error *error);
 
+/* Whether trajectories that were given beside the JSON of a run are of that run. Errors:
+ * EXIT_INPUT. */
+int run_folder_check(const struct report *report, struct error *error);
+
 #endif

@@ -97,14 +97,15 @@ static double logits_gflop(const struct model_config *config, const struct proto
   return forward_gflop(config, &options, (size_t)p->n, (size_t)p->seq_len, (size_t)p->n);
 }
 
+/* *there: whether the model could be read, so that an error is not of its files. */
 static int shape_at(const char *path, const struct protocol *p, const struct runtime *runtime,
-                    struct shape *shape, struct error *error)
+                    struct shape *shape, bool *there, struct error *error)
 {
   struct checkpoint *checkpoint = NULL;
   struct model model = {0};
   struct forward_options options = {0};
-  if (!checkpoint_open(path, &checkpoint, error) && !model_load(checkpoint, &model, error) &&
-      !cost_plan(&model, p, runtime, &options, &shape->screen, error)) {
+  *there = !checkpoint_open(path, &checkpoint, error) && !model_load(checkpoint, &model, error);
+  if (*there && !cost_plan(&model, p, runtime, &options, &shape->screen, error)) {
     shape->layers = model.config.layers;
     shape->heads = model.config.heads;
     shape->head_dim = model.config.head_dim;
@@ -123,9 +124,10 @@ static int find_shape(const struct manifest *m, const char *checkpoints,
   for (size_t i = 0; i < m->revision_count; i++) {
     *error = (struct error){0};
     char *path = manifest_revision_path(m, &m->revisions[i], checkpoints, error);
-    int status = path ? shape_at(path, &m->protocol, runtime, shape, error) : error->code;
+    bool there = false;
+    int status = path ? shape_at(path, &m->protocol, runtime, shape, &there, error) : error->code;
     free(path);
-    if (status != EXIT_INPUT)
+    if (status != EXIT_INPUT || there)
       return status;
     if (i == 0)
       first = *error;
