@@ -292,7 +292,7 @@ const char *failing_hindrance(bool allocations)
 {
   if (workshop_emulated())
     return "the emulator is too slow for so many runs";
-  return allocations && workshop_sanitized() ? "the sanitizer allocates by itself" : NULL;
+  return allocations && support_sanitized() ? "the sanitizer allocates by itself" : NULL;
 }
 
 int failing_setup(void **state)

@@ -4,6 +4,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/resource.h>
@@ -37,5 +38,17 @@ int support_wait(pid_t child, struct rusage *usage);
 
 /* Asserts that `error` holds this code and one clear line containing `words`. */
 void support_assert_error(const struct error *error, int code, const char *words);
+
+/* Whether the tests were built with sanitizers: a few times slower, and they allocate. */
+static inline bool support_sanitized(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+  return true;
+#elif defined(__has_feature)
+  return __has_feature(address_sanitizer);
+#else
+  return false;
+#endif
+}
 
 #endif

@@ -373,7 +373,7 @@ static void test_one_hash(void **state)
                                      "--isa avx512 --threads 1", "--isa neon --threads 1",
                                      "--threads 2 --memory 4M",  "--threads 3 --memory 2500K"};
   (void)state;
-  size_t first = workshop_emulated() ? 3 : workshop_sanitized() ? 4 : 0;
+  size_t first = workshop_emulated() ? 3 : support_sanitized() ? 4 : 0;
   size_t end = workshop_emulated() ? 4 : 6;
   for (size_t i = 0; i < CONFORMANCE_MODELS; i++)
     for (size_t k = first; k < end; k++)

@@ -42,7 +42,7 @@ static const struct {
 static void test_peak_stays_within_memory(void **state)
 {
   (void)state;
-  if (workshop_emulated() || workshop_sanitized())
+  if (workshop_emulated() || support_sanitized())
     skip(); /* the peak is then that of the emulator or of the shadow memory */
   for (size_t i = 0; i < sizeof large / sizeof *large; i++) {
     const char *model = workshop_path("large");

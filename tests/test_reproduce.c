@@ -197,7 +197,7 @@ static json_t *claims_of_run(const char *manifest, const char *work, const char 
 static void test_killed_and_resumed_with_intervals(void **state)
 {
   (void)state;
-  if (workshop_emulated() || workshop_sanitized())
+  if (workshop_emulated() || support_sanitized())
     skip();
   const char *work = workshop_path("intervals/work");
   const char *manifest = workshop_path("intervals/manifests/" MODEL ".json");
@@ -246,7 +246,7 @@ static void test_golden_update(void **state)
                        place, place));
   unsetenv("CI");
   workshop_shell("diff -r %s %s.before", place, place);
-  if (workshop_emulated() || workshop_sanitized()) /* a whole study */
+  if (workshop_emulated() || support_sanitized()) /* a whole study */
     skip();
   workshop_shell("rm -r %s/golden/" MODEL " && rm %s/golden/published/verdicts.tsv", place, place);
   char *text = workshop_run(EXIT_HELD,

@@ -190,7 +190,7 @@ static void test_interrupted_screen_goes_on_to_the_same_bits(void **state)
   (void)state;
   if (emulated())
     skip();
-  sequences = "1500";
+  sequences = support_sanitized() ? "300" : "1500";
   assert_int_equal(support_wait(start(whole), NULL), 0);
   for (int round = 0; round < 3 && code == 3; round++) {
     pid_t child = start(pieces);
@@ -302,7 +302,9 @@ static void test_partial_outlives_a_failed_output(void **state)
   (void)state;
   if (emulated())
     skip();
-  sequences = "1500"; /* most of them are left, so that the directory comes in time */
+  sequences = support_sanitized()
+                  ? "300"
+                  : "1500"; /* most of them are left, so that the directory comes in time */
   interrupt(MODEL, out);
   pid_t child = start(out);
   nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
@@ -323,7 +325,7 @@ static void test_screen_until_sure_goes_on_to_the_same_bits(void **state)
   (void)state;
   if (emulated())
     skip();
-  sequences = "3000";
+  sequences = support_sanitized() ? "800" : "3000";
   until_sure = "0.99";
   assert_int_equal(support_wait(start(whole), NULL), 0);
   for (int first = 0; first < 2; first++) {

@@ -43,18 +43,6 @@ static __attribute__((noinline, unused)) const char *workshop_path(const char *n
   return paths[i];
 }
 
-/* Whether the tests were built with sanitizers: a few times slower, and they allocate. */
-static inline bool workshop_sanitized(void)
-{
-#ifdef __SANITIZE_ADDRESS__
-  return true;
-#elif defined(__has_feature)
-  return __has_feature(address_sanitizer);
-#else
-  return false;
-#endif
-}
-
 /* Splits `line`, which is changed, at its blanks into words[0 .. 63] and puts the program in front.
  */
 static inline void workshop_words(char *line, const char *words[64])
