@@ -191,11 +191,11 @@ house:
 # The same tests with sanitizers (clang's); and those in which a compiler or a CPU could change a figure, with clang and
 # for NEON under emulation: without those of files, servers, words and whole runs.
 NO_FIGURES := \
-  ablation_goldens allocations archive_bombs assertions bench beside changed circuit circuit_claims \
-  circuit_interrupt circuit_manifest claims fetch% file forks formation_claims formation_study formats \
-  from_nothing golden hostile% hub_cache inspect install io_failures journal language lfs locale lock manifest \
-  manual memory merge% mistaken moves names need outputs% paper pin published report% reproduce resume shard \
-  shipped sniff standin stream summary survival unpinned verify%
+  ablation_goldens ablation_intervals ablation_pieces allocations archive_bombs assertions bench beside changed \
+  circuit circuit_claims circuit_interrupt circuit_manifest claims fetch% file forks formation_claims \
+  formation_study formats from_nothing golden hostile% hub_cache inspect install io_failures journal language lfs \
+  locale lock manifest manual memory merge% mistaken moves names need outputs% paper pin published report% \
+  reproduce resume shard shipped sniff standin stream summary survival unpinned verify%
 test-clang:
 	@$(MAKE) --no-print-directory CC=clang BUILD=$(BUILD)-clang TESTS='$(filter-out $(NO_FIGURES),$(TESTS))' test
 test-asan:
