@@ -50,7 +50,7 @@ const struct failing_job failing_jobs[] = {
     {"show golden/nursery-olmo --series pr", NO_TIMES, false, false, 0},
     {"show golden/circuits-olmo --head 3.1 --json @/o.json", NO_TIMES, false, false, 4},
     {"report %/kept --out @/o.html", NO_TIMES, false, false, 40},
-    {"report %/run.json golden/nursery-olmo golden/circuits-olmo --heads L2H1 --format markdown "
+    {"report golden/nursery-olmo golden/circuits-olmo --heads L2H1 --format markdown "
      "--out @/o.md",
      NO_TIMES, false, false, 40},
     {"weights %/c/r0 %/c/r1 --threads 2 --json @/o.json", TIMES_IN_TEXT, false, false, 0},
