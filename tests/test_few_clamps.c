@@ -1,6 +1,6 @@
-/* Clamps alone and together, in six updates of a small model on surrogate F, against float64 results
- * of an independent implementation (tests/fixtures/few_clamps.README.md); and what cannot stand
- * together. */
+/* Clamps alone and together, in six updates of a small model on surrogate F, against float64
+ * results of an independent implementation (tests/fixtures/few_clamps.README.md); and what cannot
+ * stand together. */
 #include "few_shot.h"
 
 #include "few_shot/run.h"
@@ -11,9 +11,10 @@
 static char *recipe_text(const json_t *fixture, int seed, json_t *clamp)
 {
   json_t *root = json_deep_copy(json_object_get(fixture, "recipe"));
-  json_object_update_new(root, json_pack("{s:i, s:s, s:s, s:{s:i}, s:{s:i}, s:o}", "format", 1, "kind",
-                                  "few_shot", "name", "small", "evaluate", "every", 0, "seeds",
-                                  "initial", seed, "clamp", json_deep_copy(clamp)));
+  json_object_update_new(root,
+                         json_pack("{s:i, s:s, s:s, s:{s:i}, s:{s:i}, s:o}", "format", 1, "kind",
+                                   "few_shot", "name", "small", "evaluate", "every", 0, "seeds",
+                                   "initial", seed, "clamp", json_deep_copy(clamp)));
   json_t *graft = json_object_get(json_object_get(root, "clamp"), "graft");
   if (graft)
     json_object_set_new(graft, "checkpoint", json_string("of seed 6"));
@@ -68,8 +69,8 @@ static void compare(const json_t *want, const struct trained *t, const float *in
   for (size_t u = 0; u < log->update_count; u++) {
     near(name, "loss", log->updates[u].loss, json_array_get(json_object_get(want, "loss"), u),
          5e-6);
-    near(name, "norm", log->updates[u].grad_norm, json_array_get(json_object_get(want, "grad_norm"), u),
-         1e-5);
+    near(name, "norm", log->updates[u].grad_norm,
+         json_array_get(json_object_get(want, "grad_norm"), u), 1e-5);
   }
   for (int i = 0; i < FEW_TENSORS; i++) {
     struct few_place place = few_place(&sizes, (enum few_tensor)i);
@@ -122,7 +123,8 @@ static void refused(void **state)
   static const struct {
     const char *clamp, *words;
   } cases[] = {
-      {"\"copy\": 1, \"previous\": {\"heads\": [0]}", "copy takes a head's scores of a pass without"},
+      {"\"copy\": 1, \"previous\": {\"heads\": [0]}",
+       "copy takes a head's scores of a pass without"},
       {"\"copy\": 1, \"ablate\": [[0, 2]]", "copy takes a head's scores of a pass without"},
       {"\"copy\": 1, " GRAFT "\"layer\": 1}", "copy takes a head's scores of a pass without"},
       {"\"previous\": {\"heads\": [0], \"rows\": \"odd\"}", "\"rows\" is \"odd\", must be all or"},

@@ -44,6 +44,7 @@ static void test_same_bits(void **state)
   snprintf(path, sizeof path, "%s/F-seed6-figure-7.svg", plots);
   char *svg = support_read(path, &size);
   workshop_contains(svg, "graft5");
+  workshop_contains(svg, "unclamped");
   workshop_contains(svg, "ln 2");
   free(svg);
   snprintf(path, sizeof path, "%s/curves.csv", plots);
