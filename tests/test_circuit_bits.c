@@ -155,7 +155,8 @@ static void test_completeness(void **state)
 {
   struct circuit_case c;
   (void)state;
-  if (emulated()) /* 300 steps a pair; test_one_hash shows that the bits are the same there */
+  if (support_emulated()) /* 300 steps a pair; test_one_hash shows that the bits are the same there
+                           */
     return;
   circuit_open("nursery-gpt_neox-copy", &c);
   assert_true(gap(&c, "ig300_midpoints") < 1e-4); /* 3e-5 in float64 */

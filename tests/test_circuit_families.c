@@ -106,7 +106,7 @@ static void test_completeness(void **state)
     if (!has_graph(taping_configs[i]) || strstr(taping_configs[i], "olmoe"))
       continue;
     open_made(taping_configs[i], i % 2 ? "prob" : "logit", best(), NULL, &m);
-    double off = gap(&m, emulated() ? 100 : 400);
+    double off = gap(&m, support_emulated() ? 100 : 400);
     if (off > 2e-2)
       fail_msg("%s: off by %g", taping_configs[i], off);
     close_made(&m);

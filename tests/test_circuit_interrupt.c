@@ -136,13 +136,6 @@ static size_t kept_pairs(const char *directory, size_t pairs)
   return count;
 }
 
-/* Under an emulator. */
-static bool is_slow(void)
-{
-  const char *launcher = getenv("ATTEST_RUN");
-  return launcher && *launcher;
-}
-
 static void test_scores(void **state)
 {
   (void)state;
@@ -150,7 +143,7 @@ static void test_scores(void **state)
   struct error error = {0};
   int status;
   char directory[512];
-  if (is_slow())
+  if (support_emulated())
     skip();
   snprintf(directory, sizeof directory, "%s", support_path("scores"));
   circuit_check(file_make_directory(directory, &error), &error);
@@ -219,7 +212,7 @@ static void test_other_calls(void **state)
 {
   (void)state;
   const char *file = support_path("sizes");
-  if (is_slow())
+  if (support_emulated())
     skip();
   assert_true(interrupt(2, start_interrupted, NULL));
   assert_true(interrupt(2, components_interrupted, NULL));

@@ -210,7 +210,7 @@ static void test_interrupted_in_a_range(void **state)
   const char *place = synthetic_of("range", 4000);
   char *out, *err, line[600];
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   interrupt_shard(place);
   snprintf(line, sizeof line, "reproduce %s/m.json --allow-unpinned --shard 1/3 --work %s/w", place,
@@ -412,7 +412,7 @@ static void test_damaged_heads(void **state)
   struct error error = {0};
   snprintf(manifest_path, sizeof manifest_path, "%s/m.json", place);
   assert_int_equal(manifest_load(manifest_path, &manifest, &error), 0);
-  const size_t head = figures_at(data, size), step = workshop_emulated() ? 29 : 1;
+  const size_t head = figures_at(data, size), step = support_emulated() ? 29 : 1;
   for (size_t i = 0; i < head; i += step) {
     struct piece_file file;
     data[i] ^= 0x55;

@@ -145,7 +145,7 @@ int main(void)
       cmocka_unit_test(test_refused),
       cmocka_unit_test(test_changed_afterwards),
   };
-  if (workshop_emulated()) {
+  if (support_emulated()) {
     print_message("shards of circuits and training runs are joined without an emulator\n");
     return 0;
   }

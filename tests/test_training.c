@@ -19,7 +19,7 @@ static const char *const runs[] = {
 /* Under emulation the small ones must do. */
 static size_t run_count(void)
 {
-  return workshop_emulated() ? 3 : sizeof runs / sizeof *runs;
+  return support_emulated() ? 3 : sizeof runs / sizeof *runs;
 }
 
 /* --- the reference --- */
@@ -169,7 +169,7 @@ static void same_bits_however_it_is_run(void **state)
   (void)state;
   for (size_t i = 0; i < SMALL_RECIPES; i++) {
     const char *recipe = write_recipe("same.json", small_recipes[i][1]);
-    for (size_t w = 0; w < (workshop_emulated() ? 1 : sizeof ways / sizeof *ways); w++) {
+    for (size_t w = 0; w < (support_emulated() ? 1 : sizeof ways / sizeof *ways); w++) {
       const char *out = workshop_path("same");
       char hex[33];
 #ifndef __x86_64__
@@ -192,7 +192,7 @@ static void every_family_trains(void **state)
                                        "qwen3-f32",        "gpt2-smooth-f16",    "olmo2-bf16",
                                        "phi-f32",          "stablelm-f32"};
   (void)state;
-  for (size_t i = 0; i < (workshop_emulated() ? 2 : sizeof models / sizeof *models); i++) {
+  for (size_t i = 0; i < (support_emulated() ? 2 : sizeof models / sizeof *models); i++) {
     const char *path = workshop_path("family.json"), *outs[2], *file;
     char prefix[80], name[700], hex[2][33];
     size_t size;
@@ -252,7 +252,7 @@ static void killed_runs_end_in_the_same_bits(void **state)
       "steps.csv",         "state.safetensors",         "step0/model.safetensors",
       "step0/config.json", "step300/model.safetensors", "identity.json"};
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     return;
   json_t *recipe = workshop_json_text(small_recipes[2][1]), *revisions = json_array();
   for (int i = 0; i <= 300; i += 10)

@@ -21,13 +21,6 @@
 #define WORKSHOP_MODEL "tests/fixtures/conformance/olmo-f32/model"
 #define WORKSHOP_PROTOCOL "--n 64 --seq-len 64 --vocab 10:500 --pr-n 64"
 
-/* Whether an emulator runs the program: a hundred times slower, and a shell cannot start it. */
-static inline bool workshop_emulated(void)
-{
-  const char *launcher = getenv("ATTEST_RUN");
-  return launcher && *launcher;
-}
-
 /* "<support_directory()>/name"; the string stays valid, unlike that of support_path. Not inline:
  * gcc would take all of `paths` for one string, and warn. */
 static __attribute__((noinline, unused)) const char *workshop_path(const char *name)
@@ -47,9 +40,8 @@ static __attribute__((noinline, unused)) const char *workshop_path(const char *n
  */
 static inline void workshop_words(char *line, const char *words[64])
 {
-  const char *program = getenv("ATTEST");
   size_t count = 1;
-  words[0] = program && *program ? program : "build/attest";
+  words[0] = support_program();
   for (char *word = strtok(line, " "); word; word = strtok(NULL, " ")) {
     assert_true(count < 63);
     words[count++] = word;
