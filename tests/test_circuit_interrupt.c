@@ -71,12 +71,9 @@ static void start(struct circuit_case *c, bool interrupts)
 {
   struct error error = {0};
   circuit_load(CASE, c);
-  circuit_check(threads_start(2, &c->threads, &error), &error);
-  circuit_check(kernels_select(ISA_AUTO, &c->kernels, &error), &error);
-  const struct circuit_options options = {.kernels = c->kernels,
-                                          .threads = c->threads,
-                                          .memory = CIRCUIT_MEMORY,
-                                          .progress = interrupts ? tell : NULL};
+  struct circuit_options options = circuit_options_of(ISA_AUTO, 2, CIRCUIT_MEMORY);
+  c->threads = options.threads;
+  options.progress = interrupts ? tell : NULL;
   circuit_check(circuit_runs_create(&c->model, &c->task, &options, &c->runs, &error), &error);
 }
 
@@ -170,10 +167,7 @@ static int start_interrupted(const char *directory, struct error *error)
   struct circuit_case c;
   (void)directory;
   circuit_load(CASE, &c);
-  circuit_check(threads_start(2, &c.threads, error), error);
-  circuit_check(kernels_select(ISA_AUTO, &c.kernels, error), error);
-  const struct circuit_options options = {
-      .kernels = c.kernels, .threads = c.threads, .memory = CIRCUIT_MEMORY};
+  const struct circuit_options options = circuit_options_of(ISA_AUTO, 2, CIRCUIT_MEMORY);
   raise(SIGINT);
   return circuit_runs_create(&c.model, &c.task, &options, &c.runs, error);
 }
@@ -202,8 +196,7 @@ static int components_interrupted(const char *directory, struct error *error)
   (void)directory;
   share_of_interrupt = 2;
   start(&c, true);
-  const struct circuit_options options = {
-      .kernels = c.kernels, .threads = c.threads, .memory = CIRCUIT_MEMORY};
+  const struct circuit_options options = circuit_options_of(ISA_AUTO, 2, CIRCUIT_MEMORY);
   raise(SIGINT);
   return component_movers(&c.model, &c.task, &options, movers, error);
 }
