@@ -163,6 +163,29 @@ static inline void workshop_same_files(const char *a, const char *b)
   free(data_b);
 }
 
+/* The JSON of a run without where it ran, when, and which files were read again for it: what must
+ * be the same, however many machines there were. free() */
+static inline char *workshop_result(const char *path)
+{
+  json_t *run = workshop_json(path), *manifest;
+  size_t i;
+  json_object_del(run, "isa");
+  json_object_del(run, "run");
+  json_array_foreach(json_object_get(run, "manifests"), i, manifest)
+      json_object_del(manifest, "notes");
+  char *text = json_dumps(run, JSON_SORT_KEYS);
+  json_decref(run);
+  return text;
+}
+
+static inline void workshop_same_results(const char *a, const char *b)
+{
+  char *one = workshop_result(a), *other = workshop_result(b);
+  assert_string_equal(one, other);
+  free(one);
+  free(other);
+}
+
 /* Moves one figure of a head in a revision's CSV by one ULP. */
 static inline void workshop_nudge(const char *path, int row, enum head_class class)
 {
