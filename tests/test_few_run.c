@@ -189,7 +189,7 @@ static void one_hash(void **state)
   size_t count = kernels_available(list);
   (void)state;
   for (size_t i = 0; i < sizeof hashed / sizeof *hashed; i++)
-    for (size_t k = 0; k < count && (hashed[i].small || !workshop_emulated()); k++) {
+    for (size_t k = 0; k < count && (hashed[i].small || !support_emulated()); k++) {
       if (list[k]->isa == ISA_SCALAR && !hashed[i].small && !hashed[i].slow)
         continue;
       struct opened *o = open_run(hashed[i].recipe, list[k]);

@@ -106,7 +106,7 @@ static void test_tables(void **state)
 static void test_changed_golden(void **state)
 {
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   char path[600];
   snprintf(path, sizeof path, "%s/runs.csv", workshop_path("golden"));
@@ -136,7 +136,7 @@ static size_t kept_rows(const char *work)
 static void test_killed(void **state)
 {
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   const char *work = workshop_path("work-killed"), *words[64];
   char line[900], out[600], err[600];

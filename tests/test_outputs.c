@@ -127,9 +127,8 @@ static void test_nowhere_to_write(void **state)
  * to *err. */
 static int shell(const char *command, char **err)
 {
-  const char *program = getenv("ATTEST");
-  char line[1024];
-  snprintf(line, sizeof line, "A=%s; %s", program && *program ? program : "build/attest", command);
+  char line[2048];
+  snprintf(line, sizeof line, "A=%s; %s", support_program(), command);
   return support_run((const char *[]){"/bin/sh", "-c", line, NULL}, NULL, err);
 }
 
@@ -147,7 +146,7 @@ static void test_standard_output(void **state)
                                       "reproduce --help"};
   char command[512], *err;
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
     for (int full = 0; full < 2; full++) {
@@ -172,7 +171,7 @@ static void test_devices_and_links(void **state)
   (void)state;
   free(workshop_run(EXIT_HELD, SCREEN " --out %s", plain));
   free(workshop_run(EXIT_HELD, SCREEN " --out /dev/null --json /dev/null"));
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   char command[1024];
   snprintf(command, sizeof command, "$A " SCREEN " --quiet --out /dev/stdout | cat > %s", target);

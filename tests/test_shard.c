@@ -128,7 +128,7 @@ static void test_plan_of_circuits(void **state)
 static void test_plan_of_recipes(void **state)
 {
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip(); /* a step is measured */
   char *out = workshop_run(EXIT_HELD, "plan manifests/recipes/from-nothing-olmo-seed0.json "
                                       "manifests/nursery-olmo.json --json -");
