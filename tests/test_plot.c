@@ -78,7 +78,7 @@ static void test_log(void **state)
 {
   (void)state;
   const struct plot_point at[] = {{0, 1, NULL}, {0.01, 1, NULL}, {1, 2, NULL}, {100, 3, NULL}};
-  const struct plot_series one = {"n", at, 4, 1, true, true, false};
+  const struct plot_series one = {"n", at, 4, 1, 1, true, false};
   const struct plot_mark marks[] = {{10, "here", false}, {2.5, "level", true}};
   struct plot plot = {.id = "p",
                       .title = "t",
@@ -100,6 +100,10 @@ static void test_log(void **state)
   assert_holds(&text, ">here</text>");
   assert_holds(&text, ">level</text>");
   assert_holds(&text, "class=\"line s1 dash\"");
+  text_free(&text);
+  const struct plot_series dotted = {"n", at, 4, 1, 2, false, false};
+  plot_lines(&plot, &dotted, 1, NULL, 0, &text);
+  assert_holds(&text, "class=\"line s1 dots\"");
   text_free(&text);
 }
 

@@ -51,7 +51,7 @@ static void fill(const struct sweep_point *points, size_t count, enum sweep_axis
                                    .colour = (unsigned)shape,
                                    .no_line = true};
   series[1] = (struct plot_series){
-      .points = room + count, .count = used, .colour = (unsigned)shape, .dashed = true};
+      .points = room + count, .count = used, .colour = (unsigned)shape, .dash = 1};
 }
 
 /* room[SHAPES * 2 * count]. */

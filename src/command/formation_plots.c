@@ -30,7 +30,7 @@ static int make_series(const struct study_curve *curve, size_t i, struct plot_se
                                  .points = points,
                                  .count = curve->count,
                                  .colour = (unsigned)(i % PLOT_COLOURS),
-                                 .dashed = i / PLOT_COLOURS % 2 == 1};
+                                 .dash = (unsigned)(i / PLOT_COLOURS % PLOT_DASHES)};
   return 0;
 }
 

@@ -16,6 +16,7 @@
 
 #define PLOT_WIDTH 480
 #define PLOT_COLOURS 8
+#define PLOT_DASHES 3
 
 struct plot_axis {
   const char *label;
@@ -41,9 +42,9 @@ struct plot_series {
   const struct plot_point *points;
   size_t count;
   unsigned colour; /* below PLOT_COLOURS; also the shape of its markers */
-  bool dashed;
-  bool markers; /* false: the line alone, for many points */
-  bool no_line; /* markers alone */
+  unsigned dash;   /* below PLOT_DASHES: solid, dashed, dotted */
+  bool markers;    /* false: the line alone, for many points */
+  bool no_line;    /* markers alone */
 };
 
 /* A line across the plot at an x (or, of `level`, at a y). */

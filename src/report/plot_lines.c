@@ -49,11 +49,13 @@ static void add_marker(unsigned colour, double x, double y, struct text *text)
   text_add(text, " class=\"f%u\"", colour % PLOT_COLOURS);
 }
 
+static const char *const dashes[PLOT_DASHES] = {"", " dash", " dots"};
+
 static void add_key(const struct plot_series *s, const struct legend *at, struct text *text)
 {
   if (!s->no_line)
     text_add(text, "<path class=\"line s%u%s\" d=\"M%.1f %.1fh22\"/>", s->colour % PLOT_COLOURS,
-             s->dashed ? " dash" : "", at->x, at->y - 4);
+             dashes[s->dash % PLOT_DASHES], at->x, at->y - 4);
   if (s->markers || s->no_line) {
     add_marker(s->colour, at->x + 11, at->y - 4, text);
     text_add(text, "/>");
@@ -91,7 +93,7 @@ static void add_line(const struct plot_series *s, const struct scale *x, const s
 {
   const char *move = "M";
   text_add(text, "<path class=\"line s%u%s\" d=\"", s->colour % PLOT_COLOURS,
-           s->dashed ? " dash" : "");
+           dashes[s->dash % PLOT_DASHES]);
   for (size_t i = 0; i < s->count; i++) {
     if (!shown(&s->points[i])) {
       move = "M";

@@ -31,6 +31,7 @@ void plot_style(struct text *text)
                  ".plot .spread{stroke:var(--plot-text);stroke-width:1.5}\n"
                  ".plot .line{fill:none;stroke-width:1.8;stroke-linejoin:round}\n"
                  ".plot .dash{stroke-dasharray:5 3}\n"
+                 ".plot .dots{stroke-dasharray:1.5 2.5}\n"
                  ".plot .heat{fill:var(--plot0)}\n"
                  ".plot .none{fill:none;stroke:var(--plot-grid)}\n"
                  ".plot .gap{fill:var(--plot-grid)}\n");

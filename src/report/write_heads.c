@@ -110,7 +110,7 @@ static void write_course(const struct model_plots *model, size_t head)
                                      .points = points,
                                      .count = t->count,
                                      .colour = (unsigned)c,
-                                     .dashed = c >= 4,
+                                     .dash = c >= 4,
                                      .markers = true};
   }
   snprintf(title, sizeof title, "Where L%dH%d of %s looks, over training", row->layer, row->head,
@@ -200,7 +200,7 @@ static size_t fill_rows(const struct rows *rows, const struct head_name *head,
                                      .points = points,
                                      .count = rows->seq_len,
                                      .colour = (unsigned)s,
-                                     .dashed = s > 0};
+                                     .dash = s > 0};
   }
   return count;
 }

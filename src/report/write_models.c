@@ -32,7 +32,7 @@ static void fill(const struct model_plots *model, int which, const char *name, m
                                  .points = points,
                                  .count = t->count,
                                  .colour = (unsigned)which,
-                                 .dashed = which == 1,
+                                 .dash = which == 1,
                                  .markers = true};
 }
 

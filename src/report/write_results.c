@@ -156,7 +156,7 @@ static struct plot_series fill_line(const struct result *r, const char *group, c
                               .points = points,
                               .count = count,
                               .colour = (unsigned)(index % PLOT_COLOURS),
-                              .dashed = index >= PLOT_COLOURS,
+                              .dash = (unsigned)(index / PLOT_COLOURS % PLOT_DASHES),
                               .markers = count <= 40};
 }
 
