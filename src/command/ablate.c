@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define OUTPUTS 5
+#define RESULTS 3 /* the first of them, which outlive the run */
 
 struct ablate {
   struct common_options common;
@@ -232,6 +233,9 @@ int command_ablate(int argc, char **argv, struct error *error)
     status = lock_beside(place_of_partial(&a), &lock, error);
   if (!status)
     status = ablate_options_read(&a.what, &a.selection, error);
+  if (!status && (a.what.folder || a.what.trajectory))
+    status = outputs_spare_folder(a.outputs, RESULTS,
+                                  a.what.folder ? a.what.folder : a.what.trajectory, error);
   if (!status)
     status = read_texts(&a, error);
   if (!status)

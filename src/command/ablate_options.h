@@ -16,6 +16,7 @@ struct ablate_options {
   bool published, as_published;
   struct head_set heads;
   struct trajectory screened; /* --circuit-from, --trajectory */
+  char *folder;               /* that it was read from; owned */
   struct revision single;     /* --circuit-from with a CSV file */
   struct threshold_circuit circuits[MOST_THRESHOLDS];
   size_t circuit_count;

@@ -113,6 +113,10 @@ int command_report(int argc, char **argv, struct error *error)
     status = report_choose(&report, o.heads, o.rows, error);
   if (!status)
     status = outputs_spare_read(&output, 1, error);
+  for (size_t i = 0; i < used && !status; i++)
+    status = outputs_spare_folder(&output, 1, paths[i], error);
+  if (!status && o.rows)
+    status = outputs_spare_folder(&output, 1, o.rows, error);
   if (!status)
     status = report_output(&report, format, o.every, o.out, error);
   trajectories_free(&loaded);

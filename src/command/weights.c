@@ -134,6 +134,8 @@ static int measure(const struct weights_options *o, const struct runtime *runtim
   if (checkpoint_open(measured->path, &checkpoint, error))
     return error->code;
   int status = outputs_spare_read(&json, 1, error);
+  if (!status && o->trajectory)
+    status = outputs_spare_folder(&json, 1, o->trajectory, error);
   if (!status)
     status = model_load(checkpoint, &model, error);
   if (!status)
