@@ -206,6 +206,9 @@ int reproduce_check_outputs(const struct reproduce_options *o, struct error *err
   const struct report_format *format;
   if (o->report && report_format(NULL, o->report, &format, error))
     return error->code;
+  if (file_check_directory(o->work, error) == EXIT_INPUT)
+    return error->code;
+  *error = (struct error){0}; /* what cannot be written to is needed by some manifests alone */
   return outputs_check(outputs, sizeof outputs / sizeof *outputs, error);
 }
 
