@@ -159,11 +159,13 @@ static int write_json(const struct ablate *a, const char *path, const char *revi
   return status;
 }
 
-static int print(const char *path, const struct ablations *ablations, struct error *error)
+static int print(const char *path, const struct ablate_options *what,
+                 const struct ablations *ablations, struct error *error)
 {
   struct text text = {0};
   text_add(&text, "%s: ", text_shown(path).text);
   ablations_text(ablations, &text);
+  ablate_options_source(what, &text);
   if (text.data)
     fputs(text.data, stdout);
   int status = text.failed ? error_set(error, EXIT_RUN, "ablate: out of memory") : 0;
@@ -185,7 +187,7 @@ static int deliver(const char *path, const struct ablate *a, const struct runtim
   bool text = runtime->text && !(a->out && strcmp(a->out, "-") == 0);
   int status = 0;
   if (text)
-    status = print(path, ablations, error);
+    status = print(path, &a->what, ablations, error);
   if (!status && text && a->text.path)
     text_options_print(&a->text, &a->examples, a->texts);
   return status;

@@ -163,6 +163,7 @@ static int read_top(struct ablate_options *o, struct selection *s, struct error 
   snprintf(o->name, sizeof o->name, "integral top %llu", (unsigned long long)o->top);
   s->heads = &o->heads;
   s->name = o->name;
+  s->screened = &o->screened.revisions[o->screened.count - 1];
   return 0;
 }
 
@@ -198,6 +199,17 @@ int ablate_options_read(struct ablate_options *o, struct selection *s, struct er
   if (o->heads_text)
     return read_heads(o, s, error);
   return o->top ? read_top(o, s, error) : read_circuit(o, s, error);
+}
+
+void ablate_options_source(const struct ablate_options *o, struct text *text)
+{
+  const char *path = o->circuit_from ? o->circuit_from : o->trajectory;
+  if (!path)
+    return;
+  text_add(text,
+           "  chosen by the figures of %s%s%s, which do not say of which checkpoint they are\n",
+           text_shown(path).text, o->screened.model ? ": " : "",
+           o->screened.model ? text_shown(o->screened.model).text : "");
 }
 
 void ablate_options_free(struct ablate_options *o)

@@ -29,7 +29,7 @@ static int parse(int argc, char **argv, struct report_options *o, const char **p
        "training"},
       {"rows", OPTION_STRING, &o->rows, 0, 0, "DIR",
        "with --heads: their attention position by position, from a folder that attest screen "
-       "--dump wrote"},
+       "--dump wrote of that model; the folder itself does not say of which one it is"},
       {"all", OPTION_FLAG, &o->every, 0, 0, NULL,
        "in Markdown, too, every reading of each figure, not only those that do not come out; it "
        "may then be longer than a comment on GitHub"}};
