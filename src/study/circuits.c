@@ -395,6 +395,8 @@ int circuits_run(const char *path, const struct circuits_study *study,
   if (!open_model(&w, error) && !begin(&w, error)) {
     announce(&w);
     find_all(&w, found, error);
+    if (interrupt_is_reason(error) && !w.keeps)
+      error_set(error, EXIT_RUN, "interrupted; nothing was kept, as the work is short");
   }
   free(w.patterns);
   model_free(&w.model);
