@@ -4,6 +4,7 @@
 #include "base/file_use.h"
 #include "base/interrupt.h"
 #include "base/json.h"
+#include "base/path.h"
 #include "command/command.h"
 #include "command/formation_plots.h"
 #include "command/journal_text.h"
@@ -216,8 +217,8 @@ static int run(struct reproduce_options *o, const char *const *paths, size_t cou
                struct error *error)
 {
   struct runtime runtime = {0};
-  if (check_golden(o, paths, count, error) || reproduce_check_outputs(o, error) ||
-      runtime_start(&o->common, &runtime, error))
+  if (path_check_distinct(paths, count, error) || check_golden(o, paths, count, error) ||
+      reproduce_check_outputs(o, error) || runtime_start(&o->common, &runtime, error))
     return error->code;
   interrupt_install();
   int status = o->shard ? reproduce_shard(o, &runtime, paths, count, error)

@@ -334,7 +334,10 @@ static int find(struct work *w, const char *sizes, struct found *found, struct e
   }
   w->share = 0;
   w->calls = 0;
-  int status = circuit_runs_create(&w->model, &w->task, &options, &runs, error);
+  int status = circuit_memory_check(&w->model.config, &w->graph, w->task.longest, own,
+                                    w->runtime->memory, error);
+  if (!status)
+    status = circuit_runs_create(&w->model, &w->task, &options, &runs, error);
   if (!status)
     status = find_with(w, runs, &request, found, error);
   circuit_runs_free(runs);
