@@ -149,7 +149,7 @@ static void test_published(void **state)
 {
   struct fixture f = fixture_read(REFERENCE, "control_sets.csv");
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   check_published(&f, "pythia-1b", 8);
   check_published(&f, "olmo-1b-0724", 16);
@@ -242,7 +242,7 @@ static void test_figures(void **state)
   struct fixture f = fixture_read(REFERENCE, "ablations.csv");
   static const char *const models[] = {"nursery-gpt_neox/step2500", "nursery-olmo/step2500"};
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   for (size_t i = 0; i < 2; i++) {
     char *out = workshop_run(0,
@@ -336,7 +336,7 @@ static void test_refused(void **state)
 static void test_figures_on_trust(void **state)
 {
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   char *out = workshop_run(EXIT_HELD, "ablate " NURSERY "nursery-olmo/step0 --n 4 --seq-len 64 "
                                       "--vocab 1:97 --circuit induction --threshold 30 "
@@ -392,8 +392,8 @@ static void test_one_hash(void **state)
                                      "--isa avx512 --threads 1", "--isa neon --threads 1",
                                      "--threads 2 --memory 4M",  "--threads 3 --memory 2500K"};
   (void)state;
-  size_t first = workshop_emulated() ? 3 : support_sanitized() ? 4 : 0;
-  size_t end = workshop_emulated() ? 4 : 6;
+  size_t first = support_emulated() ? 3 : support_sanitized() ? 4 : 0;
+  size_t end = support_emulated() ? 4 : 6;
   for (size_t i = 0; i < CONFORMANCE_MODELS; i++)
     for (size_t k = first; k < end; k++)
       check_hash(conformance_models[i], hows[k]);
@@ -428,7 +428,7 @@ static void test_interrupted(void **state)
   static const char model[] = CONFORMANCE "olmoe-f32/model";
   int interrupted = 0, code = 3;
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   double begun = progress_clock();
   assert_int_equal(support_wait(start(model, whole), NULL), 0);

@@ -73,12 +73,9 @@ static void start(struct circuit_case *c, bool interrupts)
 {
   struct error error = {0};
   circuit_load(CASE, c);
-  circuit_check(threads_start(2, &c->threads, &error), &error);
-  circuit_check(kernels_select(ISA_AUTO, &c->kernels, &error), &error);
-  const struct circuit_options options = {.kernels = c->kernels,
-                                          .threads = c->threads,
-                                          .memory = CIRCUIT_MEMORY,
-                                          .progress = interrupts ? tell : NULL};
+  struct circuit_options options = circuit_options_of(ISA_AUTO, 2, CIRCUIT_MEMORY);
+  c->threads = options.threads;
+  options.progress = interrupts ? tell : NULL;
   circuit_check(circuit_runs_create(&c->model, &c->task, &options, &c->runs, &error), &error);
 }
 
@@ -138,13 +135,6 @@ static size_t kept_pairs(const char *directory, size_t pairs)
   return count;
 }
 
-/* Under an emulator. */
-static bool is_slow(void)
-{
-  const char *launcher = getenv("ATTEST_RUN");
-  return launcher && *launcher;
-}
-
 static void test_scores(void **state)
 {
   (void)state;
@@ -152,7 +142,7 @@ static void test_scores(void **state)
   struct error error = {0};
   int status;
   char directory[512];
-  if (is_slow())
+  if (support_emulated())
     skip();
   snprintf(directory, sizeof directory, "%s", support_path("scores"));
   circuit_check(file_make_directory(directory, &error), &error);
@@ -179,10 +169,7 @@ static int start_interrupted(const char *directory, struct error *error)
   struct circuit_case c;
   (void)directory;
   circuit_load(CASE, &c);
-  circuit_check(threads_start(2, &c.threads, error), error);
-  circuit_check(kernels_select(ISA_AUTO, &c.kernels, error), error);
-  const struct circuit_options options = {
-      .kernels = c.kernels, .threads = c.threads, .memory = CIRCUIT_MEMORY};
+  const struct circuit_options options = circuit_options_of(ISA_AUTO, 2, CIRCUIT_MEMORY);
   raise(SIGINT);
   return circuit_runs_create(&c.model, &c.task, &options, &c.runs, error);
 }
@@ -211,8 +198,7 @@ static int components_interrupted(const char *directory, struct error *error)
   (void)directory;
   share_of_interrupt = 2;
   start(&c, true);
-  const struct circuit_options options = {
-      .kernels = c.kernels, .threads = c.threads, .memory = CIRCUIT_MEMORY};
+  const struct circuit_options options = circuit_options_of(ISA_AUTO, 2, CIRCUIT_MEMORY);
   raise(SIGINT);
   return component_movers(&c.model, &c.task, &options, movers, error);
 }
@@ -221,7 +207,7 @@ static void test_other_calls(void **state)
 {
   (void)state;
   const char *file = support_path("sizes");
-  if (is_slow())
+  if (support_emulated())
     skip();
   assert_true(interrupt(2, start_interrupted, NULL));
   assert_true(interrupt(2, components_interrupted, NULL));
@@ -241,7 +227,7 @@ static void test_short_work(void **state)
   (void)state;
   int status;
   struct circuit_case c;
-  if (is_slow())
+  if (support_emulated())
     skip();
   circuit_load(CASE, &c);
   pid_t child = fork();

@@ -154,6 +154,8 @@ static void test_wrong_kinds(void **state)
   };
   char folder[512], file[600], deep[700], line[2000];
   (void)state;
+  if (support_emulated())
+    skip();
   snprintf(folder, sizeof folder, "%s", workshop_path("kinds"));
   snprintf(file, sizeof file, "%s/file", folder);
   snprintf(deep, sizeof deep, "%s/deep/er", file);
@@ -184,9 +186,8 @@ static void test_wrong_kinds(void **state)
  * to *err. */
 static int shell(const char *command, char **err)
 {
-  const char *program = getenv("ATTEST");
-  char line[1024];
-  snprintf(line, sizeof line, "A=%s; %s", program && *program ? program : "build/attest", command);
+  char line[2048];
+  snprintf(line, sizeof line, "A=%s; %s", support_program(), command);
   return support_run((const char *[]){"/bin/sh", "-c", line, NULL}, NULL, err);
 }
 
@@ -204,7 +205,7 @@ static void test_standard_output(void **state)
                                       "reproduce --help"};
   char command[512], *err;
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
     for (int full = 0; full < 2; full++) {
@@ -229,7 +230,7 @@ static void test_devices_and_links(void **state)
   (void)state;
   free(workshop_run(EXIT_HELD, SCREEN " --out %s", plain));
   free(workshop_run(EXIT_HELD, SCREEN " --out /dev/null --json /dev/null"));
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   char command[1024];
   snprintf(command, sizeof command, "$A " SCREEN " --quiet --out /dev/stdout | cat > %s", target);

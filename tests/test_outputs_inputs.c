@@ -159,6 +159,8 @@ static void test_unread_files(void **state)
   };
   char folder[512], to[700];
   (void)state;
+  if (support_emulated())
+    skip();
   snprintf(folder, sizeof folder, "%s", workshop_path("unread"));
   workshop_shell("mkdir -p %s/run/deep/er %s/within && cd %s && "
                  "cp -r \"$OLDPWD\"/golden/nursery-olmo course && cp -r course kept-course && "
@@ -256,13 +258,12 @@ static void test_manifests(void **state)
 /* What a shell appends to: it cannot be refused by name. */
 static void test_standard_output(void **state)
 {
-  const char *program = getenv("ATTEST");
   char line[2048], *err;
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   snprintf(line, sizeof line, "%s screen %s/ck " WORKSHOP_PROTOCOL " --out - >>%s/ck/config.json",
-           program && *program ? program : "build/attest", here, here);
+           support_program(), here, here);
   assert_int_equal(support_run((const char *[]){"/bin/sh", "-c", line, NULL}, NULL, &err),
                    EXIT_INPUT);
   workshop_contains(err, "--out -: is ");
@@ -308,13 +309,10 @@ static void test_empty_names(void **state)
   (void)state;
   for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
     free(workshop_refuse(EXIT_INPUT, "is empty, needs ", "%s", lines[i]));
-  const char *program = getenv("ATTEST");
   char *err;
-  if (workshop_emulated())
+  if (support_emulated())
     return;
-  assert_int_equal(support_run((const char *[]){program && *program ? program : "build/attest",
-                                                "screen", "", NULL},
-                               NULL, &err),
+  assert_int_equal(support_run((const char *[]){support_program(), "screen", "", NULL}, NULL, &err),
                    EXIT_INPUT);
   workshop_contains(err, "an argument is empty");
   free(err);

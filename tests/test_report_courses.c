@@ -377,7 +377,7 @@ int main(void)
       cmocka_unit_test(test_circuits), cmocka_unit_test(test_long_markdown),
       cmocka_unit_test(test_chosen),   cmocka_unit_test(test_chosen_refused),
   };
-  if (workshop_emulated()) {
+  if (support_emulated()) {
     print_message("reports of runs are made without an emulator\n");
     return 0;
   }

@@ -128,7 +128,7 @@ static void test_plan_of_circuits(void **state)
 static void test_plan_of_recipes(void **state)
 {
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip(); /* a step is measured */
   char *out = workshop_run(EXIT_HELD, "plan manifests/recipes/from-nothing-olmo-seed0.json "
                                       "manifests/nursery-olmo.json --json -");
@@ -169,7 +169,7 @@ static void test_plan_of_little_memory(void **state)
   static const char *const words[] = {"--memory: 1.0 MiB is not enough; a pair of 26 tokens takes",
                                       "--memory: 1.0 MiB is not enough; 2 runs side by side take"};
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   for (size_t i = 0; i < 2; i++) {
     char *plan =
