@@ -165,6 +165,8 @@ static void test_size(void **state)
   assert_string_equal(text_bytes(out, sizeof out, UINT64_MAX), "16.0 EiB");
   assert_string_equal(text_counted(0, "file").text, "0 files");
   assert_string_equal(text_counted(1, "failed check").text, "1 failed check");
+  assert_string_equal(text_counted_in(1, "pass", "passes").text, "1 pass");
+  assert_string_equal(text_counted_in(12, "pass", "passes").text, "12 passes");
 }
 
 /* A user's LC_NUMERIC with a decimal comma must not show: the program never calls setlocale. */

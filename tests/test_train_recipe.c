@@ -143,6 +143,8 @@ static void what_does_not_fit_together_is_named(void **state)
     free(workshop_refuse(EXIT_INPUT, wrong[i][2], "train %s --dry-run --quiet", path));
     free(text);
   }
+  free(workshop_refuse(EXIT_INPUT, "is a manifest, not a recipe; run it with attest reproduce",
+                       "train manifests/nursery-olmo.json --dry-run --quiet"));
 }
 
 /* --- documents --- */

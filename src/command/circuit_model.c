@@ -81,8 +81,9 @@ static int begin(void *context, const struct circuits_begun *begun, struct error
   const struct circuit_command *c = j->command;
   struct text identity = {0};
   if (c->n > begun->graph->edges)
-    return error_set(error, EXIT_INPUT, "--n %llu: the graph of %s has %zu edges",
-                     (unsigned long long)c->n, c->path, begun->graph->edges);
+    return error_set(error, EXIT_INPUT, "--n %llu: the graph of %s has %s",
+                     (unsigned long long)c->n, c->path,
+                     text_counted(begun->graph->edges, "edge").text);
   int status = run_directory_take(c->out, &j->lock, error);
   if (!status)
     status = identify(j, begun->identity, &identity, error);
@@ -338,8 +339,8 @@ static int prepare(struct job *j, struct error *error)
     return error->code;
   j->used = j->task;
   if (c->pairs > j->used.count)
-    return error_set(error, EXIT_INPUT, "--pairs %llu: %s has %zu pairs",
-                     (unsigned long long)c->pairs, c->task, j->used.count);
+    return error_set(error, EXIT_INPUT, "--pairs %llu: %s has %s", (unsigned long long)c->pairs,
+                     c->task, text_counted(j->used.count, "pair").text);
   if (c->pairs)
     j->used.count = (size_t)c->pairs;
   j->request.visited = visit;

@@ -56,10 +56,10 @@ static void print(const struct ordinary_options *o, const char *path,
     resting += rows[i].layer > 0 && rows[i].first >= RESTS;
     induction += rows[i].induction_apart >= CIRCUIT_THRESHOLD;
   }
-  printf(
-      "%s: at ordinary positions %zu of %zu heads beyond layer 0 give position 0 at least %g of "
-      "their attention; induction >= %gx a baseline without the answer's neighbours: %zu heads\n",
-      text_shown(path).text, resting, beyond, RESTS, CIRCUIT_THRESHOLD, induction);
+  printf("%s: at ordinary positions %zu of %s beyond layer 0 give position 0 at least %g of "
+         "their attention; induction >= %gx a baseline without the answer's neighbours: %s\n",
+         text_shown(path).text, resting, text_counted(beyond, "head").text, RESTS,
+         CIRCUIT_THRESHOLD, text_counted(induction, "head").text);
   if (!o->out)
     table_aligned(table, "  ", &text);
   if (text.data)

@@ -56,13 +56,16 @@ static void print_plan(const struct training *t, double seconds, uint64_t done)
   const struct model_config *c = &t->parameters.model.config;
   const struct data_settings *d = &t->data.settings;
   unsigned long long steps = t->recipe.steps;
-  char memory[32], disk[32], left[48] = "";
+  char memory[32], disk[32], left[80] = "";
   double all = seconds * (double)(steps - done);
   if (done)
-    snprintf(left, sizeof left, " for the %llu steps left", steps - (unsigned long long)done);
-  printf("%s: %s, %zu layers x %zu heads, %zu parameters; %llu steps of %zu x %zu tokens\n",
-         t->recipe.name, model_family_name(c->family), c->layers, c->heads, t->parameters.elements,
-         steps, d->sequences, d->length);
+    snprintf(left, sizeof left, " for the %s left",
+             text_counted((size_t)(steps - done), "step").text);
+  printf("%s: %s, %s x %s, %zu parameters; %s of %zu x %s\n", t->recipe.name,
+         model_family_name(c->family), text_counted(c->layers, "layer").text,
+         text_counted(c->heads, "head").text, t->parameters.elements,
+         text_counted((size_t)steps, "step").text, d->sequences,
+         text_counted(d->length, "token").text);
   printf("  SHA-256 of the recipe: %s\n", t->identity);
   printf("  about %.3g %s%s at %.3g ms a step, %s of memory, %s on the disk\n",
          all < 120 ? all : all / 60, all < 120 ? "s" : "min", left, 1000 * seconds,

@@ -40,8 +40,9 @@ static void print_plan(const struct watch *w, uint64_t done)
   double evaluations = r->evaluate_every ? left * (double)r->batch / (double)r->evaluate_every : 0;
   double all = left * w->update + evaluations * w->evaluation;
   char memory[32], disk[32];
-  printf("%s: few-shot, 2 layers x %zu heads, %zu parameters; %llu sequences in batches of %zu\n",
-         r->name, r->heads, few_parameters(&sizes), (unsigned long long)r->sequences, r->batch);
+  printf("%s: few-shot, 2 layers x %s, %zu parameters; %s in batches of %zu\n", r->name,
+         text_counted(r->heads, "head").text, few_parameters(&sizes),
+         text_counted((size_t)r->sequences, "sequence").text, r->batch);
   printf("  SHA-256 of the recipe: %s\n", few_run_identity(run));
   printf(
       "  about %.3g %s at %.3g ms an update and %.3g ms an evaluation%s, %s of memory, %s on the "

@@ -219,6 +219,9 @@ static int read_kind(const json_t *root, const char *where, struct error *error)
   const char *kind;
   if (json_get_string(root, where, "kind", &kind, error))
     return error->code;
+  if (!json_is_absent(root, "source") && !json_is_absent(root, "model"))
+    return error_set(error, EXIT_INPUT,
+                     "%s: is a manifest, not a recipe; run it with attest reproduce", where);
   return strcmp(kind, "few_shot") == 0
              ? 0
              : error_set(error, EXIT_INPUT,

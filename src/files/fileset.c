@@ -156,9 +156,10 @@ int fileset_get(struct fileset *set, const char *name, const struct fileset_file
   struct blob blob;
   int status;
   if (!fileset_has(set, name))
-    status = file_use_gone(path, error)
-                 ? error->code
-                 : error_set(error, EXIT_INPUT, "%s: missing; fetch the file again", path);
+    status = file_use_gone(path, error) ? error->code
+                                        : error_set(error, EXIT_INPUT, "%s: missing; %s", path,
+                                                    set->folder ? "fetch the file again"
+                                                                : "pack it into the archive, too");
   else if (!(status = hub_cache_refuse_dangling(path, error)))
     status = file_map(path, &blob, error);
   free(path);

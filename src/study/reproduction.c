@@ -34,10 +34,11 @@ static void say_absent(struct manifest_run *run)
   }
   if (tasks || revisions)
     journal_say(run->journal, JOURNAL_NOTE,
-                "not there: %zu of %zu task files (make them with attest task, such as %s), %zu of "
-                "%zu revisions (get them with attest fetch, or with attest reproduce --stream)",
-                tasks, m->circuits.task_count, m->circuits.tasks[0].path, revisions,
-                m->revision_count);
+                "not there: %zu of %s (make them with attest task, such as %s), %zu of "
+                "%s (get them with attest fetch, or with attest reproduce --stream)",
+                tasks, text_counted(m->circuits.task_count, "task file").text,
+                m->circuits.tasks[0].path, revisions,
+                text_counted(m->revision_count, "revision").text);
 }
 
 /* Hours of work must not end in figures that count for nothing. */

@@ -248,8 +248,9 @@ static int read_rows(struct reader *reader, struct revision *revision)
   revision->n_layers = (int)(count / (size_t)revision->n_heads);
   if (count % (size_t)revision->n_heads != 0)
     return error_set(reader->error, EXIT_INPUT,
-                     "%s: line %zu: the last layer has %zu heads, the others %d; rows are missing",
-                     reader->name, reader->line, count % (size_t)revision->n_heads,
+                     "%s: line %zu: the last layer has %s, the others %d; rows are missing",
+                     reader->name, reader->line,
+                     text_counted(count % (size_t)revision->n_heads, "head").text,
                      revision->n_heads);
   return 0;
 }
