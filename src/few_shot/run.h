@@ -4,6 +4,7 @@
  *   DIR/N.safetensors            the parameters after the first update at or after N sequences
  *   DIR/updates.csv              update,sequences,loss,grad_norm: of each batch, before its update
  *   DIR/evaluations.csv          sequences,set and the scores (measure.h) at each evaluation
+ *   DIR/course.csv               of each set, when it was learned, its plateau (course.h)
  *   DIR/state.safetensors        all to go on from
  *
  * Killed anywhere and started again a run ends in the same bits. It can also be run in memory
@@ -13,6 +14,8 @@
 
 #include "few_shot/measure.h"
 #include "few_shot/recipe.h"
+
+#define FEW_COURSE_FILE "course.csv"
 
 /* Of one update boundary. */
 struct few_evaluation {

@@ -65,21 +65,24 @@ void formation_rows_run(const char *model, const struct formation_run *run,
                         const struct few_log *log, const float *parameters, size_t count,
                         struct text *rows)
 {
-  const struct few_course c = few_course_of(log->evaluations, log->evaluation_count);
+  struct few_course sets[FEW_SETS];
+  for (int set = 0; set < FEW_SETS; set++)
+    sets[set] = few_course_of(log->evaluations, log->evaluation_count, (enum few_set)set);
+  const struct few_course *c = &sets[FEW_SET_TRAIN];
   char hash[33], scores[33];
   digest_xxh3(parameters, count * sizeof *parameters, hash);
   hash_log(log, scores);
   text_add(rows, "runs,%s,%s,%s", model, run->name, run->figure);
   add_cell(rows, (double)run->sequences);
-  add_cell(rows, c.learned[FEW_SET_TRAIN]);
-  add_cell(rows, c.learned_accuracy);
-  add_cell(rows, c.learned[FEW_SET_RELABEL]);
-  add_cell(rows, c.learned[FEW_SET_EXEMPLARS]);
-  add_cell(rows, c.learned[FEW_SET_TEST_CLASS]);
-  text_add(rows, ",%zu,%zu,%zu", c.plateau, c.plateau_longest, c.plateau_between);
-  add_cell(rows, c.drop);
-  add_cell(rows, c.loss);
-  add_cell(rows, c.accuracy);
+  add_cell(rows, c->learned);
+  add_cell(rows, c->learned_accuracy);
+  add_cell(rows, sets[FEW_SET_RELABEL].learned);
+  add_cell(rows, sets[FEW_SET_EXEMPLARS].learned);
+  add_cell(rows, sets[FEW_SET_TEST_CLASS].learned);
+  text_add(rows, ",%zu,%zu,%zu", c->plateau, c->plateau_longest, c->plateau_between);
+  add_cell(rows, c->drop);
+  add_cell(rows, c->loss);
+  add_cell(rows, c->accuracy);
   text_add(rows, ",%s,%s\n", hash, scores);
   add_curves(run, log, rows);
 }
