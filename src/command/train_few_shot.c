@@ -3,6 +3,7 @@
 #include "base/interrupt.h"
 #include "base/json.h"
 #include "base/progress.h"
+#include "command/train_examine.h"
 #include "few_shot/course.h"
 #include "study/outputs.h"
 
@@ -15,6 +16,7 @@ struct watch {
   const struct runtime *runtime;
   struct few_training *training;
   double update, evaluation; /* seconds */
+  struct train_examination examination;
   struct progress progress;
 };
 
@@ -29,7 +31,7 @@ static int check_outputs(const struct train_options *o, struct error *error)
   for (size_t i = 0; o->out && i < sizeof names / sizeof *names; i++)
     if (outputs_spare_inside(&json, 1, o->out, names[i], error))
       return error->code;
-  return 0;
+  return o->examine && o->out ? train_examination_spare(o, &json, error) : 0;
 }
 
 static void print_plan(const struct watch *w, uint64_t done)
@@ -50,6 +52,8 @@ static void print_plan(const struct watch *w, uint64_t done)
       all < 120 ? all : all / 60, all < 120 ? "s" : "min", 1000 * w->update, 1000 * w->evaluation,
       done ? ", for what is left" : "", text_bytes(memory, sizeof memory, few_run_bytes(run)),
       text_bytes(disk, sizeof disk, few_run_disk(run)));
+  if (w->options->examine)
+    train_examination_print(w->options, &w->examination);
   fflush(stdout); /* before the long work */
 }
 
@@ -118,8 +122,10 @@ static json_t *course_json(const struct few_run *run)
   return rows;
 }
 
-static int write_json(const struct watch *w, struct error *error)
+/* Examines the model if that is asked for, and writes the JSON. */
+static int finish(const struct watch *w, struct error *error)
 {
+  const struct train_options *o = w->options;
   const struct few_recipe *r = &w->training->recipe;
   const struct few_run *run = w->training->run;
   const struct few_sizes sizes = few_recipe_sizes(r, w->training->data.width);
@@ -134,8 +140,10 @@ static int write_json(const struct watch *w, struct error *error)
   json_put(all, "isa", json_string(w->runtime->kernels->name));
   json_put(all, "last", last_evaluation(run) ? evaluation_json(last_evaluation(run)) : json_null());
   json_put(all, "course", course_json(run));
-  int status = w->options->dry_run ? 0 : add_checkpoint(w, all, error);
-  if (!status)
+  int status = o->dry_run || !o->common.json ? 0 : add_checkpoint(w, all, error);
+  if (!status && o->examine && !o->dry_run)
+    status = train_examine(o, w->runtime, w->training, &w->examination, all, error);
+  if (!status && o->common.json)
     status = json_write(w->options->common.json, all, error);
   json_decref(all);
   return status;
@@ -197,13 +205,14 @@ static int train(struct watch *w, struct error *error)
 {
   const struct train_options *o = w->options;
   if (check_outputs(o, error) ||
+      (o->examine && train_examination_plan(o, w->runtime, w->training, &w->examination, error)) ||
       (w->runtime->text && few_run_time(w->training->run, &w->update, &w->evaluation, error)))
     return error->code;
   if (o->dry_run && w->runtime->text)
     print_plan(w, 0);
   if (!o->dry_run && run(w, error))
     return error->code;
-  return o->common.json ? write_json(w, error) : 0;
+  return finish(w, error);
 }
 
 int train_few_shot(const struct train_options *o, const struct runtime *runtime,

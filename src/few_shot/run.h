@@ -74,6 +74,9 @@ const struct few_log *few_run_log(const struct few_run *run);
 const float *few_run_parameters(const struct few_run *run);
 uint64_t few_run_done(const struct few_run *run); /* updates */
 
+/* Whether the boundary after so many updates, 0 to few_run_updates, has a checkpoint: its N. */
+bool few_run_has_checkpoint(const struct few_run *run, uint64_t updates, uint64_t *n);
+
 /* The parameters that a checkpoint DIR/N.safetensors holds, [few_parameters]. Errors: EXIT_INPUT
  * (not of these sizes, not finite), EXIT_RUN. */
 int few_checkpoint_read(const char *path, const struct few_sizes *sizes, float *parameters,

@@ -168,6 +168,13 @@ static uint64_t checkpoint_name(const struct few_run *run, uint64_t updates)
                                          : few_run_sequences(run, updates) / every * every;
 }
 
+bool few_run_has_checkpoint(const struct few_run *run, uint64_t updates, uint64_t *n)
+{
+  bool has = few_run_keeps(run, updates);
+  *n = has ? checkpoint_name(run, updates) : 0;
+  return has;
+}
+
 static int reserve_kept(struct few_run *run, size_t count, struct error *error)
 {
   void *kept = run->kept;

@@ -134,6 +134,16 @@ int few_training_open(const char *path, const struct runtime *runtime, struct fe
   return check_memory(t, error);
 }
 
+void few_training_complete(const struct few_training *t, float *parameters)
+{
+  const struct few_sizes sizes = few_recipe_sizes(&t->recipe, t->data.width);
+  size_t layer1 = few_place(&sizes, FEW_G1).offset, all = few_parameters(&sizes);
+  size_t first = t->recipe.clamp.graft == FEW_GRAFT_LAYER1 ? layer1 : 0;
+  size_t end = t->recipe.clamp.graft == FEW_GRAFT_LAYER0 ? layer1 : all;
+  if (t->recipe.clamp.graft)
+    memcpy(parameters + first, t->graft + first, (end - first) * sizeof *parameters);
+}
+
 void few_training_close(struct few_training *t)
 {
   few_run_free(t->run);
