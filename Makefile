@@ -195,7 +195,7 @@ NO_FIGURES := \
   circuit circuit_claims circuit_interrupt circuit_manifest claims fetch% file forks formation_claims \
   formation_study formats from_nothing golden hostile% hub_cache inspect install io_failures journal language lfs \
   locale lock manifest manual memory merge% mistaken moves names need outputs% paper pin published report% \
-  reproduce resume shard shipped sniff standin stream summary survival unpinned verify%
+  reproduce resume shard shipped sniff standin stream summary survival training_folder unpinned verify%
 test-clang:
 	@$(MAKE) --no-print-directory CC=clang BUILD=$(BUILD)-clang TESTS='$(filter-out $(NO_FIGURES),$(TESTS))' test
 test-asan:

@@ -28,12 +28,6 @@ struct subject {
   double bound; /* of a logit */
 };
 
-static inline bool emulated(void)
-{
-  const char *run = getenv("ATTEST_RUN");
-  return run && *run;
-}
-
 static inline double conformance_protocol(const char *name, struct protocol *p)
 {
   char path[256];

@@ -32,7 +32,6 @@ struct circuit_case {
   struct model model;
   struct task task;
   struct threads *threads;
-  const struct kernels *kernels;
   struct circuit_runs *runs;
 };
 
@@ -91,13 +90,21 @@ static inline void circuit_load(const char *name, struct circuit_case *c)
   circuit_task(name, &c->task);
 }
 
+/* How circuits are run; threads_stop(options.threads). */
+static inline struct circuit_options circuit_options_of(enum isa isa, int threads, uint64_t memory)
+{
+  struct error error = {0};
+  struct circuit_options options = {.memory = memory};
+  circuit_check(threads_start(threads, &options.threads, &error), &error);
+  circuit_check(kernels_select(isa, &options.kernels, &error), &error);
+  return options;
+}
+
 static inline void circuit_start(struct circuit_case *c, enum isa isa, int threads, uint64_t memory)
 {
   struct error error = {0};
-  circuit_check(threads_start(threads, &c->threads, &error), &error);
-  circuit_check(kernels_select(isa, &c->kernels, &error), &error);
-  const struct circuit_options options = {
-      .kernels = c->kernels, .threads = c->threads, .memory = memory};
+  const struct circuit_options options = circuit_options_of(isa, threads, memory);
+  c->threads = options.threads;
   circuit_check(circuit_runs_create(&c->model, &c->task, &options, &c->runs, &error), &error);
 }
 

@@ -1,13 +1,15 @@
-/* A course of circuits made up for tests: one task over four revisions, and what claims say of it.
- */
+/* A course of circuits made up for tests: one task over four revisions, its files, and what claims
+ * say of it. */
 #ifndef ATTEST_TESTS_COURSES_H
 #define ATTEST_TESTS_COURSES_H
 
 #include "support.h"
 
+#include "base/file.h"
 #include "circuit/found.h"
 #include "claims/claims.h"
 #include "claims/figure.h"
+#include "study/course_files.h"
 #include "trajectory/circuit_course.h"
 
 #include <math.h>
@@ -77,6 +79,59 @@ static inline struct circuit_course make_course(void)
         (struct course_revision){names[r], r ? 1u << (r - 1) : 0, (double)r + 1, found};
   }
   return c;
+}
+
+/* Scores of the only head. */
+static inline void give_component(struct found *found, const struct component *scores)
+{
+  found->component_count = 1;
+  found->components = calloc(1, sizeof *found->components);
+  *found->components = *scores;
+}
+
+/* course_files_free() */
+static inline struct course_files make_files(const struct circuit_course *course)
+{
+  struct error error = {0};
+  struct course_files files;
+  if (course_files_make(course, &files, &error))
+    fail_msg("%s", error.text);
+  return files;
+}
+
+/* Writes finished work that many times; the bytes of the file, blob_free(). */
+static inline struct blob save_found(const char *path, const struct found *found, int times)
+{
+  struct error error = {0};
+  struct file_writer writer;
+  struct blob blob;
+  assert_int_equal(file_writer_open(path, &writer, &error), 0);
+  for (int i = 0; i < times; i++)
+    assert_int_equal(found_write(found, &writer, &error), 0);
+  assert_int_equal(file_writer_finish(&writer, &error), 0);
+  assert_int_equal(file_writer_publish(&writer, &error), 0);
+  file_writer_close(&writer);
+  assert_int_equal(file_read(path, 1 << 20, &blob, &error), 0);
+  return blob;
+}
+
+/* One finished work of `size` bytes does not come back when bits of any byte are others. */
+static inline void refuse_damaged(const char *path, const uint8_t *data, size_t size, size_t step,
+                                  uint8_t bits)
+{
+  for (size_t i = 0; i < size; i += step) {
+    struct error error = {0};
+    struct found back;
+    uint8_t *bytes = malloc(size);
+    size_t at = 0;
+    assert_non_null(bytes);
+    memcpy(bytes, data, size);
+    bytes[i] ^= bits;
+    const struct blob bad = {bytes, size, false};
+    assert_int_equal(found_read(path, &bad, &at, &back, &error), EXIT_INPUT);
+    support_assert_error(&error, EXIT_INPUT, "damaged");
+    free(bytes);
+  }
 }
 
 /* Cell of a row of a CSV, by the name of its column. */

@@ -290,7 +290,7 @@ void failing_run(const struct failing_job *job, const char *library,
 
 const char *failing_hindrance(bool allocations)
 {
-  if (workshop_emulated())
+  if (support_emulated())
     return "the emulator is too slow for so many runs";
   return allocations && support_sanitized() ? "the sanitizer allocates by itself" : NULL;
 }

@@ -20,7 +20,7 @@ const char *const passing_models[PASSING_MODELS] = {
 
 size_t passing_count(void)
 {
-  return workshop_emulated() ? 1 : PASSING_MODELS;
+  return support_emulated() ? 1 : PASSING_MODELS;
 }
 
 static void open_model(struct checkpoint *checkpoint, bool distinct, struct passing *p)

@@ -58,25 +58,10 @@ static int screen(const char *directory, const struct meta *meta, const char *is
                   const char *threads, const char *memory, const char *dump, const char *out)
 {
   char n[24], seq_len[24], vocab[48], seed[24];
-  const char *attest = getenv("ATTEST");
-  const char *argv[32] = {attest ? attest : "build/attest",
-                          "screen",
-                          directory,
-                          "--n",
-                          n,
-                          "--seq-len",
-                          seq_len,
-                          "--vocab",
-                          vocab,
-                          "--seed",
-                          seed,
-                          "--isa",
-                          isa,
-                          "--threads",
-                          threads,
-                          "--out",
-                          out,
-                          "--quiet"};
+  const char *argv[32] = {
+      support_program(), "screen", directory, "--n",    n,       "--seq-len", seq_len,
+      "--vocab",         vocab,    "--seed",  seed,     "--isa", isa,         "--threads",
+      threads,           "--out",  out,       "--quiet"};
   size_t used = 18;
   snprintf(n, sizeof n, "%ld", meta->n);
   snprintf(seq_len, sizeof seq_len, "%ld", meta->seq_len);
@@ -256,20 +241,14 @@ void reference_hash(const char *root, const char *model, const char *directory, 
   }
 }
 
-bool reference_emulated(void)
-{
-  const char *launcher = getenv("ATTEST_RUN");
-  return launcher && *launcher;
-}
-
 void reference_one_hash(const char *root, const char *model, const char *least)
 {
   static const char *const isas[] = {"scalar", "avx2", "avx512", "neon"};
   char directory[256];
   snprintf(directory, sizeof directory, "%s%s/model", root, model);
-  for (size_t k = reference_emulated() ? 3 : 0; k < 4; k++)
+  for (size_t k = support_emulated() ? 3 : 0; k < 4; k++)
     reference_hash(root, model, directory, isas[k], "1", NULL);
-  if (reference_emulated())
+  if (support_emulated())
     return;
   reference_hash(root, model, directory, "auto", "2", "16M");
   reference_hash(root, model, directory, "auto", "3", "3M");

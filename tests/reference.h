@@ -20,7 +20,4 @@ void reference_hash(const char *root, const char *model, const char *directory, 
  * `least` among them. */
 void reference_one_hash(const char *root, const char *model, const char *least);
 
-/* Whether an emulator runs the program: a hundred times slower. */
-bool reference_emulated(void);
-
 #endif

@@ -72,6 +72,23 @@ char *support_read(const char *path, size_t *size)
   return data;
 }
 
+const char *support_program(void)
+{
+  const char *program = getenv("ATTEST");
+  return program && *program ? program : "build/attest";
+}
+
+bool support_emulated(void)
+{
+  const char *launcher = getenv("ATTEST_RUN");
+  return launcher && *launcher;
+}
+
+bool support_slow(void)
+{
+  return support_emulated() || support_sanitized();
+}
+
 pid_t support_start(const char *const *argv, const char *out_path, const char *err_path)
 {
   const char *launcher = getenv("ATTEST_RUN");

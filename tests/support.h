@@ -26,6 +26,9 @@ void support_write(const char *path, const void *data, size_t size);
 /* Reads a whole file, zero-terminated, free(); fails the test when that is not possible. */
 char *support_read(const char *path, size_t *size);
 
+/* The program under test: the environment variable ATTEST, or build/attest. */
+const char *support_program(void);
+
 /* Runs a program (argv[0] a path, NULL at the end; the environment variable ATTEST_RUN, if set, is
  * a launcher put in front, for foreign architectures). Returns the exit code, 128 + signal if it
  * was killed. Standard output and error go to *out and *err (free(), each may be NULL). */
@@ -50,5 +53,17 @@ static inline bool support_sanitized(void)
   return false;
 #endif
 }
+
+/* Whether an emulator runs the program: a hundred times slower, a shell cannot start it, and a
+ * signal ends the emulator. */
+bool support_emulated(void);
+
+/* Whether what is long in a test is left out or made small: under an emulator or sanitizers. */
+bool support_slow(void);
+
+/* Runs a group of tests, or a smaller one under an emulator; arrays both. */
+#define support_run_tests(tests, few)                                                              \
+  (support_emulated() ? cmocka_run_group_tests(few, NULL, NULL)                                    \
+                      : cmocka_run_group_tests(tests, NULL, NULL))
 
 #endif

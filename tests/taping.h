@@ -50,12 +50,6 @@ static inline void check(int status, const struct error *error)
     fail_msg("%s", error->text);
 }
 
-static inline bool emulated(void)
-{
-  const char *launcher = getenv("ATTEST_RUN");
-  return launcher && *launcher;
-}
-
 static inline void make_up(const char *config, struct parameters *p)
 {
   struct error error = {0};

@@ -56,7 +56,8 @@ static void test_reference(void **state)
 {
   struct fixture f = fixture_read(REFERENCE, "ablations.csv");
   (void)state;
-  size_t rows = emulated() ? end_of(&f, 0, "model") : f.rows; /* test_ablate has hashes of all */
+  size_t rows =
+      support_emulated() ? end_of(&f, 0, "model") : f.rows; /* test_ablate has hashes of all */
   for (size_t row = 0, end; row < rows; row = end) {
     end = end_of(&f, row, "model");
     check_rows(&f, fixture_text(&f, row, "model"), row, end);
@@ -70,7 +71,7 @@ static void test_nursery(void **state)
   struct fixture f = fixture_read(REFERENCE, "nursery_ablation.csv");
   size_t row = fixture_find(&f, "model", "nursery-olmoe");
   (void)state;
-  if (emulated())
+  if (support_emulated())
     skip();
   while (strcmp(fixture_text(&f, row, "revision"), "step817") != 0)
     row++;
@@ -106,7 +107,7 @@ static void test_single_heads(void **state)
 {
   struct fixture f = fixture_read(REFERENCE, "nursery_single_heads.csv");
   (void)state;
-  if (emulated())
+  if (support_emulated())
     skip();
   for (size_t row = 0, end; row < f.rows; row = end) {
     end = end_of(&f, row, "model");

@@ -94,7 +94,7 @@ static void test_reproduced(void **state)
 {
   (void)state;
   unsetenv("CI");
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   const char *place = quick_workplace("quick");
   char manifest[600], *text; /* in turn what each run prints */

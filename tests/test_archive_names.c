@@ -138,7 +138,7 @@ static void test_program(void **state)
 {
   static const char *const locales[] = {"C", "C.UTF-8", "de_DE.UTF-8", "tlh_XX.KOI8-R"};
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   free(workshop_run(0, "screen " MODEL " " PROTOCOL " --out %s", workshop_path("want.csv")));
   for (size_t i = 0; i < sizeof locales / sizeof *locales; i++) {

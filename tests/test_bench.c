@@ -8,12 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *program(void)
-{
-  const char *path = getenv("ATTEST");
-  return path ? path : "build/attest";
-}
-
 static json_t *read_json(const char *path)
 {
   struct error error = {0};
@@ -88,12 +82,6 @@ static void check_digests(const json_t *all)
   }
 }
 
-static bool emulated(void)
-{
-  const char *launcher = getenv("ATTEST_RUN");
-  return launcher && *launcher;
-}
-
 static void test_bench(void **state)
 {
   static const char *const peak[] = {"threads", "gflops", NULL};
@@ -108,11 +96,12 @@ static void test_bench(void **state)
   static const char *const few_shot[] = {"milliseconds", "peak_gflops", NULL};
   static const char *const circuit[] = {"threads", "pairs", "seconds", "fraction_of_peak", NULL};
   const char *path = support_path("bench.json");
-  const char *const argv[] = {program(), "bench",  "--quick", "--shrink", "16", "--threads",
-                              "2",       "--json", path,      "--quiet",  NULL};
+  const char *const argv[] = {
+      support_program(), "bench", "--quick", "--shrink", "16", "--threads", "2",
+      "--json",          path,    "--quiet", NULL};
   char *out, *err;
   (void)state;
-  if (emulated())
+  if (support_emulated())
     skip(); /* minutes, and speed under emulation says nothing */
   assert_int_equal(support_run(argv, &out, &err), 0);
   assert_string_equal(out, "");
@@ -138,10 +127,11 @@ static void test_bench(void **state)
 static void test_only(void **state)
 {
   const char *path = support_path("only.json");
-  const char *const argv[] = {program(), "bench",  "--only", "digest",  "--quick", "--threads",
-                              "1",       "--json", path,     "--quiet", NULL};
+  const char *const argv[] = {
+      support_program(), "bench", "--only",  "digest", "--quick", "--threads", "1",
+      "--json",          path,    "--quiet", NULL};
   (void)state;
-  if (emulated())
+  if (support_emulated())
     skip();
   assert_int_equal(support_run(argv, NULL, NULL), 0);
   json_t *all = read_json(path);
@@ -151,8 +141,8 @@ static void test_only(void **state)
   assert_int_equal(json_array_size(json_object_get(all, "screen")), 0);
   assert_true(json_is_null(json_object_get(all, "predicted_hours")));
   json_decref(all);
-  const char *const peak[] = {program(), "bench", "--only",  "peak", "--quick",
-                              "--json",  path,    "--quiet", NULL};
+  const char *const peak[] = {support_program(), "bench", "--only",  "peak", "--quick",
+                              "--json",          path,    "--quiet", NULL};
   assert_int_equal(support_run(peak, NULL, NULL), 0);
   all = read_json(path);
   assert_true(json_array_size(json_object_get(all, "peak")) >= 1);
@@ -181,11 +171,11 @@ static void check_csv(const char *text)
 static void test_sweep(void **state)
 {
   const char *csv = support_path("sweep.csv"), *svg = support_path("sweep.svg");
-  const char *const argv[] = {program(), "bench",    "--sweep", csv,       "--plot", svg,
-                              "--quick", "--shrink", "16",      "--quiet", NULL};
+  const char *const argv[] = {support_program(), "bench",    "--sweep", csv,       "--plot", svg,
+                              "--quick",         "--shrink", "16",      "--quiet", NULL};
   size_t size;
   (void)state;
-  if (emulated())
+  if (support_emulated())
     skip(); /* minutes, for what does not depend on the instruction set */
   assert_int_equal(support_run(argv, NULL, NULL), 0);
   char *text = support_read(csv, &size);
@@ -209,7 +199,7 @@ static void refuse(int code, const char *words, const char *const *argv)
 
 static void test_refusals(void **state)
 {
-  const char *a = program();
+  const char *a = support_program();
   (void)state;
   refuse(EXIT_INPUT, "--plot draws a sweep",
          (const char *const[]){a, "bench", "--plot", support_path("x.svg"), NULL});

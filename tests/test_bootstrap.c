@@ -119,7 +119,7 @@ static void test_reference_figures(void **state)
   struct fixture summary = fixture_read(REFERENCE, "bootstrap_summary.csv");
   for (size_t i = 0; i < sizeof references / sizeof *references; i++) {
     const struct reference *r = &references[i];
-    if (workshop_emulated() && i == 2)
+    if (support_emulated() && i == 2)
       continue;
     free(workshop_run(EXIT_HELD, "screen %s %s --seq-len 64 --bootstrap 200 --out %s --json %s",
                       r->path, r->batch, support_path("r.csv"), support_path("r.json")));

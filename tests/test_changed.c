@@ -137,7 +137,7 @@ static void test_screen(void **state)
 {
   const char *out = workshop_path("kept");
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
     char line[4096];
@@ -178,7 +178,7 @@ static void test_reproduce(void **state)
 {
   const char *work = workshop_path("work"), *json = workshop_path("reproduced.json");
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   fresh_model();
   const char *path = manifest();

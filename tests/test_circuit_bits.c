@@ -36,17 +36,13 @@ static void hash_of(struct circuit_case *c, char hex[33])
 /* The least memory that a case runs in, to a megabyte. */
 static uint64_t least_memory(struct circuit_case *c)
 {
-  struct threads *threads;
-  const struct kernels *kernels;
+  struct circuit_options options = circuit_options_of(ISA_AUTO, 1, 0);
   struct error error = {0};
   uint64_t low = 0, high = 1024; /* MiB */
-  circuit_check(threads_start(1, &threads, &error), &error);
-  circuit_check(kernels_select(ISA_AUTO, &kernels, &error), &error);
   while (high - low > 1) {
     uint64_t middle = (low + high) / 2;
-    const struct circuit_options options = {
-        .kernels = kernels, .threads = threads, .memory = middle << 20};
     struct circuit_runs *runs;
+    options.memory = middle << 20;
     error = (struct error){0};
     if (circuit_runs_create(&c->model, &c->task, &options, &runs, &error)) {
       support_assert_error(&error, EXIT_INPUT, "--memory");
@@ -56,7 +52,7 @@ static uint64_t least_memory(struct circuit_case *c)
     }
     circuit_runs_free(runs);
   }
-  threads_stop(threads);
+  threads_stop(options.threads);
   return high << 20;
 }
 
@@ -155,7 +151,8 @@ static void test_completeness(void **state)
 {
   struct circuit_case c;
   (void)state;
-  if (emulated()) /* 300 steps a pair; test_one_hash shows that the bits are the same there */
+  if (support_emulated()) /* 300 steps a pair; test_one_hash shows that the bits are the same there
+                           */
     return;
   circuit_open("nursery-gpt_neox-copy", &c);
   assert_true(gap(&c, "ig300_midpoints") < 1e-4); /* 3e-5 in float64 */

@@ -4,7 +4,6 @@
 #include "fixture_csv.h"
 
 #include "manifest/manifest.h"
-#include "study/course_files.h"
 #include "study/course_tasks.h"
 
 static struct error error;
@@ -13,8 +12,7 @@ static void test_rows(void **state)
 {
   (void)state;
   struct circuit_course course = make_course();
-  struct course_files files;
-  assert_int_equal(course_files_make(&course, &files, &error), 0);
+  struct course_files files = make_files(&course);
   assert_int_equal(files.count, 2);
   const struct text *csv = &files.list[0].text;
   assert_string_equal(files.list[0].name, "copy.csv");
@@ -39,11 +37,10 @@ static void test_files_compared(void **state)
 {
   (void)state;
   struct circuit_course course = make_course();
-  struct course_files files;
+  struct course_files files = make_files(&course);
   char difference[1024];
   bool differ;
   const char *directory = support_path("course");
-  assert_int_equal(course_files_make(&course, &files, &error), 0);
   assert_int_equal(course_files_write(directory, &files, &error), 0);
   assert_int_equal(course_files_compare(directory, &files, &differ, difference, &error), 0);
   assert_false(differ);
@@ -60,17 +57,9 @@ static void test_found_file(void **state)
 {
   (void)state;
   struct found found = make_found(3, -1, 0x2a), back;
-  struct file_writer writer;
   const char *path = support_path("found");
-  assert_int_equal(file_writer_open(path, &writer, &error), 0);
-  assert_int_equal(found_write(&found, &writer, &error), 0);
-  assert_int_equal(found_write(&found, &writer, &error), 0);
-  assert_int_equal(file_writer_finish(&writer, &error), 0);
-  assert_int_equal(file_writer_publish(&writer, &error), 0);
-  file_writer_close(&writer);
-  struct blob blob;
+  struct blob blob = save_found(path, &found, 2);
   size_t at = 0;
-  assert_int_equal(file_read(path, 1 << 20, &blob, &error), 0);
   for (int i = 0; i < 2; i++) {
     assert_int_equal(found_read(path, &blob, &at, &back, &error), 0);
     assert_true(back.clean == found.clean && back.pairs == found.pairs);
@@ -80,17 +69,7 @@ static void test_found_file(void **state)
     found_free(&back);
   }
   assert_int_equal(at, blob.size);
-  for (size_t i = 0; i < blob.size / 2; i += 7) {
-    uint8_t *bytes = malloc(blob.size);
-    memcpy(bytes, blob.data, blob.size);
-    bytes[i] ^= 0x40;
-    const struct blob bad = {bytes, blob.size / 2, false};
-    at = 0;
-    error = (struct error){0};
-    assert_int_equal(found_read(path, &bad, &at, &back, &error), EXIT_INPUT);
-    support_assert_error(&error, EXIT_INPUT, "damaged");
-    free(bytes);
-  }
+  refuse_damaged(path, blob.data, blob.size / 2, 7, 0x40);
   for (size_t size = 0; size < blob.size / 2; size += 11) {
     const struct blob cut = {blob.data, size, false};
     at = 0;

@@ -49,9 +49,9 @@ static void open_made(const char *config, const char *metric, const struct kerne
   if (change)
     change(&m->parameters);
   m->task = made_task(m->parameters.model.config.vocab, metric);
-  check(threads_start(2, &m->threads, &error), &error);
-  const struct circuit_options options = {
-      .kernels = kernels, .threads = m->threads, .memory = CIRCUIT_MEMORY};
+  struct circuit_options options = circuit_options_of(ISA_AUTO, 2, CIRCUIT_MEMORY);
+  m->threads = options.threads;
+  options.kernels = kernels;
   check(circuit_runs_create(&m->parameters.model, &m->task, &options, &m->runs, &error), &error);
 }
 
@@ -106,7 +106,7 @@ static void test_completeness(void **state)
     if (!has_graph(taping_configs[i]) || strstr(taping_configs[i], "olmoe"))
       continue;
     open_made(taping_configs[i], i % 2 ? "prob" : "logit", best(), NULL, &m);
-    double off = gap(&m, emulated() ? 100 : 400);
+    double off = gap(&m, support_emulated() ? 100 : 400);
     if (off > 2e-2)
       fail_msg("%s: off by %g", taping_configs[i], off);
     close_made(&m);
@@ -272,9 +272,9 @@ static void test_planted(void **state)
   struct error error = {0};
   struct kernels wrong = *best();
   wrong.layer_norm_backward = norm_forgotten;
-  check(threads_start(2, &c.threads, &error), &error);
-  const struct circuit_options options = {
-      .kernels = &wrong, .threads = c.threads, .memory = CIRCUIT_MEMORY};
+  struct circuit_options options = circuit_options_of(ISA_AUTO, 2, CIRCUIT_MEMORY);
+  c.threads = options.threads;
+  options.kernels = &wrong;
   check(circuit_runs_create(&c.model, &c.task, &options, &c.runs, &error), &error);
   assert_true(worst(&c, "ig5_first1", "ig5_first1", 0) > 1);
   circuit_close(&c);
@@ -317,14 +317,11 @@ static void test_refused(void **state)
   struct error error = {0};
   struct parameters p;
   struct circuit_runs *runs;
-  struct threads *threads;
   struct attribution method;
   (void)state;
   make_up(taping_configs[6], &p);
   struct task task = made_task(50, "logit");
-  check(threads_start(1, &threads, &error), &error);
-  struct circuit_options options = {
-      .kernels = best(), .threads = threads, .memory = CIRCUIT_MEMORY};
+  struct circuit_options options = circuit_options_of(ISA_AUTO, 1, CIRCUIT_MEMORY);
   assert_int_equal(circuit_runs_create(&p.model, &task, &options, &runs, &error), EXIT_INPUT);
   support_assert_error(&error, EXIT_INPUT, "olmo2");
   circuit_runs_free(runs);
@@ -337,7 +334,7 @@ static void test_refused(void **state)
   circuit_runs_free(runs);
   parameters_free(&p);
   task_free(&task);
-  threads_stop(threads);
+  threads_stop(options.threads);
   static const char *const names[] = {"",
                                       "ig",
                                       "ig0_first1",

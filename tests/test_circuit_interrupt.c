@@ -5,6 +5,7 @@
 #include "base/interrupt.h"
 #include "circuit/components.h"
 #include "circuit/evaluation.h"
+#include "study/circuits.h"
 #include "tape/operations.h"
 
 #include <signal.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #define CASE "nursery-olmo-copy"
+#define MODEL "manifests/nursery.tar.zst:nursery-olmo/step2500"
 #define METHOD "ig10_first1"
 #define IDENTITY "0123456789abcdef0123456789abcdef"
 #define INTERRUPTED 9 /* exit code of a child whose call ended as it should */
@@ -71,12 +73,9 @@ static void start(struct circuit_case *c, bool interrupts)
 {
   struct error error = {0};
   circuit_load(CASE, c);
-  circuit_check(threads_start(2, &c->threads, &error), &error);
-  circuit_check(kernels_select(ISA_AUTO, &c->kernels, &error), &error);
-  const struct circuit_options options = {.kernels = c->kernels,
-                                          .threads = c->threads,
-                                          .memory = CIRCUIT_MEMORY,
-                                          .progress = interrupts ? tell : NULL};
+  struct circuit_options options = circuit_options_of(ISA_AUTO, 2, CIRCUIT_MEMORY);
+  c->threads = options.threads;
+  options.progress = interrupts ? tell : NULL;
   circuit_check(circuit_runs_create(&c->model, &c->task, &options, &c->runs, &error), &error);
 }
 
@@ -136,13 +135,6 @@ static size_t kept_pairs(const char *directory, size_t pairs)
   return count;
 }
 
-/* Under an emulator. */
-static bool is_slow(void)
-{
-  const char *launcher = getenv("ATTEST_RUN");
-  return launcher && *launcher;
-}
-
 static void test_scores(void **state)
 {
   (void)state;
@@ -150,7 +142,7 @@ static void test_scores(void **state)
   struct error error = {0};
   int status;
   char directory[512];
-  if (is_slow())
+  if (support_emulated())
     skip();
   snprintf(directory, sizeof directory, "%s", support_path("scores"));
   circuit_check(file_make_directory(directory, &error), &error);
@@ -177,10 +169,7 @@ static int start_interrupted(const char *directory, struct error *error)
   struct circuit_case c;
   (void)directory;
   circuit_load(CASE, &c);
-  circuit_check(threads_start(2, &c.threads, error), error);
-  circuit_check(kernels_select(ISA_AUTO, &c.kernels, error), error);
-  const struct circuit_options options = {
-      .kernels = c.kernels, .threads = c.threads, .memory = CIRCUIT_MEMORY};
+  const struct circuit_options options = circuit_options_of(ISA_AUTO, 2, CIRCUIT_MEMORY);
   raise(SIGINT);
   return circuit_runs_create(&c.model, &c.task, &options, &c.runs, error);
 }
@@ -209,8 +198,7 @@ static int components_interrupted(const char *directory, struct error *error)
   (void)directory;
   share_of_interrupt = 2;
   start(&c, true);
-  const struct circuit_options options = {
-      .kernels = c.kernels, .threads = c.threads, .memory = CIRCUIT_MEMORY};
+  const struct circuit_options options = circuit_options_of(ISA_AUTO, 2, CIRCUIT_MEMORY);
   raise(SIGINT);
   return component_movers(&c.model, &c.task, &options, movers, error);
 }
@@ -219,12 +207,53 @@ static void test_other_calls(void **state)
 {
   (void)state;
   const char *file = support_path("sizes");
-  if (is_slow())
+  if (support_emulated())
     skip();
   assert_true(interrupt(2, start_interrupted, NULL));
   assert_true(interrupt(2, components_interrupted, NULL));
   assert_true(interrupt(2, evaluate_interrupted, file));
   assert_true(access(file, F_OK) == 0);
+}
+
+static int interrupt_at_once(void *context, const struct circuits_begun *begun, struct error *error)
+{
+  (void)context, (void)begun, (void)error;
+  return raise(SIGINT);
+}
+
+/* Of short work nothing is kept, and so it is not said to be resumed. */
+static void test_short_work(void **state)
+{
+  (void)state;
+  int status;
+  struct circuit_case c;
+  if (support_emulated())
+    skip();
+  circuit_load(CASE, &c);
+  pid_t child = fork();
+  assert_true(child >= 0);
+  if (!child) {
+    struct error error = {0};
+    struct found found;
+    struct runtime runtime = {.quiet = true, .memory = CIRCUIT_MEMORY};
+    const struct circuits_task task = {CASE, &c.task, 0};
+    struct circuits_study study = {.tasks = &task,
+                                   .task_count = 1,
+                                   .directory = support_directory(),
+                                   .name = "short",
+                                   .begin = interrupt_at_once};
+    circuit_check(attribution_parse(METHOD, &study.request.method, &error), &error);
+    circuit_check(threads_start(1, &runtime.threads, &error), &error);
+    circuit_check(kernels_select(ISA_AUTO, &runtime.kernels, &error), &error);
+    interrupt_install();
+    (void)!freopen("/dev/null", "w", stderr);
+    status = circuits_run(MODEL, &study, &runtime, &found, &error);
+    _exit(status == EXIT_RUN && strstr(error.text, "interrupted; nothing was kept") ? INTERRUPTED
+                                                                                    : 1);
+  }
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_true(WIFEXITED(status) && WEXITSTATUS(status) == INTERRUPTED);
+  circuit_close(&c);
 }
 
 int main(void)
@@ -233,6 +262,7 @@ int main(void)
       cmocka_unit_test(test_tape_stops),
       cmocka_unit_test(test_scores),
       cmocka_unit_test(test_other_calls),
+      cmocka_unit_test(test_short_work),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,7 +10,7 @@ static int make_first(void **state)
   char path[600];
   (void)state;
   unsetenv("CI");
-  if (workshop_emulated())
+  if (support_emulated())
     return 0;
   workshop_shell("mkdir -p %s/manifests/circuits %s/golden && cp -r manifests/tasks %s/manifests",
                  place, place, place);
@@ -47,7 +47,7 @@ static const char *make_place(const char *name)
 static void test_manifest(void **state)
 {
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   const char *place = make_place("place");
   char *text =
@@ -73,7 +73,7 @@ static void test_manifest(void **state)
 static void test_task_is_pinned(void **state)
 {
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   const char *place = make_place("pins");
   workshop_shell("head -n 9 manifests/tasks/nursery-copy.jsonl | sed 's/\"pairs\":64/\"pairs\":8/' "
@@ -95,7 +95,7 @@ static void test_too_much(void **state)
   } cases[] = {{"pairs", 65, "circuits: \"pairs\" is 65, but"},
                {"pairs", 2000000, "\"pairs\" is 2000000, must be"},
                {"n", 464, "circuits: \"n\" is 464, but the graph of nursery-gpt_neox has 463"}};
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   const char *place = make_place("much");
   char path[600];
@@ -117,7 +117,7 @@ static void test_too_much(void **state)
 static void test_no_golden(void **state)
 {
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   const char *place = make_place("none");
   workshop_shell("sed -i 's/\"golden\": \".*\"/\"golden\": null/' %s/manifests/circuits/m.json",
@@ -135,7 +135,7 @@ static void test_no_golden(void **state)
 static void test_inputs_of_manifest(void **state)
 {
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   const char *place = make_place("inputs");
   char task[600];
@@ -165,17 +165,17 @@ static void test_inputs_of_manifest(void **state)
 static void test_resumes(void **state)
 {
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   const char *place = make_place("resumes");
   workshop_shell("mv %s/golden/circuits-gpt_neox/verdicts.tsv %s/v.tsv && "
-                 "mkdir %s/golden/circuits-gpt_neox/verdicts.tsv",
-                 place, place, place);
+                 "mkdir -p %s/golden/circuits-gpt_neox/verdicts.tsv %s/out/circuits.json",
+                 place, place, place, place);
   char *out, *err;
   char line[1024];
-  snprintf(line, sizeof line, "circuit %s/manifests/circuits/m.json --work %s/w --out %s/v.tsv",
+  snprintf(line, sizeof line, "circuit %s/manifests/circuits/m.json --work %s/w --out %s/out",
            place, place, place);
-  assert_int_equal(workshop_start(line, &out, &err), EXIT_RUN);
+  assert_int_equal(workshop_start(line, &out, &err), EXIT_INPUT);
   workshop_contains(out, "step2500     found");
   free(out);
   free(err);

@@ -10,16 +10,13 @@ static const char config[] =
     "\"num_attention_heads\": 4, \"hidden_size\": 32, \"vocab_size\": 300, "
     "\"max_position_embeddings\": 256}";
 
-static void patterns_of(const struct parameters *p, const struct kernels *kernels, int count,
+static void patterns_of(const struct parameters *p, enum isa isa, int threads,
                         struct pattern_scores *scores)
 {
   struct error error = {0};
-  struct threads *threads;
-  circuit_check(threads_start(count, &threads, &error), &error);
-  const struct circuit_options options = {
-      .kernels = kernels, .threads = threads, .memory = CIRCUIT_MEMORY};
+  const struct circuit_options options = circuit_options_of(isa, threads, CIRCUIT_MEMORY);
   circuit_check(component_patterns(&p->model, &options, 1, scores, &error), &error);
-  threads_stop(threads);
+  threads_stop(options.threads);
 }
 
 /* The same of any instruction set and threads. */
@@ -27,13 +24,10 @@ static void test_patterns(void **state)
 {
   struct pattern_scores scores[2][8];
   struct parameters p;
-  const struct kernels *kernels;
-  struct error error = {0};
   (void)state;
   make_up(config, &p);
-  circuit_check(kernels_select(ISA_AUTO, &kernels, &error), &error);
-  patterns_of(&p, &kernels_scalar, 1, scores[0]);
-  patterns_of(&p, kernels, 3, scores[1]);
+  patterns_of(&p, ISA_SCALAR, 1, scores[0]);
+  patterns_of(&p, ISA_AUTO, 3, scores[1]);
   assert_memory_equal(scores[0], scores[1], sizeof scores[0]);
   assert_true(scores[0][0].duplicate != scores[0][1].duplicate);
   parameters_free(&p);
@@ -53,15 +47,12 @@ static void assert_even(const char *json, size_t half)
 {
   struct pattern_scores scores[8];
   struct parameters p;
-  const struct kernels *kernels;
-  struct error error = {0};
   make_up(json, &p);
   assert_int_equal(component_half(&p.model.config), half);
-  circuit_check(kernels_select(ISA_AUTO, &kernels, &error), &error);
   for (size_t i = 0; i < p.count; i++)
     if (strstr(p.list[i].name, "query_key_value"))
       memset(p.list[i].values, 0, p.list[i].elements * sizeof(float));
-  patterns_of(&p, kernels, 2, scores);
+  patterns_of(&p, ISA_AUTO, 2, scores);
   for (size_t h = 0; h < 8; h++) {
     assert_true(fabs(scores[h].induction - even(half - 1, half)) < 1e-7);
     assert_true(fabs(scores[h].previous - even(1, half)) < 1e-7);
@@ -86,17 +77,14 @@ static void test_short_context(void **state)
 {
   (void)state;
   struct parameters p;
-  struct threads *threads;
   struct error error = {0};
   struct pattern_scores scores[8];
   assert_even(SHORT("64"), 32);
   make_up(SHORT("5"), &p);
-  circuit_check(threads_start(1, &threads, &error), &error);
-  const struct circuit_options options = {
-      .kernels = &kernels_scalar, .threads = threads, .memory = CIRCUIT_MEMORY};
+  const struct circuit_options options = circuit_options_of(ISA_SCALAR, 1, CIRCUIT_MEMORY);
   assert_int_equal(component_patterns(&p.model, &options, 1, scores, &error), EXIT_INPUT);
   support_assert_error(&error, EXIT_INPUT, "5 positions");
-  threads_stop(threads);
+  threads_stop(options.threads);
   parameters_free(&p);
 }
 

@@ -2,17 +2,15 @@
 #include "courses.h"
 
 #include "fixture_csv.h"
-#include "study/course_files.h"
 
 static struct error error;
 
 /* The scores of the only head, of four cases. */
 static void give(struct found *found, double induction, double previous, size_t copied)
 {
-  found->component_count = 1;
-  found->components = calloc(1, sizeof *found->components);
-  *found->components = (struct component){
-      .patterns = {induction, previous, .25}, .mover = {4, copied, 1, .5, .125, NAN}, .direct = -2};
+  give_component(found, &(struct component){.patterns = {induction, previous, .25},
+                                            .mover = {4, copied, 1, .5, .125, NAN},
+                                            .direct = -2});
 }
 
 /* The metric emerges at the third revision; so does the mover. */
@@ -30,8 +28,7 @@ static void test_file(void **state)
 {
   (void)state;
   struct circuit_course course = make_scored();
-  struct course_files files;
-  assert_int_equal(course_files_make(&course, &files, &error), 0);
+  struct course_files files = make_files(&course);
   assert_int_equal(files.count, 3);
   const struct text *csv = &files.list[1].text;
   assert_string_equal(files.list[1].name, "components.csv");
@@ -70,33 +67,16 @@ static void test_found_file(void **state)
 {
   (void)state;
   struct found found = make_found(3, -1, 0x2a), back;
-  struct file_writer writer;
-  struct blob blob;
   size_t at = 0;
   const char *path = support_path("found");
   give(&found, .5, .25, 3);
-  assert_int_equal(file_writer_open(path, &writer, &error), 0);
-  assert_int_equal(found_write(&found, &writer, &error), 0);
-  assert_int_equal(file_writer_finish(&writer, &error), 0);
-  assert_int_equal(file_writer_publish(&writer, &error), 0);
-  file_writer_close(&writer);
-  assert_int_equal(file_read(path, 1 << 20, &blob, &error), 0);
+  struct blob blob = save_found(path, &found, 1);
   assert_int_equal(found_read(path, &blob, &at, &back, &error), 0);
   assert_int_equal(at, blob.size);
   assert_int_equal(back.component_count, 1);
   assert_memory_equal(back.components, found.components, sizeof *found.components);
   found_free(&back);
-  for (size_t i = 0; i < blob.size; i += 5) {
-    uint8_t *bytes = malloc(blob.size);
-    memcpy(bytes, blob.data, blob.size);
-    bytes[i] ^= 0x10;
-    const struct blob bad = {bytes, blob.size, false};
-    at = 0;
-    error = (struct error){0};
-    assert_int_equal(found_read(path, &bad, &at, &back, &error), EXIT_INPUT);
-    free(bytes);
-  }
-  error = (struct error){0};
+  refuse_damaged(path, blob.data, blob.size, 5, 0x10);
   blob_free(&blob);
   found_free(&found);
 }

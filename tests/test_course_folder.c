@@ -4,7 +4,6 @@
 #include "workshop.h"
 
 #include "claims/verdicts.h"
-#include "study/course_files.h"
 
 static struct error error;
 
@@ -69,15 +68,12 @@ static void test_table(void **state)
 static void write_course(const char *directory)
 {
   struct circuit_course course = make_course();
-  struct course_files files;
-  for (size_t r = 0; r < REVISIONS; r++) {
-    struct found *found = course.revisions[r].found;
-    found->component_count = 1;
-    found->components = calloc(1, sizeof *found->components);
-    *found->components = (struct component){
-        .patterns = {.5, .25, NAN}, .mover = {7, r + 1, 2, .5, .125, NAN}, .direct = -2};
-  }
-  held(course_files_make(&course, &files, &error), &error);
+  for (size_t r = 0; r < REVISIONS; r++)
+    give_component(course.revisions[r].found,
+                   &(struct component){.patterns = {.5, .25, NAN},
+                                       .mover = {7, r + 1, 2, .5, .125, NAN},
+                                       .direct = -2});
+  struct course_files files = make_files(&course);
   held(course_files_write(directory, &files, &error), &error);
   course_files_free(&files);
   circuit_course_free(&course);

@@ -22,7 +22,7 @@
 static void test_reference(void **state)
 {
   (void)state;
-  if (reference_emulated())
+  if (support_emulated())
     skip();
   for (size_t i = 0; i < FAMILY_MODELS; i++)
     reference_check(FAMILIES, family_models[i], "expected", true);
@@ -348,22 +348,10 @@ static void test_yarn(void **state)
 static char *screen_notices(const char *directory)
 {
   char out[256];
-  const char *attest = getenv("ATTEST");
   snprintf(out, sizeof out, "%s/window.csv", support_directory());
-  const char *argv[] = {attest ? attest : "build/attest",
-                        "screen",
-                        directory,
-                        "--n",
-                        "4",
-                        "--seq-len",
-                        "64",
-                        "--vocab",
-                        "10:500",
-                        "--threads",
-                        "1",
-                        "--out",
-                        out,
-                        NULL};
+  const char *argv[] = {
+      support_program(), "screen", directory,   "--n", "4",     "--seq-len", "64",
+      "--vocab",         "10:500", "--threads", "1",   "--out", out,         NULL};
   char *err;
   assert_int_equal(support_run(argv, NULL, &err), 0);
   return err;

@@ -83,7 +83,6 @@ static void test_one_process_at_a_time(void **state)
 static void test_two_at_once(void **state)
 {
   static const char *const names[] = {"plain", "other", "third", "fourth", NULL};
-  const char *program = getenv("ATTEST");
   (void)state;
   for (int i = 0; i < 6; i++) {
     const char *manifest = fetching_manifest(names, i % 2 ? PINNED : UNPINNED), *twice[2];
@@ -94,8 +93,7 @@ static void test_two_at_once(void **state)
     workshop_shell("run() { %s " LINE "2>$1 || { test $? = 3 && grep -qE 'another attest is "
                    "fetching this file|changed meanwhile' $1; }; };"
                    "run %s & first=$!; sleep 0.0%d; run %s || exit 1; wait $first",
-                   program && *program ? program : "build/attest", manifest, to, server.port,
-                   twice[0], i, twice[1]);
+                   support_program(), manifest, to, server.port, twice[0], i, twice[1]);
     server.shared->slow = 0;
     free(workshop_run(EXIT_HELD, LINE, manifest, to, server.port));
     for (const char *const *name = names; *name; name++)
@@ -229,8 +227,7 @@ int main(void)
       cmocka_unit_test(test_revisions_that_share_a_place),
   };
   misbehaving_start();
-  int failed = workshop_emulated() ? cmocka_run_group_tests(few, NULL, NULL)
-                                   : cmocka_run_group_tests(tests, NULL, NULL);
+  int failed = support_run_tests(tests, few);
   server_stop(&server);
   return failed;
 }

@@ -171,8 +171,7 @@ int main(void)
   snprintf(netrc, sizeof netrc, "%s/.netrc", workshop_path("home"));
   support_write(netrc, NETRC, strlen(NETRC));
   setenv("HOME", workshop_path("home"), 1);
-  int failed = workshop_emulated() ? cmocka_run_group_tests(few, NULL, NULL)
-                                   : cmocka_run_group_tests(tests, NULL, NULL);
+  int failed = support_run_tests(tests, few);
   server_stop(&server);
   return failed;
 }

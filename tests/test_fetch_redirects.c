@@ -113,8 +113,7 @@ int main(void)
       cmocka_unit_test(test_whom_digests_are_believed),
   };
   misbehaving_start();
-  int failed = workshop_emulated() ? cmocka_run_group_tests(few, NULL, NULL)
-                                   : cmocka_run_group_tests(tests, NULL, NULL);
+  int failed = support_run_tests(tests, few);
   server_stop(&server);
   return failed;
 }

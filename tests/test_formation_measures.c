@@ -45,7 +45,7 @@ static void examine(struct state *s)
                                         .parameters = s->parameters,
                                         .stride = STRIDE,
                                         .wiring_stride = STRIDE,
-                                        .wiring = !workshop_emulated()};
+                                        .wiring = !support_emulated()};
   if (few_examine(&examined, NULL, NULL, &s->found, &error))
     fail_msg("%s", error.text);
 }
@@ -255,7 +255,7 @@ static void test_ablations(void **state)
 static void test_wiring(void **state)
 {
   const struct state *s = *state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   static const size_t pairs[][2] = {{0, 0}, {3, 5}, {7, 2}};
   for (size_t i = 0; i < 3; i++)

@@ -44,6 +44,7 @@ static void test_same_bits(void **state)
   snprintf(path, sizeof path, "%s/F-seed6-figure-7.svg", plots);
   char *svg = support_read(path, &size);
   workshop_contains(svg, "graft5");
+  workshop_contains(svg, "unclamped");
   workshop_contains(svg, "ln 2");
   free(svg);
   snprintf(path, sizeof path, "%s/curves.csv", plots);
@@ -105,7 +106,7 @@ static void test_tables(void **state)
 static void test_changed_golden(void **state)
 {
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   char path[600];
   snprintf(path, sizeof path, "%s/runs.csv", workshop_path("golden"));
@@ -135,7 +136,7 @@ static size_t kept_rows(const char *work)
 static void test_killed(void **state)
 {
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   const char *work = workshop_path("work-killed"), *words[64];
   char line[900], out[600], err[600];
@@ -271,7 +272,7 @@ static void test_refused(void **state)
     free(workshop_refuse(EXIT_INPUT, cases[i].words, "reproduce %s --work %s --quiet", path,
                          workshop_path("work-refused")));
   }
-  free(workshop_refuse(EXIT_RUN, "/dev/null/plots",
+  free(workshop_refuse(EXIT_INPUT, "/dev/null: directory cannot be created",
                        "reproduce %s --work %s --plots /dev/null/plots", workshop_path("tiny.json"),
                        workshop_path("work-refused")));
   static const char *const others[] = {"verify", "pin"};

@@ -340,7 +340,7 @@ int main(void)
       cmocka_unit_test(test_kubernetes), cmocka_unit_test(test_annotations),
       cmocka_unit_test(test_ro_crate),
   };
-  if (workshop_emulated()) {
+  if (support_emulated()) {
     print_message("formats are looked at without an emulator\n");
     return 0;
   }

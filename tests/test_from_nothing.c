@@ -84,7 +84,7 @@ static void initial_values_of_all_seeds(void **state)
 static void first_steps(void **state)
 {
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   for (size_t i = 0; i < (SLOW ? 1 : 3); i++)
     check_beginning(families[i], 0, 60);

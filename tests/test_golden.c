@@ -257,7 +257,7 @@ int main(void)
       cmocka_unit_test(test_key_order),      cmocka_unit_test(test_update),
       cmocka_unit_test(test_unpinned_table),
   };
-  if (workshop_emulated()) {
+  if (support_emulated()) {
     print_message("skipped: the emulator is too slow for whole runs\n");
     return 0;
   }

@@ -1,21 +1,12 @@
 /* S-inhibition heads: which are asked about, and what changes, against one pass a prompt that is
  * put together here. */
-#include "circuits.h"
+#include "made_case.h"
 
 #include "circuit/inhibition.h"
 #include "pass/forward.h"
-#include "taping.h"
 
-/* Three of indirect object identification, of two lengths and both orders of the names; then one
- * name only, the answer twice, no answer. */
-static const char pairs[] =
-    "{\"task\":\"toy\",\"metric\":\"logit\"}\n"
-    "{\"clean\":[4,11,6,23,8,1,23,30,2],\"corrupted\":[4,11,6,23,8,1,11,30,2],\"positive\":[11],"
-    "\"negative\":[23]}\n"
-    "{\"clean\":[4,31,6,12,8,31,30,2],\"corrupted\":[4,31,6,12,8,12,30,2],\"positive\":[12],"
-    "\"negative\":[31]}\n"
-    "{\"clean\":[3,40,6,41,7,5,40,29,2],\"corrupted\":[3,40,6,41,7,5,41,29,2],\"positive\":[41],"
-    "\"negative\":[40]}\n"
+/* Beside those of indirect object identification: one name only, the answer twice, no answer. */
+static const char pairs[] = MADE_PAIRS
     "{\"clean\":[3,9,10,6],\"corrupted\":[3,4,5,7],\"positive\":[9],\"negative\":[10]}\n"
     "{\"clean\":[9,10,9,10],\"corrupted\":[3,4,5,7],\"positive\":[9],\"negative\":[10]}\n"
     "{\"clean\":[10,4,10,17],\"corrupted\":[3,4,5,7],\"positive\":[9],\"negative\":[10]}\n";
@@ -154,51 +145,53 @@ static void connect(const struct graph *g, unsigned char *kept, bool movers[HEAD
   }
 }
 
-static void start(const char *config, struct parameters *p, struct task *task,
-                  struct threads **threads, struct circuit_options *options)
+/* A model made up with its pairs and a circuit of its graph. */
+struct asked {
+  struct made_case made;
+  struct graph graph;
+  unsigned char kept[512];
+  bool movers[HEADS], acts_on[HEADS][HEADS];
+};
+
+static void start(const char *config, struct asked *a)
 {
   struct error error = {0};
-  *options = (struct circuit_options){.memory = CIRCUIT_MEMORY};
-  make_up(config, p);
-  circuit_check(task_parse("pairs", pairs, strlen(pairs), 0, task, &error), &error);
-  circuit_check(threads_start(2, threads, &error), &error);
-  circuit_check(kernels_select(ISA_AUTO, &options->kernels, &error), &error);
-  options->threads = *threads;
+  made_case_open(config, pairs, 2, &a->made);
+  circuit_check(graph_create(&a->made.parameters.model.config, &a->graph, &error), &error);
+  assert_true(a->graph.edges <= sizeof a->kept);
+  connect(&a->graph, a->kept, a->movers, a->acts_on);
+}
+
+static void ask(const struct asked *a, struct inhibition_scores scores[HEADS])
+{
+  struct error error = {0};
+  const struct inhibition asked = {&a->graph, a->kept, a->movers};
+  circuit_check(component_inhibition(&a->made.parameters.model, &a->made.task, &a->made.options,
+                                     &asked, scores, &error),
+                &error);
 }
 
 static void test_changes(void **state)
 {
   (void)state;
   for (size_t i = 0; i < 4; i++) { /* gpt_neox of both kinds, olmo and olmoe */
-    struct error error = {0};
-    struct parameters p;
-    struct task task;
-    struct threads *threads;
-    struct circuit_options options;
-    struct graph graph;
-    unsigned char kept[512];
-    bool movers[HEADS], acts_on[HEADS][HEADS];
+    struct asked a;
     struct inhibition_scores scores[HEADS];
-    start(taping_configs[i], &p, &task, &threads, &options);
-    circuit_check(graph_create(&p.model.config, &graph, &error), &error);
-    assert_true(graph.edges <= sizeof kept);
-    connect(&graph, kept, movers, acts_on);
-    const struct inhibition asked = {&graph, kept, movers};
-    circuit_check(component_inhibition(&p.model, &task, &options, &asked, scores, &error), &error);
+    start(taping_configs[i], &a);
+    ask(&a, scores);
     for (size_t h = 0; h < HEADS; h++) {
       if (h != 0 && h != 3) {
         assert_true(isnan(scores[h].metric) && !inhibition_is(&scores[h]));
         continue;
       }
-      const struct inhibition_scores sum = sum_of(&p.model, &options, &task, h, acts_on[h]);
+      const struct inhibition_scores sum =
+          sum_of(&a.made.parameters.model, &a.made.options, &a.made.task, h, a.acts_on[h]);
       assert_true(fabs(sum.metric) > 1e-4 && sum.to_positive != 0);
       assert_near(scores[h].metric, sum.metric);
       assert_near(scores[h].to_positive, sum.to_positive);
       assert_near(scores[h].to_negative, sum.to_negative);
     }
-    task_free(&task);
-    parameters_free(&p);
-    threads_stop(threads);
+    made_case_close(&a.made);
   }
 }
 
@@ -206,31 +199,19 @@ static void test_changes(void **state)
 static void test_other_tasks(void **state)
 {
   (void)state;
-  struct error error = {0};
-  struct parameters p;
-  struct task task;
-  struct threads *threads;
-  struct circuit_options options;
-  struct graph graph;
-  unsigned char kept[512];
-  bool movers[HEADS], acts_on[HEADS][HEADS];
+  struct asked a;
   struct inhibition_scores scores[HEADS];
-  start(taping_configs[0], &p, &task, &threads, &options);
-  circuit_check(graph_create(&p.model.config, &graph, &error), &error);
-  connect(&graph, kept, movers, acts_on);
-  const struct inhibition asked = {&graph, kept, movers};
-  assert_int_equal(inhibition_pairs(&task), USED);
-  task.metric = TASK_PROB;
-  assert_int_equal(inhibition_pairs(&task), 0);
-  circuit_check(component_inhibition(&p.model, &task, &options, &asked, scores, &error), &error);
+  start(taping_configs[0], &a);
+  assert_int_equal(inhibition_pairs(&a.made.task), USED);
+  a.made.task.metric = TASK_PROB;
+  assert_int_equal(inhibition_pairs(&a.made.task), 0);
+  ask(&a, scores);
   assert_true(isnan(scores[0].metric));
-  task.metric = TASK_LOGIT;
-  memset(kept, 0, graph.edges);
-  circuit_check(component_inhibition(&p.model, &task, &options, &asked, scores, &error), &error);
+  a.made.task.metric = TASK_LOGIT;
+  memset(a.kept, 0, a.graph.edges);
+  ask(&a, scores);
   assert_true(isnan(scores[0].metric));
-  task_free(&task);
-  parameters_free(&p);
-  threads_stop(threads);
+  made_case_close(&a.made);
 }
 
 static void test_rule(void **state)

@@ -369,7 +369,7 @@ static void test_memory(void **state)
   const char *path = workshop_path("large");
   struct rusage usage;
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip(); /* the emulator's own memory would count */
   free(workshop_run(EXIT_HELD,
                     "synth --like olmo:layers=2,hidden=1024,heads=8,ffn=4096,vocab=20000 --out %s "

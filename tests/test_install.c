@@ -41,9 +41,8 @@ static void test_and_back(void **state)
 
 int main(void)
 {
-  const char *program = getenv("ATTEST");
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_and_back)};
-  if (workshop_emulated() || (program && strcmp(program, "build/attest") != 0) ||
+  if (support_emulated() || strcmp(support_program(), "build/attest") != 0 ||
       system("test -e build/attest && command -v make >/dev/null") != 0) {
     print_message("installing is tried with the build in build/ alone\n");
     return 0;

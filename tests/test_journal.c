@@ -197,7 +197,7 @@ static void test_read_once(void **state)
   char line[2048];
   size_t size;
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   json_t *manifest = with_references();
   const json_t *revisions = json_object_get(manifest, "revisions");

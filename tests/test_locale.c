@@ -58,7 +58,7 @@ static void test_decimal_comma(void **state)
 {
   const char *plain = workshop_path("plain"), *comma = workshop_path("comma");
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   setenv("LC_ALL", "C.UTF-8", 1); /* the charset may show, in the symbols of a summary */
   run_all(plain);

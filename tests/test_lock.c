@@ -76,7 +76,7 @@ static void test_reproduce(void **state)
   const char *work = workshop_path("work");
   char lock[600];
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   snprintf(lock, sizeof lock, "%s/attest.lock", work);
   const char *place = quick_workplace("quick");
@@ -98,7 +98,7 @@ static void test_screen(void **state)
 {
   const char *out = workshop_path("x.csv"), *lock = workshop_path("x.csv.lock");
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   pid_t first = start_and_stop(lock, "screen %s " LONG_SCREEN " --out %s", model(), out);
   refuse(first, "screen %s " LONG_SCREEN " --out %s", model(), out);
@@ -228,7 +228,7 @@ static void test_pipe_without_reader(void **state)
   size_t size;
   int status = 0;
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   assert_int_equal(mkfifo(pipe, 0600), 0);
   snprintf(line, sizeof line, "screen %s " WORKSHOP_PROTOCOL " --quiet --out %s", model(), pipe);
@@ -272,7 +272,7 @@ static void test_small_stack(void **state)
 {
   struct rlimit before, small;
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   assert_int_equal(getrlimit(RLIMIT_STACK, &before), 0);
   small = before;

@@ -42,7 +42,7 @@ static const struct {
 static void test_peak_stays_within_memory(void **state)
 {
   (void)state;
-  if (workshop_emulated() || support_sanitized())
+  if (support_slow())
     skip(); /* the peak is then that of the emulator or of the shadow memory */
   for (size_t i = 0; i < sizeof large / sizeof *large; i++) {
     const char *model = workshop_path("large");
@@ -131,7 +131,7 @@ static void test_interrupted_synth_leaves_nothing(void **state)
   char line[1024];
   size_t size;
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip(); /* the signal would end the emulator */
   snprintf(line, sizeof line,
            "synth --like olmo:layers=8,hidden=2048,heads=8 --threads 1 --out %s --quiet", model);

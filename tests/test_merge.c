@@ -11,29 +11,6 @@
 
 #define SYNTH "layers=2,hidden=32,heads=2,vocab=256,context=64"
 
-/* What must be the same, however many machines there were. */
-static json_t *same_for_all(const char *path)
-{
-  json_t *run = workshop_json(path), *manifest;
-  size_t i;
-  json_object_del(run, "isa");
-  json_object_del(run, "run");
-  json_array_foreach(json_object_get(run, "manifests"), i, manifest)
-      json_object_del(manifest, "notes");
-  return run;
-}
-
-static void assert_same_run(const char *a, const char *b)
-{
-  json_t *one = same_for_all(a), *other = same_for_all(b);
-  char *x = json_dumps(one, JSON_SORT_KEYS), *y = json_dumps(other, JSON_SORT_KEYS);
-  assert_string_equal(x, y);
-  free(x);
-  free(y);
-  json_decref(one);
-  json_decref(other);
-}
-
 /* Shards that cut revisions in the middle, on machines that are not alike. */
 static void test_shards_end_in_the_bits_of_one_run(void **state)
 {
@@ -59,7 +36,7 @@ static void test_shards_end_in_the_bits_of_one_run(void **state)
   char one[600], merged[600];
   snprintf(one, sizeof one, "%s/one.json", place);
   snprintf(merged, sizeof merged, "%s/merged.json", place);
-  assert_same_run(one, merged);
+  workshop_same_results(one, merged);
 }
 
 /* A place with two small unpinned revisions and their manifest, which asks for no ablations. */
@@ -137,7 +114,6 @@ static json_t *hashes(const char *place, const char *name)
   return hashes;
 }
 
-/* A first run with one machine, which the merge must equal. */
 /* Shards without a part are shards; the merge does the work. */
 static void test_nothing_to_cut(void **state)
 {
@@ -210,7 +186,7 @@ static void test_interrupted_in_a_range(void **state)
   const char *place = synthetic_of("range", 4000);
   char *out, *err, line[600];
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   interrupt_shard(place);
   snprintf(line, sizeof line, "reproduce %s/m.json --allow-unpinned --shard 1/3 --work %s/w", place,
@@ -412,7 +388,7 @@ static void test_damaged_heads(void **state)
   struct error error = {0};
   snprintf(manifest_path, sizeof manifest_path, "%s/m.json", place);
   assert_int_equal(manifest_load(manifest_path, &manifest, &error), 0);
-  const size_t head = figures_at(data, size), step = workshop_emulated() ? 29 : 1;
+  const size_t head = figures_at(data, size), step = support_emulated() ? 29 : 1;
   for (size_t i = 0; i < head; i += step) {
     struct piece_file file;
     data[i] ^= 0x55;

@@ -1,21 +1,13 @@
 /* Scores of name movers: cases, attention and copy scores against a computation in double that is
  * written here from the definition alone, for every way in which values lie in weights. */
-#include "circuits.h"
+#include "made_case.h"
 
 #include "circuit/components.h"
 #include "pass/forward.h"
-#include "taping.h"
 
-/* The first three pairs are of indirect object identification: the answer once, the other name
- * twice; then no answer at all, the answer twice, and a later place of another negative id. */
-static const char pairs[] =
-    "{\"task\":\"toy\",\"metric\":\"logit\"}\n"
-    "{\"clean\":[4,11,6,23,8,1,23,30,2],\"corrupted\":[4,11,6,23,8,1,11,30,2],\"positive\":[11],"
-    "\"negative\":[23]}\n"
-    "{\"clean\":[4,31,6,12,8,31,30,2],\"corrupted\":[4,31,6,12,8,12,30,2],\"positive\":[12],"
-    "\"negative\":[31]}\n"
-    "{\"clean\":[3,40,6,41,7,5,40,29,2],\"corrupted\":[3,40,6,41,7,5,41,29,2],\"positive\":[41],"
-    "\"negative\":[40]}\n"
+/* Beside those of indirect object identification: no answer at all, the answer twice, and a later
+ * place of another negative id. */
+static const char pairs[] = MADE_PAIRS
     "{\"clean\":[3,4,5,6],\"corrupted\":[3,4,5,7],\"positive\":[9],\"negative\":[10]}\n"
     "{\"clean\":[9,4,9,6],\"corrupted\":[3,4,5,7],\"positive\":[9],\"negative\":[10]}\n"
     "{\"clean\":[10,4,5,17],\"corrupted\":[3,4,5,7],\"positive\":[9],\"negative\":[17,10]}\n";
@@ -194,26 +186,14 @@ static size_t assert_head(const struct mover_scores *got, const struct wanted *w
   return w->copied.most - w->copied.least + w->against.most - w->against.least;
 }
 
-static void options_of(struct threads **threads, enum isa isa, int count, uint64_t memory,
-                       struct circuit_options *options)
-{
-  struct error error = {0};
-  *options = (struct circuit_options){.memory = memory};
-  circuit_check(threads_start(count, threads, &error), &error);
-  circuit_check(kernels_select(isa, &options->kernels, &error), &error);
-  options->threads = *threads;
-}
-
 /* All heads of a model; its hits, copied and against, are added. */
 static void assert_model(const struct parameters *p, const struct task *task, size_t hits[2])
 {
   struct error error = {0};
-  struct threads *threads;
-  struct circuit_options options;
+  const struct circuit_options options = circuit_options_of(ISA_AUTO, 2, CIRCUIT_MEMORY);
   struct mover_scores scores[MOST_HEADS];
   struct wanted wanted[MOST_HEADS] = {{0}};
   size_t heads = p->model.config.layers * p->model.config.heads, open = 0;
-  options_of(&threads, ISA_AUTO, 2, CIRCUIT_MEMORY, &options);
   circuit_check(component_movers(&p->model, task, &options, scores, &error), &error);
   for (size_t i = 0; i < task->count; i++) {
     static struct sight shown;
@@ -227,7 +207,7 @@ static void assert_model(const struct parameters *p, const struct task *task, si
     hits[1] += scores[h].against;
   }
   assert_true(open <= 2);
-  threads_stop(threads);
+  threads_stop(options.threads);
 }
 
 /* Of phi, the LM head has a bias. */
@@ -263,29 +243,22 @@ static void test_cases(void **state)
 {
   (void)state;
   struct error error = {0};
-  struct task task;
-  struct parameters p;
-  struct threads *threads;
-  struct circuit_options options;
+  struct made_case c;
   struct mover_scores scores[8];
-  options_of(&threads, ISA_AUTO, 1, CIRCUIT_MEMORY, &options);
-  make_up(taping_configs[0], &p);
-  circuit_check(task_parse("pairs", pairs, strlen(pairs), 0, &task, &error), &error);
-  circuit_check(component_movers(&p.model, &task, &options, scores, &error), &error);
+  made_case_open(taping_configs[0], pairs, 1, &c);
+  circuit_check(component_movers(&c.parameters.model, &c.task, &c.options, scores, &error), &error);
   assert_int_equal(scores[0].cases, 3 * 3 + 0 + 2 + 2);
-  assert_int_equal(component_cases(&task), scores[0].cases);
-  task.count = 3;
-  circuit_check(component_movers(&p.model, &task, &options, scores, &error), &error);
+  assert_int_equal(component_cases(&c.task), scores[0].cases);
+  c.task.count = 3;
+  circuit_check(component_movers(&c.parameters.model, &c.task, &c.options, scores, &error), &error);
   assert_int_equal(scores[0].cases, 9); /* 3 N */
-  task.pairs += 3;
-  task.count = 1;
-  circuit_check(component_movers(&p.model, &task, &options, scores, &error), &error);
+  c.task.pairs += 3;
+  c.task.count = 1;
+  circuit_check(component_movers(&c.parameters.model, &c.task, &c.options, scores, &error), &error);
   assert_true(!scores[0].cases && isnan(mover_copy_score(&scores[0])) && !mover_is(&scores[0]));
-  task.pairs -= 3;
-  task.count = PAIRS;
-  task_free(&task);
-  parameters_free(&p);
-  threads_stop(threads);
+  c.task.pairs -= 3;
+  c.task.count = PAIRS;
+  made_case_close(&c);
 }
 
 /* A head whose weights carry every token to itself copies; the same with the other sign. */
@@ -293,19 +266,15 @@ static void test_copying_head(void **state)
 {
   (void)state;
   struct error error = {0};
-  struct task task;
-  struct parameters p;
-  struct threads *threads;
-  struct circuit_options options;
+  struct made_case c;
   struct mover_scores scores[8];
-  options_of(&threads, ISA_AUTO, 1, CIRCUIT_MEMORY, &options);
-  make_up("{\"model_type\": \"olmo\", \"intermediate_size\": 72, \"tie_word_embeddings\": true, "
-          "\"num_hidden_layers\": 2, \"num_attention_heads\": 1, \"hidden_size\": 64, "
-          "\"vocab_size\": 50, \"max_position_embeddings\": 64}",
-          &p);
-  circuit_check(task_parse("pairs", pairs, strlen(pairs), 0, &task, &error), &error);
-  for (size_t i = 0; i < p.count; i++) {
-    struct parameter *one = &p.list[i];
+  made_case_open(
+      "{\"model_type\": \"olmo\", \"intermediate_size\": 72, \"tie_word_embeddings\": true, "
+      "\"num_hidden_layers\": 2, \"num_attention_heads\": 1, \"hidden_size\": 64, "
+      "\"vocab_size\": 50, \"max_position_embeddings\": 64}",
+      pairs, 1, &c);
+  for (size_t i = 0; i < c.parameters.count; i++) {
+    struct parameter *one = &c.parameters.list[i];
     bool embeds = one->rows == 50;
     if (one->rank < 2)
       continue;
@@ -316,12 +285,10 @@ static void test_copying_head(void **state)
     for (size_t e = 0; e < one->elements && second; e++)
       one->values[e] = -one->values[e];
   }
-  circuit_check(component_movers(&p.model, &task, &options, scores, &error), &error);
+  circuit_check(component_movers(&c.parameters.model, &c.task, &c.options, scores, &error), &error);
   assert_true(mover_copy_score(&scores[0]) == 100 && mover_negative_score(&scores[0]) < 100);
   assert_true(mover_negative_score(&scores[1]) == 100 && mover_copy_score(&scores[1]) < 100);
-  task_free(&task);
-  parameters_free(&p);
-  threads_stop(threads);
+  made_case_close(&c);
 }
 
 /* Instruction set, threads and memory change no bit. */
@@ -329,23 +296,20 @@ static void test_bits(void **state)
 {
   (void)state;
   struct error error = {0};
-  struct task task;
+  struct made_case c;
   struct mover_scores first[MOST_HEADS], other[MOST_HEADS];
-  struct parameters p;
-  circuit_check(task_parse("pairs", pairs, strlen(pairs), 0, &task, &error), &error);
-  make_up(taping_configs[2], &p);
+  made_case_open(taping_configs[2], pairs, 1, &c);
   for (int i = 0; i < 3; i++) {
-    struct threads *threads;
-    struct circuit_options options;
-    options_of(&threads, i ? ISA_AUTO : ISA_SCALAR, 1 + i, i == 2 ? 600000 : CIRCUIT_MEMORY,
-               &options);
-    circuit_check(component_movers(&p.model, &task, &options, i ? other : first, &error), &error);
+    const struct circuit_options options =
+        circuit_options_of(i ? ISA_AUTO : ISA_SCALAR, 1 + i, i == 2 ? 600000 : CIRCUIT_MEMORY);
+    circuit_check(
+        component_movers(&c.parameters.model, &c.task, &options, i ? other : first, &error),
+        &error);
     if (i)
       assert_memory_equal(first, other, 8 * sizeof *first);
-    threads_stop(threads);
+    threads_stop(options.threads);
   }
-  task_free(&task);
-  parameters_free(&p);
+  made_case_close(&c);
 }
 
 /* The same on trained weights, f16 and f32 as they are stored. */
@@ -358,14 +322,12 @@ static void test_trained(void **state)
     struct circuit_case c;
     struct parameters p;
     size_t hits[2] = {0, 0};
-    struct threads *threads;
-    struct circuit_options options;
     struct mover_scores stored[MOST_HEADS], widened[MOST_HEADS];
     circuit_load(names[i], &c);
     size_t pairs_there = c.task.count;
     c.task.count = 4;
     circuit_check(parameters_read_values(&c.model, &p, &error), &error);
-    options_of(&threads, ISA_AUTO, 2, CIRCUIT_MEMORY, &options);
+    const struct circuit_options options = circuit_options_of(ISA_AUTO, 2, CIRCUIT_MEMORY);
     circuit_check(component_movers(&c.model, &c.task, &options, stored, &error), &error);
     circuit_check(component_movers(&p.model, &c.task, &options, widened, &error), &error);
     assert_model(&p, &c.task, hits);
@@ -373,7 +335,7 @@ static void test_trained(void **state)
     for (size_t h = 0; h < MOST_HEADS; h++)
       assert_true(stored[h].copied == widened[h].copied &&
                   stored[h].to_positive == widened[h].to_positive);
-    threads_stop(threads);
+    threads_stop(options.threads);
     parameters_free(&p);
     c.task.count = pairs_there;
     circuit_close(&c);

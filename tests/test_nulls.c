@@ -122,7 +122,7 @@ static void test_reference(void **state)
   struct fixture summary = fixture_read(REFERENCE, "null_selectivity_summary.csv");
   struct fixture pr = fixture_read(REFERENCE, "null_pr.csv");
   struct fixture pr_summary = fixture_read(REFERENCE, "null_pr_summary.csv");
-  size_t rows = workshop_emulated() ? 1 : summary.rows;
+  size_t rows = support_emulated() ? 1 : summary.rows;
   for (size_t row = 0; row < rows; row++) {
     const char *model = fixture_text(&summary, row, "model");
     bool nursery = strncmp(model, "nursery", 7) == 0;
@@ -170,7 +170,7 @@ static void test_interrupted(void **state)
   (void)state;
   const char *whole = workshop_path("whole.csv"), *pieces = workshop_path("pieces.csv");
   int interrupted = 0, code = 3;
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   free(workshop_run(0, LONG "--quiet --out %s", whole));
   for (int round = 0; round < 40 && code == 3; round++) {
@@ -205,7 +205,7 @@ static void test_same_bits(void **state)
   char hex[33], *a = workshop_run(0, "%s--threads 1", run), *b;
   digest_xxh3(a, strlen(a), hex);
   assert_string_equal(hex, "46a2e210e34f3c30addefab1480d8512"); /* on every instruction set */
-  if (workshop_emulated()) {
+  if (support_emulated()) {
     free(a);
     return;
   }

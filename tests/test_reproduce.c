@@ -56,7 +56,7 @@ static void test_published_tables(void **state)
 static void test_tampered_golden(void **state)
 {
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   const char *place = quick_workplace("tampered");
   char path[600];
@@ -154,7 +154,7 @@ static size_t occurrences(const char *text, const char *words)
 static void test_killed_and_resumed(void **state)
 {
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   const char *work = workshop_path("killed/work");
   const char *manifest = workshop_path("killed/manifests/" MODEL ".json");
@@ -197,7 +197,7 @@ static json_t *claims_of_run(const char *manifest, const char *work, const char 
 static void test_killed_and_resumed_with_intervals(void **state)
 {
   (void)state;
-  if (workshop_emulated() || support_sanitized())
+  if (support_slow())
     skip();
   const char *work = workshop_path("intervals/work");
   const char *manifest = workshop_path("intervals/manifests/" MODEL ".json");
@@ -217,7 +217,7 @@ static void test_killed_and_resumed_with_intervals(void **state)
 static void test_tampered_work(void **state)
 {
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   quick_workplace("changed");
   const char *work = workshop_path("changed/work");
@@ -246,7 +246,7 @@ static void test_golden_update(void **state)
                        place, place));
   unsetenv("CI");
   workshop_shell("diff -r %s %s.before", place, place);
-  if (workshop_emulated() || support_sanitized()) /* a whole study */
+  if (support_slow()) /* a whole study */
     skip();
   workshop_shell("rm -r %s/golden/" MODEL " && rm %s/golden/published/verdicts.tsv", place, place);
   char *text = workshop_run(EXIT_HELD,

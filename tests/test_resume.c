@@ -127,8 +127,8 @@ static const char *sequences = "500", *until_sure;
 /* A screen slow enough to be caught in the middle; what it says goes to a file. */
 static pid_t start_of(const char *model, const char *memory, const char *out)
 {
-  const char *attest = getenv("ATTEST"), *said = support_path("said");
-  const char *words[] = {attest ? attest : "build/attest",
+  const char *said = support_path("said");
+  const char *words[] = {support_program(),
                          "screen",
                          model,
                          "--n",
@@ -165,12 +165,6 @@ static void assert_said(const char *words)
   free(said);
 }
 
-static bool emulated(void)
-{
-  const char *launcher = getenv("ATTEST_RUN");
-  return launcher && *launcher; /* minutes, and signals would end the emulator */
-}
-
 static void same_file(const char *a, const char *b)
 {
   size_t size, other;
@@ -188,7 +182,7 @@ static void test_interrupted_screen_goes_on_to_the_same_bits(void **state)
   struct stat info;
   int interrupted = 0, code = 3;
   (void)state;
-  if (emulated())
+  if (support_emulated())
     skip();
   sequences = support_sanitized() ? "300" : "1500";
   assert_int_equal(support_wait(start(whole), NULL), 0);
@@ -253,7 +247,7 @@ static void test_another_checkpoint_does_not_go_on(void **state)
 {
   char *model = const_path("model"), *out = const_path("x.csv"), *fresh = const_path("y.csv");
   (void)state;
-  if (emulated())
+  if (support_emulated())
     skip();
   copy_model(model);
   interrupt(model, out);
@@ -273,7 +267,7 @@ static void test_goes_on_in_one_chunk(void **state)
   char *out = const_path("one.csv"), *whole = const_path("all.csv");
   struct stat info;
   (void)state;
-  if (emulated())
+  if (support_emulated())
     skip();
   interrupt(MODEL, out);
   assert_int_equal(support_wait(start_of(MODEL, "1G", out), NULL), 0);
@@ -288,7 +282,7 @@ static void test_goes_on_in_one_chunk(void **state)
 static void test_without_output_nothing_is_kept(void **state)
 {
   (void)state;
-  if (emulated())
+  if (support_emulated())
     skip();
   interrupt(MODEL, NULL);
   assert_said("interrupted; nothing was kept");
@@ -300,7 +294,7 @@ static void test_partial_outlives_a_failed_output(void **state)
   char *out = const_path("late.csv");
   struct stat info;
   (void)state;
-  if (emulated())
+  if (support_emulated())
     skip();
   sequences = support_sanitized()
                   ? "300"
@@ -323,7 +317,7 @@ static void test_screen_until_sure_goes_on_to_the_same_bits(void **state)
 {
   char *whole = const_path("sure.csv"), *out = const_path("sure-pieces.csv");
   (void)state;
-  if (emulated())
+  if (support_emulated())
     skip();
   sequences = support_sanitized() ? "800" : "3000";
   until_sure = "0.99";

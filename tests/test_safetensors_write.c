@@ -345,7 +345,7 @@ static void test_failing_calls(void **state)
   const char *directory = fresh("failing");
   char *err;
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   workshop_preload("preload_io.so");
   assert_int_equal(run_child(directory, "", 0, 0, NULL), 0);

@@ -205,7 +205,7 @@ static void test_protocol_options(void **state)
 static void test_many_sequences(void **state)
 {
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   char *plain = csv_of(WORKSHOP_MODEL " --n 600 --seq-len 64 --vocab 10:500");
   assert_same(

@@ -21,11 +21,11 @@ static void expect_error(const char *directory, const char *words)
 
 static void test_installed(void **state)
 {
-  const char *place = workshop_path("usr"), *program = getenv("ATTEST");
+  const char *place = workshop_path("usr");
   char wanted[600];
   (void)state;
   workshop_shell("mkdir -p %s/bin %s/work && cp %s %s/bin/attest && chmod +x %s/bin/attest", place,
-                 place, program && *program ? program : "build/attest", place, place);
+                 place, support_program(), place, place);
   expect_error(place, "manifests/published.json: not found here, nor where make install puts it");
   workshop_shell("mkdir -p %s/share/attest/manifests && echo '{}' >%s/share/attest/manifests/"
                  "published.json",

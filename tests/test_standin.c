@@ -126,7 +126,7 @@ static int setup(void **state)
 static void test_first_and_second_run(void **state)
 {
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   const char *work = workshop_path("work"), *checkpoints = workshop_path("checkpoints");
   for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
@@ -152,7 +152,7 @@ static void test_manipulated_first_run(void **state)
 {
   char path[600];
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   const char *work = workshop_path("work-changed"), *checkpoints = workshop_path("checkpoints");
   const char *manifest = write_standin("nursery-olmo", 1e-4);
@@ -174,7 +174,7 @@ static void test_manipulated_first_run(void **state)
 static void test_band_too_tight(void **state)
 {
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   const char *manifest = write_standin("nursery-olmo", 1e-9);
   char *text = workshop_run(EXIT_CHECK, "reproduce %s --checkpoints %s --work %s --json -",
@@ -197,7 +197,7 @@ static void test_unpinned_revision(void **state)
   char path[600], *out, *err, line[1400];
   size_t size;
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   const char *copy = workshop_path("copy"), *work = workshop_path("work-unpinned");
   const char *manifest = write_standin("nursery-olmo", 0.5);
@@ -246,7 +246,7 @@ static void test_pinned_elsewhere(void **state)
   static const char *const outs[] = {"far.json", "pinned/one/two/far.json", "paper/far.json",
                                      "paper/below/far.json"};
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   write_standin("nursery-olmo", 1e-4);
   json_t *manifest = standin("nursery-olmo", 1e-4), *revision, *file;

@@ -335,7 +335,7 @@ int main(void)
   unsetenv("http_proxy");
   unsetenv("all_proxy");
   unsetenv("ALL_PROXY");
-  if (workshop_emulated())
+  if (support_emulated())
     return 0; /* the child is the emulator, and a screen takes it minutes */
   seen = mmap(NULL, sizeof *seen, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (seen == MAP_FAILED)

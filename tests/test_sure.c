@@ -34,7 +34,7 @@ static struct size size_of_test(void)
   return (struct size){600, 400, 20};
 #endif
 #endif
-  return workshop_emulated() ? (struct size){300, 250, 3} : small;
+  return support_emulated() ? (struct size){300, 250, 3} : small;
 }
 
 /* A model and what it shows of some sequences. */
@@ -217,7 +217,7 @@ static void test_error_is_at_most_what_is_stated(void **state)
   struct tally all = {0};
   for (size_t m = 0; m < sizeof models / sizeof *models; m++) {
     struct tally tally = {0};
-    if (m && workshop_emulated())
+    if (m && support_emulated())
       break;
     measure(models[m], &size, &tally);
     print_message("  %-17s %d batches of %lld: %d with a wrong answer (%zu heads); %.1f %% of the "
@@ -236,7 +236,7 @@ static void test_error_is_at_most_what_is_stated(void **state)
 }
 
 #define SCREEN "screen manifests/nursery.tar.zst:nursery-olmoe/step2500 --seq-len 64 --vocab 1:97"
-#define SEQUENCES (workshop_emulated() ? 250 : 900)
+#define SEQUENCES (support_emulated() ? 250 : 900)
 
 /* The figures are the bytes of a screen of that length, whatever it runs on. */
 static void test_bytes_of_a_screen_of_that_length(void **state)
@@ -253,13 +253,13 @@ static void test_bytes_of_a_screen_of_that_length(void **state)
   assert_int_equal(json_integer_value(json_object_get(sure, "full")), SEQUENCES);
   assert_int_equal(json_integer_value(json_object_get(sure, "saved")), SEQUENCES - seen);
   assert_true(seen == 100 || seen == 200 || seen == 400 || seen == 800 ||
-              (workshop_emulated() && seen == SEQUENCES)); /* few sequences save none */
+              (support_emulated() && seen == SEQUENCES)); /* few sequences save none */
   assert_int_equal(json_integer_value(json_object_get(json_object_get(json, "protocol"), "n")),
                    seen);
   assert_int_equal(json_integer_value(json_object_get(sure, "pr_n")), seen < 500 ? seen : 500);
   free(workshop_run(EXIT_HELD, SCREEN " --n %d --out %s", (int)seen, plain));
   workshop_same_files(csv, plain);
-  for (size_t i = 0; i < sizeof ways / sizeof *ways && !workshop_emulated(); i++) {
+  for (size_t i = 0; i < sizeof ways / sizeof *ways && !support_emulated(); i++) {
     free(workshop_run(EXIT_HELD, SCREEN " --n %d --until-sure 0.99 --out %s %s", SEQUENCES, again,
                       ways[i]));
     workshop_same_files(csv, again);

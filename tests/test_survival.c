@@ -137,7 +137,7 @@ static void test_reproduce_says_it(void **state)
   const char *report = workshop_path("r.json");
   size_t index, surviving = 0, moved = 0;
   json_t *row;
-  if (workshop_emulated() || support_sanitized()) /* a whole study */
+  if (support_slow()) /* a whole study */
     skip();
   char *text = workshop_run(EXIT_HELD,
                             "reproduce manifests/nursery-olmo.json --work %s --bootstrap 40 --all "

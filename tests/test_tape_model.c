@@ -66,7 +66,7 @@ static double slope_along(struct made *m, const float *direction, const float *s
 static void test_directional_derivative(void **state)
 {
   (void)state;
-  for (size_t i = 0; i < (emulated() ? 1 : CONFIGS); i++) {
+  for (size_t i = 0; i < (support_emulated() ? 1 : CONFIGS); i++) {
     struct made m;
     double norm = 0;
     make(&m, taping_configs[i], &(struct how){.auxiliary = true});
@@ -110,7 +110,7 @@ static void test_overfitted_batch(void **state)
   const struct kernels *kernels;
   (void)state;
   check(kernels_select(ISA_AUTO, &kernels, &error), &error);
-  for (size_t i = 0; i < (emulated() ? 1 : CONFIGS); i++) {
+  for (size_t i = 0; i < (support_emulated() ? 1 : CONFIGS); i++) {
     struct made m;
     make(&m, taping_configs[i], &(struct how){0});
     for (size_t s = 0; s < BATCH; s++) /* each has a beginning of its own */
@@ -147,7 +147,7 @@ static void test_same_bits_everywhere(void **state)
   const struct kernels *list[4];
   size_t count = kernels_available(list);
   (void)state;
-  for (size_t i = 0; i < (emulated() ? 1 : CONFIGS); i++)
+  for (size_t i = 0; i < (support_emulated() ? 1 : CONFIGS); i++)
     for (size_t micro = 2; micro <= BATCH; micro += 4) {
       struct made want;
       make(&want, taping_configs[i],

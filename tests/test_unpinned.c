@@ -183,7 +183,7 @@ static void test_reproduce_refused(void **state)
 static void test_reproduce_allowed(void **state)
 {
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   const char *path = place_manifest("allowed", open_manifest()), *work = workshop_path("work-a");
   for (int run = 0; run < 2; run++) {
@@ -216,7 +216,7 @@ static void test_reproduce_allowed(void **state)
 static void test_interrupted(void **state)
 {
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   static const char *const words[] = {"step0        resumed ", "step0        screened"};
   for (int changed = 0; changed < 2; changed++) {
@@ -244,7 +244,7 @@ static void test_interrupted(void **state)
 static void test_golden(void **state)
 {
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   json_t *manifest = open_manifest();
   json_object_set_new(manifest, "golden", json_string("golden"));
@@ -263,7 +263,7 @@ static void test_golden(void **state)
 static void test_partly_pinned(void **state)
 {
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   json_t *manifest = open_manifest();
   const json_t *revision = json_array_get(json_object_get(manifest, "revisions"), 1);
@@ -286,7 +286,7 @@ static void test_partly_pinned(void **state)
 static void test_archive(void **state)
 {
   (void)state;
-  if (workshop_emulated())
+  if (support_emulated())
     skip();
   json_t *manifest = open_manifest();
   json_object_set_new(manifest, "checkpoints", json_string("c.tar"));

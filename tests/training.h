@@ -25,6 +25,14 @@ static inline const char *training_path(const char *part, const char *name)
   return path;
 }
 
+/* The path of a recipe that is written; it stays valid. */
+static inline const char *write_recipe(const char *name, const char *text)
+{
+  const char *path = workshop_path(name);
+  support_write(path, text, strlen(text));
+  return path;
+}
+
 static inline struct npy training_array(const char *part, const char *name)
 {
   return npy_read(training_path(part, name));

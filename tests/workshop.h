@@ -21,13 +21,6 @@
 #define WORKSHOP_MODEL "tests/fixtures/conformance/olmo-f32/model"
 #define WORKSHOP_PROTOCOL "--n 64 --seq-len 64 --vocab 10:500 --pr-n 64"
 
-/* Whether an emulator runs the program: a hundred times slower, and a shell cannot start it. */
-static inline bool workshop_emulated(void)
-{
-  const char *launcher = getenv("ATTEST_RUN");
-  return launcher && *launcher;
-}
-
 /* "<support_directory()>/name"; the string stays valid, unlike that of support_path. Not inline:
  * gcc would take all of `paths` for one string, and warn. */
 static __attribute__((noinline, unused)) const char *workshop_path(const char *name)
@@ -47,9 +40,8 @@ static __attribute__((noinline, unused)) const char *workshop_path(const char *n
  */
 static inline void workshop_words(char *line, const char *words[64])
 {
-  const char *program = getenv("ATTEST");
   size_t count = 1;
-  words[0] = program && *program ? program : "build/attest";
+  words[0] = support_program();
   for (char *word = strtok(line, " "); word; word = strtok(NULL, " ")) {
     assert_true(count < 63);
     words[count++] = word;
@@ -169,6 +161,29 @@ static inline void workshop_same_files(const char *a, const char *b)
     fail_msg("%s and %s differ", a, b);
   free(data_a);
   free(data_b);
+}
+
+/* The JSON of a run without where it ran, when, and which files were read again for it: what must
+ * be the same, however many machines there were. free() */
+static inline char *workshop_result(const char *path)
+{
+  json_t *run = workshop_json(path), *manifest;
+  size_t i;
+  json_object_del(run, "isa");
+  json_object_del(run, "run");
+  json_array_foreach(json_object_get(run, "manifests"), i, manifest)
+      json_object_del(manifest, "notes");
+  char *text = json_dumps(run, JSON_SORT_KEYS);
+  json_decref(run);
+  return text;
+}
+
+static inline void workshop_same_results(const char *a, const char *b)
+{
+  char *one = workshop_result(a), *other = workshop_result(b);
+  assert_string_equal(one, other);
+  free(one);
+  free(other);
 }
 
 /* Moves one figure of a head in a revision's CSV by one ULP. */
