@@ -175,8 +175,8 @@ static int take_parameters(struct examining *e, uint64_t n)
            few_parameters(&e->sizes) * sizeof *e->parameters);
   } else {
     char *path = few_checkpoint_path(e->options->out, n, e->error);
-    int status = path ? few_checkpoint_read(path, &e->sizes, e->parameters, e->error)
-                      : e->error->code;
+    int status =
+        path ? few_checkpoint_read(path, &e->sizes, e->parameters, e->error) : e->error->code;
     free(path);
     if (status)
       return status;
@@ -278,8 +278,7 @@ static const struct table_column columns[] = {
 
 static void fill(const struct few_examination *found, struct table *table)
 {
-  *table =
-      (struct table){.columns = columns, .column_count = sizeof columns / sizeof *columns};
+  *table = (struct table){.columns = columns, .column_count = sizeof columns / sizeof *columns};
   for (size_t h = 0; h < found->heads; h++) {
     table_integer(table, (int64_t)h);
     table_number(table, found->strengths.induction[h]);

@@ -134,14 +134,23 @@ int few_training_open(const char *path, const struct runtime *runtime, struct fe
   return check_memory(t, error);
 }
 
+static enum few_stage stage_of(enum few_tensor tensor)
+{
+  return tensor < FEW_G0   ? FEW_STAGE_EMBEDDINGS
+         : tensor < FEW_G1 ? FEW_STAGE_LAYER0
+         : tensor < FEW_GF ? FEW_STAGE_LAYER1
+                           : FEW_STAGE_UNEMBEDDING;
+}
+
 void few_training_complete(const struct few_training *t, float *parameters)
 {
   const struct few_sizes sizes = few_recipe_sizes(&t->recipe, t->data.width);
-  size_t layer1 = few_place(&sizes, FEW_G1).offset, all = few_parameters(&sizes);
-  size_t first = t->recipe.clamp.graft == FEW_GRAFT_LAYER1 ? layer1 : 0;
-  size_t end = t->recipe.clamp.graft == FEW_GRAFT_LAYER0 ? layer1 : all;
-  if (t->recipe.clamp.graft)
-    memcpy(parameters + first, t->graft + first, (end - first) * sizeof *parameters);
+  for (int i = 0; i < FEW_TENSORS; i++) {
+    struct few_place place = few_place(&sizes, (enum few_tensor)i);
+    if (few_graft_takes(t->recipe.clamp.graft, stage_of((enum few_tensor)i)))
+      memcpy(parameters + place.offset, t->graft + place.offset,
+             place.rows * place.columns * sizeof *parameters);
+  }
 }
 
 void few_training_close(struct few_training *t)

@@ -24,7 +24,7 @@ bool few_training_is(const char *path);
  * that is too small), EXIT_RUN. */
 int few_training_open(const char *path, const struct runtime *runtime,
                       struct few_training *training, struct error *error);
-/* Puts a layer that the clamp grafts, if it does, where the run's or a checkpoint's own stands in
+/* Puts what the clamp grafts, if anything, where the run's or a checkpoint's own stands in
  * `parameters`: the model as it was trained. */
 void few_training_complete(const struct few_training *training, float *parameters);
 void few_training_close(struct few_training *training);

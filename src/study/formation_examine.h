@@ -1,6 +1,7 @@
 /* The examination of a few-shot model as rows of tables (formation_rows.h): of a training run of a
  * study, and of any run of a recipe (attest train --examine). Whatever clamp the model was trained
- * under, it is examined as it is: the only clamps are those of the measures (few_shot/examine.h). */
+ * under, it is examined as it is: the only clamps are those of the measures (few_shot/examine.h).
+ */
 #ifndef ATTEST_STUDY_FORMATION_EXAMINE_H
 #define ATTEST_STUDY_FORMATION_EXAMINE_H
 
