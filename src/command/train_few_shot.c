@@ -23,7 +23,7 @@ struct watch {
 /* The JSON must not be a file of the run, nor what it reads. */
 static int check_outputs(const struct train_options *o, struct error *error)
 {
-  static const char *const names[] = {"identity.json", "updates.csv", "evaluations.csv",
+  static const char *const names[] = {"identity.json", FEW_UPDATES_FILE, "evaluations.csv",
                                       FEW_COURSE_FILE, "state.safetensors"};
   const struct output json = {.option = "--json", .path = o->common.json};
   if (outputs_check(&json, 1, error) || outputs_spare_read(&json, 1, error))

@@ -15,6 +15,7 @@
 #include "few_shot/measure.h"
 #include "few_shot/recipe.h"
 
+#define FEW_UPDATES_FILE "updates.csv"
 #define FEW_COURSE_FILE "course.csv"
 
 /* Of one update boundary. */

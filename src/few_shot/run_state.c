@@ -148,7 +148,7 @@ static int make_parts(struct few_run *run, struct state_parts *parts, struct err
 int few_run_save(struct few_run *run, const char *out, struct error *error)
 {
   struct state_parts parts = {0};
-  if (write_csv(run, out, "updates.csv", updates_csv, error) ||
+  if (write_csv(run, out, FEW_UPDATES_FILE, updates_csv, error) ||
       write_csv(run, out, "evaluations.csv", evaluations_csv, error) ||
       write_csv(run, out, FEW_COURSE_FILE, course_csv, error))
     return error->code;

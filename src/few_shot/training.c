@@ -3,6 +3,8 @@
 #include "base/memory.h"
 #include "base/path.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +19,13 @@ bool few_training_is(const char *path)
   bool is = few_recipe_is(blob.data, blob.size);
   blob_free(&blob);
   return is;
+}
+
+bool few_training_is_folder(const char *directory)
+{
+  char path[PATH_MAX];
+  int length = snprintf(path, sizeof path, "%s/" FEW_UPDATES_FILE, directory);
+  return length > 0 && (size_t)length < sizeof path && file_exists(path);
 }
 
 static int read_recipe(struct few_training *t, struct error *error)

@@ -18,6 +18,9 @@ struct few_training {
 /* Whether the file at `path` is such a recipe; false also where it cannot be read. */
 bool few_training_is(const char *path);
 
+/* Whether a directory is that of a few-shot run, by its log. Takes no memory of its own. */
+bool few_training_is_folder(const char *directory);
+
 /* Reads the recipe, its items and the checkpoint that it grafts, and plans the run; nothing is
  * written. path and runtime are borrowed. Owner: the caller, few_training_close, also after an
  * error. Errors: EXIT_INPUT (the recipe, its files, what does not fit together, a budget of memory
