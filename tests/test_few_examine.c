@@ -11,8 +11,9 @@
   "1e-3}, \"batch\": 8, \"sequences\": 100, \"evaluate\": {\"every\": 40, \"sequences\": 20}, "    \
   "\"checkpoint_every\": 40" more "}"
 
-static const char *const names[] = {"ablations",   "checkpoints", "composition", "heads", "key_sources",
-                                    "models",      "previous",    "sets",        "wiring", "../course"};
+static const char *const names[] = {"ablations",   "checkpoints", "composition", "heads",
+                                    "key_sources", "models",      "previous",    "sets",
+                                    "wiring",      "../course"};
 
 static const char *recipe(const char *file, const char *text)
 {
@@ -87,8 +88,8 @@ static void test_checkpoint(void **state)
   assert_int_equal(json_array_size(json_object_get(json, "course")), FEW_SETS);
   json_decref(json);
   free(text);
-  workshop_shell("sed 's/\"sequences\": 100/\"sequences\": 80/' %s > %s", workshop_path("four.json"),
-                 workshop_path("short.json"));
+  workshop_shell("sed 's/\"sequences\": 100/\"sequences\": 80/' %s > %s",
+                 workshop_path("four.json"), workshop_path("short.json"));
   free(workshop_run(0, "train %s --out %s --examine --stride 3", workshop_path("short.json"),
                     short_run));
   for (size_t i = 3; i < 8; i++)
@@ -127,10 +128,10 @@ static void test_numbers_of_heads(void **state)
 static void test_graft(void **state)
 {
   (void)state;
-  const char *path = recipe(
-      "graft.json", RECIPE("four", "4",
-                           ", \"clamp\": {\"graft\": {\"layer\": 0, \"checkpoint\": "
-                           "\"four/100.safetensors\"}}"));
+  const char *path =
+      recipe("graft.json", RECIPE("four", "4",
+                                  ", \"clamp\": {\"graft\": {\"layer\": 0, \"checkpoint\": "
+                                  "\"four/100.safetensors\"}}"));
   const char *folder = workshop_path("graft");
   free(workshop_run(0, "train %s --out %s --examine", path, folder));
   workshop_shell("tail -n +3 %s/previous.csv > %s; tail -n +3 %s/previous.csv | cmp - %s", folder,
@@ -177,8 +178,9 @@ static void test_refused(void **state)
   for (size_t i = 0; i < sizeof alone / sizeof *alone; i++)
     free(workshop_refuse(EXIT_INPUT, "go with --examine", "train %s --out %s %s", path, folder,
                          alone[i]));
-  free(workshop_refuse(EXIT_INPUT, "keeps none there; \"checkpoint_every\" is 40, and the last is "
-                                   "100",
+  free(workshop_refuse(EXIT_INPUT,
+                       "keeps none there; \"checkpoint_every\" is 40, and the last is "
+                       "100",
                        "train %s --out %s --examine --checkpoint 41", path, folder));
   free(workshop_refuse(EXIT_INPUT, "heads.csv", "train %s --out %s --examine --json %s/heads.csv",
                        path, folder, folder));
@@ -206,8 +208,8 @@ static void test_shown(void **state)
                  workshop_path("bad"));
   free(workshop_refuse(EXIT_INPUT, "course.csv: line 3", "show %s", workshop_path("bad")));
   workshop_shell("rm %s/course.csv", workshop_path("bad"));
-  free(workshop_refuse(EXIT_INPUT, "course.csv: is not there yet", "show %s",
-                       workshop_path("bad")));
+  free(
+      workshop_refuse(EXIT_INPUT, "course.csv: is not there yet", "show %s", workshop_path("bad")));
 }
 
 /* A run that ends between evaluations says what its scores are of. */

@@ -210,10 +210,11 @@ int command_train(int argc, char **argv, struct error *error)
     return error->code;
   if (runtime_start(&o.common, &runtime, error))
     return error->code;
-  int status;
-  if (few_training_is(o.recipe)) {
+  bool few_shot = false;
+  int status = few_training_is(o.recipe, &few_shot, error);
+  if (!status && few_shot) {
     status = train_few_shot(&o, &runtime, error);
-  } else {
+  } else if (!status) {
     status = training_open(o.recipe, &runtime, &training, error);
     if (!status)
       status = train(&o, &training, error);

@@ -120,7 +120,7 @@ void train_examination_print(const struct train_options *o, const struct train_e
 {
   char memory[32];
   bool brief = plan->seconds < 120;
-  printf("  the examination, of %zu sequences%s: about %.3g %s, %s of memory\n", plan->sequences,
+  printf("  the examination, of %zu sequences%s: about %.1f %s, %s of memory\n", plan->sequences,
          o->wiring ? " and the wiring" : "", brief ? plan->seconds : plan->seconds / 60,
          brief ? "s" : "min", text_bytes(memory, sizeof memory, plan->bytes));
 }

@@ -10,15 +10,14 @@
 
 #define MOST_BYTES ((size_t)1 << 20) /* of a recipe */
 
-bool few_training_is(const char *path)
+int few_training_is(const char *path, bool *is, struct error *error)
 {
   struct blob blob;
-  struct error ignored;
-  if (file_read(path, MOST_BYTES, &blob, &ignored))
-    return false;
-  bool is = few_recipe_is(blob.data, blob.size);
+  if (file_read(path, MOST_BYTES, &blob, error))
+    return error->code;
+  int status = few_recipe_is(path, blob.data, blob.size, is, error);
   blob_free(&blob);
-  return is;
+  return status;
 }
 
 bool few_training_is_folder(const char *directory)

@@ -15,8 +15,9 @@ struct few_training {
   struct few_run *run;
 };
 
-/* Whether the file at `path` is such a recipe; false also where it cannot be read. */
-bool few_training_is(const char *path);
+/* Whether the file at `path` is such a recipe. Errors: EXIT_INPUT (missing, too large), EXIT_RUN.
+ */
+int few_training_is(const char *path, bool *is, struct error *error);
 
 /* Whether a directory is that of a few-shot run, by its log. Takes no memory of its own. */
 bool few_training_is_folder(const char *directory);
