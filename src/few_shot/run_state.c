@@ -22,14 +22,10 @@ _Static_assert(sizeof(struct few_evaluation) == (2 + FEW_SETS * FEW_SCORES) * si
 
 static int grow(void **array, size_t *room, size_t count, size_t size, struct error *error)
 {
-  if (count <= *room)
-    return 0;
-  size_t more = count < 2 * *room ? 2 * *room : count < 64 ? 64 : count;
-  void *larger = reallocarray(*array, more, size);
+  void *larger = memory_room(*array, count, room, size);
   if (!larger)
     return error_set(error, EXIT_RUN, "out of memory for the log of a run");
   *array = larger;
-  *room = more;
   return 0;
 }
 

@@ -48,17 +48,12 @@ size_t op_fault(struct tape *tape, const char *text)
 /* Room for one more in a list that doubles; false, and a fault, without memory. */
 static bool grow(struct tape *tape, void **list, size_t *room, size_t count, size_t size)
 {
-  if (count < *room)
-    return true;
-  size_t wanted = *room ? 2 * *room : 64;
-  void *more = reallocarray(*list, wanted, size);
-  if (!more) {
+  void *more = memory_room(*list, count + 1, room, size);
+  if (more)
+    *list = more;
+  else
     op_fault(tape, "out of memory");
-    return false;
-  }
-  *list = more;
-  *room = wanted;
-  return true;
+  return more;
 }
 
 #define GROW(tape, list, kind)                                                                     \
