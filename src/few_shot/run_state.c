@@ -7,6 +7,7 @@
 #include "few_shot/run_parts.h"
 
 #include "base/file.h"
+#include "base/file_write.h"
 #include "base/memory.h"
 
 #include <math.h>
@@ -87,15 +88,9 @@ static int write_csv(const struct few_run *run, const char *out, const char *nam
                      struct error *error)
 {
   struct text text = {0};
-  char *path = file_join(out, name, error);
   fill(run, &text);
-  int status = path ? 0 : error->code;
-  if (!status && text.failed)
-    status = error_set(error, EXIT_RUN, "%s: out of memory", path);
-  if (!status)
-    status = file_write(path, text.data, text.length, error);
+  int status = file_write_text_in(out, name, &text, error);
   text_free(&text);
-  free(path);
   return status;
 }
 

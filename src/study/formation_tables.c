@@ -1,6 +1,7 @@
 #include "study/formation_tables.h"
 
 #include "base/file.h"
+#include "base/file_write.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "claims/arxiv_2404_07129/paper.h"
@@ -186,9 +187,7 @@ int formation_tables_write(const struct formation_tables *tables, const char *di
   int status = file_make_directory(directory, error);
   for (size_t i = 0; i <= tables->count && !status; i++) {
     const struct text *text = file_of(tables, i, name);
-    char *path = file_join(directory, name, error);
-    status = path ? file_write(path, text->data, text->length, error) : error->code;
-    free(path);
+    status = file_write_text_in(directory, name, text, error);
   }
   return status;
 }
