@@ -216,6 +216,17 @@ size_t op_output(struct tape *tape, struct tape_op *op, size_t rows, size_t colu
   return id;
 }
 
+size_t op_alike(struct tape *tape, const struct tape_op_kind *kind, size_t value,
+                const void *detail, size_t size)
+{
+  struct tape_op *op = op_given(tape, value) ? op_record(tape, kind, size) : NULL;
+  if (!op)
+    return TAPE_NONE;
+  memcpy(op->detail, detail, size);
+  op_operand(tape, op, value);
+  return op_output(tape, op, tape_rows(tape, value), tape_columns(tape, value));
+}
+
 size_t op_loss(const struct tape *tape, const struct tape_op *op)
 {
   return tape->fault ? TAPE_NONE : (size_t)(op - tape->ops);
