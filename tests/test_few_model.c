@@ -351,9 +351,10 @@ static void impossible(void **state)
       {&good, {.match = 1, .match_strength = 1.5}, "between 0 and 1"},
       {&good, {.previous = 1, .previous_strength = NAN}, "between 0 and 1"},
       {&good, {.perfect_layer0 = true, .ablate = {1, 0}}, "nothing of layer 0"},
-      {&good, {.preserve = FEW_PRESERVE_BOTH, .match = 1}, "preserved and clamped"},
       {&good, {.perfect_layer0 = true, .match = 1}, "cannot be clamped"},
-      {&good, {.copy = true, .match = 1}, "no influence"},
+      {&good, {.copy = true, .match = 1}, "has an influence"},
+      {&good, {.copy = true, .previous = 1}, "has an influence"},
+      {&good, {.graft = FEW_GRAFT_UNTIL_LAYER1, .match = 1}, "grafted as a whole"},
       {&good, {.graft = FEW_GRAFT_LAYER0, .previous = 1}, "grafted"},
       {&good, {.graft = FEW_GRAFT_LAYER1}, "without parameters"},
   };

@@ -78,7 +78,7 @@ static void hostile_recipes(void **state)
        "strength"},
       {HEAD "\"sequences\": 1, \"clamp\": {\"preserve\": \"all\"}}", "patterns, values or both"},
       {HEAD "\"sequences\": 1, \"clamp\": {\"copy\": 8}}", "copy"},
-      {HEAD "\"sequences\": 1, \"clamp\": {\"graft\": {\"layer\": 2, \"checkpoint\": \"x\"}}}",
+      {HEAD "\"sequences\": 1, \"clamp\": {\"graft\": {\"layer\": 3, \"checkpoint\": \"x\"}}}",
        "layer"},
       {HEAD "\"sequences\": 1, \"clamp\": {\"perfect_layer0\": true, \"preserve\": \"both\"}}",
        "passes of its own"},

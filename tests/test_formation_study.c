@@ -44,6 +44,7 @@ static void test_same_bits(void **state)
   snprintf(path, sizeof path, "%s/F-seed6-figure-7.svg", plots);
   char *svg = support_read(path, &size);
   workshop_contains(svg, "graft5");
+  workshop_contains(svg, "unclamped");
   workshop_contains(svg, "ln 2");
   free(svg);
   snprintf(path, sizeof path, "%s/curves.csv", plots);
@@ -51,6 +52,31 @@ static void test_same_bits(void **state)
   workshop_contains(curves, "\nF-seed6,3,fsl_test_class,0,");
   workshop_contains(curves, "\nF-seed6,5a,bc,");
   free(curves);
+}
+
+/* Two manifests with the same models in one command: each has plots of its own, and curves of the
+ * first do not go on into those of the second. */
+static void test_two_manifests(void **state)
+{
+  (void)state;
+  for (int i = 0; i < 2; i++) {
+    json_t *m = workshop_json(workshop_path("tiny.json"));
+    char path[64], model[16];
+    snprintf(path, sizeof path, "two%d.json", i);
+    snprintf(model, sizeof model, "two%d", i);
+    json_object_set_new(m, "model", json_string(model));
+    json_object_set_new(m, "golden", json_null());
+    workshop_json_write(workshop_path(path), m);
+    json_decref(m);
+  }
+  const char *plots = workshop_path("plots-two");
+  free(workshop_run(EXIT_HELD, "reproduce %s %s --allow-uncompared --work %s --plots %s",
+                    workshop_path("two0.json"), workshop_path("two1.json"),
+                    workshop_path("work-two"), plots));
+  workshop_shell("cmp %s/F-seed6-figure-7.svg %s/F-seed6-figure-7.svg", plots,
+                 workshop_path("plots"));
+  workshop_shell("sed 's/two1-//' %s/two1-F-seed6-figure-7.svg | cmp - %s/F-seed6-figure-7.svg",
+                 plots, workshop_path("plots"));
 }
 
 /* What is in the golden: all seeds' tables, times and hashes. */
@@ -260,10 +286,11 @@ static void test_refused(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_same_bits),      cmocka_unit_test(test_tables),
-      cmocka_unit_test(test_changed_golden), cmocka_unit_test(test_killed),
-      cmocka_unit_test(test_refused),        cmocka_unit_test(test_trial),
-      cmocka_unit_test(test_plan),           cmocka_unit_test(test_no_circuits),
+      cmocka_unit_test(test_same_bits),   cmocka_unit_test(test_two_manifests),
+      cmocka_unit_test(test_tables),      cmocka_unit_test(test_changed_golden),
+      cmocka_unit_test(test_killed),      cmocka_unit_test(test_refused),
+      cmocka_unit_test(test_trial),       cmocka_unit_test(test_plan),
+      cmocka_unit_test(test_no_circuits),
   };
   return cmocka_run_group_tests(tests, setup, NULL);
 }

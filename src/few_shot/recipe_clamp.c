@@ -107,18 +107,36 @@ static int check_ablated(const char *where, const struct few_clamp *c, struct er
                    where, previous ? "previous" : "match", !previous);
 }
 
-/* {"heads": [...], "strength": s} */
-static int read_strength(const struct recipe_part *clamp, const char *key, struct few_recipe *r,
-                         uint64_t *heads, double *strength, struct error *error)
+/* "rows": "all" or "labels". */
+static int read_rows(const struct recipe_part *part, bool *labels, struct error *error)
 {
-  static const char *const known[] = {"heads", "strength", NULL};
+  const char *rows;
+  if (!labels || json_is_absent(part->object, "rows"))
+    return 0;
+  if (json_get_string(part->object, part->where, "rows", &rows, error))
+    return error->code;
+  *labels = strcmp(rows, "labels") == 0;
+  return *labels || strcmp(rows, "all") == 0
+             ? 0
+             : error_set(error, EXIT_INPUT, "%s: \"rows\" is \"%.100s\", must be all or labels",
+                         part->where, rows);
+}
+
+/* {"heads": [...], "strength": s}, with `labels` "rows", too. */
+static int read_strength(const struct recipe_part *clamp, const char *key, struct few_recipe *r,
+                         uint64_t *heads, double *strength, bool *labels, struct error *error)
+{
+  static const char *const with_rows[] = {"heads", "strength", "rows", NULL};
+  static const char *const without[] = {"heads", "strength", NULL};
+  const char *const *known = labels ? with_rows : without;
   struct recipe_part part;
   if (json_is_absent(clamp->object, key))
     return 0;
   *strength = 1;
   if (recipe_part_open(clamp->object, clamp->where, key, &part, error) ||
       json_check_keys(part.object, part.where, known, error) ||
-      get_heads(part.object, part.where, "heads", r, heads, error))
+      get_heads(part.object, part.where, "heads", r, heads, error) ||
+      read_rows(&part, labels, error))
     return error->code;
   if (!*heads)
     return error_set(error, EXIT_INPUT, "%s: \"heads\" is empty", part.where);
@@ -139,21 +157,54 @@ static int read_copy(const struct recipe_part *part, struct few_recipe *r, struc
                                 &r->clamp.perfect_layer0, error);
 }
 
+/* By side and layer; NONE: nothing or all would be left to train. */
+static const enum few_graft grafts[2][FEW_LAYERS + 1] = {
+    {FEW_GRAFT_LAYER0, FEW_GRAFT_UNTIL_LAYER1, FEW_GRAFT_NONE},
+    {FEW_GRAFT_FROM_LAYER0, FEW_GRAFT_LAYER1, FEW_GRAFT_UNEMBEDDING}};
+static const char *const sides[] = {"until", "from"};
+
+/* Layer 0 is mostly taken with what comes before it, layer 1 with what comes behind. */
+static size_t usual_side(size_t layer)
+{
+  return layer > 0;
+}
+
+static int read_side(const struct recipe_part *part, size_t layer, enum few_graft *graft,
+                     struct error *error)
+{
+  const char *name = sides[usual_side(layer)];
+  if (!json_is_absent(part->object, "side") &&
+      json_get_string(part->object, part->where, "side", &name, error))
+    return error->code;
+  for (size_t side = 0; side < 2; side++)
+    if (strcmp(name, sides[side]) == 0)
+      *graft = grafts[side][layer];
+  if (strcmp(name, sides[0]) != 0 && strcmp(name, sides[1]) != 0)
+    return error_set(error, EXIT_INPUT, "%s: \"side\" is \"%.100s\", must be until or from",
+                     part->where, name);
+  return *graft != FEW_GRAFT_NONE
+             ? 0
+             : error_set(error, EXIT_INPUT,
+                         "%s: grafts everything, which leaves nothing to train; \"until\" goes "
+                         "with layer 0 or 1",
+                         part->where);
+}
+
 static int read_graft(const struct recipe_part *clamp, struct few_recipe *r, struct error *error)
 {
-  static const char *const known[] = {"layer", "checkpoint", "sha256", NULL};
+  static const char *const known[] = {"layer", "side", "checkpoint", "sha256", NULL};
   struct recipe_part part;
   size_t layer;
   if (json_is_absent(clamp->object, "graft"))
     return 0;
   if (recipe_part_open(clamp->object, clamp->where, "graft", &part, error) ||
       json_check_keys(part.object, part.where, known, error) ||
-      recipe_get_size(part.object, part.where, "layer", 0, 1, &layer, error) ||
+      recipe_get_size(part.object, part.where, "layer", 0, FEW_LAYERS, &layer, error) ||
+      read_side(&part, layer, &r->clamp.graft, error) ||
       json_get_string(part.object, part.where, "checkpoint", &r->graft_file, error))
     return error->code;
   if (!*r->graft_file)
     return error_set(error, EXIT_INPUT, "%s: \"checkpoint\" is empty", part.where);
-  r->clamp.graft = layer ? FEW_GRAFT_LAYER1 : FEW_GRAFT_LAYER0;
   return recipe_get_sha256(part.object, part.where, "sha256", &r->graft_sha256, error);
 }
 
@@ -169,8 +220,9 @@ int few_recipe_read_clamp(const json_t *root, const char *where, struct few_reci
   if (recipe_part_open(root, where, "clamp", &part, error) ||
       json_check_keys(part.object, part.where, known, error) || read_ablated(&part, r, error) ||
       read_kept(&part, r, error) || read_preserved(&part, r, error) ||
-      read_strength(&part, "previous", r, &c->previous, &c->previous_strength, error) ||
-      read_strength(&part, "match", r, &c->match, &c->match_strength, error) ||
+      read_strength(&part, "previous", r, &c->previous, &c->previous_strength, &c->previous_labels,
+                    error) ||
+      read_strength(&part, "match", r, &c->match, &c->match_strength, NULL, error) ||
       check_ablated(part.where, c, error) || read_copy(&part, r, error))
     return error->code;
   return read_graft(&part, r, error);
@@ -187,6 +239,31 @@ static json_t *heads_json(uint64_t heads)
   return list;
 }
 
+/* The side is said where it is not the usual one of that layer. */
+static json_t *graft_json(enum few_graft graft, const char *sha256)
+{
+  json_t *object = json_object();
+  for (size_t side = 0; side < 2; side++)
+    for (size_t layer = 0; layer <= FEW_LAYERS; layer++) {
+      if (grafts[side][layer] != graft)
+        continue;
+      json_put(object, "layer", json_integer((json_int_t)layer));
+      if (side != usual_side(layer))
+        json_put(object, "side", json_string(sides[side]));
+    }
+  json_put(object, "sha256", json_string(sha256));
+  return object;
+}
+
+static json_t *previous_json(const struct few_clamp *c)
+{
+  json_t *object =
+      json_pack("{s:o, s:f}", "heads", heads_json(c->previous), "strength", c->previous_strength);
+  if (c->previous_labels)
+    json_put(object, "rows", json_string("labels"));
+  return object;
+}
+
 /* Only what acts. */
 static json_t *clamp_json(const struct few_clamp *c, const char *graft_sha256)
 {
@@ -196,9 +273,7 @@ static json_t *clamp_json(const struct few_clamp *c, const char *graft_sha256)
            json_pack("[o, o]", heads_json(c->ablate[0]), heads_json(c->ablate[1])));
   json_put(object, "preserve", json_string(preserved[c->preserve]));
   if (c->previous)
-    json_put(object, "previous",
-             json_pack("{s:o, s:f}", "heads", heads_json(c->previous), "strength",
-                       c->previous_strength));
+    json_put(object, "previous", previous_json(c));
   if (c->match)
     json_put(object, "match",
              json_pack("{s:o, s:f}", "heads", heads_json(c->match), "strength", c->match_strength));
@@ -206,9 +281,7 @@ static json_t *clamp_json(const struct few_clamp *c, const char *graft_sha256)
     json_put(object, "copy", json_integer((json_int_t)c->copy_head));
   json_put(object, "perfect_layer0", json_boolean(c->perfect_layer0));
   if (c->graft)
-    json_put(
-        object, "graft",
-        json_pack("{s:i, s:s}", "layer", c->graft == FEW_GRAFT_LAYER1, "sha256", graft_sha256));
+    json_put(object, "graft", graft_json(c->graft, graft_sha256));
   return object;
 }
 

@@ -19,7 +19,7 @@ struct recorder {
   struct few_recorded *out;
   struct tape *tape;
   size_t leaves[SOURCES][FEW_TENSORS][PARTS];
-  size_t table[SOURCES]; /* embeddings of items and labels, [item_rows + labels][D] */
+  size_t table; /* embeddings of items and labels, [item_rows + labels][D] */
 };
 
 struct tape_lanes few_lanes(const struct few_sizes *sizes, size_t sequences, size_t layer)
@@ -48,6 +48,12 @@ static size_t parameter(struct recorder *c, enum source source, enum few_tensor 
   return *leaf;
 }
 
+/* Where the parameters of this part come from. */
+static enum source source_of(const struct recorder *c, enum few_stage stage)
+{
+  return few_graft_takes(c->r->clamp->graft, stage) ? GRAFTED : OWN;
+}
+
 static size_t vector(struct recorder *c, enum source source, enum few_tensor tensor)
 {
   return parameter(c, source, tensor, QUERY);
@@ -71,9 +77,10 @@ static void by_token(struct recorder *c, size_t value)
 
 /* --- embeddings: once for each item of a batch and each label --- */
 
-static size_t embeddings(struct recorder *c, enum source source)
+static size_t embeddings(struct recorder *c)
 {
-  size_t items = c->r->item_rows, *table = &c->table[source];
+  enum source source = source_of(c, FEW_STAGE_EMBEDDINGS);
+  size_t items = c->r->item_rows, *table = &c->table;
   if (*table != TAPE_NONE)
     return *table;
   size_t x = tape_leaf(c->tape, items, c->r->sizes.width, c->r->inputs->items, NULL);
@@ -86,31 +93,38 @@ static size_t embeddings(struct recorder *c, enum source source)
   return *table;
 }
 
-static size_t embed(struct recorder *c, enum source source, const int32_t *tokens)
+static size_t embed(struct recorder *c, const int32_t *tokens)
 {
-  return tape_embed(c->tape, embeddings(c, source), tokens, FEW_POSITIONS * c->r->sequences);
+  return tape_embed(c->tape, embeddings(c), tokens, FEW_POSITIONS * c->r->sequences);
 }
 
 /* --- clamps --- */
 
-/* One byte an element, [rows][columns], 1 in the rows of these heads; NULL without memory. */
-static unsigned char *mask_heads(uint64_t heads, size_t per_head, size_t rows, size_t columns)
+/* Those rows of a value, `per_head` a head, that are of these heads. */
+struct head_rows {
+  uint64_t heads;
+  size_t per_head;
+};
+
+/* One byte an element, [rows][columns], 1 in the rows of these heads; of those only where `only`
+ * [per_head], unless it is NULL, is true. NULL without memory. */
+static unsigned char *mask_heads(const struct head_rows *which, const bool *only, size_t rows,
+                                 size_t columns)
 {
   unsigned char *mask = calloc(rows, columns);
   for (size_t row = 0; mask && row < rows; row++)
-    if (heads >> row / per_head & 1)
+    if (which->heads >> row / which->per_head & 1 && (!only || only[row % which->per_head]))
       memset(mask + row * columns, 1, columns);
   return mask;
 }
 
 /* x with the heads' rows replaced by `given`, or zeros. */
-static size_t replace_heads(struct recorder *c, size_t x, uint64_t heads, size_t per_head,
-                            size_t given)
+static size_t replace_heads(struct recorder *c, size_t x, const struct head_rows *which,
+                            const bool *only, size_t given)
 {
-  if (!heads)
+  if (!which->heads)
     return x;
-  unsigned char *mask =
-      mask_heads(heads, per_head, tape_rows(c->tape, x), tape_columns(c->tape, x));
+  unsigned char *mask = mask_heads(which, only, tape_rows(c->tape, x), tape_columns(c->tape, x));
   size_t y = mask ? tape_replace(c->tape, x, mask, given) : TAPE_NONE;
   free(mask);
   return y;
@@ -119,9 +133,8 @@ static size_t replace_heads(struct recorder *c, size_t x, uint64_t heads, size_t
 static size_t ablate(struct recorder *c, size_t value, size_t layer, bool clamped)
 {
   const struct few_sizes *s = &c->r->sizes;
-  return clamped
-             ? replace_heads(c, value, c->r->clamp->ablate[layer], s->hidden / s->heads, TAPE_NONE)
-             : value;
+  const struct head_rows which = {c->r->clamp->ablate[layer], s->hidden / s->heads};
+  return clamped ? replace_heads(c, value, &which, NULL, TAPE_NONE) : value;
 }
 
 /* The previous-token clamp of layer 0, the match clamp of layer 1. */
@@ -129,12 +142,18 @@ static size_t clamp_pattern(struct recorder *c, size_t pattern, size_t layer, bo
 {
   const struct few_clamp *clamp = c->r->clamp;
   const float *data = layer ? c->r->inputs->match : c->r->inputs->previous;
+  struct tape_lanes lanes = few_lanes(&c->r->sizes, c->r->sequences, layer);
+  bool labels[FEW_POSITIONS * FEW_POSITIONS]; /* rows of a head whose query is a label */
   uint64_t heads = layer ? clamp->match : clamp->previous;
   if (!clamped || !heads)
     return pattern;
   size_t rows = tape_rows(c->tape, pattern);
+  for (size_t query = 0; query < FEW_POSITIONS && !layer; query++)
+    for (size_t key = 0; key < FEW_POSITIONS; key++)
+      labels[tape_lanes_row(&lanes, 0, query, key)] = query % 2;
   size_t given = tape_leaf(c->tape, rows, c->r->sequences, data, NULL);
-  return replace_heads(c, pattern, heads, rows / c->r->sizes.heads, given);
+  const struct head_rows which = {heads, rows / c->r->sizes.heads};
+  return replace_heads(c, pattern, &which, !layer && clamp->previous_labels ? labels : NULL, given);
 }
 
 /* --- layers --- */
@@ -163,9 +182,10 @@ static void attend(struct recorder *c, size_t layer, size_t query, size_t key,
 }
 
 /* residual + Wo (pattern values), with clamps. */
-static void write_residual(struct recorder *c, enum source source, size_t layer, size_t residual,
-                           bool clamped, struct few_layer *out)
+static void write_residual(struct recorder *c, size_t layer, size_t residual, bool clamped,
+                           struct few_layer *out)
 {
+  enum source source = source_of(c, layer ? FEW_STAGE_LAYER1 : FEW_STAGE_LAYER0);
   struct tape_lanes lanes = few_lanes(&c->r->sizes, c->r->sequences, layer);
   out->clamped_pattern = clamp_pattern(c, out->pattern, layer, clamped);
   size_t value = ablate(c, out->value, layer, clamped);
@@ -178,16 +198,16 @@ static void write_residual(struct recorder *c, enum source source, size_t layer,
 
 /* What depends on the token alone is computed by rows of the table. `first`: the layer in a pass
  * before, whose input is the same, and so are patterns and values. */
-static struct few_layer layer0(struct recorder *c, enum source source,
-                               const struct few_layer *first, bool clamped)
+static struct few_layer layer0(struct recorder *c, const struct few_layer *first, bool clamped)
 {
+  enum source source = source_of(c, FEW_STAGE_LAYER0);
   const int32_t *tokens = c->r->inputs->tokens;
   size_t count = FEW_POSITIONS * c->r->sequences, across[PARTS];
   struct few_layer out = nothing;
   if (first) {
     out = *first;
   } else {
-    size_t normed = tape_layer_norm(c->tape, embeddings(c, source), vector(c, source, FEW_G0),
+    size_t normed = tape_layer_norm(c->tape, embeddings(c), vector(c, source, FEW_G0),
                                     vector(c, source, FEW_B0), EPS);
     by_token(c, normed);
     for (enum part part = QUERY; part <= VALUE; part++) {
@@ -198,7 +218,7 @@ static struct few_layer layer0(struct recorder *c, enum source source,
     attend(c, 0, across[QUERY], across[KEY], &out);
     out.value = across[VALUE];
   }
-  write_residual(c, source, 0, embed(c, source, tokens), clamped, &out);
+  write_residual(c, 0, embed(c, tokens), clamped, &out);
   return out;
 }
 
@@ -222,7 +242,7 @@ struct layer1_plan {
 
 static struct few_layer layer1(struct recorder *c, size_t stream, const struct layer1_plan *plan)
 {
-  enum source source = c->r->clamp->graft == FEW_GRAFT_LAYER1 ? GRAFTED : OWN;
+  enum source source = source_of(c, FEW_STAGE_LAYER1);
   struct few_layer out = nothing;
   size_t normed = TAPE_NONE;
   if (!plan->patterns || !plan->values)
@@ -241,13 +261,13 @@ static struct few_layer layer1(struct recorder *c, size_t stream, const struct l
   out.value = plan->values
                   ? plan->values->value
                   : tape_linear_across(c->tape, normed, parameter(c, source, FEW_WQKV1, VALUE));
-  write_residual(c, source, 1, last_rows(c, stream), plan->clamped, &out);
+  write_residual(c, 1, last_rows(c, stream), plan->clamped, &out);
   return out;
 }
 
 static size_t unembed(struct recorder *c, size_t residual)
 {
-  enum source source = c->r->clamp->graft == FEW_GRAFT_LAYER1 ? GRAFTED : OWN;
+  enum source source = source_of(c, FEW_STAGE_UNEMBEDDING);
   size_t normed =
       tape_layer_norm(c->tape, residual, vector(c, source, FEW_GF), vector(c, source, FEW_BF), EPS);
   return linear(c, normed, vector(c, source, FEW_WU), vector(c, source, FEW_BU));
@@ -268,13 +288,13 @@ static size_t copied_logits(struct recorder *c, const struct few_layer *layer)
 static void without_layer0(struct recorder *c, struct few_recorded *out)
 {
   bool copy = c->r->clamp->copy;
-  size_t shifted = embed(c, OWN, c->r->inputs->shifted);
+  size_t shifted = embed(c, c->r->inputs->shifted);
   out->layers[0] = nothing;
   struct few_layer first = layer1(c, shifted, &(struct layer1_plan){.scores_alone = true});
   out->layers[1] = first;
   if (copy)
     return;
-  size_t embedded = embed(c, OWN, c->r->inputs->tokens);
+  size_t embedded = embed(c, c->r->inputs->tokens);
   out->layers[0].residual = embedded;
   out->layers[1] = layer1(c, embedded, &(struct layer1_plan){.patterns = &first, .clamped = true});
   out->layers[1].scores = first.scores;
@@ -285,9 +305,9 @@ static void preserving(struct recorder *c, struct few_recorded *out)
 {
   enum few_preserve preserve = c->r->clamp->preserve;
   struct few_layer first[FEW_LAYERS];
-  first[0] = layer0(c, OWN, NULL, false);
+  first[0] = layer0(c, NULL, false);
   first[1] = layer1(c, first[0].residual, &(struct layer1_plan){.clamped = false});
-  out->layers[0] = layer0(c, OWN, &first[0], true);
+  out->layers[0] = layer0(c, &first[0], true);
   out->layers[1] =
       layer1(c, out->layers[0].residual,
              &(struct layer1_plan){.patterns = preserve == FEW_PRESERVE_VALUES ? NULL : &first[1],
@@ -297,8 +317,7 @@ static void preserving(struct recorder *c, struct few_recorded *out)
 
 static void one_pass(struct recorder *c, struct few_recorded *out)
 {
-  enum source source = c->r->clamp->graft == FEW_GRAFT_LAYER0 ? GRAFTED : OWN;
-  out->layers[0] = layer0(c, source, NULL, true);
+  out->layers[0] = layer0(c, NULL, true);
   out->layers[1] =
       layer1(c, out->layers[0].residual,
              &(struct layer1_plan){.clamped = true, .scores_alone = c->r->clamp->copy});
@@ -320,7 +339,7 @@ void few_record(const struct few_recording *r, struct few_recorded *out)
   struct recorder c = {.r = r, .out = out, .tape = r->tape};
   out->by_item_count = out->by_token_count = 0;
   memset(c.leaves, 0xFF, sizeof c.leaves); /* TAPE_NONE */
-  c.table[OWN] = c.table[GRAFTED] = TAPE_NONE;
+  c.table = TAPE_NONE;
   if (r->clamp->perfect_layer0)
     without_layer0(&c, out);
   else if (r->clamp->preserve)

@@ -27,16 +27,22 @@ static void add_point(struct text *rows, const char *figure, const char *name, d
 
 /* --- runs --- */
 
+static void add_curve(const struct few_log *log, int set, const char *figure, const char *name,
+                      struct text *rows)
+{
+  for (size_t i = 0; i < log->evaluation_count; i++)
+    add_point(rows, figure, name, (double)log->evaluations[i].sequences,
+              log->evaluations[i].sets[set].loss);
+}
+
 static void add_curves(const struct formation_run *run, const struct few_log *log,
                        struct text *rows)
 {
   bool whole = run->examined;
   for (int set = 0; set < (whole ? FEW_SETS : 1); set++)
-    for (size_t i = 0; i < log->evaluation_count; i++) {
-      const struct few_evaluation *e = &log->evaluations[i];
-      add_point(rows, run->figure, whole ? few_set_names[set] : run->name, (double)e->sequences,
-                e->sets[set].loss);
-    }
+    add_curve(log, set, run->figure, whole ? few_set_names[set] : run->name, rows);
+  for (size_t i = 0; i < FORMATION_COMPARED && run->compared[i]; i++)
+    add_curve(log, FEW_SET_TRAIN, run->compared[i], run->name, rows);
 }
 
 /* Of all scores of all evaluations. */

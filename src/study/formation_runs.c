@@ -125,6 +125,16 @@ static uint64_t checkpoint_every(uint64_t sequences)
   return every > batch ? every : batch;
 }
 
+/* The figures that show it beside their own runs, if they are asked for. */
+static void compare_in(const struct making *m, enum formation_figure figure, const char *name)
+{
+  size_t i = 0;
+  while (i + 1 < FORMATION_COMPARED && last(m)->compared[i])
+    i++;
+  if (m->formation->figures[figure])
+    last(m)->compared[i] = name;
+}
+
 static int add_unclamped(struct making *m, bool listed)
 {
   const struct few_clamp none = {0};
@@ -135,6 +145,8 @@ static int add_unclamped(struct making *m, bool listed)
   run->examined = listed && m->formation->figures[FORMATION_UNCLAMPED];
   run->checkpoint_every = run->examined ? checkpoint_every(run->sequences) : 0;
   run->grafted = is_grafted(m);
+  compare_in(m, FORMATION_HEADS, "4b");
+  compare_in(m, FORMATION_GRAFTS, "7");
   return 0;
 }
 
@@ -157,9 +169,12 @@ static int add_clamps(struct making *m)
   } clamps[] = {{"none", only(HEAD)},    {"previous", previous(BIT(PREVIOUS))},
                 {"layer0", layer0()},    {"match", matched()},
                 {"copy", copied(false)}, {"layer0_copy", copied(true)}};
-  for (size_t i = 0; i < sizeof clamps / sizeof *clamps; i++)
+  for (size_t i = 0; i < sizeof clamps / sizeof *clamps; i++) {
     if (add(m, clamps[i].name, "5b", 6 * MILLION / 10, OFTEN, &clamps[i].clamp))
       return m->error->code;
+    if (clamps[i].clamp.previous)
+      compare_in(m, FORMATION_PREVIOUS, "8");
+  }
   return 0;
 }
 

@@ -8,10 +8,13 @@
 #include "few_shot/recipe.h"
 #include "manifest/manifest.h"
 
+#define FORMATION_COMPARED 2
+
 struct formation_run {
-  char name[24];      /* "unclamped", "classes100_B"; one of a seed */
-  const char *figure; /* "5b" */
-  uint32_t seed;      /* of the parameters */
+  char name[24];                            /* "unclamped", "classes100_B"; one of a seed */
+  const char *figure;                       /* "5b" */
+  const char *compared[FORMATION_COMPARED]; /* figures that show it, too; NULL: none */
+  uint32_t seed;                            /* of the parameters */
   struct few_data_settings data;
   uint64_t sequences, evaluate_every, checkpoint_every; /* as in a recipe */
   struct few_clamp clamp;

@@ -51,14 +51,28 @@ struct sorting {
   struct formation_table *all; /* [schemas] */
   size_t schemas;
   struct study_curves *curves;
+  size_t before; /* curves of the manifests that came before */
   struct error *error;
 };
+
+/* A model that an earlier manifest of the same command has, too, has curves of its own here. */
+static void name_curves(const struct sorting *s, const char *model, size_t length,
+                        struct text *name)
+{
+  bool taken = false;
+  for (size_t i = 0; i < s->before; i++)
+    taken = taken || (strncmp(s->curves->curves[i].model, model, length) == 0 &&
+                      !s->curves->curves[i].model[length]);
+  name->length = 0;
+  text_add(name, "%s%s%.*s", taken ? s->manifest->model : "", taken ? "-" : "", (int)length, model);
+}
 
 static int sort_line(const struct sorting *s, const char *model, const char *line, size_t length)
 {
   size_t name = strcspn(line, ",\n"), i = 0;
   if (strncmp(line, "curve,", 6) == 0)
-    return s->curves ? add_curve(model, line, length, s->curves, s->error) : 0;
+    return model ? add_curve(model, line, length, s->curves, s->error)
+                 : out_of_memory(s->manifest, s->error);
   if (strncmp(line, "unlisted,", 9) == 0)
     return 0;
   while (i < s->schemas && (strlen(s->all[i].schema->name) != name ||
@@ -77,19 +91,20 @@ static int sort_line(const struct sorting *s, const char *model, const char *lin
 /* Lines of tables name the model in their second cell; curves are of the model named before. */
 static int sort_rows(const struct sorting *s, const struct text *rows)
 {
-  char model[64] = "";
+  struct text model = {0};
   const char *line = rows->data ? rows->data : "";
-  for (size_t length; *line; line += length + (line[length] == '\n')) {
+  int status = 0;
+  for (size_t length; *line && !status; line += length + (line[length] == '\n')) {
     length = strcspn(line, "\n");
     if (strncmp(line, "curve,", 6) != 0) {
       const char *cell = line + strcspn(line, ",\n");
       cell += *cell == ',';
-      snprintf(model, sizeof model, "%.*s", (int)strcspn(cell, ",\n"), cell);
+      name_curves(s, cell, strcspn(cell, ",\n"), &model);
     }
-    if (sort_line(s, model, line, length))
-      return s->error->code;
+    status = sort_line(s, model.failed ? NULL : model.data, line, length);
   }
-  return 0;
+  text_free(&model);
+  return status;
 }
 
 static void make_index(const struct manifest *m, struct formation_tables *tables)
@@ -124,7 +139,7 @@ int formation_tables_make(const struct manifest *manifest, const struct text *ro
     return error->code;
   for (size_t i = 0; i < schemas; i++)
     tables->tables[i].schema = &formation_schemas[i];
-  const struct sorting sorting = {manifest, tables->tables, schemas, curves, error};
+  const struct sorting sorting = {manifest, tables->tables, schemas, curves, curves->count, error};
   for (size_t i = 0; i < count && !status; i++)
     status = sort_rows(&sorting, &rows[i]);
   for (size_t i = 0; i < schemas; i++)

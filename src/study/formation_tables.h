@@ -20,8 +20,9 @@ struct formation_tables {
   struct text index; /* tables.json */
 };
 
-/* Sorts rows[count] (formation_rows.h) into tables; their curves go to `curves` unless that is
- * NULL. Errors: EXIT_INPUT (a line of no table), EXIT_RUN. */
+/* Sorts rows[count] (formation_rows.h) into tables; their curves go to `curves`, those of a model
+ * that is there already by the name "MANIFEST-MODEL". Errors: EXIT_INPUT (a line of no table),
+ * EXIT_RUN. */
 int formation_tables_make(const struct manifest *manifest, const struct text *rows, size_t count,
                           struct formation_tables *tables, struct study_curves *curves,
                           struct error *error);
