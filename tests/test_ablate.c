@@ -316,7 +316,10 @@ static void test_refused(void **state)
       {"--circuit induction --threshold 3 --published-stream --controls matched-random",
        "threshold 3: the published stream is drawn for"},
       {"--circuit-from golden/nursery-olmo:step9", "has no such revision"},
-      {"--circuit-from golden/published/pythia-1b --threshold 30", "the model has no such head"},
+      {"--circuit-from golden/published/pythia-1b --threshold 30",
+       "step0: has 4 layers of 4 heads, and the model whose figures choose heads (step143000) 16 "
+       "of 8"},
+      {"--top-integral 1 --trajectory golden/published/pythia-1b", "it is another one"},
       {"--top-integral 3", "needs a --trajectory"},
       {"--top-integral 17 --trajectory golden/nursery-olmo", "the trajectory has 16 heads"},
       {"--top-integral 3 --trajectory golden/nursery-olmo", "fewer heads have an integral above 0"},
@@ -327,6 +330,20 @@ static void test_refused(void **state)
     free(workshop_refuse(EXIT_INPUT, bad[i].said,
                          "ablate " NURSERY "nursery-olmo/step0 " TRAINED " %s", bad[i].words));
   free(workshop_refuse(EXIT_INPUT, "MODEL_DIR is missing", "ablate --heads L0H0"));
+}
+
+/* Figures of another model of the same shape cannot be told from the model's own, which is said. */
+static void test_figures_on_trust(void **state)
+{
+  (void)state;
+  if (support_emulated())
+    skip();
+  char *out = workshop_run(EXIT_HELD, "ablate " NURSERY "nursery-olmo/step0 --n 4 --seq-len 64 "
+                                      "--vocab 1:97 --circuit induction --threshold 30 "
+                                      "--circuit-from golden/nursery-gpt_neox");
+  workshop_contains(out, "  chosen by the figures of golden/nursery-gpt_neox: nursery-gpt_neox, "
+                         "which do not say of which checkpoint they are\n");
+  free(out);
 }
 
 /* --- one hash --- */
@@ -439,9 +456,10 @@ static void test_interrupted(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_published),    cmocka_unit_test(test_figures),
-      cmocka_unit_test(test_as_published), cmocka_unit_test(test_refused),
-      cmocka_unit_test(test_one_hash),     cmocka_unit_test(test_interrupted),
+      cmocka_unit_test(test_published),        cmocka_unit_test(test_figures),
+      cmocka_unit_test(test_as_published),     cmocka_unit_test(test_refused),
+      cmocka_unit_test(test_figures_on_trust), cmocka_unit_test(test_one_hash),
+      cmocka_unit_test(test_interrupted),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -118,6 +118,11 @@ static void test_weights(void **state)
   const json_t *course = json_array_get(json_object_get(all, "over_revisions"), 0);
   assert_true(fabs(number(course, "growth_spearman") - 0.62352941176470589) < 1e-12);
   json_decref(all);
+  char *text =
+      workshop_run(EXIT_HELD, "weights " NURSERY "/step0 --trajectory golden/nursery-olmo");
+  workshop_contains(text, "  That each model is the revision that it is named after is taken on "
+                          "trust: a trajectory does not say of which checkpoints it is.\n");
+  free(text);
   all = run_json("weights " WORKSHOP_MODEL);
   last = json_array_get(json_object_get(all, "models"), 0);
   assert_true(json_is_null(json_object_get(last, "revision")));

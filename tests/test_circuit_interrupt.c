@@ -5,6 +5,7 @@
 #include "base/interrupt.h"
 #include "circuit/components.h"
 #include "circuit/evaluation.h"
+#include "study/circuits.h"
 #include "tape/operations.h"
 
 #include <signal.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #define CASE "nursery-olmo-copy"
+#define MODEL "manifests/nursery.tar.zst:nursery-olmo/step2500"
 #define METHOD "ig10_first1"
 #define IDENTITY "0123456789abcdef0123456789abcdef"
 #define INTERRUPTED 9 /* exit code of a child whose call ended as it should */
@@ -213,12 +215,54 @@ static void test_other_calls(void **state)
   assert_true(access(file, F_OK) == 0);
 }
 
+static int interrupt_at_once(void *context, const struct circuits_begun *begun, struct error *error)
+{
+  (void)context, (void)begun, (void)error;
+  return raise(SIGINT);
+}
+
+/* Of short work nothing is kept, and so it is not said to be resumed. */
+static void test_short_work(void **state)
+{
+  (void)state;
+  int status;
+  struct circuit_case c;
+  if (support_emulated())
+    skip();
+  circuit_load(CASE, &c);
+  pid_t child = fork();
+  assert_true(child >= 0);
+  if (!child) {
+    struct error error = {0};
+    struct found found;
+    struct runtime runtime = {.quiet = true, .memory = CIRCUIT_MEMORY};
+    const struct circuits_task task = {CASE, &c.task, 0};
+    struct circuits_study study = {.tasks = &task,
+                                   .task_count = 1,
+                                   .directory = support_directory(),
+                                   .name = "short",
+                                   .begin = interrupt_at_once};
+    circuit_check(attribution_parse(METHOD, &study.request.method, &error), &error);
+    circuit_check(threads_start(1, &runtime.threads, &error), &error);
+    circuit_check(kernels_select(ISA_AUTO, &runtime.kernels, &error), &error);
+    interrupt_install();
+    (void)!freopen("/dev/null", "w", stderr);
+    status = circuits_run(MODEL, &study, &runtime, &found, &error);
+    _exit(status == EXIT_RUN && strstr(error.text, "interrupted; nothing was kept") ? INTERRUPTED
+                                                                                    : 1);
+  }
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_true(WIFEXITED(status) && WEXITSTATUS(status) == INTERRUPTED);
+  circuit_close(&c);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_tape_stops),
       cmocka_unit_test(test_scores),
       cmocka_unit_test(test_other_calls),
+      cmocka_unit_test(test_short_work),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

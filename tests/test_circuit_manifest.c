@@ -169,13 +169,13 @@ static void test_resumes(void **state)
     skip();
   const char *place = make_place("resumes");
   workshop_shell("mv %s/golden/circuits-gpt_neox/verdicts.tsv %s/v.tsv && "
-                 "mkdir %s/golden/circuits-gpt_neox/verdicts.tsv",
-                 place, place, place);
+                 "mkdir -p %s/golden/circuits-gpt_neox/verdicts.tsv %s/out/circuits.json",
+                 place, place, place, place);
   char *out, *err;
   char line[1024];
-  snprintf(line, sizeof line, "circuit %s/manifests/circuits/m.json --work %s/w --out %s/v.tsv",
+  snprintf(line, sizeof line, "circuit %s/manifests/circuits/m.json --work %s/w --out %s/out",
            place, place, place);
-  assert_int_equal(workshop_start(line, &out, &err), EXIT_RUN);
+  assert_int_equal(workshop_start(line, &out, &err), EXIT_INPUT);
   workshop_contains(out, "step2500     found");
   free(out);
   free(err);

@@ -166,13 +166,24 @@ static void test_write_refusals(void **state)
   assert_int_equal(symlink(loop, loop), 0);
   char long_name[400] = "";
   memset(long_name, 'n', sizeof long_name - 1);
-  const char *const paths[] = {
-      "", folder, support_path("absent/out"), support_path("new/"), loop, long_name, "/dev/null/x"};
-  for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
-    assert_int_equal(file_check_writable(paths[i], &error), EXIT_RUN);
-    support_assert_error(&error, EXIT_RUN, "cannot be written");
-    assert_int_equal(file_write(paths[i], "x", 1, &error), EXIT_RUN);
-    support_assert_error(&error, EXIT_RUN, "cannot be written");
+  const struct {
+    const char *path;
+    int code;
+    const char *reason;
+  } cases[] = {{"", EXIT_RUN, ""},
+               {folder, EXIT_INPUT, ": is a folder; name a file"},
+               {support_path("absent/out"), EXIT_RUN, ""},
+               {support_path("new/"), EXIT_RUN, ""},
+               {loop, EXIT_RUN, ""},
+               {long_name, EXIT_RUN, ""},
+               {"/dev/null/x", EXIT_INPUT, ": part of this path is a file, not a folder"}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char words[100];
+    snprintf(words, sizeof words, "cannot be written%s", cases[i].reason);
+    assert_int_equal(file_check_writable(cases[i].path, &error), cases[i].code);
+    support_assert_error(&error, cases[i].code, words);
+    assert_int_equal(file_write(cases[i].path, "x", 1, &error), cases[i].code);
+    support_assert_error(&error, cases[i].code, words);
   }
   assert_int_equal(file_write("/dev/full", "x", 1, &error), EXIT_RUN);
   support_assert_error(&error, EXIT_RUN, "/dev/full");
@@ -326,10 +337,21 @@ static void test_directories(void **state)
   assert_int_equal(file_make_directory("", &error), EXIT_RUN);
   support_assert_error(&error, EXIT_RUN, "an empty name");
   support_write(support_path("a/file"), "x", 1);
-  assert_int_equal(file_make_directory(support_path("a/file/d"), &error), EXIT_RUN);
-  support_assert_error(&error, EXIT_RUN, "Not a directory");
-  assert_int_equal(file_make_directory(support_path("a/file"), &error), EXIT_RUN);
-  assert_int_equal(file_remove_directory(top, &error), EXIT_RUN); /* b is in it */
+  assert_int_equal(file_make_directory(support_path("a/file/d"), &error), EXIT_INPUT);
+  support_assert_error(&error, EXIT_INPUT, "/a/file: directory cannot be created: a file has this");
+  assert_int_equal(file_make_directory(support_path("a/file"), &error), EXIT_INPUT);
+  assert_int_equal(file_make_directory("/proc/version/d/e", &error), EXIT_INPUT);
+  static const char *const wrong[] = {"a/file", "a/file/", "a/file//d/e/", "a/dangling/d"};
+  assert_int_equal(symlink("nowhere", support_path("a/dangling")), 0);
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+    assert_int_equal(file_check_directory(support_path(wrong[i]), &error), EXIT_INPUT);
+  assert_int_equal(unlink(support_path("a/dangling")), 0);
+  static const char *const right[] = {"a", "a/", "a/b/new", "new//of/it/", "a/b/c"};
+  for (size_t i = 0; i < sizeof right / sizeof *right; i++)
+    assert_int_equal(file_check_directory(support_path(right[i]), &error), 0);
+  assert_int_equal(file_check_directory("", &error), EXIT_RUN);
+  assert_int_equal(file_check_directory("new-one", &error), access(".", W_OK) == 0 ? 0 : EXIT_RUN);
+  assert_int_equal(file_remove_directory(support_path("a"), &error), EXIT_RUN); /* b is in it */
   assert_int_equal(file_remove_directory(support_path("absent"), &error), 0);
   support_write(support_path("a/b/c/one"), "x", 1);
   support_write(support_path("a/b/c/.two"), "x", 1);

@@ -272,7 +272,7 @@ static void test_refused(void **state)
     free(workshop_refuse(EXIT_INPUT, cases[i].words, "reproduce %s --work %s --quiet", path,
                          workshop_path("work-refused")));
   }
-  free(workshop_refuse(EXIT_RUN, "/dev/null/plots",
+  free(workshop_refuse(EXIT_INPUT, "/dev/null: directory cannot be created",
                        "reproduce %s --work %s --plots /dev/null/plots", workshop_path("tiny.json"),
                        workshop_path("work-refused")));
   static const char *const others[] = {"verify", "pin"};

@@ -104,23 +104,82 @@ static void test_full_device(void **state)
 static void test_nowhere_to_write(void **state)
 {
   static const char *const places[] = {"none", "file"};
+  static const int codes[] = {EXIT_RUN, EXIT_INPUT};
   (void)state;
   support_write(workshop_path("file"), "x", 1);
   for (size_t i = 0; i < 2; i++) {
     const char *place = workshop_path(places[i]);
-    free(workshop_refuse(EXIT_RUN, "/x.csv: cannot be written", SCREEN " --out %s/x.csv", place));
+    free(workshop_refuse(codes[i], "/x.csv: cannot be written", SCREEN " --out %s/x.csv", place));
     free(
-        workshop_refuse(EXIT_RUN, "/x.json: cannot be written", SCREEN " --json %s/x.json", place));
+        workshop_refuse(codes[i], "/x.json: cannot be written", SCREEN " --json %s/x.json", place));
   }
-  free(workshop_refuse(EXIT_RUN, "s a directory", SCREEN " --out %s", support_directory()));
-  free(workshop_refuse(EXIT_RUN, "directory cannot be created: Not a directory",
-                       SCREEN " --dump %s/dump", workshop_path("file")));
-  free(workshop_refuse(EXIT_RUN, "Not a directory",
-                       "reproduce manifests/nursery-olmo.json --quiet --work %s/work",
-                       workshop_path("file")));
   /* Not after the work is done: the model, which does not exist, is not looked at. */
   free(workshop_refuse(EXIT_RUN, "/x.csv: cannot be written", "screen no/model --out %s/x.csv",
                        workshop_path("none")));
+}
+
+/* A file where a folder is wanted, or in the path to one, and a folder where a file is: bad usage,
+ * said before any work. */
+static void test_wrong_kinds(void **state)
+{
+  static const struct {
+    const char *line, *more; /* `more` after the name of a file of which there is one */
+  } folders[] = {
+      {SCREEN " --dump", NULL},
+      {"circuit " WORKSHOP_MODEL " --task ", ".jsonl --out"},
+      {"circuit manifests/circuits/nursery-olmo.json --quiet --work", NULL},
+      {"circuit manifests/circuits/nursery-olmo.json --quiet --work ", ".w --out"},
+      {"train manifests/recipes/from-nothing-olmo-seed0.json --out", NULL},
+      {"reproduce manifests/nursery-olmo.json --quiet --work", NULL},
+      {"reproduce manifests/nursery-olmo.json --quiet --shard 1/2 --work", NULL},
+      {"reproduce manifests/published.json --quiet --work", NULL},
+      {"reproduce manifests/formation/core.json --quiet --work ", ".w --plots"},
+      {"fetch manifests/paper/olmo-1b-0724.json --quiet --base http://127.0.0.1:9 --to", NULL},
+      {"synth --like olmo --quiet --out", NULL},
+      {"manual --to", NULL},
+  };
+  static const char *const files[] = {
+      SCREEN " --out",
+      SCREEN " --json",
+      "ablate " WORKSHOP_MODEL " --heads L0H0 --out",
+      "calibrate " WORKSHOP_MODEL " --out",
+      "ordinary " WORKSHOP_MODEL " --out",
+      "task copy --out",
+      "claims golden/nursery-olmo --json",
+      "report golden/nursery-olmo --format html --out",
+      "reproduce manifests/published.json --json",
+      "reproduce manifests/published.json --report",
+      "pin manifests/nursery-olmo.json --out",
+      "bench --sweep",
+  };
+  char folder[512], file[600], deep[700], line[2000];
+  (void)state;
+  if (support_emulated())
+    skip();
+  snprintf(folder, sizeof folder, "%s", workshop_path("kinds"));
+  snprintf(file, sizeof file, "%s/file", folder);
+  snprintf(deep, sizeof deep, "%s/deep/er", file);
+  workshop_shell("mkdir %s && echo text > %s && mkdir %s.w", folder, file, file);
+  free(workshop_run(EXIT_HELD, "task copy --quiet --out %s.jsonl", file));
+  for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
+    for (int k = 0; k < 2; k++) {
+      const char *more = folders[i].more;
+      snprintf(line, sizeof line, "%s%s%s %s", folders[i].line, more ? file : "", more ? more : "",
+               k ? deep : file);
+      free(workshop_refuse(EXIT_INPUT, "/file: directory cannot be created: a file has this name",
+                           "%s", line));
+    }
+  for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+    snprintf(line, sizeof line, "%s %s", files[i], folder);
+    free(workshop_refuse(EXIT_INPUT, "/kinds: cannot be written: is a folder; name a file", "%s",
+                         line));
+    snprintf(line, sizeof line, "%s %s", files[i], deep);
+    free(workshop_refuse(EXIT_INPUT, "cannot be written: part of this path is a file, not a folder",
+                         "%s", line));
+  }
+  workshop_shell("cd %s && test \"$(cat file)\" = text && rm file file.jsonl && rm -r file.w && "
+                 "test -z \"$(ls -A)\"",
+                 folder);
 }
 
 /* The exit code of a shell command in which $A stands for the program; its standard error, free(),
@@ -187,6 +246,7 @@ int main(void)
       cmocka_unit_test_teardown(test_older_output_stays, lift_limit),
       cmocka_unit_test(test_full_device),
       cmocka_unit_test(test_nowhere_to_write),
+      cmocka_unit_test(test_wrong_kinds),
       cmocka_unit_test(test_standard_output),
       cmocka_unit_test(test_devices_and_links),
   };

@@ -130,6 +130,66 @@ static void test_tables(void **state)
   workshop_shell("diff -r %s/tables %s/tables-kept", here, here);
 }
 
+/* What a command does not read is not its to replace either, in a folder that it was given. */
+static void test_unread_files(void **state)
+{
+  static const struct {
+    const char *command, *file;
+  } lines[] = {
+      {"claims %s/course --quiet --json", "course/verdicts.tsv"},
+      {"claims %s --quiet --json", "course/verdicts.tsv"},
+      {"claims %s/within --quiet --json", "linked"},
+      {"compare %s/course %s/kept-course --quiet --json", "course/notes"},
+      {"rank %s/course --quiet --json", "linked"},
+      {"sinks %s/course --quiet --json", "course/verdicts.tsv"},
+      {"show %s/course --quiet --json", "course/notes"},
+      {"report %s/course --format html --out", "linked"},
+      {"report %s/run --format html --out", "run/deep/er/notes"},
+      {"ablate " WORKSHOP_MODEL " --circuit induction --circuit-from %s/course --out",
+       "course/verdicts.tsv"},
+      {"ablate " WORKSHOP_MODEL " --circuit induction --circuit-from %s/course:step0 --json",
+       "course/notes"},
+      {"ablate " WORKSHOP_MODEL " --top-integral 2 --floor 61440 --trajectory %s/course --json",
+       "linked"},
+      {"weights %s/step0 --trajectory %s/course --json", "course/verdicts.tsv"},
+      {"show %s/circuits --quiet --json", "circuits/notes"},
+      {"claims %s/circuits --quiet --json", "circuits/notes"},
+      {"reproduce %s/golden.json --quiet --work %s/run-work --json", "course/notes"},
+      {"plan %s/golden.json --json", "course/notes"},
+  };
+  char folder[512], to[700];
+  (void)state;
+  if (support_emulated())
+    skip();
+  snprintf(folder, sizeof folder, "%s", workshop_path("unread"));
+  workshop_shell("mkdir -p %s/run/deep/er %s/within && cd %s && "
+                 "cp -r \"$OLDPWD\"/golden/nursery-olmo course && cp -r course kept-course && "
+                 "cp -r \"$OLDPWD\"/golden/circuits-olmo circuits && ln -s ../course within/course "
+                 "&& echo of mine | tee course/notes circuits/notes run/deep/er/notes >kept && "
+                 "ln -s course/verdicts.tsv linked && "
+                 "cp -r ../inputs/ck step0",
+                 folder, folder, folder);
+  json_t *m = workshop_json("manifests/nursery-olmo.json");
+  json_object_set_new(m, "golden", json_string("course"));
+  snprintf(to, sizeof to, "%s/golden.json", folder);
+  workshop_json_write(to, m);
+  json_decref(m);
+  free(workshop_run(EXIT_HELD,
+                    "reproduce manifests/published-circuits.json --quiet --work %s/work "
+                    "--json %s/run/run.json",
+                    folder, folder));
+  for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+    char command[1400];
+    snprintf(command, sizeof command, lines[i].command, folder, folder);
+    refuse(", in a folder which this command uses; name another file", lines[i].file, "%s %s/%s",
+           command, folder, lines[i].file);
+    workshop_shell("cd %s && cmp course/verdicts.tsv kept-course/verdicts.tsv && "
+                   "for f in course/notes circuits/notes run/deep/er/notes; do cmp $f kept; done",
+                   folder);
+  }
+  free(workshop_run(EXIT_HELD, "rank %s/course --quiet --json %s/course/new.json", folder, folder));
+}
+
 /* A manifest in a folder of its own that names `golden` and tables, whose checkpoint is "ck". */
 static void write_manifest(void)
 {
@@ -261,13 +321,10 @@ static void test_empty_names(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_screen_over_its_model),
-      cmocka_unit_test(test_over_an_archive),
-      cmocka_unit_test(test_two_outputs),
-      cmocka_unit_test(test_tables),
-      cmocka_unit_test(test_manifests),
-      cmocka_unit_test(test_standard_output),
-      cmocka_unit_test(test_tokenizers),
+      cmocka_unit_test(test_screen_over_its_model), cmocka_unit_test(test_over_an_archive),
+      cmocka_unit_test(test_two_outputs),           cmocka_unit_test(test_tables),
+      cmocka_unit_test(test_unread_files),          cmocka_unit_test(test_manifests),
+      cmocka_unit_test(test_standard_output),       cmocka_unit_test(test_tokenizers),
       cmocka_unit_test(test_empty_names),
   };
   return cmocka_run_group_tests(tests, set_up, NULL);

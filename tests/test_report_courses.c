@@ -294,6 +294,9 @@ static void test_chosen_refused(void **state)
   free(workshop_refuse(EXIT_INPUT, "the model of --rows has 4 layers of 4 heads",
                        "report golden/published/pythia-1b --heads L7H1 --rows %s --out x.html",
                        workshop_path("dump")));
+  free(workshop_refuse(EXIT_INPUT, "/dump: is of a model of 4 layers of 4 heads, and pythia-1b has",
+                       "report golden/published/pythia-1b --heads L0H1 --rows %s --out x.html",
+                       workshop_path("dump")));
 }
 
 /* --- Markdown --- */

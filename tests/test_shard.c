@@ -144,6 +144,48 @@ static void test_plan_of_recipes(void **state)
                        "manifests/recipes/from-nothing-olmo-seed0.json"));
 }
 
+/* Neither a plan nor a run takes the same manifest for two. */
+static void test_named_twice(void **state)
+{
+  static const char *const commands[] = {"plan", "reproduce --quiet"};
+  const char *link = workshop_path("m.json");
+  (void)state;
+  workshop_shell("ln -s \"$PWD\"/manifests/published.json %s", link);
+  for (size_t i = 0; i < 2; i++) {
+    free(workshop_refuse(EXIT_INPUT, "/published.json: is named twice; name it once",
+                         "%s manifests/published.json manifests/nursery-olmo.json "
+                         "manifests/published.json",
+                         commands[i]));
+    free(workshop_refuse(EXIT_INPUT, "m.json: is named twice, also as manifests/published.json",
+                         "%s manifests/published.json %s", commands[i], link));
+  }
+}
+
+/* What a run would say of too little memory, the plan says. */
+static void test_plan_of_little_memory(void **state)
+{
+  static const char *const manifests[] = {"manifests/circuits/nursery-olmo.json",
+                                          "manifests/formation/core.json"};
+  static const char *const words[] = {"--memory: 1.0 MiB is not enough; a pair of 26 tokens takes",
+                                      "--memory: 1.0 MiB is not enough; 2 runs side by side take"};
+  (void)state;
+  if (support_emulated())
+    skip();
+  for (size_t i = 0; i < 2; i++) {
+    char *plan =
+        workshop_refuse(EXIT_INPUT, words[i], "plan %s --threads 2 --memory 1M", manifests[i]);
+    char *run = workshop_refuse(EXIT_INPUT, words[i],
+                                "reproduce %s --quiet --threads 2 --memory 1M --work %s",
+                                manifests[i], workshop_path("little"));
+    assert_string_equal(strstr(plan, words[i]), strstr(run, words[i]));
+    free(plan);
+    free(run);
+    free(workshop_run(EXIT_HELD, "plan %s --threads 2 --memory 1G", manifests[i]));
+  }
+  free(workshop_refuse(EXIT_INPUT, "pythia-2.8b.json: --memory: 4.0 GiB is not enough; a pair of",
+                       "plan manifests/circuits/pythia-2.8b.json --memory 4G"));
+}
+
 static void test_plan_says_what_is_missing(void **state)
 {
   (void)state;
@@ -162,6 +204,8 @@ int main(void)
       cmocka_unit_test(test_plan_adds_up),
       cmocka_unit_test(test_plan_of_circuits),
       cmocka_unit_test(test_plan_of_recipes),
+      cmocka_unit_test(test_named_twice),
+      cmocka_unit_test(test_plan_of_little_memory),
       cmocka_unit_test(test_plan_says_what_is_missing),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -217,7 +217,7 @@ static void test_places_refused(void **state)
   workshop_shell("mkdir %s && echo text > %s", directory, file);
   free(workshop_refuse(EXIT_INPUT, "holds notes.txt", "synth --like olmo --out %s --quiet",
                        directory));
-  free(workshop_refuse(EXIT_RUN, "directory cannot be created",
+  free(workshop_refuse(EXIT_INPUT, "directory cannot be created: a file has this name",
                        "synth --like olmo --out %s --quiet", file));
   free(workshop_refuse(EXIT_RUN, "but only",
                        "synth --like olmo:layers=1024,hidden=65536 --out %s --quiet",

@@ -115,6 +115,10 @@ static void test_refuses_pairs(void **state)
           "line 2: \"positive\"[0] is 4294967297, not an id");
   refused(HEAD "{\"clean\":[1],\"corrupted\":[1],\"positive\":[1],\"negative\":[1,1.5]}",
           "line 2: \"negative\"[1] is not an integer");
+  refused(HEAD "{\"clean\":[1],\"corrupted\":[1],\"positive\":[4,7,1,7,1],\"negative\":[2]}",
+          "line 2: \"positive\"[2] and \"positive\"[4] are both 1; an answer counts once");
+  refused(HEAD "{\"clean\":[1],\"corrupted\":[1],\"positive\":[4],\"negative\":[9,3,9]}",
+          "line 2: \"negative\"[0] and \"negative\"[2] are both 9");
   refused(HEAD "{\"clean\":[1],\"corrupted\":[1],\"positive\":[1]}",
           "line 2: \"negative\" is missing");
   refused(HEAD "{\"clean\":[1],\"corrupted\":[1],\"positive\":[1],\"negative\":[],\"x\":1}",

@@ -7,7 +7,6 @@
 #include "base/temporary.h"
 #include "base/text.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -16,7 +15,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 static const uint8_t nothing[1]; /* the data of empty files */
@@ -33,13 +31,15 @@ static int open_regular(const char *path, int *fd, struct stat *info, struct err
     if (reason == ENOENT && file_use_gone(path, error))
       return error->code;
     return error_set(error, absent ? EXIT_INPUT : EXIT_RUN, "%s: cannot be opened: %s", path,
-                     error_reason(reason));
+                     reason == ENOTDIR ? "part of this path is a file, not a folder"
+                                       : error_reason(reason));
   }
   int reason = fstat(*fd, info) != 0 ? errno : 0;
   if (reason || !S_ISREG(info->st_mode)) {
     close(*fd);
     return reason ? error_set(error, EXIT_RUN, "%s: cannot be read: %s", path, error_reason(reason))
-                  : error_set(error, EXIT_INPUT, "%s: not a regular file", path);
+                  : error_set(error, EXIT_INPUT, "%s: %snot a regular file", path,
+                              S_ISDIR(info->st_mode) ? "is a folder, " : "");
   }
   return 0;
 }
@@ -205,8 +205,16 @@ static void sync_directory_of(const char *path)
   free(copy);
 }
 
+/* Another name mends what is of the wrong kind, which the disk has no part in. */
 static int writer_failed(const char *path, int reason, struct error *error)
 {
+  if (reason == EISDIR)
+    return error_set(error, EXIT_INPUT, "%s: cannot be written: is a folder; name a file", path);
+  if (reason == ENOTDIR)
+    return error_set(error, EXIT_INPUT,
+                     "%s: cannot be written: part of this path is a file, not a folder; name "
+                     "another",
+                     path);
   return error_set(error, EXIT_RUN, "%s: cannot be written: %s", path,
                    reason == EINTR ? "interrupted while nobody read it" : error_reason(reason));
 }
@@ -332,81 +340,7 @@ int file_check_writable(const char *path, struct error *error)
     reason = target ? check_folder_of(target) : errno;
     free(target);
   }
-  if (reason)
-    return error_set(error, EXIT_RUN, "%s: cannot be written: %s", *path ? path : "an empty name",
-                     error_reason(reason));
-  return 0;
-}
-
-/* 0 or the reason as errno. */
-static int make_one_directory(const char *path)
-{
-  if (mkdir(path, 0777) == 0)
-    return 0;
-  int reason = errno;
-  if (file_is_directory(path))
-    return 0;
-  return reason == EEXIST ? ENOTDIR : reason;
-}
-
-int file_make_directory(const char *path, struct error *error)
-{
-  char *copy = strdup(path);
-  int reason = copy ? 0 : ENOMEM;
-  for (char *p = copy; copy && *p && !reason; p++)
-    if (*p == '/' && p > copy) {
-      *p = 0;
-      reason = make_one_directory(copy);
-      *p = '/';
-    }
-  if (!reason)
-    reason = make_one_directory(copy);
-  free(copy);
-  if (reason)
-    return error_set(error, EXIT_RUN, "%s: directory cannot be created: %s",
-                     *path ? path : "an empty name", error_reason(reason));
-  return 0;
-}
-
-int file_remove_directory(const char *path, struct error *error)
-{
-  int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-  if (!directory) {
-    int reason = errno;
-    if (fd >= 0)
-      close(fd);
-    if (reason == ENOENT)
-      return 0;
-    return error_set(error, EXIT_RUN, "%s: cannot be removed: %s", path, error_reason(reason));
-  }
-  struct dirent *entry;
-  while ((entry = readdir(directory)))
-    if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-      (void)unlinkat(fd, entry->d_name, 0); /* rmdir reports what stays */
-  closedir(directory);
-  if (rmdir(path) != 0)
-    return error_set(error, EXIT_RUN, "%s: cannot be removed: %s", path, error_reason(errno));
-  return 0;
-}
-
-bool file_free_bytes(const char *directory, uint64_t *bytes)
-{
-  struct statvfs info;
-  if (statvfs(directory, &info) != 0)
-    return false;
-  *bytes = (uint64_t)info.f_bavail * info.f_frsize;
-  return true;
-}
-
-int file_check_space(const char *directory, uint64_t bytes, struct error *error)
-{
-  char need[32], have[32];
-  uint64_t available;
-  if (!file_free_bytes(directory, &available) || bytes <= available)
-    return 0;
-  return error_set(error, EXIT_RUN, "%s: needs %s, but only %s are free on this disk", directory,
-                   text_bytes(need, sizeof need, bytes), text_bytes(have, sizeof have, available));
+  return reason ? writer_failed(*path ? path : "an empty name", reason, error) : 0;
 }
 
 bool file_exists(const char *path)

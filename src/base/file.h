@@ -30,7 +30,8 @@ void blob_free(struct blob *blob);
  * not exist yet; the permissions of an older file stay. A path that exists and is not a regular
  * file (a pipe, a device) is written to directly. "-" is standard output, as is every path that
  * leads there (/dev/stdout). Nothing is written when a file that was read has changed meanwhile, or
- * is the one to be written (file_use.h). Errors: EXIT_INPUT (that), EXIT_RUN. */
+ * is the one to be written (file_use.h). Errors: EXIT_INPUT (that; a folder has the name, or a file
+ * that of its folder), EXIT_RUN. */
 int file_write(const char *path, const void *data, size_t size, struct error *error);
 
 /* A file written piece by piece into a new one beside it, for outputs that do not fit in memory or
@@ -50,15 +51,20 @@ int file_writer_publish(struct file_writer *writer, struct error *error);
 void file_writer_close(struct file_writer *writer);
 
 /* Whether file_write can be expected to work: "-", an existing writable file, or a writable
- * directory. Errors: EXIT_RUN, also for a name that is empty. */
+ * directory. Errors: EXIT_INPUT (it is a folder, or in what is none), EXIT_RUN, also for a name
+ * that is empty. */
 int file_check_writable(const char *path, struct error *error);
 
 /* The path without symbolic links as its last part, also when the last of them leads nowhere yet.
  * New string, free(); NULL and errno on failure. */
 char *file_follow_links(const char *path);
 
-/* Makes a directory and its parents. Errors: EXIT_RUN. */
+/* Makes a directory and its parents. Errors: EXIT_INPUT (a file has the name of one), EXIT_RUN. */
 int file_make_directory(const char *path, struct error *error);
+
+/* Whether that can be expected to work and files can be written into it, before any work. Errors:
+ * EXIT_INPUT, EXIT_RUN, those of file_make_directory. */
+int file_check_directory(const char *path, struct error *error);
 
 /* Removes a directory with the files in it (one level, then the directory); one that does not exist
  * is fine, a symbolic link to one is refused. Errors: EXIT_RUN. */

@@ -2,6 +2,7 @@
 #include "base/interrupt.h"
 
 #include <signal.h>
+#include <string.h>
 #include <unistd.h>
 
 static volatile sig_atomic_t requested;
@@ -29,9 +30,14 @@ bool interrupt_requested(void)
   return requested != 0;
 }
 
+static const char resume[] = "interrupted; run the same command again to resume";
+
 int interrupt_check(struct error *error)
 {
-  if (!requested)
-    return 0;
-  return error_set(error, EXIT_RUN, "interrupted; run the same command again to resume");
+  return requested ? error_set(error, EXIT_RUN, "%s", resume) : 0;
+}
+
+bool interrupt_is_reason(const struct error *error)
+{
+  return error->code == EXIT_RUN && strcmp(error->text, resume) == 0;
 }

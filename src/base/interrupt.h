@@ -15,4 +15,7 @@ bool interrupt_requested(void);
 /* The same, for work that keeps what it has finished: EXIT_RUN and how to go on. */
 int interrupt_check(struct error *error);
 
+/* Whether that is what an error says. */
+bool interrupt_is_reason(const struct error *error);
+
 #endif

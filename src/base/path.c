@@ -57,6 +57,25 @@ char *path_resolve(const char *directory, const char *name, struct error *error)
   return path;
 }
 
+static bool same_file(const char *a, const char *b)
+{
+  struct stat one, two;
+  if (stat(a, &one) != 0 || stat(b, &two) != 0)
+    return strcmp(a, b) == 0; /* perhaps inside the program */
+  return one.st_dev == two.st_dev && one.st_ino == two.st_ino;
+}
+
+int path_check_distinct(const char *const *paths, size_t count, struct error *error)
+{
+  for (size_t i = 0; i < count; i++)
+    for (size_t k = 0; k < i; k++)
+      if (same_file(paths[k], paths[i]))
+        return error_set(error, EXIT_INPUT, "%s: is named twice%s%s; name it once", paths[i],
+                         strcmp(paths[k], paths[i]) == 0 ? "" : ", also as ",
+                         strcmp(paths[k], paths[i]) == 0 ? "" : paths[k]);
+  return 0;
+}
+
 char *path_folder(const char *path)
 {
   const char *slash = strrchr(path, '/');

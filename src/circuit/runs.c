@@ -1,4 +1,5 @@
 #include "base/memory.h"
+#include "base/text.h"
 #include "circuit/runs_state.h"
 
 #include <inttypes.h>
@@ -68,9 +69,9 @@ static uint64_t token_bytes(const struct model_config *c)
 }
 
 /* And those of its gradients, by what reads them. */
-static uint64_t gradient_bytes(const struct circuit_runs *runs)
+static uint64_t gradient_bytes(const struct model_config *c, const struct graph *graph)
 {
-  return (uint64_t)runs->graph.destinations * runs_config(runs)->hidden * sizeof(float);
+  return (uint64_t)graph->destinations * c->hidden * sizeof(float);
 }
 
 /* Of a token on the tape of a backward pass, about: residual stream, queries, keys and values,
@@ -82,25 +83,33 @@ static uint64_t tape_bytes_about(const struct model_config *c)
 }
 
 /* Weights twice over: as they are, and those of one product packed, at most the LM head's. */
-static uint64_t fixed_bytes(const struct circuit_runs *runs)
+static uint64_t fixed_bytes(const struct model_config *c)
 {
-  const struct model_config *c = runs_config(runs);
   uint64_t packed = (uint64_t)c->hidden * later(c->vocab, 4 * c->ffn) * sizeof(float);
   return parameters_bytes(c) / 2 + packed;
+}
+
+int circuit_memory_check(const struct model_config *c, const struct graph *graph, size_t longest,
+                         uint64_t own, uint64_t memory, struct error *error)
+{
+  char have[32], need[32];
+  uint64_t token = token_bytes(c) + gradient_bytes(c, graph) + tape_bytes_about(c);
+  uint64_t least = own + fixed_bytes(c) + 2 * longest * token;
+  if (memory >= least)
+    return 0;
+  return error_set(error, EXIT_INPUT,
+                   "--memory: %s is not enough; a pair of %s takes %s with this model: --memory "
+                   "%" PRIu64 "M or more",
+                   text_bytes(have, sizeof have, memory), text_counted(longest, "token").text,
+                   text_bytes(need, sizeof need, least), (least >> 20) + 1);
 }
 
 static int check_memory(struct circuit_runs *runs, struct error *error)
 {
   const struct model_config *c = runs_config(runs);
-  uint64_t token = token_bytes(c) + gradient_bytes(runs) + tape_bytes_about(c);
-  uint64_t least = fixed_bytes(runs) + 2 * runs->task->longest * token;
-  if (runs->options.memory < least)
-    return error_set(error, EXIT_INPUT,
-                     "%" PRIu64 " MiB of memory: a pair of %zu tokens takes %" PRIu64
-                     " MiB with this model; use --memory %" PRIu64 "M or more",
-                     runs->options.memory >> 20, runs->task->longest, least >> 20,
-                     (least >> 20) + 1);
-  runs->room = runs->options.memory - fixed_bytes(runs);
+  if (circuit_memory_check(c, &runs->graph, runs->task->longest, 0, runs->options.memory, error))
+    return error->code;
+  runs->room = runs->options.memory - fixed_bytes(c);
   return 0;
 }
 

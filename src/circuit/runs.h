@@ -22,6 +22,11 @@ struct circuit_options {
 
 struct circuit_runs;
 
+/* Whether `memory` does for pairs of at most `longest` tokens, beside what the caller needs of it
+ * for itself, `own`. Errors: EXIT_INPUT, with what would do. */
+int circuit_memory_check(const struct model_config *config, const struct graph *graph,
+                         size_t longest, uint64_t own, uint64_t memory, struct error *error);
+
 /* Widens the model's weights and runs every pair, clean and corrupted. Model and task are borrowed.
  * Owner: the caller, circuit_runs_free, also after an error. Errors: EXIT_INPUT (a family without a
  * graph, a base model, a prompt longer than the context, an id outside the vocabulary, memory for

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define OUTPUTS 5
+#define RESULTS 3 /* the first of them, which outlive the run */
 
 struct ablate {
   struct common_options common;
@@ -154,11 +155,13 @@ static int write_json(const struct ablate *a, const char *path, const char *revi
   return status;
 }
 
-static int print(const char *path, const struct ablations *ablations, struct error *error)
+static int print(const char *path, const struct ablate_options *what,
+                 const struct ablations *ablations, struct error *error)
 {
   struct text text = {0};
   text_add(&text, "%s: ", text_shown(path).text);
   ablations_text(ablations, &text);
+  ablate_options_source(what, &text);
   if (text.data)
     fputs(text.data, stdout);
   int status = text.failed ? error_set(error, EXIT_RUN, "ablate: out of memory") : 0;
@@ -180,7 +183,7 @@ static int deliver(const char *path, const struct ablate *a, const struct runtim
   bool text = runtime->text && !(a->out && strcmp(a->out, "-") == 0);
   int status = 0;
   if (text)
-    status = print(path, ablations, error);
+    status = print(path, &a->what, ablations, error);
   if (!status && text && a->text.path)
     text_options_print(&a->text, &a->examples, a->texts);
   return status;
@@ -228,6 +231,9 @@ int command_ablate(int argc, char **argv, struct error *error)
     status = lock_beside(place_of_partial(&a), &lock, error);
   if (!status)
     status = ablate_options_read(&a.what, &a.selection, error);
+  if (!status && (a.what.folder || a.what.trajectory))
+    status = outputs_spare_folder(a.outputs, RESULTS,
+                                  a.what.folder ? a.what.folder : a.what.trajectory, error);
   if (!status)
     status = read_texts(&a, error);
   if (!status)

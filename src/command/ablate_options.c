@@ -99,14 +99,14 @@ static int load_trajectory(struct ablate_options *o, const char *path, struct se
                            struct error *error)
 {
   const char *colon = strrchr(path, ':'), *name = NULL;
-  char *directory = strdup(path);
-  if (!directory)
+  o->folder = strdup(path);
+  if (!o->folder)
     return error_set(error, EXIT_RUN, "%s: out of memory", path);
   if (colon && !file_is_directory(path)) {
-    directory[colon - path] = 0;
+    o->folder[colon - path] = 0;
     name = colon + 1;
   }
-  int status = trajectory_load(directory, &o->screened, error);
+  int status = trajectory_load(o->folder, &o->screened, error);
   size_t which = status || !o->screened.count ? 0
                  : name                       ? trajectory_find(&o->screened, name)
                                               : o->screened.count - 1;
@@ -115,7 +115,6 @@ static int load_trajectory(struct ablate_options *o, const char *path, struct se
                        path);
   if (!status)
     s->screened = &o->screened.revisions[which];
-  free(directory);
   return status;
 }
 
@@ -164,6 +163,7 @@ static int read_top(struct ablate_options *o, struct selection *s, struct error 
   snprintf(o->name, sizeof o->name, "integral top %llu", (unsigned long long)o->top);
   s->heads = &o->heads;
   s->name = o->name;
+  s->screened = &o->screened.revisions[o->screened.count - 1];
   return 0;
 }
 
@@ -201,9 +201,21 @@ int ablate_options_read(struct ablate_options *o, struct selection *s, struct er
   return o->top ? read_top(o, s, error) : read_circuit(o, s, error);
 }
 
+void ablate_options_source(const struct ablate_options *o, struct text *text)
+{
+  const char *path = o->circuit_from ? o->circuit_from : o->trajectory;
+  if (!path)
+    return;
+  text_add(text,
+           "  chosen by the figures of %s%s%s, which do not say of which checkpoint they are\n",
+           text_shown(path).text, o->screened.model ? ": " : "",
+           o->screened.model ? text_shown(o->screened.model).text : "");
+}
+
 void ablate_options_free(struct ablate_options *o)
 {
   head_set_free(&o->heads);
   trajectory_free(&o->screened);
+  free(o->folder);
   trajectory_revision_free(&o->single);
 }

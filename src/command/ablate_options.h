@@ -16,6 +16,7 @@ struct ablate_options {
   bool published, as_published;
   struct head_set heads;
   struct trajectory screened; /* --circuit-from, --trajectory */
+  char *folder;               /* that it was read from; owned */
   struct revision single;     /* --circuit-from with a CSV file */
   struct threshold_circuit circuits[MOST_THRESHOLDS];
   size_t circuit_count;
@@ -48,7 +49,9 @@ struct ablate_options {
        0,                                                                                          \
        "TRAJECTORY[:REVISION]",                                                                    \
        "choose --circuit by these figures (a folder, by default its last revision, or a CSV "      \
-       "file), not by a screen of the model"},                                                     \
+       "file), not by a screen of the model; they do not say of which checkpoint they are, and "   \
+       "any "                                                                                      \
+       "of its shape are taken"},                                                                  \
       {"top-integral",                                                                             \
        OPTION_NUMBER,                                                                              \
        &(a)->top,                                                                                  \
@@ -95,6 +98,9 @@ struct ablate_options {
  * also after an error. Errors: EXIT_INPUT, EXIT_RUN. */
 int ablate_options_read(struct ablate_options *options, struct selection *selection,
                         struct error *error);
+/* A line on where the figures come from that heads were chosen by; nothing without any. */
+void ablate_options_source(const struct ablate_options *options, struct text *text);
+
 void ablate_options_free(struct ablate_options *options);
 
 #endif

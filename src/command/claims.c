@@ -97,6 +97,8 @@ int command_claims(int argc, char **argv, struct error *error)
     status = file_use_check(error);
   if (!status)
     status = outputs_spare_read(&json, 1, error);
+  for (size_t i = 0; i < used && !status; i++)
+    status = outputs_spare_folder(&json, 1, paths[i], error);
   if (!status)
     status = claims_evaluate(loaded->all, loaded->count, &claims, error);
   if (!status) {

@@ -66,7 +66,9 @@ int command_compare(int argc, char **argv, struct error *error)
   int failed = file_is_directory(paths[0])
                    ? compare_directories(paths[0], paths[1], &difference, &provenance, error)
                    : compare_files(paths[0], paths[1], &difference, error);
-  if (failed || file_use_check(error) || outputs_spare_read(&json, 1, error))
+  if (failed || file_use_check(error) || outputs_spare_read(&json, 1, error) ||
+      outputs_spare_folder(&json, 1, paths[0], error) ||
+      outputs_spare_folder(&json, 1, paths[1], error))
     return error->code;
   bool to_stdout = common.json && common.json[0] == '-' && !common.json[1];
   if (common.json) {

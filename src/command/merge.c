@@ -77,6 +77,9 @@ static int spare_shards(const struct merge_options *o, const struct parts *parts
     for (size_t k = 0; k < parts->manifests[i].count; k++)
       if (outputs_spare(outputs, count, parts->manifests[i].files[k], error))
         return error->code;
+  for (size_t i = 0; i < parts->shard_count; i++)
+    if (outputs_spare_folder(outputs, count, parts->folders[i], error))
+      return error->code;
   return 0;
 }
 

@@ -4,6 +4,7 @@
 #include "study/plan_training.h"
 
 #include "base/json.h"
+#include "base/path.h"
 #include "base/text.h"
 #include "command/command.h"
 #include "study/circuits.h"
@@ -109,8 +110,9 @@ int command_plan(int argc, char **argv, struct error *error)
   size_t used, done = 0;
   bool help = false;
   if (parse(argc, argv, &o, paths, &used, &help, error) || help ||
-      runtime_start(&o.common, &runtime, error))
+      path_check_distinct(paths, used, error) || runtime_start(&o.common, &runtime, error))
     return error->code;
+  plan.memory = o.common.memory;
   while (done < used && !plan_path(&o, paths[done], &manifests[done], &plan, error))
     done++;
   if (done == used)

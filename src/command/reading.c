@@ -13,7 +13,8 @@ int reading_load(const char *directory, const struct common_options *common,
   const struct output json = {.option = "--json", .path = common->json};
   if (common_options_check(common, error) || trajectory_load(directory, trajectory, error))
     return error->code;
-  if (!file_use_check(error) && !outputs_spare_read(&json, 1, error))
+  if (!file_use_check(error) && !outputs_spare_read(&json, 1, error) &&
+      !outputs_spare_folder(&json, 1, directory, error))
     return 0;
   trajectory_free(trajectory);
   return error->code;

@@ -29,7 +29,7 @@ static int parse(int argc, char **argv, struct report_options *o, const char **p
        "training"},
       {"rows", OPTION_STRING, &o->rows, 0, 0, "DIR",
        "with --heads: their attention position by position, from a folder that attest screen "
-       "--dump wrote"},
+       "--dump wrote of that model; the folder itself does not say of which one it is"},
       {"all", OPTION_FLAG, &o->every, 0, 0, NULL,
        "in Markdown, too, every reading of each figure, not only those that do not come out; it "
        "may then be longer than a comment on GitHub"}};
@@ -113,6 +113,10 @@ int command_report(int argc, char **argv, struct error *error)
     status = report_choose(&report, o.heads, o.rows, error);
   if (!status)
     status = outputs_spare_read(&output, 1, error);
+  for (size_t i = 0; i < used && !status; i++)
+    status = outputs_spare_folder(&output, 1, paths[i], error);
+  if (!status && o.rows)
+    status = outputs_spare_folder(&output, 1, o.rows, error);
   if (!status)
     status = report_output(&report, format, o.every, o.out, error);
   trajectories_free(&loaded);

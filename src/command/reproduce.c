@@ -4,6 +4,7 @@
 #include "base/file_use.h"
 #include "base/interrupt.h"
 #include "base/json.h"
+#include "base/path.h"
 #include "command/command.h"
 #include "command/formation_plots.h"
 #include "command/journal_text.h"
@@ -206,6 +207,9 @@ int reproduce_check_outputs(const struct reproduce_options *o, struct error *err
   const struct report_format *format;
   if (o->report && report_format(NULL, o->report, &format, error))
     return error->code;
+  if (file_check_directory(o->work, error) == EXIT_INPUT)
+    return error->code;
+  *error = (struct error){0}; /* what cannot be written to is needed by some manifests alone */
   return outputs_check(outputs, sizeof outputs / sizeof *outputs, error);
 }
 
@@ -213,8 +217,8 @@ static int run(struct reproduce_options *o, const char *const *paths, size_t cou
                struct error *error)
 {
   struct runtime runtime = {0};
-  if (check_golden(o, paths, count, error) || reproduce_check_outputs(o, error) ||
-      runtime_start(&o->common, &runtime, error))
+  if (path_check_distinct(paths, count, error) || check_golden(o, paths, count, error) ||
+      reproduce_check_outputs(o, error) || runtime_start(&o->common, &runtime, error))
     return error->code;
   interrupt_install();
   int status = o->shard ? reproduce_shard(o, &runtime, paths, count, error)

@@ -151,6 +151,8 @@ int show_course(const char *directory, const struct common_options *common, cons
   int status = file_use_check(error);
   if (!status)
     status = outputs_spare_read(&json, 1, error);
+  if (!status)
+    status = outputs_spare_folder(&json, 1, directory, error);
   add_source(&s);
   if (!status)
     status = show(&s, directory, revision, head, error);

@@ -36,7 +36,9 @@ static int parse(int argc, char **argv, struct weights_options *o, const char **
 {
   const struct option_spec specs[] = {
       {"trajectory", OPTION_STRING, &o->trajectory, 0, 0, "DIR",
-       "correlate with its heads; each MODEL_DIR ends in the name of a revision"},
+       "correlate with its heads; each MODEL_DIR ends in the name of a revision, and name and "
+       "shape "
+       "are all that is compared: a trajectory does not say of which checkpoints it is"},
       COMMON_OPTIONS(&o->common)};
   const struct option_list list = {
       "weights MODEL_DIR... [OPTIONS]",
@@ -304,6 +306,8 @@ static int deliver(const struct weights_options *o, const struct measurement *m,
   if (m->trajectory.count) {
     json_t *source = json_object();
     reading_source_text(&m->trajectory, &text);
+    text_add(&text, "  That each model is the revision that it is named after is taken on trust: a "
+                    "trajectory does not say of which checkpoints it is.\n");
     reading_source_json(&m->trajectory, source);
     json_put(all, "trajectory", source);
   }

@@ -134,6 +134,26 @@ static int check_head(const struct report *report, const struct head_name *head,
   return 0;
 }
 
+/* Rows do not say of which model they are; what they do say is its shape. */
+static int check_rows(const struct report *report, const char *directory, struct error *error)
+{
+  const struct rows *rows = &report->rows;
+  const struct trajectory *t = NULL;
+  for (size_t i = 0; i < report->trajectory_count; i++) {
+    t = &report->trajectories[i].trajectory;
+    if ((size_t)t->revisions[0].n_layers == rows->layers &&
+        (size_t)t->revisions[0].n_heads == rows->heads)
+      return 0;
+  }
+  if (!t)
+    return 0;
+  return error_set(error, EXIT_INPUT,
+                   "--rows %s: is of a model of %zu layers of %zu heads, and %s has %d of %d; dump "
+                   "the rows of the model that is reported",
+                   directory, rows->layers, rows->heads, t->model, t->revisions[0].n_layers,
+                   t->revisions[0].n_heads);
+}
+
 int report_choose(struct report *report, const char *heads, const char *rows, struct error *error)
 {
   if ((heads && head_set_parse("--heads", heads, &report->chosen, error)) ||
@@ -142,7 +162,7 @@ int report_choose(struct report *report, const char *heads, const char *rows, st
   for (size_t i = 0; i < report->chosen.count; i++)
     if (check_head(report, &report->chosen.list[i], error))
       return error->code;
-  return 0;
+  return rows ? check_rows(report, rows, error) : 0;
 }
 
 size_t report_count(const struct report *report, enum claim_verdict verdict)

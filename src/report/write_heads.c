@@ -209,18 +209,19 @@ void write_rows(struct page *page, const struct report *report)
 {
   const struct rows *rows = &report->rows;
   struct plot_series series[1 + MOST_ROWS];
-  char title[300], description[400], name[HEAD_NAME_SIZE];
+  char title[300], description[500], name[HEAD_NAME_SIZE];
   struct plot_point *points = calloc((1 + MOST_ROWS) * rows->seq_len + 1, sizeof *points);
   page->out->failed = page->out->failed || !points;
   for (size_t i = 0; points && i < report->chosen.count; i++) {
     size_t count = fill_rows(rows, &report->chosen.list[i], points, series);
     snprintf(title, sizeof title, "Attention row of %s, position by position",
              head_name_format(&report->chosen.list[i], name));
-    snprintf(description, sizeof description,
-             "Attention of the last query, at position %zu, to every position: the mean of %s "
-             "that attest screen --dump wrote, and the first of them by themselves. SHA-256 of the "
-             "file: %s.",
-             rows->seq_len - 1, text_counted(rows->n, "sequence").text, rows->digest.sha256);
+    snprintf(
+        description, sizeof description,
+        "Attention of the last query, at position %zu, to every position: the mean of %s "
+        "that attest screen --dump wrote, and the first of them by themselves. Of which model and "
+        "revision they are, the file does not say. Its SHA-256: %s.",
+        rows->seq_len - 1, text_counted(rows->n, "sequence").text, rows->digest.sha256);
     struct plot plot = {.title = title,
                         .description = description,
                         .x = {.label = "position"},

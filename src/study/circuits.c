@@ -334,7 +334,10 @@ static int find(struct work *w, const char *sizes, struct found *found, struct e
   }
   w->share = 0;
   w->calls = 0;
-  int status = circuit_runs_create(&w->model, &w->task, &options, &runs, error);
+  int status = circuit_memory_check(&w->model.config, &w->graph, w->task.longest, own,
+                                    w->runtime->memory, error);
+  if (!status)
+    status = circuit_runs_create(&w->model, &w->task, &options, &runs, error);
   if (!status)
     status = find_with(w, runs, &request, found, error);
   circuit_runs_free(runs);
@@ -395,6 +398,8 @@ int circuits_run(const char *path, const struct circuits_study *study,
   if (!open_model(&w, error) && !begin(&w, error)) {
     announce(&w);
     find_all(&w, found, error);
+    if (interrupt_is_reason(error) && !w.keeps)
+      error_set(error, EXIT_RUN, "interrupted; nothing was kept, as the work is short");
   }
   free(w.patterns);
   model_free(&w.model);

@@ -1,5 +1,7 @@
 #include "study/formation_forecast.h"
 
+#include "base/text.h"
+
 /* Of a run from its beginning. */
 static double evaluations_of(const struct formation_run *run)
 {
@@ -32,4 +34,17 @@ int formation_forecast_of(const struct formation_work *work, const struct format
   forecast->seconds = seconds / (double)threads;
   forecast->bytes = cost.bytes * threads;
   return 0;
+}
+
+int formation_check_memory(const char *manifest, size_t threads, uint64_t bytes, uint64_t memory,
+                           struct error *error)
+{
+  char have[32], need[32];
+  if (bytes <= memory)
+    return 0;
+  return error_set(error, EXIT_INPUT,
+                   "%s: --memory: %s is not enough; %s side by side take %s: allow as much or use "
+                   "fewer --threads",
+                   manifest, text_bytes(have, sizeof have, memory),
+                   text_counted(threads, "run").text, text_bytes(need, sizeof need, bytes));
 }

@@ -16,4 +16,9 @@ int formation_forecast_of(const struct formation_work *work, const struct format
                           const bool *done, size_t threads, struct formation_forecast *forecast,
                           struct error *error);
 
+/* Whether runs on so many threads, which take `bytes` together, have the memory. Errors:
+ * EXIT_INPUT. */
+int formation_check_memory(const char *manifest, size_t threads, uint64_t bytes, uint64_t memory,
+                           struct error *error);
+
 #endif

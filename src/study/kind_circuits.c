@@ -75,8 +75,10 @@ static int spare_name(const struct manifest_run *run, const char *name, struct e
 
 static int check_outputs(const struct manifest_run *run, struct error *error)
 {
+  const char *out = run->all->course_out;
   char name[300];
-  if (spare_name(run, CIRCUIT_COURSE_COMPONENTS, error))
+  if ((out && file_check_directory(out, error)) ||
+      spare_name(run, CIRCUIT_COURSE_COMPONENTS, error))
     return error->code;
   for (size_t t = 0; t < run->tasks.count; t++) {
     snprintf(name, sizeof name, "%s.csv", run->tasks.list[t].name);

@@ -145,11 +145,8 @@ static int say_forecast(struct running *r, struct error *error)
   struct formation_forecast f;
   if (formation_forecast_of(&r->work, &r->runs, r->done, threads, &f, error))
     return error->code;
-  if (f.bytes > runtime->memory)
-    return error_set(error, EXIT_INPUT,
-                     "%s: %zu runs side by side take %.0f MB; allow more with --memory or use "
-                     "fewer --threads",
-                     r->run->manifest->path, threads, (double)f.bytes / 1e6);
+  if (formation_check_memory(r->run->manifest->path, threads, f.bytes, runtime->memory, error))
+    return error->code;
   journal_say(r->run->journal, JOURNAL_NOTICE,
               "%zu of %zu training runs are left, at most %.3g sequences: about %.0f s at most on "
               "%s, %.0f MB",

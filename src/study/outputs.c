@@ -5,10 +5,14 @@
 #include "base/file_use.h"
 #include "claims/verdicts.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define FOLDERS 8 /* how deep folders in folders are looked through */
 
 static const struct output standard = {"standard output", "-", false};
 
@@ -74,11 +78,16 @@ int outputs_check(const struct output *outputs, size_t count, struct error *erro
   return 0;
 }
 
-static int refuse(const struct output *output, const char *input, struct error *error)
+/* Inputs are what is read, and what else is in a folder that is. */
+static const char used[] = "which this command uses",
+                  beside[] = "in a folder which this command uses";
+
+static int refuse(const struct output *output, const char *input, const char *what,
+                  struct error *error)
 {
   bool named = output != &standard;
-  return error_set(error, EXIT_INPUT, "%s%s%s: is %s, which this command uses; name another file",
-                   output->option, named ? " " : "", named ? output->path : "", input);
+  return error_set(error, EXIT_INPUT, "%s%s%s: is %s, %s; name another file", output->option,
+                   named ? " " : "", named ? output->path : "", input, what);
 }
 
 static int spare_read(const struct output *output, struct error *error)
@@ -88,7 +97,7 @@ static int spare_read(const struct output *output, struct error *error)
   struct place place = place_of(output->path);
   const char *input =
       place.known && place.there && S_ISREG(place.info.st_mode) ? file_use_find(&place.info) : NULL;
-  return input ? refuse(output, input, error) : 0;
+  return input ? refuse(output, input, used, error) : 0;
 }
 
 int outputs_spare_read(const struct output *outputs, size_t count, struct error *error)
@@ -114,21 +123,27 @@ static struct place input_place(const char *path)
 }
 
 static int spare(const struct output *output, const struct place *input, const char *path,
-                 struct error *error)
+                 const char *what, struct error *error)
 {
   if (!output->path)
     return 0;
   struct place place = place_of(output->path);
-  return same_place(&place, input) ? refuse(output, path, error) : 0;
+  return same_place(&place, input) ? refuse(output, path, what, error) : 0;
+}
+
+static int spare_input(const struct output *outputs, size_t count, const char *path,
+                       const char *what, struct error *error)
+{
+  struct place input = input_place(path);
+  for (size_t i = 0; i < count; i++)
+    if (spare(&outputs[i], &input, path, what, error))
+      return error->code;
+  return spare(&standard, &input, path, what, error);
 }
 
 int outputs_spare(const struct output *outputs, size_t count, const char *path, struct error *error)
 {
-  struct place input = input_place(path);
-  for (size_t i = 0; i < count; i++)
-    if (spare(&outputs[i], &input, path, error))
-      return error->code;
-  return spare(&standard, &input, path, error);
+  return spare_input(outputs, count, path, used, error);
 }
 
 int outputs_spare_inside(const struct output *outputs, size_t count, const char *directory,
@@ -138,6 +153,58 @@ int outputs_spare_inside(const struct output *outputs, size_t count, const char 
   int status = path ? outputs_spare(outputs, count, path, error) : error->code;
   free(path);
   return status;
+}
+
+/* Whether there is a file already that one of them, or standard output, would be. */
+static bool any_there(const struct output *outputs, size_t count)
+{
+  struct place place = place_of(standard.path);
+  bool found = place.there && S_ISREG(place.info.st_mode);
+  for (size_t i = 0; i < count && !found; i++)
+    if (outputs[i].path) {
+      place = place_of(outputs[i].path);
+      found = place.there && S_ISREG(place.info.st_mode);
+    }
+  return found;
+}
+
+/* A folder, or a symbolic link to one where inputs are read through it: right in what was given. */
+static bool is_folder(const char *path, int depth)
+{
+  struct stat info;
+  return (depth ? lstat(path, &info) : stat(path, &info)) == 0 && S_ISDIR(info.st_mode);
+}
+
+/* Folders within, FOLDERS deep. */
+static int spare_folder(const struct output *outputs, size_t count, const char *folder, int depth,
+                        struct error *error)
+{
+  struct dirent *entry;
+  DIR *listing = opendir(folder);
+  if (!listing) /* what is not there, or not for this user to read, cannot be listed */
+    return errno == ENOENT || errno == ENOTDIR || errno == EACCES
+               ? 0
+               : error_set(error, EXIT_RUN, "%s: cannot be read: %s", folder, error_reason(errno));
+  while (!error->code && (entry = readdir(listing))) {
+    if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+      continue;
+    char *path = file_join(folder, entry->d_name, error);
+    if (path && is_folder(path, depth)) {
+      if (depth < FOLDERS)
+        spare_folder(outputs, count, path, depth + 1, error);
+    } else if (path) {
+      spare_input(outputs, count, path, beside, error);
+    }
+    free(path);
+  }
+  closedir(listing);
+  return error->code;
+}
+
+int outputs_spare_folder(const struct output *outputs, size_t count, const char *folder,
+                         struct error *error)
+{
+  return any_there(outputs, count) ? spare_folder(outputs, count, folder, 0, error) : 0;
 }
 
 static int spare_revision(const struct output *outputs, size_t count,
@@ -152,7 +219,7 @@ static int spare_revision(const struct output *outputs, size_t count,
   return status;
 }
 
-/* A directory of tables, with a CSV a revision. */
+/* A directory of tables, with a CSV a revision, there or not, and all else that is in it. */
 static int spare_tables(const struct output *outputs, size_t count, const struct manifest *manifest,
                         const char *directory, struct error *error)
 {
@@ -164,7 +231,7 @@ static int spare_tables(const struct output *outputs, size_t count, const struct
     snprintf(name, sizeof name, "%s.csv", manifest->revisions[i].name);
     status = outputs_spare_inside(outputs, count, directory, name, error);
   }
-  return status;
+  return status ? status : outputs_spare_folder(outputs, count, directory, error);
 }
 
 static int spare_itself(const struct output *outputs, size_t count, const char *manifest,
@@ -172,7 +239,7 @@ static int spare_itself(const struct output *outputs, size_t count, const char *
 {
   struct place input = place_of(manifest);
   for (size_t i = 0; i < count; i++)
-    if (!outputs[i].in_place && spare(&outputs[i], &input, manifest, error))
+    if (!outputs[i].in_place && spare(&outputs[i], &input, manifest, used, error))
       return error->code;
   return 0;
 }

@@ -26,6 +26,12 @@ int outputs_spare(const struct output *outputs, size_t count, const char *path,
 int outputs_spare_inside(const struct output *outputs, size_t count, const char *directory,
                          const char *name, struct error *error);
 
+/* The same for every file that is in a folder, or in one within it, whether it is read or not; a
+ * folder that is not there, or is no folder, holds none. Errors: EXIT_RUN (it cannot be listed),
+ * too. */
+int outputs_spare_folder(const struct output *outputs, size_t count, const char *folder,
+                         struct error *error);
+
 /* The same for all that a manifest names: itself, its container, tensors, tasks, golden and
  * published tables, and the files of its revisions (`checkpoints` as for manifest_revision_path).
  */

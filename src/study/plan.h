@@ -23,9 +23,11 @@ struct plan_row {
   uint64_t writes;   /* bytes on the disk meanwhile: results and what a killed run goes on from */
 };
 
-/* All zero but for the runtime at first; owns its rows: plan_free. */
+/* All zero but for the runtime and `memory` at first; owns its rows: plan_free. */
 struct plan {
   const struct runtime *runtime;
+  uint64_t memory; /* that was allowed with --memory: less than what is needed is refused; 0 = not
+                      given: circuits and training runs may be planned for other machines */
   struct plan_row *rows;
   size_t count, capacity;
   double seconds_a_gflop, seconds_a_byte; /* measured once; 0 = not yet */

@@ -3,9 +3,11 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "checkpoint/checkpoint.h"
+#include "circuit/runs.h"
 #include "model/model.h"
 #include "model/recipe.h"
 #include "study/circuits.h"
+#include "study/cost.h"
 #include "study/course_tasks.h"
 
 #include <stdio.h>
@@ -16,13 +18,21 @@
 #define TOKENS 20 /* of a pair whose task is not there: those of the paper's have 9 to 25 */
 #define PAIRS 100 /* of a task that is not there, where all are asked for */
 
-static int config_at(const char *path, struct model_config *config, struct error *error)
+/* What is planned, and what its checkpoint holds in memory. */
+struct shape {
+  struct model_config config;
+  struct graph graph;
+  uint64_t resident;
+};
+
+static int config_at(const char *path, struct shape *shape, struct error *error)
 {
   struct checkpoint *checkpoint = NULL;
   size_t size;
   if (!checkpoint_open(path, &checkpoint, error)) {
     const char *json = checkpoint_config(checkpoint, &size);
-    model_config_parse(path, json, size, config, error);
+    model_config_parse(path, json, size, &shape->config, error);
+    shape->resident = cost_resident_bytes(checkpoint);
   }
   checkpoint_close(checkpoint);
   return error->code;
@@ -40,14 +50,14 @@ static int config_by_shape(const char *shape, struct model_config *config, struc
 }
 
 /* Of the first revision that is there, else by the manifest. */
-static int find_config(const struct manifest *m, const char *checkpoints,
-                       struct model_config *config, struct error *error)
+static int find_config(const struct manifest *m, const char *checkpoints, struct shape *shape,
+                       struct error *error)
 {
   struct error first = {0};
   for (size_t i = 0; i < m->revision_count; i++) {
     *error = (struct error){0};
     char *path = manifest_revision_path(m, &m->revisions[i], checkpoints, error);
-    int status = path ? config_at(path, config, error) : error->code;
+    int status = path ? config_at(path, shape, error) : error->code;
     free(path);
     if (status != EXIT_INPUT)
       return status;
@@ -55,7 +65,7 @@ static int find_config(const struct manifest *m, const char *checkpoints,
   }
   *error = (struct error){0};
   if (m->circuits.shape)
-    return config_by_shape(m->circuits.shape, config, error)
+    return config_by_shape(m->circuits.shape, &shape->config, error)
                ? error_prefix(error, "%s: circuits: \"shape\"", m->path)
                : 0;
   return error_set(error, EXIT_INPUT,
@@ -112,44 +122,55 @@ static int find_task(const struct manifest *m, size_t index, struct task *task,
   return *made ? 0 : error->code;
 }
 
-static void add_row(const struct manifest *m, const struct model_config *config,
-                    const struct graph *graph, const struct task *task, const char *name,
-                    const struct circuit_request *request, struct plan *plan)
+static void add_row(const struct manifest *m, const struct shape *shape, const struct task *task,
+                    const char *name, const struct circuit_request *request, struct plan *plan)
 {
+  const struct model_config *config = &shape->config;
+  const struct graph *graph = &shape->graph;
   struct plan_row row = {.model = m->model, .work = "circuits"};
-  struct task used = *task;
-  if (m->circuits.pairs && m->circuits.pairs < used.count)
-    used.count = (size_t)m->circuits.pairs;
   size_t runs = CIRCUITS_RUNS_LIKELY + (request->scan ? graph->edges : 0);
   snprintf(row.where, sizeof row.where, "%.31s", name);
   row.revisions = m->revision_count;
-  row.sequences = (int64_t)(m->revision_count * used.count);
-  row.gflop = circuits_gflop(config, &used, &request->method, runs) * (double)m->revision_count;
+  row.sequences = (int64_t)(m->revision_count * task->count);
+  row.gflop = circuits_gflop(config, task, &request->method, runs) * (double)m->revision_count;
   row.seconds = plan_seconds(plan, row.gflop, 0);
-  row.memory = 2 * weight_bytes(config) + circuits_bytes(graph, used.count);
-  row.writes = used.count * graph->edges * sizeof(float) +
+  row.memory = 2 * weight_bytes(config) + circuits_bytes(graph, task->count);
+  row.writes = task->count * graph->edges * sizeof(float) +
                m->revision_count * graph->edges * (sizeof(double) + FOUND_WAYS);
   plan_add(plan, &row);
 }
 
-static int add_task(const struct manifest *m, size_t index, const struct model_config *config,
-                    const struct graph *graph, const struct circuit_request *request,
-                    struct plan *plan, struct error *error)
+/* Whether the memory that was allowed does, as a run would see it. */
+static int check_memory(const struct manifest *m, const struct shape *shape,
+                        const struct task *task, uint64_t memory, struct error *error)
+{
+  uint64_t own = circuits_bytes(&shape->graph, task->count) + shape->resident;
+  return circuit_memory_check(&shape->config, &shape->graph, task->longest, own, memory, error)
+             ? error_prefix(error, "%s", m->path)
+             : 0;
+}
+
+static int add_task(const struct manifest *m, size_t index, const struct shape *shape,
+                    const struct circuit_request *request, struct plan *plan, struct error *error)
 {
   const char *path = m->circuits.tasks[index].path, *slash = strrchr(path, '/');
-  struct task task;
+  struct task task, used;
   struct task_pair *made;
   char name[32];
   if (find_task(m, index, &task, &made, error))
     return error->code;
+  used = task;
+  if (m->circuits.pairs && m->circuits.pairs < used.count)
+    used.count = (size_t)m->circuits.pairs;
   snprintf(name, sizeof name, "%.31s", slash ? slash + 1 : path);
   name[strcspn(name, ".")] = 0;
-  add_row(m, config, graph, &task, name, request, plan);
+  add_row(m, shape, &used, name, request, plan);
+  int status = plan->memory ? check_memory(m, shape, &used, plan->memory, error) : 0;
   if (made)
     free(made);
   else
     task_free(&task);
-  return 0;
+  return status;
 }
 
 /* All rows from `first` on, and the checkpoints that are read. */
@@ -174,16 +195,15 @@ static void add_whole(const struct manifest *m, const char *checkpoints,
 int plan_circuits(const struct manifest *m, const char *checkpoints, size_t shards,
                   struct plan *plan, struct error *error)
 {
-  struct model_config config;
-  struct graph graph;
+  struct shape shape = {.resident = 0};
   struct circuit_request request;
   size_t first = plan->count;
-  if (course_request(m, &request, error) || find_config(m, checkpoints, &config, error) ||
-      graph_create(&config, &graph, error))
+  if (course_request(m, &request, error) || find_config(m, checkpoints, &shape, error) ||
+      graph_create(&shape.config, &shape.graph, error))
     return error->code;
   for (size_t t = 0; t < m->circuits.task_count; t++)
-    if (add_task(m, t, &config, &graph, &request, plan, error))
+    if (add_task(m, t, &shape, &request, plan, error))
       return error->code;
-  add_whole(m, checkpoints, &config, shards, first, plan);
+  add_whole(m, checkpoints, &shape.config, shards, first, plan);
   return plan->failed ? error_set(error, EXIT_RUN, "%s: out of memory", m->path) : 0;
 }

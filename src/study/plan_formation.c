@@ -1,6 +1,6 @@
 #include "study/plan_formation.h"
 
-#include "study/formation_work.h"
+#include "study/formation_forecast.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -77,6 +77,9 @@ int plan_formation(const struct manifest *m, size_t shards, struct plan *plan, s
     costs.batch = formation_recipe(&m->formation, &runs.runs[0]).batch;
     status = formation_measure_cost(&work, &runs.runs[0], &costs.each, error);
   }
+  if (!status && runs.count && plan->memory)
+    status = formation_check_memory(m->path, costs.threads, costs.threads * costs.each.bytes,
+                                    plan->memory, error);
   if (!status && runs.count)
     add_rows(&costs, shards, plan);
   else if (!status)

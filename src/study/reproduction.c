@@ -7,6 +7,7 @@
 #include "study/kind.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static int check_update(const struct manifest_run *run, struct error *error)
 {
@@ -109,12 +110,24 @@ static int check(struct manifest_run *run, struct error *error)
   return 0;
 }
 
+/* What is said of the revision in which a run was interrupted is not true of those before it. */
+static int say_finished(const struct manifest *m, size_t at, struct error *error)
+{
+  static const char nothing[] = "interrupted; nothing was kept";
+  if (strncmp(error->text, nothing, strlen(nothing)) != 0)
+    return error->code;
+  return error_set(error, EXIT_RUN,
+                   "interrupted in %s, of which nothing was kept; run the same command again to "
+                   "resume after %s",
+                   m->revisions[at].name, m->revisions[at - 1].name);
+}
+
 static int obtain_all(struct manifest_run *run, struct error *error)
 {
   const struct manifest *m = run->manifest;
   for (size_t i = 0; i < m->revision_count; i++) {
     if (run->kind->obtain(run, i, error))
-      return error->code;
+      return i ? say_finished(m, i, error) : error->code;
     if (interrupt_requested() && i + 1 < m->revision_count)
       return error_set(error, EXIT_RUN,
                        "interrupted after %s; run the same command again to resume",

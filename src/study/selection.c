@@ -39,12 +39,27 @@ static int check_beyond(const struct conditions *conditions, struct error *error
                    conditions->grid.layers, conditions->grid.heads);
 }
 
+/* Figures name no checkpoint; what they do say is the shape of their model. */
+static int check_shape(const struct selection *s, const struct head_grid *grid, struct error *error)
+{
+  const struct revision *r = s->screened;
+  if (!r || s->as_published ||
+      ((size_t)r->n_layers == grid->layers && (size_t)r->n_heads == grid->heads))
+    return 0;
+  return error_set(error, EXIT_INPUT,
+                   "has %zu layers of %zu heads, and the model whose figures choose heads (%s) %d "
+                   "of %d: it is another one; with --as-published heads that are missing here are "
+                   "skipped silently",
+                   grid->layers, grid->heads, *r->name ? r->name : "a CSV file", r->n_layers,
+                   r->n_heads);
+}
+
 int selection_conditions(const struct selection *s, const struct head_grid *grid,
                          const struct revision *own, struct conditions *conditions,
                          struct error *error)
 {
   *conditions = (struct conditions){.grid = *grid};
-  if (conditions_add_baseline(conditions, error))
+  if (check_shape(s, grid, error) || conditions_add_baseline(conditions, error))
     return error->code;
   if (s->heads ? conditions_add_circuit(conditions, s->name, s->heads, &s->controls, error)
                : add_circuits(s, s->screened ? s->screened : own, conditions, error))

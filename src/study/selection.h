@@ -12,15 +12,16 @@ struct selection {
   const struct threshold_circuit *circuits; /* [circuit_count] these */
   size_t circuit_count;
   bool published; /* their matched-random controls come from the published stream */
-  const struct revision *screened; /* whose figures count; NULL = those of the model itself */
+  const struct revision *screened; /* whose figures count; NULL = those of the model itself, if any
+                                      do */
   struct control_choice controls;
   bool as_published; /* heads that the model lacks are left out in silence */
 };
 
 /* The baseline, the circuits and their controls, for a model of this grid; `own` are the figures of
  * the model's own screen, if they are asked for. Owner: the caller, conditions_free, also after an
- * error. Errors: EXIT_INPUT: a head that the model lacks, or a threshold that the published stream
- * does not know; EXIT_RUN. */
+ * error. Errors: EXIT_INPUT: figures of a model of another shape, a head that the model lacks, or a
+ * threshold that the published stream does not know; EXIT_RUN. */
 int selection_conditions(const struct selection *selection, const struct head_grid *grid,
                          const struct revision *own, struct conditions *conditions,
                          struct error *error);

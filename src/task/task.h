@@ -57,7 +57,8 @@ int task_add(const char *path, struct task *task, const struct task_pair *pair,
 
 /* Reads a task file: JSON lines, the first one the header, then a pair a line, {"clean": [ids],
  * "corrupted": [ids], "positive": [ids], "negative": [ids]}, ids from 0 to below `vocab` (0 = not
- * known yet: TASK_MAX_VOCAB), clean and corrupted of equal length; at least one pair, and as many
+ * known yet: TASK_MAX_VOCAB), no answer twice on one side, clean and corrupted of equal length; at
+ * least one pair, and as many
  * as the header's "pairs" says, if it is there. Lines of blanks are passed over. Owner: the caller,
  * task_free. Errors: EXIT_INPUT (file, line and what is wrong there), EXIT_RUN. */
 int task_read(const char *path, int64_t vocab, struct task *task, struct error *error);

@@ -16,7 +16,7 @@ struct reader {
   const char *rest; /* what is left of the file */
   size_t size, line;
   int64_t vocab;
-  int32_t *ids; /* of the line: clean, corrupted, positive, negative */
+  int32_t *ids; /* of the line: clean, corrupted, positive, negative, and as much room */
   size_t capacity;
   struct task *task;
 };
@@ -119,6 +119,35 @@ static int make_room(struct reader *r, size_t ids, struct error *error)
   return 0;
 }
 
+static int ascending(const void *a, const void *b)
+{
+  int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+  return (x > y) - (x < y);
+}
+
+/* An answer counts once. `room` is for as many ids again. */
+static int check_twice(const char *where, const char *key, const int32_t *ids, size_t count,
+                       int32_t *room, struct error *error)
+{
+  size_t at = 1, first = 0, second;
+  if (count < 2)
+    return 0;
+  memcpy(room, ids, count * sizeof *room);
+  qsort(room, count, sizeof *room, ascending);
+  while (at < count && room[at] != room[at - 1])
+    at++;
+  if (at == count)
+    return 0;
+  while (ids[first] != room[at])
+    first++;
+  for (second = first + 1; ids[second] != room[at];)
+    second++;
+  return error_set(error, EXIT_INPUT,
+                   "%s: \"%s\"[%zu] and \"%s\"[%zu] are both %ld; an answer counts once: leave one "
+                   "out",
+                   where, key, first, key, second, (long)room[at]);
+}
+
 static int take_pair(struct reader *r, const json_t *object, struct error *error)
 {
   json_t *arrays[4];
@@ -126,7 +155,7 @@ static int take_pair(struct reader *r, const json_t *object, struct error *error
   char where[600];
   snprintf(where, sizeof where, "%.500s: line %zu", r->path, r->line);
   if (take_arrays(object, where, arrays, &pair, error) ||
-      make_room(r, 2 * pair.length + pair.positive_count + pair.negative_count, error))
+      make_room(r, 2 * (pair.length + pair.positive_count + pair.negative_count), error))
     return error->code;
   pair.clean = r->ids;
   pair.corrupted = pair.clean + pair.length;
@@ -136,6 +165,10 @@ static int take_pair(struct reader *r, const json_t *object, struct error *error
       take_ids(r, where, "corrupted", arrays[1], pair.corrupted, error) ||
       take_ids(r, where, "positive", arrays[2], pair.positive, error) ||
       take_ids(r, where, "negative", arrays[3], pair.negative, error))
+    return error->code;
+  int32_t *room = pair.negative + pair.negative_count;
+  if (check_twice(where, "positive", pair.positive, pair.positive_count, room, error) ||
+      check_twice(where, "negative", pair.negative, pair.negative_count, room, error))
     return error->code;
   return task_add(r->path, r->task, &pair, error);
 }
