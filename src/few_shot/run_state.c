@@ -56,14 +56,8 @@ static void updates_csv(const struct few_run *run, struct text *text)
 static void scores_line(const struct few_evaluation *e, int set, struct text *text)
 {
   const struct few_scores *s = &e->sets[set];
-  const double values[FEW_SCORES] = {s->loss,
-                                     s->acc,
-                                     s->in_context_acc,
-                                     s->out_context_acc,
-                                     s->prob,
-                                     s->in_context_prob,
-                                     s->out_context_prob,
-                                     s->use_context_prob};
+  double values[FEW_SCORES];
+  few_scores_list(s, values);
   text_add(text, "%llu,%s", (unsigned long long)e->sequences, few_set_names[set]);
   for (int i = 0; i < FEW_SCORES; i++) {
     text_add(text, ",");
