@@ -38,8 +38,8 @@ static int open_regular(const char *path, int *fd, struct stat *info, struct err
   if (reason || !S_ISREG(info->st_mode)) {
     close(*fd);
     return reason ? error_set(error, EXIT_RUN, "%s: cannot be read: %s", path, error_reason(reason))
-                  : error_set(error, EXIT_INPUT, "%s: %snot a regular file", path,
-                              S_ISDIR(info->st_mode) ? "is a folder, " : "");
+                  : error_set(error, EXIT_INPUT, "%s: not a regular file%s", path,
+                              S_ISDIR(info->st_mode) ? ", but a folder" : "");
   }
   return 0;
 }
