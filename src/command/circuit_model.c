@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "command/circuit_options.h"
 #include "command/terminal.h"
+#include "few_shot/training.h"
 #include "report/circuit_picture.h"
 #include "study/circuit_tables.h"
 #include "study/circuits.h"
@@ -318,16 +319,12 @@ static int run(struct job *j, struct runtime *runtime, struct error *error)
 /* A folder of attest train on a few-shot recipe is no checkpoint. */
 static int refuse_few_shot(const char *model, struct error *error)
 {
-  char *updates = file_join(model, "updates.csv", error);
-  if (!updates)
-    return error->code;
-  if (file_exists(updates))
-    error_set(error, EXIT_INPUT,
-              "%s: holds a few-shot model, which attest circuit does not read; attest reproduce "
-              "examines those of manifests/formation",
-              model);
-  free(updates);
-  return error->code;
+  return few_training_is_folder(model)
+             ? error_set(error, EXIT_INPUT,
+                         "%s: holds a few-shot model, which attest circuit does not read; attest "
+                         "train RECIPE.json --out %s --examine says what its heads do",
+                         model, model)
+             : 0;
 }
 
 static int prepare(struct job *j, struct error *error)

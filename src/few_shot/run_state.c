@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/file_write.h"
 #include "base/memory.h"
+#include "few_shot/course.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -77,6 +78,15 @@ static void evaluations_csv(const struct few_run *run, struct text *text)
       scores_line(&run->log.evaluations[i], set, text);
 }
 
+static void course_csv(const struct few_run *run, struct text *text)
+{
+  struct table table;
+  few_course_table(&run->log, &table);
+  table_separated(&table, ',', "", text);
+  text->failed = text->failed || table.failed;
+  table_free(&table);
+}
+
 static int write_csv(const struct few_run *run, const char *out, const char *name,
                      void (*fill)(const struct few_run *run, struct text *text),
                      struct error *error)
@@ -123,8 +133,9 @@ static int make_parts(struct few_run *run, struct state_parts *parts, struct err
 int few_run_save(struct few_run *run, const char *out, struct error *error)
 {
   struct state_parts parts = {0};
-  if (write_csv(run, out, "updates.csv", updates_csv, error) ||
-      write_csv(run, out, "evaluations.csv", evaluations_csv, error))
+  if (write_csv(run, out, FEW_UPDATES_FILE, updates_csv, error) ||
+      write_csv(run, out, "evaluations.csv", evaluations_csv, error) ||
+      write_csv(run, out, FEW_COURSE_FILE, course_csv, error))
     return error->code;
   int status = run->log.update_count ? make_parts(run, &parts, error) : 0;
   if (!status && run->log.update_count)
@@ -140,6 +151,13 @@ static uint64_t checkpoint_name(const struct few_run *run, uint64_t updates)
   uint64_t every = run->recipe->checkpoint_every;
   return updates == few_run_updates(run) ? run->recipe->sequences
                                          : few_run_sequences(run, updates) / every * every;
+}
+
+bool few_run_has_checkpoint(const struct few_run *run, uint64_t updates, uint64_t *n)
+{
+  bool has = few_run_keeps(run, updates);
+  *n = has ? checkpoint_name(run, updates) : 0;
+  return has;
 }
 
 static int reserve_kept(struct few_run *run, size_t count, struct error *error)
