@@ -1,4 +1,4 @@
-#include "base/file.h"
+#include "base/file_write.h"
 #include "base/interrupt.h"
 #include "base/json.h"
 #include "base/lock.h"
@@ -132,13 +132,9 @@ static int write_json(const char *path, const struct calibrate_options *o,
 
 static int write_table(const char *to, const struct calibrated *c, struct error *error)
 {
-  struct text text = {0};
   struct table table = calibrated_table(c);
-  table_separated(&table, ',', "", &text);
-  int status = text.failed ? error_set(error, EXIT_RUN, "%s: out of memory", to)
-                           : file_write(to, text.data, text.length, error);
+  int status = file_write_table(to, &table, error);
   table_free(&table);
-  text_free(&text);
   return status;
 }
 

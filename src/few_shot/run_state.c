@@ -7,6 +7,7 @@
 #include "few_shot/run_parts.h"
 
 #include "base/file.h"
+#include "base/file_write.h"
 #include "base/memory.h"
 #include "few_shot/course.h"
 
@@ -23,14 +24,10 @@ _Static_assert(sizeof(struct few_evaluation) == (2 + FEW_SETS * FEW_SCORES) * si
 
 static int grow(void **array, size_t *room, size_t count, size_t size, struct error *error)
 {
-  if (count <= *room)
-    return 0;
-  size_t more = count < 2 * *room ? 2 * *room : count < 64 ? 64 : count;
-  void *larger = reallocarray(*array, more, size);
+  void *larger = memory_room(*array, count, room, size);
   if (!larger)
     return error_set(error, EXIT_RUN, "out of memory for the log of a run");
   *array = larger;
-  *room = more;
   return 0;
 }
 
@@ -60,14 +57,8 @@ static void updates_csv(const struct few_run *run, struct text *text)
 static void scores_line(const struct few_evaluation *e, int set, struct text *text)
 {
   const struct few_scores *s = &e->sets[set];
-  const double values[FEW_SCORES] = {s->loss,
-                                     s->acc,
-                                     s->in_context_acc,
-                                     s->out_context_acc,
-                                     s->prob,
-                                     s->in_context_prob,
-                                     s->out_context_prob,
-                                     s->use_context_prob};
+  double values[FEW_SCORES];
+  few_scores_list(s, values);
   text_add(text, "%llu,%s", (unsigned long long)e->sequences, few_set_names[set]);
   for (int i = 0; i < FEW_SCORES; i++) {
     text_add(text, ",");
@@ -101,15 +92,9 @@ static int write_csv(const struct few_run *run, const char *out, const char *nam
                      struct error *error)
 {
   struct text text = {0};
-  char *path = file_join(out, name, error);
   fill(run, &text);
-  int status = path ? 0 : error->code;
-  if (!status && text.failed)
-    status = error_set(error, EXIT_RUN, "%s: out of memory", path);
-  if (!status)
-    status = file_write(path, text.data, text.length, error);
+  int status = file_write_text_in(out, name, &text, error);
   text_free(&text);
-  free(path);
   return status;
 }
 

@@ -64,14 +64,10 @@ static char *label_of(const struct fileset *set, const char *name, struct error 
 
 static int make_room(struct fileset *set, struct error *error)
 {
-  if (set->count < set->capacity)
-    return 0;
-  size_t capacity = set->capacity ? 2 * set->capacity : 8;
-  void *files = realloc(set->files, capacity * sizeof *set->files);
+  void *files = memory_room(set->files, set->count + 1, &set->capacity, sizeof *set->files);
   if (!files)
     return error_set(error, EXIT_RUN, "%s: out of memory", set->path);
   set->files = files;
-  set->capacity = capacity;
   return 0;
 }
 

@@ -1,5 +1,7 @@
 #include "study/circuit_tables.h"
 
+#include "base/memory.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,16 +23,11 @@ void circuit_sheet_free(struct circuit_sheet *s)
 void circuit_sheet_visit(void *sheet, size_t size, double ratio, enum size_phase phase)
 {
   struct circuit_sheet *s = sheet;
-  if (s->visit_count == s->visit_room) {
-    size_t room = s->visit_room ? 2 * s->visit_room : 64;
-    void *visits = realloc(s->visits, room * sizeof *s->visits);
-    if (!visits) {
-      s->failed = true;
-      return;
-    }
-    s->visits = visits;
-    s->visit_room = room;
-  }
+  void *visits = memory_room(s->visits, s->visit_count + 1, &s->visit_room, sizeof *s->visits);
+  s->failed |= !visits;
+  if (!visits)
+    return;
+  s->visits = visits;
   s->visits[s->visit_count++] = (struct size_visit){size, ratio, phase};
 }
 

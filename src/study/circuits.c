@@ -214,7 +214,7 @@ static int resume(const struct work *w, const char *path, struct found *found, b
 static int keep(const struct work *w, const char *path, const struct found *found,
                 struct error *error)
 {
-  struct file_writer writer;
+  struct file_writer writer = {0};
   if (!file_writer_open(path, &writer, error) &&
       !file_writer_add(&writer, w->identity, 32, error) && !found_write(found, &writer, error) &&
       !file_writer_finish(&writer, error))

@@ -51,14 +51,8 @@ static void hash_log(const struct few_log *log, char hash[33])
   for (size_t i = 0; i < log->evaluation_count; i++)
     for (int set = 0; set < FEW_SETS; set++) {
       const struct few_scores *s = &log->evaluations[i].sets[set];
-      const double scores[FEW_SCORES] = {s->loss,
-                                         s->acc,
-                                         s->in_context_acc,
-                                         s->out_context_acc,
-                                         s->prob,
-                                         s->in_context_prob,
-                                         s->out_context_prob,
-                                         s->use_context_prob};
+      double scores[FEW_SCORES];
+      few_scores_list(s, scores);
       for (int k = 0; k < FEW_SCORES; k++)
         add_cell(&all, scores[k]);
     }

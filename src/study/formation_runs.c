@@ -39,17 +39,11 @@ struct making {
 static int grow(struct making *m)
 {
   struct formation_runs *runs = m->runs;
-  if (runs->count < runs->capacity)
-    return 0;
-  size_t more = runs->capacity ? 2 * runs->capacity : 64;
-  struct formation_run *grown = memory_zeroed(more, sizeof *grown, "training runs", m->error);
+  struct formation_run *grown = memory_grow(runs->runs, runs->count + 1, &runs->capacity,
+                                            sizeof *grown, "training runs", m->error);
   if (!grown)
     return m->error->code;
-  if (runs->count)
-    memcpy(grown, runs->runs, runs->count * sizeof *grown);
-  free(runs->runs);
   runs->runs = grown;
-  runs->capacity = more;
   return 0;
 }
 

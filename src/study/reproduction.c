@@ -129,10 +129,8 @@ static int obtain_all(struct manifest_run *run, struct error *error)
   for (size_t i = 0; i < m->revision_count; i++) {
     if (run->kind->obtain(run, i, error))
       return i ? say_finished(m, i, error) : error->code;
-    if (interrupt_requested() && i + 1 < m->revision_count)
-      return error_set(error, EXIT_RUN,
-                       "interrupted after %s; run the same command again to resume",
-                       m->revisions[i].name);
+    if (interrupt_check_between(m->revisions[i].name, i + 1 == m->revision_count, error))
+      return error->code;
   }
   return 0;
 }
