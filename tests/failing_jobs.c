@@ -66,6 +66,8 @@ const struct failing_job failing_jobs[] = {
      NO_TIMES, false, false, 4},
     {"train %/recipe.json --threads 2 --out @/t --json @/o.json", TIMES_IN_TEXT, true, false, 4},
     {"train %/few.json --out @/t --json @/o.json", TIMES_IN_TEXT, true, false, 4},
+    {"train %/few.json --out @/t --examine --stride 50 --json @/o.json", TIMES_IN_TEXT, true, false,
+     8},
     {"selftest --isa scalar --threads 2 --json @/o.json", NO_TIMES, false, false, 4},
     {"manual screen", NO_TIMES, false, false, 4},
     {"manual --to @/pages", NO_TIMES, false, false, 4},

@@ -70,4 +70,16 @@ static inline struct npy npy_read(const char *path)
   return npy;
 }
 
+/* The other way: a header and `bytes` of numbers as a file in memory; its size. */
+static inline size_t npy_make(char *out, const char *header, const void *data, size_t bytes)
+{
+  size_t length = strlen(header);
+  memcpy(out, "\x93NUMPY\x01\x00", 8);
+  out[8] = (char)(length & 0xFF);
+  out[9] = (char)(length >> 8);
+  memcpy(out + 10, header, length);
+  memcpy(out + 10 + length, data, bytes);
+  return 10 + length + bytes;
+}
+
 #endif

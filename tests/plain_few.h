@@ -8,8 +8,10 @@
 #include <math.h>
 #include <string.h>
 
+#ifndef PLAIN_HEADS
 #define PLAIN_HIDDEN 16
 #define PLAIN_HEADS 8
+#endif
 #define PLAIN_HEAD (PLAIN_HIDDEN / PLAIN_HEADS)
 #define PLAIN_LABELS 5
 

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/memory.h"
 #include "base/options.h"
 #include "base/progress.h"
 #include "base/text.h"
@@ -165,6 +166,8 @@ static void test_size(void **state)
   assert_string_equal(text_bytes(out, sizeof out, UINT64_MAX), "16.0 EiB");
   assert_string_equal(text_counted(0, "file").text, "0 files");
   assert_string_equal(text_counted(1, "failed check").text, "1 failed check");
+  assert_string_equal(text_counted_in(1, "pass", "passes").text, "1 pass");
+  assert_string_equal(text_counted_in(12, "pass", "passes").text, "12 passes");
 }
 
 /* A user's LC_NUMERIC with a decimal comma must not show: the program never calls setlocale. */
@@ -401,6 +404,28 @@ static void test_json_compact(void **state)
   text_free(&text);
 }
 
+/* A list keeps what is in it and gets at least twice the room; one that cannot grow stays. */
+static void test_memory_room(void **state)
+{
+  struct error error = {0};
+  size_t room = 0, before = 0;
+  uint32_t *list = NULL;
+  (void)state;
+  for (uint32_t i = 0; i < 1000; i++) {
+    list = memory_room(list, i + 1, &room, sizeof *list);
+    assert_true(list && room > i && (room == before || room >= 2 * before));
+    before = room;
+    list[i] = i * i;
+  }
+  for (uint32_t i = 0; i < 1000; i++)
+    assert_int_equal(list[i], i * i);
+  assert_null(memory_grow(list, SIZE_MAX / 2, &room, sizeof *list, "a list", &error));
+  support_assert_error(&error, EXIT_RUN, "a list: out of memory");
+  assert_true(room == before && list[999] == 999 * 999);
+  assert_ptr_equal(memory_room(list, room, &room, sizeof *list), list);
+  free(list);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -418,6 +443,7 @@ int main(void)
       cmocka_unit_test(test_json_values),
       cmocka_unit_test(test_json_incomplete),
       cmocka_unit_test(test_json_compact),
+      cmocka_unit_test(test_memory_room),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

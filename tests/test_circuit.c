@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #define MODEL "tests/fixtures/conformance/gpt_neox-smooth-f32/model"
+#define RECIPE "manifests/recipes/from-nothing-olmo-seed0.json"
 #define EDGES 102 /* of MODEL */
 
 static const char task_text[] =
@@ -45,6 +46,10 @@ static void test_refused(void **state)
       {"manifests/circuits/nursery-olmo.json --task t", "--task: is for a single model"},
       {"manifests/circuits/nursery-olmo.json --oracle", "--oracle: is for a single model"},
       {"manifests/nursery-olmo.json", "has no \"circuits\""},
+      {RECIPE,
+       "seed0.json: is a recipe of a training run, not a manifest; run it with attest train"},
+      {MODEL " --task " RECIPE " --out @",
+       "is one JSON object over many lines, such as a manifest"},
       {"manifests/none.json", "none.json"},
       {"manifests/circuits/pythia-70m.json --allow-unpinned --quiet", "ioi.jsonl"},
   };

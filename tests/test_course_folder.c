@@ -207,6 +207,8 @@ static void test_commands(void **state)
   free(workshop_refuse(EXIT_INPUT, "holds neither trajectory.json nor circuits.json; name the",
                        "show golden/published"));
   free(workshop_refuse(EXIT_INPUT, "no such head", "show golden/circuits-olmo --head L4H0"));
+  free(workshop_refuse(EXIT_INPUT, "--head x: must be one head, LAYER.HEAD or L4H4",
+                       "show golden/circuits-olmo --head x"));
   free(workshop_refuse(EXIT_INPUT, "no such revision", "show golden/circuits-olmo --revision x"));
   free(workshop_refuse(EXIT_INPUT, "--series: is of trajectories",
                        "show golden/circuits-olmo --series pr"));

@@ -1,6 +1,6 @@
 /* Data of the few-shot task: items to the bit, streams draw for draw as NumPy has them, files that
  * must be refused. */
-#include "support.h"
+#include "npy_read.h"
 
 #include "base/memory.h"
 #include "few_shot/data.h"
@@ -72,18 +72,6 @@ static void surrogate_gaussian(void **state)
   free(x);
 }
 
-/* A .npy file in memory: header and `bytes` of numbers. */
-static size_t make_npy(char *out, const char *header, const void *data, size_t bytes)
-{
-  size_t length = strlen(header);
-  memcpy(out, "\x93NUMPY\x01\x00", 8);
-  out[8] = (char)(length & 0xFF);
-  out[9] = (char)(length >> 8);
-  memcpy(out + 10, header, length);
-  memcpy(out + 10 + length, data, bytes);
-  return 10 + length + bytes;
-}
-
 #define GOOD "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 2, 4), }\n"
 
 static void refuse(const char *header, const float *numbers, size_t bytes, const char *words)
@@ -92,7 +80,7 @@ static void refuse(const char *header, const float *numbers, size_t bytes, const
   struct few_items items;
   struct error error = {0};
   const char *path = support_path("items.npy");
-  support_write(path, file, make_npy(file, header, numbers, bytes));
+  support_write(path, file, npy_make(file, header, numbers, bytes));
   assert_int_equal(few_items_open(path, &items, &error), EXIT_INPUT);
   support_assert_error(&error, EXIT_INPUT, words);
   few_items_close(&items);
@@ -108,7 +96,7 @@ static void files(void **state)
   (void)state;
   for (int i = 0; i < 24; i++)
     numbers[i] = (float)i;
-  support_write(path, file, make_npy(file, GOOD, numbers, sizeof numbers));
+  support_write(path, file, npy_make(file, GOOD, numbers, sizeof numbers));
   assert_int_equal(few_items_open(path, &items, &error), 0);
   assert_int_equal(items.classes, 3);
   assert_int_equal(items.exemplars, 2);

@@ -240,9 +240,9 @@ static void run_until(const char *recipe, const char *out, uint64_t update)
 
 static void resumes(void **state)
 {
-  static const char *const files[] = {"state.safetensors", "updates.csv",    "evaluations.csv",
-                                      "0.safetensors",     "60.safetensors", "120.safetensors",
-                                      "150.safetensors",   "identity.json"};
+  static const char *const files[] = {"state.safetensors", "updates.csv",     "evaluations.csv",
+                                      "course.csv",        "0.safetensors",   "60.safetensors",
+                                      "120.safetensors",   "150.safetensors", "identity.json"};
   const char *whole = workshop_path("whole"), *parts = workshop_path("parts");
   (void)state;
   run_until(hashed[4].recipe, whole, 0);

@@ -4,6 +4,7 @@
 #include "few_shot/course.h"
 
 #include <math.h>
+#include <string.h>
 
 #define COUNT 12
 #define NEAR 0.70
@@ -29,11 +30,14 @@ static void test_times(void **state)
                                 NEAR, NEAR, 0.50, 0.26, LOW,  0.10};
   struct few_evaluation evaluations[COUNT];
   make(losses, evaluations);
-  const struct few_course c = few_course_of(evaluations, COUNT);
-  assert_true(c.learned[FEW_SET_TRAIN] == 9000);
-  assert_true(c.learned[FEW_SET_RELABEL] == 10000);
-  assert_true(c.learned[FEW_SET_EXEMPLARS] == 10000);
-  assert_true(c.learned[FEW_SET_TEST_CLASS] == 10000);
+  const struct few_course c = few_course_of(evaluations, COUNT, FEW_SET_TRAIN);
+  assert_true(c.learned == 9000);
+  for (int set = 1; set < FEW_SETS; set++) {
+    const struct few_course other = few_course_of(evaluations, COUNT, (enum few_set)set);
+    assert_true(other.learned == 10000 && other.learned_accuracy == 11000);
+    assert_true(other.drop == 2000 && other.plateau == 5 && other.plateau_between == 6);
+    assert_true(other.loss == LOW);
+  }
   assert_true(c.learned_accuracy == 10000);
   assert_true(c.drop == 2000); /* from 7000 */
   assert_int_equal(c.plateau, 5);
@@ -55,10 +59,10 @@ static void test_borders(void **state)
   losses[6] = FEW_LEARNED_LOSS;
   losses[7] = nextafter(FEW_LEARNED_LOSS, 0);
   make(losses, evaluations);
-  const struct few_course c = few_course_of(evaluations, COUNT);
+  const struct few_course c = few_course_of(evaluations, COUNT, FEW_SET_TRAIN);
   assert_int_equal(c.plateau, 1);
   assert_int_equal(c.plateau_between, 1);
-  assert_true(c.learned[FEW_SET_TRAIN] == 7000);
+  assert_true(c.learned == 7000);
   assert_true(c.drop == 3000);
 }
 
@@ -69,13 +73,37 @@ static void test_never(void **state)
                                 NEAR, NEAR, NEAR, NEAR, NEAR, NEAR};
   struct few_evaluation evaluations[COUNT];
   make(losses, evaluations);
-  struct few_course c = few_course_of(evaluations, COUNT);
-  assert_true(isnan(c.learned[FEW_SET_TRAIN]) && isnan(c.learned_accuracy) && isnan(c.drop));
+  struct few_course c = few_course_of(evaluations, COUNT, FEW_SET_TRAIN);
+  assert_true(isnan(c.learned) && isnan(c.learned_accuracy) && isnan(c.drop));
   assert_int_equal(c.plateau, COUNT - 1);
   assert_int_equal(c.plateau_longest, COUNT - 1);
-  c = few_course_of(evaluations, 0);
-  assert_true(isnan(c.learned[FEW_SET_TRAIN]) && isnan(c.loss));
+  c = few_course_of(evaluations, 0, FEW_SET_TRAIN);
+  assert_true(isnan(c.learned) && isnan(c.loss));
   assert_int_equal(c.plateau_between, 0);
+}
+
+/* As the file of a run has it: a row a set, nothing where it never came to it. */
+static void test_table(void **state)
+{
+  (void)state;
+  const double losses[COUNT] = {1.9,  1.2,  NEAR, NEAR, 0.80, NEAR,
+                                NEAR, NEAR, 0.50, 0.26, LOW,  0.10};
+  struct few_evaluation evaluations[COUNT];
+  struct few_log log = {.evaluations = evaluations, .evaluation_count = COUNT - 2};
+  struct table table;
+  struct text text = {0};
+  make(losses, evaluations);
+  few_course_table(&log, &table);
+  table_separated(&table, ',', "", &text);
+  table_free(&table);
+  assert_non_null(strstr(text.data, "\nfsl_train,9000,,5,3,6,2000,9000,0.26"));
+  assert_non_null(strstr(text.data, "\nfsl_test_class,,,5,3,6,,9000,0.5,0.5\n"));
+  assert_int_equal(text_count_lines(text.data, text.length), 1 + FEW_SETS);
+  text_free(&text);
+  log.evaluation_count = 0;
+  few_course_table(&log, &table);
+  assert_int_equal(table_rows(&table), 0);
+  table_free(&table);
 }
 
 int main(void)
@@ -84,6 +112,7 @@ int main(void)
       cmocka_unit_test(test_times),
       cmocka_unit_test(test_borders),
       cmocka_unit_test(test_never),
+      cmocka_unit_test(test_table),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

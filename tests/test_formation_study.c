@@ -1,5 +1,6 @@
 /* Training runs as a kind of study: the same tables however they are run, going on after a kill,
  * compared with their golden; plots; and manifests that are refused. */
+#include "npy_read.h"
 #include "workshop.h"
 
 #include <signal.h>
@@ -161,6 +162,27 @@ static void test_killed(void **state)
   free(text);
 }
 
+/* What the runs of all figures need is asked before the first is trained. */
+static void test_few_classes(void **state)
+{
+  (void)state;
+  static const float numbers[160 * 2];
+  char file[2048];
+  size_t size = npy_make(file, "{'descr': '<f4', 'fortran_order': False, 'shape': (160, 2, 1), }\n",
+                         numbers, sizeof numbers);
+  support_write(workshop_path("few.npy"), file, size);
+  const char *path = manifest(
+      "few.json", "{\"format\": 1, \"model\": \"few\", \"kind\": \"trained\", \"source\": \"s\", "
+                  "\"caveat\": \"\", \"formation\": {\"items\": \"file\", \"file\": \"few.npy\", "
+                  "\"seeds\": [6], \"figures\": [\"3\", \"6\"]}}\n");
+  const char *words = "few.npy: has 160 classes, but figure 6 needs 300 (200 for training and 100 "
+                      "others for testing); give more, or leave these figures out";
+  free(workshop_refuse(EXIT_INPUT, words, "plan %s", path));
+  free(workshop_refuse(EXIT_INPUT, words, "reproduce %s --allow-uncompared --quiet --work %s", path,
+                       workshop_path("work-few")));
+  workshop_shell("test ! -e %s", workshop_path("work-few"));
+}
+
 /* A trial without a golden says what it is and what would help, and what becomes of other work. */
 static void test_trial(void **state)
 {
@@ -290,7 +312,7 @@ int main(void)
       cmocka_unit_test(test_tables),      cmocka_unit_test(test_changed_golden),
       cmocka_unit_test(test_killed),      cmocka_unit_test(test_refused),
       cmocka_unit_test(test_trial),       cmocka_unit_test(test_plan),
-      cmocka_unit_test(test_no_circuits),
+      cmocka_unit_test(test_no_circuits), cmocka_unit_test(test_few_classes),
   };
   return cmocka_run_group_tests(tests, setup, NULL);
 }

@@ -102,7 +102,7 @@ static void test_refuses_pairs(void **state)
 {
   (void)state;
   refused(HEAD "\n{\"clean\":[1],\"corrupted\":[1,2],\"positive\":[1],\"negative\":[]}",
-          "line 3: \"clean\" has 1 ids and \"corrupted\" 2; both prompts");
+          "line 3: \"clean\" has 1 id and \"corrupted\" 2; both prompts");
   refused(HEAD "{\"clean\":[],\"corrupted\":[],\"positive\":[1],\"negative\":[]}",
           "line 2: \"clean\" has 0 ids, must have 1 to 65536");
   refused(HEAD "{\"clean\":[1],\"corrupted\":[1],\"positive\":[],\"negative\":[1]}",
@@ -130,7 +130,7 @@ static void test_refuses_pairs(void **state)
           "cut short");
   refused("{\"task\":\"a\",\"metric\":\"logit\",\"pairs\":2}\n"
           "{\"clean\":[1],\"corrupted\":[1],\"positive\":[1],\"negative\":[]}",
-          "line 1 says 2 pairs, but the file has 1");
+          "line 1 says \"pairs\": 2, but the file has 1");
   refused("{\"task\":\"a\",\"metric\":\"logit\",\"pairs\":\"1\"}\n"
           "{\"clean\":[1],\"corrupted\":[1],\"positive\":[1],\"negative\":[]}",
           "line 1: \"pairs\" must be the number of pairs");

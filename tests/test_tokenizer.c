@@ -362,8 +362,10 @@ static void test_command(void **state)
                        "tokenize " LLAMA3 " --file %s", path));
   free(workshop_refuse(EXIT_INPUT, "give a text by --text or by --file", "tokenize " LLAMA3));
   free(workshop_refuse(EXIT_INPUT, "MODEL_DIR is missing", "tokenize --text x"));
-  free(workshop_refuse(EXIT_INPUT, "tokenizer.json: missing",
+  free(workshop_refuse(EXIT_INPUT, "model/tokenizer.json: missing; put the model's own there",
                        "tokenize " WORKSHOP_MODEL " --text x"));
+  free(workshop_refuse(EXIT_INPUT, "step0/tokenizer.json: missing; put the model's own there",
+                       "tokenize manifests/nursery.tar.zst:nursery-olmo/step0 --text x"));
 }
 
 int main(void)

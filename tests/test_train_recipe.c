@@ -2,6 +2,8 @@
  * of tokens, initial values. */
 #include "training.h"
 
+#include "npy_read.h"
+
 #include "base/digest.h"
 #include "train/recipe.h"
 
@@ -143,6 +145,8 @@ static void what_does_not_fit_together_is_named(void **state)
     free(workshop_refuse(EXIT_INPUT, wrong[i][2], "train %s --dry-run --quiet", path));
     free(text);
   }
+  free(workshop_refuse(EXIT_INPUT, "is a manifest, not a recipe; run it with attest reproduce",
+                       "train manifests/nursery-olmo.json --dry-run --quiet"));
 }
 
 /* --- documents --- */
@@ -261,17 +265,6 @@ static void batches_are_the_same_everywhere(void **state)
 
 /* --- files of tokens --- */
 
-static size_t make_npy(char *out, const char *header, const int32_t *tokens, size_t count)
-{
-  size_t length = strlen(header);
-  memcpy(out, "\x93NUMPY\x01\x00", 8);
-  out[8] = (char)length;
-  out[9] = 0;
-  memcpy(out + 10, header, length);
-  memcpy(out + 10 + length, tokens, count * sizeof *tokens);
-  return 10 + length + count * sizeof *tokens;
-}
-
 #define GOOD "{'descr': '<i4', 'fortran_order': False, 'shape': (2, 1, 3), }  \n"
 
 static void files_of_tokens(void **state)
@@ -299,12 +292,12 @@ static void files_of_tokens(void **state)
   int32_t batch[3];
   (void)state;
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-    size_t size = make_npy(bytes, wrong[i].header, tokens, wrong[i].tokens);
+    size_t size = npy_make(bytes, wrong[i].header, tokens, wrong[i].tokens * sizeof *tokens);
     error = (struct error){0};
     assert_int_equal(token_file_parse("t.npy", bytes, size, &file, &error), EXIT_INPUT);
     support_assert_error(&error, EXIT_INPUT, wrong[i].words);
   }
-  support_write(path, bytes, make_npy(bytes, GOOD, tokens, 6));
+  support_write(path, bytes, npy_make(bytes, GOOD, tokens, 6 * sizeof *tokens));
   error = (struct error){0};
   assert_int_equal(token_file_open(path, 5, &file, &error), EXIT_INPUT);
   support_assert_error(&error, EXIT_INPUT, "token 5 at [1][0][2]");

@@ -105,7 +105,8 @@ static void test_csv_refuses_order(void **state)
   refused(HEADER ROW("0", "0") ROW("0", "1") ROW("1", "0") ROW("2", "0"),
           "found layer 2, head 0, expected layer 1, head 1");
   refused(HEADER ROW("0", "0") ROW("1", "0") ROW("1", "1"), "expected layer 2, head 0");
-  refused(HEADER ROW("0", "0") ROW("0", "1") ROW("1", "0"), "the last layer has 1 heads");
+  refused(HEADER ROW("0", "0") ROW("0", "1") ROW("1", "0"),
+          "the last layer has 1 head, the others 2");
   refused(HEADER ROW("0", "0") ROW("4095", "4095"), "line 3");
 }
 
@@ -238,7 +239,7 @@ static void test_load_refuses(void **state)
                "do not ascend");
   load_refused(JSON_HEAD
                "\"revisions\":[" ENTRY("r", "1", "a.csv") "," ENTRY("s", "2", "b.csv") "]}",
-               "revision s has 1 layers of 2 heads, the one before 1 of 1");
+               "revision s has 1 layer of 2 heads, the one before 1 of 1");
 }
 
 static void test_kind_names(void **state)
@@ -307,7 +308,7 @@ static void test_compare_shapes(void **state)
   make(&a);
   make(&b);
   b.revisions[0].n_layers = 1;
-  expect(&a, &b, "revision step1, shape: 2 layers of 3 heads against 1 layers of 3 heads");
+  expect(&a, &b, "revision step1, shape: 2 layers of 3 heads against 1 layer of 3 heads");
   b.revisions[0].tokens = 0.25;
   expect(&a, &b, "revision step1: tokens 0.10000000000000001 against 0.25");
   b.revisions[0].step = 9;

@@ -5,6 +5,7 @@
 
 #include "support.h"
 
+#include "base/file.h"
 #include "trajectory/trajectory.h"
 
 #include <archive.h>
@@ -213,12 +214,14 @@ static inline void workshop_unpack(const char *archive_path, const char *prefix,
     const char *name = archive_entry_pathname(entry), *slash = strrchr(name, '/');
     if (archive_entry_filetype(entry) != AE_IFREG || strncmp(name, prefix, strlen(prefix)) != 0)
       continue;
-    char path[600];
+    char path[600], folder[600];
+    struct error error = {0};
     size_t size = (size_t)archive_entry_size(entry);
     char *data = malloc(size + 1);
     assert_non_null(data);
     assert_int_equal(archive_read_data(archive, data, size), size);
-    workshop_shell("mkdir -p %s/%.*s", directory, slash ? (int)(slash - name) : 0, name);
+    snprintf(folder, sizeof folder, "%s/%.*s", directory, slash ? (int)(slash - name) : 0, name);
+    assert_int_equal(file_make_directory(folder, &error), 0);
     snprintf(path, sizeof path, "%s/%s", directory, name);
     support_write(path, data, size);
     free(data);

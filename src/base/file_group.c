@@ -1,18 +1,17 @@
 #include "base/file_group.h"
 
+#include "base/memory.h"
+
 #include <stdlib.h>
 #include <unistd.h>
 
 static int make_room(struct file_group *group, const char *name, struct error *error)
 {
-  size_t capacity = group->capacity ? 2 * group->capacity : 4;
-  if (group->count < group->capacity)
-    return 0;
-  struct file_writer *files = realloc(group->files, capacity * sizeof *files);
+  struct file_writer *files =
+      memory_room(group->files, group->count + 1, &group->capacity, sizeof *files);
   if (!files)
     return error_set(error, EXIT_RUN, "%s: out of memory", name);
   group->files = files;
-  group->capacity = capacity;
   return 0;
 }
 

@@ -37,6 +37,14 @@ int interrupt_check(struct error *error)
   return requested ? error_set(error, EXIT_RUN, "%s", resume) : 0;
 }
 
+int interrupt_check_between(const char *name, bool last, struct error *error)
+{
+  return requested && !last
+             ? error_set(error, EXIT_RUN,
+                         "interrupted after %s; run the same command again to resume", name)
+             : 0;
+}
+
 bool interrupt_is_reason(const struct error *error)
 {
   return error->code == EXIT_RUN && strcmp(error->text, resume) == 0;

@@ -10,6 +10,14 @@
 #include <sys/resource.h>
 
 #define HUGE_PAGE ((size_t)2 << 20)
+#define FIRST_ROOM 64 /* elements of a list */
+
+static void *short_of(size_t bytes, const char *what, struct error *error)
+{
+  error_set(error, EXIT_RUN, "%s: out of memory for %zu bytes; use a smaller --memory", what,
+            bytes);
+  return NULL;
+}
 
 void *memory_alloc(size_t count, size_t size, const char *what, struct error *error)
 {
@@ -22,11 +30,8 @@ void *memory_alloc(size_t count, size_t size, const char *what, struct error *er
   size_t alignment = bytes >= HUGE_PAGE ? HUGE_PAGE : 64;
   size_t rounded = (bytes + alignment - 1) / alignment * alignment;
   void *p = aligned_alloc(alignment, rounded ? rounded : alignment);
-  if (!p) {
-    error_set(error, EXIT_RUN, "%s: out of memory for %zu bytes; use a smaller --memory", what,
-              bytes);
-    return NULL;
-  }
+  if (!p)
+    return short_of(bytes, what, error);
   if (bytes >= HUGE_PAGE)
     (void)madvise(p, rounded, MADV_HUGEPAGE);
   return p;
@@ -38,6 +43,34 @@ void *memory_zeroed(size_t count, size_t size, const char *what, struct error *e
   if (p)
     memset(p, 0, count * size);
   return p;
+}
+
+/* The bytes of a list that is to hold `count` elements; SIZE_MAX where that cannot be. */
+static size_t list_bytes(size_t count, size_t room, size_t size, size_t *wanted)
+{
+  size_t bytes;
+  *wanted = room < FIRST_ROOM ? FIRST_ROOM : 2 * room;
+  *wanted = *wanted < count ? count : *wanted;
+  return __builtin_mul_overflow(*wanted, size, &bytes) || bytes > SIZE_MAX / 2 ? SIZE_MAX : bytes;
+}
+
+void *memory_room(void *list, size_t count, size_t *room, size_t size)
+{
+  if (list && count <= *room)
+    return list;
+  size_t wanted, bytes = list_bytes(count, *room, size, &wanted);
+  void *larger = bytes < SIZE_MAX ? realloc(list, bytes) : NULL;
+  if (larger)
+    *room = wanted;
+  return larger;
+}
+
+void *memory_grow(void *list, size_t count, size_t *room, size_t size, const char *what,
+                  struct error *error)
+{
+  size_t wanted;
+  void *larger = memory_room(list, count, room, size);
+  return larger ? larger : short_of(list_bytes(count, *room, size, &wanted), what, error);
 }
 
 static uint64_t meminfo_available(void)

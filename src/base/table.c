@@ -1,6 +1,7 @@
 #include "base/table.h"
 
 #include "base/json.h"
+#include "base/memory.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -10,16 +11,12 @@ static struct table_cell *next_cell(struct table *table)
 {
   if (table->failed)
     return NULL;
-  if (table->cell_count == table->capacity) {
-    size_t more = table->capacity ? 2 * table->capacity : 64 * table->column_count;
-    struct table_cell *cells = realloc(table->cells, more * sizeof *cells);
-    if (!cells) {
-      table->failed = true;
-      return NULL;
-    }
-    table->cells = cells;
-    table->capacity = more;
-  }
+  struct table_cell *cells =
+      memory_room(table->cells, table->cell_count + 1, &table->capacity, sizeof *cells);
+  table->failed |= !cells;
+  if (!cells)
+    return NULL;
+  table->cells = cells;
   struct table_cell *cell = &table->cells[table->cell_count++];
   *cell = (struct table_cell){0};
   return cell;

@@ -164,6 +164,13 @@ struct counted text_counted(size_t count, const char *noun)
   return counted;
 }
 
+struct counted text_counted_in(size_t count, const char *noun, const char *plural)
+{
+  struct counted counted;
+  snprintf(counted.text, sizeof counted.text, "%zu %.30s", count, count == 1 ? noun : plural);
+  return counted;
+}
+
 bool text_is_label(const char *text)
 {
   size_t length = strlen(text);

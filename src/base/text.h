@@ -65,6 +65,9 @@ struct counted {
 };
 struct counted text_counted(size_t count, const char *noun);
 
+/* The same with the plural, where it adds more than an s. */
+struct counted text_counted_in(size_t count, const char *noun, const char *plural);
+
 bool text_ends_with(const char *text, const char *end);
 
 /* Whether this can be the name of a model or a revision, which are used in file names and in

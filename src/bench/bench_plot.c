@@ -1,6 +1,6 @@
 /* A sweep as SVG: a plot an axis, the points measured, with the line that the operations predict.
  */
-#include "base/file.h"
+#include "base/file_write.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "bench/bench_shapes.h"
@@ -82,8 +82,7 @@ int sweep_plot(const struct sweep_point *points, size_t count, const char *path,
   for (int axis = 0; axis < SWEEP_AXES; axis++)
     height += add_plot(points, count, (enum sweep_axis)axis, height, room, &plots);
   plot_file(&plots, height, &svg);
-  int status = svg.failed ? error_set(error, EXIT_RUN, "%s: out of memory", path)
-                          : file_write(path, svg.data, svg.length, error);
+  int status = file_write_text(path, &svg, error);
   text_free(&plots);
   text_free(&svg);
   free(room);

@@ -2,7 +2,7 @@
 #include "bench/bench_sweep.h"
 #include "base/json.h"
 
-#include "base/file.h"
+#include "base/file_write.h"
 #include "base/text.h"
 #include "bench/bench.h"
 #include "bench/bench_measure.h"
@@ -89,9 +89,7 @@ static int write_csv(const struct sweep *s, struct error *error)
     text_add(&text, "%s,%zu,%zu,%zu,%.6f,%.6f\n", shapes_small[p->shape].name, p->layers,
              p->seq_len, p->sequences, p->seconds, p->gflop);
   }
-  int status = text.failed
-                   ? error_set(error, EXIT_RUN, "%s: out of memory", s->bench->options.sweep)
-                   : file_write(s->bench->options.sweep, text.data, text.length, error);
+  int status = file_write_text(s->bench->options.sweep, &text, error);
   text_free(&text);
   return status;
 }

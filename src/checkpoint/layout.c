@@ -48,16 +48,13 @@ static int count_bytes(const char *where, struct tensor *tensor, struct error *e
 
 static int make_room(struct layout *layout, const char *where, struct error *error)
 {
-  size_t capacity = layout->capacity ? 2 * layout->capacity : 64;
   if (layout->count == LAYOUT_MOST_TENSORS)
     return error_set(error, EXIT_INPUT, "%s: more than %d tensors", where, LAYOUT_MOST_TENSORS);
-  if (layout->count < layout->capacity)
-    return 0;
-  struct layout_part *parts = realloc(layout->parts, capacity * sizeof *parts);
+  struct layout_part *parts =
+      memory_room(layout->parts, layout->count + 1, &layout->capacity, sizeof *parts);
   if (!parts)
     return error_set(error, EXIT_RUN, "%s: out of memory", where);
   layout->parts = parts;
-  layout->capacity = capacity;
   return 0;
 }
 

@@ -5,7 +5,6 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static int refuse(struct pickle_machine *m, const char *advice, const char *format,
@@ -42,17 +41,10 @@ int pickle_shown(size_t length)
 
 void *pickle_grow(struct pickle_machine *m, struct pickle_pool *pool, size_t size)
 {
-  if (pool->count == pool->capacity) {
-    size_t capacity = pool->capacity ? 2 * pool->capacity : 64;
-    void *items = memory_alloc(capacity, size, m->file, m->error);
-    if (!items)
-      return NULL;
-    if (pool->count)
-      memcpy(items, pool->items, pool->count * size);
-    free(pool->items);
-    pool->items = items;
-    pool->capacity = capacity;
-  }
+  void *items = memory_grow(pool->items, pool->count + 1, &pool->capacity, size, m->file, m->error);
+  if (!items)
+    return NULL;
+  pool->items = items;
   return (char *)pool->items + pool->count++ * size;
 }
 

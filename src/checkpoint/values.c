@@ -38,17 +38,11 @@ struct values {
 
 static int append(struct entries *list, const struct entry *entry, struct error *error)
 {
-  if (list->count == list->capacity) {
-    size_t more = list->capacity ? 2 * list->capacity : 256;
-    struct entry *grown = memory_alloc(more, sizeof *grown, "digests of tensors", error);
-    if (!grown)
-      return error->code;
-    if (list->count)
-      memcpy(grown, list->entries, list->count * sizeof *grown);
-    free(list->entries);
-    list->entries = grown;
-    list->capacity = more;
-  }
+  struct entry *grown = memory_grow(list->entries, list->count + 1, &list->capacity, sizeof *grown,
+                                    "digests of tensors", error);
+  if (!grown)
+    return error->code;
+  list->entries = grown;
   list->entries[list->count++] = *entry;
   return 0;
 }
@@ -269,17 +263,11 @@ struct pairs {
 static int add_pair(struct pairs *list, const struct entry *a, const struct entry *b,
                     struct error *error)
 {
-  if (list->count == list->capacity) {
-    size_t more = list->capacity ? 2 * list->capacity : 64;
-    struct values_shared *grown = memory_alloc(more, sizeof *grown, "tensors in common", error);
-    if (!grown)
-      return error->code;
-    if (list->count)
-      memcpy(grown, list->pairs, list->count * sizeof *grown);
-    free(list->pairs);
-    list->pairs = grown;
-    list->capacity = more;
-  }
+  struct values_shared *grown = memory_grow(list->pairs, list->count + 1, &list->capacity,
+                                            sizeof *grown, "tensors in common", error);
+  if (!grown)
+    return error->code;
+  list->pairs = grown;
   bool swap = a->revision > b->revision;
   const struct entry *left = swap ? b : a, *right = swap ? a : b;
   list->pairs[list->count++] =

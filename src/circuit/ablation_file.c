@@ -2,6 +2,7 @@
  * what they show, then the digests of both. */
 #include "base/digest.h"
 #include "base/file.h"
+#include "base/file_write.h"
 #include "base/memory.h"
 #include "circuit/ablation_state.h"
 
@@ -39,25 +40,20 @@ int ablation_save(const struct ablation *a, const char *path, const char *identi
                   struct error *error)
 {
   struct saved_head head = head_of(a, identity);
-  struct file_writer writer;
   char digests[66];
   int64_t *done = memory_alloc(a->set_count, sizeof *done, path, error);
-  for (size_t i = 0; done && i < a->set_count; i++)
-    done[i] = (int64_t)a->sets[i].done;
-  if (!done || file_writer_open(path, &writer, error)) {
-    free(done);
+  if (!done)
     return error->code;
-  }
+  for (size_t i = 0; i < a->set_count; i++)
+    done[i] = (int64_t)a->sets[i].done;
   digests_of(a, done, a->targets, digests);
-  if (!file_writer_add(&writer, &head, sizeof head, error) &&
-      !file_writer_add(&writer, done, a->set_count * sizeof *done, error) &&
-      !file_writer_add(&writer, a->targets, target_bytes(a), error) &&
-      !file_writer_add(&writer, digests, sizeof digests, error) &&
-      !file_writer_finish(&writer, error))
-    file_writer_publish(&writer, error);
-  file_writer_close(&writer);
+  const struct file_part parts[] = {{&head, sizeof head},
+                                    {done, a->set_count * sizeof *done},
+                                    {a->targets, target_bytes(a)},
+                                    {digests, sizeof digests}};
+  int status = file_write_parts(path, parts, sizeof parts / sizeof *parts, error);
   free(done);
-  return error->code;
+  return status;
 }
 
 /* Takes the state of a file's bytes; false when they are not what this ablation would have saved.

@@ -28,17 +28,11 @@ void conditions_free(struct conditions *conditions)
 
 static int make_room(struct conditions *all, struct error *error)
 {
-  size_t capacity = 2 * all->capacity + 16;
-  if (all->count < all->capacity)
-    return 0;
-  struct condition *list = memory_alloc(capacity, sizeof *list, "conditions", error);
+  struct condition *list =
+      memory_grow(all->list, all->count + 1, &all->capacity, sizeof *list, "conditions", error);
   if (!list)
     return error->code;
-  for (size_t i = 0; i < all->count; i++)
-    list[i] = all->list[i];
-  free(all->list);
   all->list = list;
-  all->capacity = capacity;
   return 0;
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/digest.h"
 #include "base/file.h"
+#include "base/file_write.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/progress.h"
@@ -22,20 +23,15 @@ static size_t known_bytes(const struct evaluation *e)
 
 static int save(struct evaluation *e, struct error *error)
 {
-  struct file_writer writer;
   char hash[33];
   if (!e->file)
     return 0;
   digest_xxh3(e->known, known_bytes(e), hash);
-  if (!file_writer_open(e->file, &writer, error) &&
-      !file_writer_add(&writer, magic, sizeof magic, error) &&
-      !file_writer_add(&writer, e->identity, 32, error) &&
-      !file_writer_add(&writer, e->known, known_bytes(e), error) &&
-      !file_writer_add(&writer, hash, 32, error) && !file_writer_finish(&writer, error))
-    file_writer_publish(&writer, error);
-  file_writer_close(&writer);
+  const struct file_part parts[] = {
+      {magic, sizeof magic}, {e->identity, 32}, {e->known, known_bytes(e)}, {hash, 32}};
+  int status = file_write_parts(e->file, parts, sizeof parts / sizeof *parts, error);
   e->saved = progress_clock();
-  return error->code;
+  return status;
 }
 
 /* A file that is damaged, or of another run, is as good as none. */

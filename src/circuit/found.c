@@ -29,16 +29,11 @@ static size_t bound_of(const struct finding *f)
 static void visited(void *context, size_t size, double ratio, enum size_phase phase)
 {
   struct finding *f = context;
-  if (f->visit_count == f->visit_room) {
-    size_t room = f->visit_room ? 2 * f->visit_room : 64;
-    void *visits = realloc(f->visits, room * sizeof *f->visits);
-    if (!visits) {
-      f->failed = true;
-      return;
-    }
-    f->visits = visits;
-    f->visit_room = room;
-  }
+  void *visits = memory_room(f->visits, f->visit_count + 1, &f->visit_room, sizeof *f->visits);
+  f->failed |= !visits;
+  if (!visits)
+    return;
+  f->visits = visits;
   f->visits[f->visit_count].size = size;
   f->visits[f->visit_count++].ratio = ratio;
   if (f->request->visited)

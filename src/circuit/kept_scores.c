@@ -2,6 +2,7 @@
 
 #include "base/digest.h"
 #include "base/file.h"
+#include "base/file_write.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -40,25 +41,18 @@ int kept_scores_write(const struct kept_scores *kept, size_t pair, const float *
                       struct error *error)
 {
   size_t bytes = kept->edges * sizeof *scores;
-  struct file_writer writer;
   char digests[66];
   if (!kept->directory)
     return 0;
   const struct head head = head_of(kept, pair);
   char *path = path_of(kept, pair, error);
-  if (!path || file_writer_open(path, &writer, error)) {
-    free(path);
-    return error->code;
-  }
   digests_of(&head, scores, bytes, digests);
-  if (!file_writer_add(&writer, &head, sizeof head, error) &&
-      !file_writer_add(&writer, scores, bytes, error) &&
-      !file_writer_add(&writer, digests, sizeof digests, error) &&
-      !file_writer_finish(&writer, error))
-    file_writer_publish(&writer, error);
-  file_writer_close(&writer);
+  const struct file_part parts[] = {
+      {&head, sizeof head}, {scores, bytes}, {digests, sizeof digests}};
+  int status =
+      path ? file_write_parts(path, parts, sizeof parts / sizeof *parts, error) : error->code;
   free(path);
-  return error->code;
+  return status;
 }
 
 static bool take(const struct kept_scores *kept, size_t pair, const struct blob *blob,

@@ -4,7 +4,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static double half_unit(int decimals)
@@ -140,17 +139,11 @@ static void judge(const struct figure *figure, const struct finding *finding, st
 
 static int reserve(struct claim_list *list, struct error *error)
 {
-  if (list->count < list->capacity)
-    return 0;
-  size_t more = list->capacity ? 2 * list->capacity : 128;
-  struct claim_row *rows = memory_alloc(more, sizeof *rows, "rows of claims", error);
+  struct claim_row *rows = memory_grow(list->rows, list->count + 1, &list->capacity, sizeof *rows,
+                                       "rows of claims", error);
   if (!rows)
     return error->code;
-  if (list->count > 0)
-    memcpy(rows, list->rows, list->count * sizeof *rows);
-  free(list->rows);
   list->rows = rows;
-  list->capacity = more;
   return 0;
 }
 

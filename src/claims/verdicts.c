@@ -1,6 +1,7 @@
 #include "claims/verdicts.h"
 
 #include "base/file.h"
+#include "base/file_write.h"
 #include "base/table.h"
 
 #include <stdlib.h>
@@ -268,14 +269,9 @@ static int write_file(const struct claim_list *list, format_file *format, const 
                       const char *name, struct error *error)
 {
   struct text text = {0};
-  char *path = file_join(directory, name, error);
-  if (!path)
-    return error->code;
   format(list, &text);
-  int status = text.failed ? error_set(error, EXIT_RUN, "%s: out of memory", path)
-                           : file_write(path, text.data, text.length, error);
+  int status = file_write_text_in(directory, name, &text, error);
   text_free(&text);
-  free(path);
   return status;
 }
 

@@ -1,4 +1,4 @@
-#include "base/file.h"
+#include "base/file_write.h"
 #include "base/interrupt.h"
 #include "base/json.h"
 #include "base/lock.h"
@@ -120,12 +120,8 @@ static const char *revision_of(const char *path, char *name, size_t size)
 /* Writes a filled table, which it releases. */
 static int write_table(const char *to, struct table *table, struct error *error)
 {
-  struct text text = {0};
-  table_separated(table, ',', "", &text);
-  int status = text.failed || table->failed ? error_set(error, EXIT_RUN, "%s: out of memory", to)
-                                            : file_write(to, text.data, text.length, error);
+  int status = file_write_table(to, table, error);
   table_free(table);
-  text_free(&text);
   return status;
 }
 

@@ -1,4 +1,4 @@
-#include "base/file.h"
+#include "base/file_write.h"
 #include "base/interrupt.h"
 #include "base/json.h"
 #include "base/lock.h"
@@ -90,18 +90,22 @@ static void print_summary(const char *path, const struct calibrated *c, const st
 {
   size_t heads = (size_t)c->revision.n_layers * (size_t)c->revision.n_heads;
   long long rows = (long long)(p->pr_n < p->n ? p->pr_n : p->n);
-  printf("%s: %d layers x %d heads\n", text_shown(path).text, c->revision.n_layers,
-         c->revision.n_heads);
-  printf("  induction selectivity by chance, %zu draws over %zu valid sequences:\n"
+  printf("%s: %s x %s\n", text_shown(path).text,
+         text_counted((size_t)c->revision.n_layers, "layer").text,
+         text_counted((size_t)c->revision.n_heads, "head").text);
+  printf("  induction selectivity by chance, %s over %s:\n"
          "    median %.4g, p95 %.4g, p99 %.4g, maximum %.4g\n",
-         c->null.draws, c->null.valid, c->all.median, c->all.p95, c->all.p99, c->all.max);
+         text_counted(c->null.draws, "draw").text,
+         text_counted(c->null.valid, "valid sequence").text, c->all.median, c->all.p95, c->all.p99,
+         c->all.max);
   printf("    the screen: median %.4g, maximum %.4g; heads above p99 %zu", c->real_median,
          c->real_max, c->above_p99);
   for (int t = 0; t < 5; t++)
     printf(", >= %gx %zu", calibration_thresholds[t], c->at_least[t]);
-  printf("\n  participation ratio on %lld sequences of random ids:\n"
+  printf("\n  participation ratio on %s of random ids:\n"
          "    minimum %.4g, median %.4g, mean %.4g, p95 %.4g, p99 %.4g, maximum %.4g\n",
-         rows, c->pr_min, c->pr_median, c->pr_mean, c->pr_p95, c->pr_p99, c->pr_max);
+         text_counted((size_t)rows, "sequence").text, c->pr_min, c->pr_median, c->pr_mean,
+         c->pr_p95, c->pr_p99, c->pr_max);
   char what[64];
   snprintf(what, sizeof what, "over as many sequences (%lld)", rows);
   print_counts(what, &c->same);
@@ -128,13 +132,9 @@ static int write_json(const char *path, const struct calibrate_options *o,
 
 static int write_table(const char *to, const struct calibrated *c, struct error *error)
 {
-  struct text text = {0};
   struct table table = calibrated_table(c);
-  table_separated(&table, ',', "", &text);
-  int status = text.failed ? error_set(error, EXIT_RUN, "%s: out of memory", to)
-                           : file_write(to, text.data, text.length, error);
+  int status = file_write_table(to, &table, error);
   table_free(&table);
-  text_free(&text);
   return status;
 }
 

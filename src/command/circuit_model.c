@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "command/circuit_options.h"
 #include "command/terminal.h"
+#include "few_shot/training.h"
 #include "report/circuit_picture.h"
 #include "study/circuit_tables.h"
 #include "study/circuits.h"
@@ -81,8 +82,9 @@ static int begin(void *context, const struct circuits_begun *begun, struct error
   const struct circuit_command *c = j->command;
   struct text identity = {0};
   if (c->n > begun->graph->edges)
-    return error_set(error, EXIT_INPUT, "--n %llu: the graph of %s has %zu edges",
-                     (unsigned long long)c->n, c->path, begun->graph->edges);
+    return error_set(error, EXIT_INPUT, "--n %llu: the graph of %s has %s",
+                     (unsigned long long)c->n, c->path,
+                     text_counted(begun->graph->edges, "edge").text);
   int status = run_directory_take(c->out, &j->lock, error);
   if (!status)
     status = identify(j, begun->identity, &identity, error);
@@ -318,16 +320,12 @@ static int run(struct job *j, struct runtime *runtime, struct error *error)
 /* A folder of attest train on a few-shot recipe is no checkpoint. */
 static int refuse_few_shot(const char *model, struct error *error)
 {
-  char *updates = file_join(model, "updates.csv", error);
-  if (!updates)
-    return error->code;
-  if (file_exists(updates))
-    error_set(error, EXIT_INPUT,
-              "%s: holds a few-shot model, which attest circuit does not read; attest reproduce "
-              "examines those of manifests/formation",
-              model);
-  free(updates);
-  return error->code;
+  return few_training_is_folder(model)
+             ? error_set(error, EXIT_INPUT,
+                         "%s: holds a few-shot model, which attest circuit does not read; attest "
+                         "train RECIPE.json --out %s --examine says what its heads do",
+                         model, model)
+             : 0;
 }
 
 static int prepare(struct job *j, struct error *error)
@@ -338,8 +336,8 @@ static int prepare(struct job *j, struct error *error)
     return error->code;
   j->used = j->task;
   if (c->pairs > j->used.count)
-    return error_set(error, EXIT_INPUT, "--pairs %llu: %s has %zu pairs",
-                     (unsigned long long)c->pairs, c->task, j->used.count);
+    return error_set(error, EXIT_INPUT, "--pairs %llu: %s has %s", (unsigned long long)c->pairs,
+                     c->task, text_counted(j->used.count, "pair").text);
   if (c->pairs)
     j->used.count = (size_t)c->pairs;
   j->request.visited = visit;

@@ -25,8 +25,9 @@ static void say_tables(const struct published_tables *tables, struct text *text)
 
 static void say_course(const struct circuit_course *course, struct text *text)
 {
-  text_add(text, "Circuits of %s over %zu revisions (%s)\n  %s\n", course->model,
-           course->revision_count, trajectory_kind_name(course->kind), course->source);
+  text_add(text, "Circuits of %s over %s (%s)\n  %s\n", course->model,
+           text_counted(course->revision_count, "revision").text,
+           trajectory_kind_name(course->kind), course->source);
   if (*course->caveat)
     text_add(text, "  Caveat: %s\n", course->caveat);
 }

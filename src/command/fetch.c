@@ -150,9 +150,8 @@ static int conclude(const struct fetch_result *results, size_t count, bool dry_r
     seen[result->error.code & 3] = true;
   }
   if (left && !dry_run)
-    fprintf(stderr,
-            "attest: %zu of %zu files are incomplete; run the same command again to resume\n", left,
-            count);
+    fprintf(stderr, "attest: incomplete: %zu of %s; run the same command again to resume\n", left,
+            text_counted(count, "file").text);
   if (seen[EXIT_CHECK])
     return EXIT_CHECK;
   if (seen[EXIT_INPUT])

@@ -1,6 +1,7 @@
 #include "command/formation_plots.h"
 
 #include "base/file.h"
+#include "base/file_write.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "few_shot/course.h"
@@ -98,14 +99,9 @@ static int write_points(const struct study_curves *curves, const char *directory
       text_add_double(&csv, c->points[k][1]);
       text_add(&csv, "\n");
     }
-  char *path = file_join(directory, "curves.csv", error);
-  if (path && csv.failed)
-    error_set(error, EXIT_RUN, "%s: out of memory", path);
-  else if (path)
-    (void)file_write(path, csv.data, csv.length, error);
+  int status = file_write_text_in(directory, "curves.csv", &csv, error);
   text_free(&csv);
-  free(path);
-  return error->code;
+  return status;
 }
 
 static bool is_first(const struct study_curves *curves, size_t index)

@@ -5,6 +5,7 @@
 #include "command/command.h"
 #include "command/inspection.h"
 #include "command/terminal.h"
+#include "few_shot/training.h"
 #include "files/archive_list.h"
 #include "files/archive_walk.h"
 #include "study/forecast.h"
@@ -140,6 +141,12 @@ static int inspect_model(const char *path, const struct inspect_options *o,
 static int inspect_path(const char *path, const struct inspect_options *o,
                         const struct runtime *runtime, struct error *error)
 {
+  if (few_training_is_folder(path))
+    return error_set(error, EXIT_INPUT,
+                     "%s: is a run of a few-shot recipe, not a model directory; attest show says "
+                     "when it learned, attest train RECIPE.json --out %s --examine what its heads "
+                     "do",
+                     path, path);
   if (!file_exists(path) || file_is_directory(path))
     return inspect_model(path, o, runtime, error);
   if (text_ends_with(path, ".json"))

@@ -26,18 +26,19 @@ static void print_windows(const struct model_config *c)
 {
   size_t layers = model_config_windows(c);
   if (layers)
-    printf("; %zu of %zu layers attend to the last %zu positions", layers, c->layers,
-           c->window.keys);
+    printf("; in %zu of %s attention goes to the last %s", layers,
+           text_counted(c->layers, "layer").text, text_counted(c->window.keys, "position").text);
 }
 
 static void print_config(const struct model_config *c)
 {
   static const char *const activations[] = {"GELU", "GELU (tanh)", "SiLU"};
-  printf("  %s: %zu layers, hidden %zu, %zu heads of %zu, %zu key-value heads\n",
-         model_family_name(c->family), c->layers, c->hidden, c->heads, c->head_dim, c->kv_heads);
+  printf("  %s: %s, hidden %zu, %s of %zu, %s\n", model_family_name(c->family),
+         text_counted(c->layers, "layer").text, c->hidden, text_counted(c->heads, "head").text,
+         c->head_dim, text_counted(c->kv_heads, "key-value head").text);
   printf("  MLP %zu wide, %s", c->ffn, activations[c->activation]);
   if (c->experts)
-    printf(", %zu experts, %zu of them per token%s", c->experts, c->top_k,
+    printf(", %s, %zu of them per token%s", text_counted(c->experts, "expert").text, c->top_k,
            c->norm_topk_prob ? ", routing weights normalised" : "");
   printf("; attention and MLP %s\n", c->parallel_residual ? "in parallel" : "in sequence");
   printf("  vocabulary %zu, %s; context %zu\n", c->vocab,
@@ -73,7 +74,7 @@ static void print_names(const char *what, const struct name_list *list)
 static void print_sums(const struct inspection *in)
 {
   char size[32];
-  printf("  %llu tensors, %llu parameters, %s\n", (unsigned long long)in->all.tensors,
+  printf("  %s, %llu parameters, %s\n", text_counted((size_t)in->all.tensors, "tensor").text,
          (unsigned long long)(in->all.elements - in->passed_over.elements),
          text_bytes(size, sizeof size, in->all.bytes));
   for (int i = 0; i < INSPECTION_DTYPES; i++)
@@ -84,8 +85,9 @@ static void print_sums(const struct inspection *in)
   if (*checkpoint_naming(in->checkpoint))
     printf("  %s\n", checkpoint_naming(in->checkpoint));
   if (in->passed_over.tensors)
-    printf("  %llu buffers of %llu bytes, which the forward pass does not read\n",
-           (unsigned long long)in->passed_over.tensors, (unsigned long long)in->passed_over.bytes);
+    printf("  %s of %llu bytes, which the forward pass does not read\n",
+           text_counted((size_t)in->passed_over.tensors, "buffer").text,
+           (unsigned long long)in->passed_over.bytes);
   print_names("missing", &in->missing);
   print_names("of another shape than config.json says", &in->wrong_shape);
   print_names("not in a model of this config.json", &in->unexpected);
@@ -121,12 +123,12 @@ static void print_screen(const struct inspection *in, const struct runtime *runt
   if (p->vocab_lo < 100)
     printf("  (of so few ids the first 100 cannot be left out, as they are in the published "
            "protocol; special tokens at the ends are, if config.json names them)\n");
-  printf("  a screen of %lld sequences x %lld tokens: %.1f GFLOP, %s of memory, about %.*f s with "
-         "%s on %s\n",
-         (long long)p->n, (long long)p->seq_len, in->plan.gflop,
-         text_bytes(size, sizeof size, in->plan.bytes), in->seconds < 10, in->seconds,
-         runtime->kernels->name,
-         text_counted((size_t)threads_count(runtime->threads), "thread").text);
+  printf(
+      "  a screen of %s x %s: %.1f GFLOP, %s of memory, about %.*f s with "
+      "%s on %s\n",
+      text_counted((size_t)p->n, "sequence").text, text_counted((size_t)p->seq_len, "token").text,
+      in->plan.gflop, text_bytes(size, sizeof size, in->plan.bytes), in->seconds < 10, in->seconds,
+      runtime->kernels->name, text_counted((size_t)threads_count(runtime->threads), "thread").text);
   struct text text = {0};
   if (in->seconds >= LONG_SECONDS)
     forecast_until_sure(p->n, in->seconds, &text);

@@ -1,6 +1,6 @@
 #include "command/intervals.h"
 
-#include "base/file.h"
+#include "base/file_write.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -80,12 +80,8 @@ int intervals_write(const char *path, const struct revision *revision,
                     const struct bootstrap *bootstrap, struct error *error)
 {
   struct table table = intervals_table(revision, bootstrap);
-  struct text text = {0};
-  table_separated(&table, ',', "", &text);
-  int status = text.failed ? error_set(error, EXIT_RUN, "%s: out of memory", path)
-                           : file_write(path, text.data, text.length, error);
+  int status = file_write_table(path, &table, error);
   table_free(&table);
-  text_free(&text);
   return status;
 }
 

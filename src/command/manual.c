@@ -1,5 +1,6 @@
 /* Manual pages in mdoc, made of the tables that --help is made of. */
 #include "base/file.h"
+#include "base/file_write.h"
 #include "base/text.h"
 #include "base/version.h"
 #include "command/command.h"
@@ -7,7 +8,6 @@
 
 #include <ctype.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define LINE 72 /* columns; a word may be longer once it is escaped */
@@ -188,11 +188,7 @@ static int write_page(const char *directory, const char *name, struct text *page
 {
   char file[80];
   snprintf(file, sizeof file, "attest%s%s.1", *name ? "-" : "", name);
-  char *path = page->failed ? NULL : file_join(directory, file, error);
-  int status = page->failed ? error_set(error, EXIT_RUN, "%s: out of memory", file)
-               : path       ? file_write(path, page->data, page->length, error)
-                            : error->code;
-  free(path);
+  int status = file_write_text_in(directory, file, page, error);
   text_free(page);
   return status;
 }

@@ -1,6 +1,6 @@
 #include "study/ordinary.h"
 
-#include "base/file.h"
+#include "base/file_write.h"
 #include "base/json.h"
 #include "command/batch_options.h"
 #include "command/command.h"
@@ -56,10 +56,10 @@ static void print(const struct ordinary_options *o, const char *path,
     resting += rows[i].layer > 0 && rows[i].first >= RESTS;
     induction += rows[i].induction_apart >= CIRCUIT_THRESHOLD;
   }
-  printf(
-      "%s: at ordinary positions %zu of %zu heads beyond layer 0 give position 0 at least %g of "
-      "their attention; induction >= %gx a baseline without the answer's neighbours: %zu heads\n",
-      text_shown(path).text, resting, beyond, RESTS, CIRCUIT_THRESHOLD, induction);
+  printf("%s: at ordinary positions %zu of %s beyond layer 0 give position 0 at least %g of "
+         "their attention; induction >= %gx a baseline without the answer's neighbours: %s\n",
+         text_shown(path).text, resting, text_counted(beyond, "head").text, RESTS,
+         CIRCUIT_THRESHOLD, text_counted(induction, "head").text);
   if (!o->out)
     table_aligned(table, "  ", &text);
   if (text.data)
@@ -67,22 +67,12 @@ static void print(const struct ordinary_options *o, const char *path,
   text_free(&text);
 }
 
-static int write_out(const char *to, const struct table *table, struct error *error)
-{
-  struct text text = {0};
-  table_separated(table, ',', "", &text);
-  int status = text.failed ? error_set(error, EXIT_RUN, "%s: out of memory", to)
-                           : file_write(to, text.data, text.length, error);
-  text_free(&text);
-  return status;
-}
-
 static int deliver(const struct ordinary_options *o, const struct runtime *runtime,
                    const char *path, const struct ordinary_row *rows, size_t count,
                    struct error *error)
 {
   struct table table = ordinary_table(rows, count);
-  int status = o->out ? write_out(o->out, &table, error) : 0;
+  int status = o->out ? file_write_table(o->out, &table, error) : 0;
   if (!status && o->common.json) {
     json_t *all = json_pack("{s:s, s:o, s:o}", "model", text_shown(path).text, "protocol",
                             cost_protocol_json(&o->protocol), "heads", table_json(&table));

@@ -1,5 +1,6 @@
 #include "base/file.h"
 #include "base/file_use.h"
+#include "base/path.h"
 #include "command/command.h"
 #include "command/report_output.h"
 #include "command/trajectories.h"
@@ -8,6 +9,7 @@
 #include "study/outputs.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #define MOST_RUNS 64
 
@@ -65,6 +67,18 @@ static bool is_run(const char *path)
   return found;
 }
 
+/* Whether a report is kept right in the folder of its run, where an RO-Crate has to be: a newer one
+ * takes its place, and what else is there is read. */
+static bool is_kept_with(const char *run, const char *out)
+{
+  struct stat one, two;
+  char *folder = path_folder(out);
+  bool same = folder && is_run(run) && stat(run, &one) == 0 && stat(folder, &two) == 0 &&
+              one.st_dev == two.st_dev && one.st_ino == two.st_ino;
+  free(folder);
+  return same;
+}
+
 /* The trajectories go into the report, the tables remain. */
 static int take(struct report *report, struct trajectories *loaded, struct error *error)
 {
@@ -114,7 +128,8 @@ int command_report(int argc, char **argv, struct error *error)
   if (!status)
     status = outputs_spare_read(&output, 1, error);
   for (size_t i = 0; i < used && !status; i++)
-    status = outputs_spare_folder(&output, 1, paths[i], error);
+    if (!is_kept_with(paths[i], o.out))
+      status = outputs_spare_folder(&output, 1, paths[i], error);
   if (!status && o.rows)
     status = outputs_spare_folder(&output, 1, o.rows, error);
   if (!status)

@@ -102,9 +102,8 @@ static int run_all(const struct reproduction *r, const char *const *paths, size_
   for (size_t i = 0; i < count; i++) {
     if (reproduction_run(r, paths[i], error))
       return error->code;
-    if (interrupt_requested() && i + 1 < count)
-      return error_set(error, EXIT_RUN,
-                       "interrupted after %s; run the same command again to resume", paths[i]);
+    if (interrupt_check_between(paths[i], i + 1 == count, error))
+      return error->code;
   }
   return 0;
 }

@@ -109,12 +109,15 @@ static void print_summary(const char *path, const struct revision *revision, con
     sinks += revision->heads[i].selectivity[CLASS_FIRST_TOKEN] >= CLASS_THRESHOLD;
     induction += revision->heads[i].selectivity[CLASS_INDUCTION] >= CIRCUIT_THRESHOLD;
   }
-  printf("%s: %d layers x %d heads\n", text_shown(path).text, revision->n_layers,
-         revision->n_heads);
+  printf("%s: %s x %s\n", text_shown(path).text,
+         text_counted((size_t)revision->n_layers, "layer").text,
+         text_counted((size_t)revision->n_heads, "head").text);
   for (int i = 0; i <= CLASS_COUNT; i++)
-    printf("  %-16s %4zu heads by best class\n", head_class_name((enum head_class)i), counts[i]);
-  printf("  first_token >= 30x: %zu heads (%.1f %%); induction >= 50x: %zu heads\n", sinks,
-         100.0 * (double)sinks / (double)heads, induction);
+    printf("  %-16s %4zu head%s by best class\n", head_class_name((enum head_class)i), counts[i],
+           counts[i] == 1 ? "" : "s");
+  printf("  first_token >= 30x: %s (%.1f %%); induction >= 50x: %s\n",
+         text_counted(sinks, "head").text, 100.0 * (double)sinks / (double)heads,
+         text_counted(induction, "head").text);
   printf("  trajectory hash (XXH3-128 of the CSV): %s\n", hash);
 }
 

@@ -5,7 +5,9 @@
 #include "command/command.h"
 #include "command/reading.h"
 #include "command/show_course.h"
+#include "command/show_few_shot.h"
 #include "command/terminal.h"
+#include "few_shot/training.h"
 #include "report/head_map.h"
 
 #include <ctype.h>
@@ -36,7 +38,7 @@ static int parse(int argc, char **argv, struct show_options *o, const char **dir
       "Shows a trajectory, a directory with trajectory.json, in the terminal: the map of a\n"
       "revision's heads, layers by heads, a letter a class; one head over the revisions; or a\n"
       "chart. Of circuits over training (circuits.json): the circuits of every task; with\n"
-      "--revision or --head, what heads do.",
+      "--revision or --head, what heads do. Of a few-shot run (attest train): when it learned.",
       specs, sizeof specs / sizeof *specs};
   size_t used;
   if (options_parse(argc, argv, &list, directory, 1, &used, help, error) || *help)
@@ -236,6 +238,13 @@ int command_show(int argc, char **argv, struct error *error)
   bool help = false;
   if (parse(argc, argv, &o, &directory, &help, error) || help)
     return error->code;
+  if (few_training_is_folder(directory))
+    return o.revision || o.head || o.series
+               ? error_set(error, EXIT_INPUT,
+                           "show: --revision, --head and --series are of trajectories; %s is a "
+                           "few-shot run",
+                           directory)
+               : show_few_shot(directory, &o.common, error);
   if (show_check(directory, error))
     return error->code;
   if (show_is_course(directory))

@@ -96,14 +96,15 @@ static int parse_head(const char *text, struct head_name *head, struct error *er
   const char *dot = strchr(text, '.');
   snprintf(name, sizeof name, dot ? "L%.*sH%s" : "%.*s%s", (int)(dot ? dot - text : 0), text,
            dot ? dot + 1 : text);
-  if (head_set_parse("--head", name, &one, error))
-    return error->code;
-  *head = one.list[0];
+  int status = head_set_parse("--head", name, &one, error);
+  if (!status)
+    *head = one.list[0];
   bool single = one.count == 1;
   head_set_free(&one);
-  return single ? 0
-                : error_set(error, EXIT_INPUT, "--head %s: must be one head, such as L4H4",
-                            text_shown(text).text);
+  if (single || status == EXIT_RUN)
+    return status;
+  return error_set(error, EXIT_INPUT, "--head %s: must be one head, LAYER.HEAD or L4H4",
+                   text_shown(text).text);
 }
 
 static int show(struct showing *s, const char *directory, const char *revision, const char *head,
@@ -130,8 +131,8 @@ static void add_source(struct showing *s)
 {
   const struct circuit_course *c = &s->folder->course;
   const char *kind = trajectory_kind_name(c->kind);
-  text_add(&s->text, "Circuits of %s (%s, %zu revisions)\n  %s\n", c->model, kind,
-           c->revision_count, c->source);
+  text_add(&s->text, "Circuits of %s (%s, %s)\n  %s\n", c->model, kind,
+           text_counted(c->revision_count, "revision").text, c->source);
   if (*c->caveat)
     text_add(&s->text, "  Caveat: %s\n", c->caveat);
   json_put(s->json, "model", json_string(c->model));

@@ -75,15 +75,16 @@ void sureness_text(const struct screening *screening, const struct revision *rev
   struct table table;
   size_t heads = undecided(s, revision, &table);
   text_add(text,
-           "  ended after %lld of %lld sequences: %lld saved (%.0f %%); participation ratio "
+           "  ended after %lld of %s: %lld saved (%.0f %%); participation ratio "
            "over %lld\n",
-           (long long)s->seen, (long long)n, (long long)(n - s->seen),
+           (long long)s->seen, text_counted((size_t)n, "sequence").text, (long long)(n - s->seen),
            100.0 * (double)(n - s->seen) / (double)n, (long long)pr_n(screening));
   if (s->seen < n)
     text_add(text,
-             "  class, BOS and induction membership of %zu heads will be those of all %lld "
+             "  class, BOS and induction membership of %s will be those of all %lld "
              "sequences, with an error of at most %g %% over all heads and looks\n",
-             s->count - heads, (long long)n, 100 * (1 - screening->until_sure));
+             text_counted(s->count - heads, "head").text, (long long)n,
+             100 * (1 - screening->until_sure));
   if (heads) {
     text_add(text,
              "  %zu undecided so near a threshold that another look is not expected to "

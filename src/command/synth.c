@@ -55,9 +55,10 @@ static void print_plan(const struct synth_options *o, const struct synthesis *s)
 {
   char size[32];
   const struct model_config *c = &s->config;
-  printf("%s: %s, %zu layers x %zu heads, %llu parameters in %s, %zu tensors\n", o->like,
-         model_family_name(c->family), c->layers, c->heads,
-         (unsigned long long)s->inventory.parameters, dtype_name(s->dtype), s->inventory.count);
+  printf("%s: %s, %s x %s, %llu parameters in %s, %s\n", o->like, model_family_name(c->family),
+         text_counted(c->layers, "layer").text, text_counted(c->heads, "head").text,
+         (unsigned long long)s->inventory.parameters, dtype_name(s->dtype),
+         text_counted(s->inventory.count, "tensor").text);
   for (size_t i = 0; i < s->layout.file_count; i++)
     printf("  %s: %llu bytes of tensors\n", s->layout.files[i].name,
            (unsigned long long)s->layout.files[i].bytes);

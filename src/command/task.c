@@ -122,8 +122,8 @@ static int tell_dropped(const struct task *task, struct error *error)
   json_int_t drawn = json_integer_value(json_object_get(task->header, "drawn"));
   if (drawn == (json_int_t)task->count && json_array_size(unfit) == 0)
     return 0;
-  text_add(&text, "%s: %lld items drawn for %zu pairs; dropped: ", task->name, (long long)drawn,
-           task->count);
+  text_add(&text, "%s: %s drawn for %s; dropped: ", task->name,
+           text_counted((size_t)drawn, "item").text, text_counted(task->count, "pair").text);
   int status = json_compact(task->name, json_object_get(task->header, "dropped"), &text, error);
   for (size_t i = 0; i < json_array_size(unfit); i++)
     text_add(&text, "%s%s",

@@ -106,7 +106,7 @@ static void print(const struct tokenize_options *o, const struct tokenizer *toke
   if (o->ids)
     text_add(out, "\n");
   else {
-    text_add(out, "%zu tokens; vocabulary of %lld ids", list->count,
+    text_add(out, "%s; vocabulary of %lld ids", text_counted(list->count, "token").text,
              (long long)tokenizer_vocab(tokenizer));
     add_remark(o, tokenizer, out);
     text_add(out, "\n");

@@ -18,15 +18,25 @@ static int parse(int argc, char **argv, struct train_options *o, bool *help, str
       {"out", OPTION_STRING, &o->out, 0, 0, "DIR",
        "a new or empty directory, or that of a run that was stopped, which then resumes"},
       {"dry-run", OPTION_FLAG, &o->dry_run, 0, 0, NULL, "show what the run would take, and stop"},
+      {"examine", OPTION_FLAG, &o->examine, 0, 0, NULL,
+       "of a few-shot recipe: once trained, or on a run that has ended, measure what its heads do, "
+       "without the clamp (docs/TRAINING.md): tables heads.csv and others in DIR"},
+      {"stride", OPTION_NUMBER, &o->stride, 1, 1000000, "N",
+       "with --examine: every Nth of all training sequences; default: 1"},
+      {"wiring", OPTION_FLAG, &o->wiring, 0, 0, NULL,
+       "with --examine: also which heads of layer 0 serve which of layer 1, on every 17th of "
+       "those"},
+      {"checkpoint", OPTION_NUMBER, &o->checkpoint, 0, (uint64_t)1 << 40, "N",
+       "with --examine: DIR/N.safetensors instead of the last parameters; tables in DIR/N"},
       COMMON_OPTIONS(&o->common),
   };
   const struct option_list list = {
       "train RECIPE.json --out DIR [OPTIONS]",
       "Trains a language model, or a few-shot model under clamps, as a recipe says\n"
       "(docs/TRAINING.md), to the same bits on every machine. DIR gets the checkpoints that the\n"
-      "recipe keeps, steps.csv with the loss of every step (few-shot: updates.csv and\n"
-      "evaluations.csv), and state.safetensors, from which the same command resumes after ^C or\n"
-      "a kill.",
+      "recipe keeps, steps.csv with the loss of every step (few-shot: updates.csv,\n"
+      "evaluations.csv, and course.csv, when it learned), and state.safetensors, from which the\n"
+      "same command resumes after ^C or a kill.",
       specs, sizeof specs / sizeof *specs};
   size_t used;
   if (options_parse(argc, argv, &list, &o->recipe, 1, &used, help, error) || *help)
@@ -34,6 +44,9 @@ static int parse(int argc, char **argv, struct train_options *o, bool *help, str
   if (used != 1 || (!o->out && !o->dry_run))
     return error_set(error, EXIT_INPUT,
                      "train: RECIPE.json and --out (or --dry-run) are needed; see --help");
+  if (!o->examine && (o->stride || o->wiring || o->checkpoint != TRAIN_LAST))
+    return error_set(error, EXIT_INPUT,
+                     "train: --stride, --wiring and --checkpoint go with --examine");
   return 0;
 }
 
@@ -56,13 +69,16 @@ static void print_plan(const struct training *t, double seconds, uint64_t done)
   const struct model_config *c = &t->parameters.model.config;
   const struct data_settings *d = &t->data.settings;
   unsigned long long steps = t->recipe.steps;
-  char memory[32], disk[32], left[48] = "";
+  char memory[32], disk[32], left[80] = "";
   double all = seconds * (double)(steps - done);
   if (done)
-    snprintf(left, sizeof left, " for the %llu steps left", steps - (unsigned long long)done);
-  printf("%s: %s, %zu layers x %zu heads, %zu parameters; %llu steps of %zu x %zu tokens\n",
-         t->recipe.name, model_family_name(c->family), c->layers, c->heads, t->parameters.elements,
-         steps, d->sequences, d->length);
+    snprintf(left, sizeof left, " for the %s left",
+             text_counted((size_t)(steps - done), "step").text);
+  printf("%s: %s, %s x %s, %zu parameters; %s of %zu x %s\n", t->recipe.name,
+         model_family_name(c->family), text_counted(c->layers, "layer").text,
+         text_counted(c->heads, "head").text, t->parameters.elements,
+         text_counted((size_t)steps, "step").text, d->sequences,
+         text_counted(d->length, "token").text);
   printf("  SHA-256 of the recipe: %s\n", t->identity);
   printf("  about %.3g %s%s at %.3g ms a step, %s of memory, %s on the disk\n",
          all < 120 ? all : all / 60, all < 120 ? "s" : "min", left, 1000 * seconds,
@@ -173,6 +189,11 @@ static int run(const struct train_options *o, struct training *t, double seconds
 static int train(const struct train_options *o, struct training *t, struct error *error)
 {
   double seconds = 0;
+  if (o->examine)
+    return error_set(error, EXIT_INPUT,
+                     "--examine: is of few-shot recipes; %s is of a language model, whose "
+                     "checkpoints attest screen and attest ablate examine",
+                     text_shown(o->recipe).text);
   if (check_outputs(o, error) || (t->runtime->text && training_time(t, &seconds, error)))
     return error->code;
   if (o->dry_run && t->runtime->text)
@@ -184,7 +205,7 @@ static int train(const struct train_options *o, struct training *t, struct error
 
 int command_train(int argc, char **argv, struct error *error)
 {
-  struct train_options o = {.common = {0}};
+  struct train_options o = {.checkpoint = TRAIN_LAST};
   struct runtime runtime;
   struct training training;
   bool help = false;
@@ -192,10 +213,11 @@ int command_train(int argc, char **argv, struct error *error)
     return error->code;
   if (runtime_start(&o.common, &runtime, error))
     return error->code;
-  int status;
-  if (few_training_is(o.recipe)) {
+  bool few_shot = false;
+  int status = few_training_is(o.recipe, &few_shot, error);
+  if (!status && few_shot) {
     status = train_few_shot(&o, &runtime, error);
-  } else {
+  } else if (!status) {
     status = training_open(o.recipe, &runtime, &training, error);
     if (!status)
       status = train(&o, &training, error);

@@ -3,6 +3,8 @@
 #include "base/interrupt.h"
 #include "base/json.h"
 #include "base/progress.h"
+#include "command/train_examine.h"
+#include "few_shot/course.h"
 #include "study/outputs.h"
 
 #include <stdio.h>
@@ -14,21 +16,22 @@ struct watch {
   const struct runtime *runtime;
   struct few_training *training;
   double update, evaluation; /* seconds */
+  struct train_examination examination;
   struct progress progress;
 };
 
 /* The JSON must not be a file of the run, nor what it reads. */
 static int check_outputs(const struct train_options *o, struct error *error)
 {
-  static const char *const names[] = {"identity.json", "updates.csv", "evaluations.csv",
-                                      "state.safetensors"};
+  static const char *const names[] = {"identity.json", FEW_UPDATES_FILE, "evaluations.csv",
+                                      FEW_COURSE_FILE, "state.safetensors"};
   const struct output json = {.option = "--json", .path = o->common.json};
   if (outputs_check(&json, 1, error) || outputs_spare_read(&json, 1, error))
     return error->code;
   for (size_t i = 0; o->out && i < sizeof names / sizeof *names; i++)
     if (outputs_spare_inside(&json, 1, o->out, names[i], error))
       return error->code;
-  return 0;
+  return o->examine && o->out ? train_examination_spare(o, &json, error) : 0;
 }
 
 static void print_plan(const struct watch *w, uint64_t done)
@@ -40,8 +43,9 @@ static void print_plan(const struct watch *w, uint64_t done)
   double evaluations = r->evaluate_every ? left * (double)r->batch / (double)r->evaluate_every : 0;
   double all = left * w->update + evaluations * w->evaluation;
   char memory[32], disk[32];
-  printf("%s: few-shot, 2 layers x %zu heads, %zu parameters; %llu sequences in batches of %zu\n",
-         r->name, r->heads, few_parameters(&sizes), (unsigned long long)r->sequences, r->batch);
+  printf("%s: few-shot, 2 layers x %s, %zu parameters; %s in batches of %zu\n", r->name,
+         text_counted(r->heads, "head").text, few_parameters(&sizes),
+         text_counted((size_t)r->sequences, "sequence").text, r->batch);
   printf("  SHA-256 of the recipe: %s\n", few_run_identity(run));
   printf(
       "  about %.3g %s at %.3g ms an update and %.3g ms an evaluation%s, %s of memory, %s on the "
@@ -49,6 +53,8 @@ static void print_plan(const struct watch *w, uint64_t done)
       all < 120 ? all : all / 60, all < 120 ? "s" : "min", 1000 * w->update, 1000 * w->evaluation,
       done ? ", for what is left" : "", text_bytes(memory, sizeof memory, few_run_bytes(run)),
       text_bytes(disk, sizeof disk, few_run_disk(run)));
+  if (w->options->examine)
+    train_examination_print(w->options, &w->examination);
   fflush(stdout); /* before the long work */
 }
 
@@ -107,8 +113,20 @@ static int add_checkpoint(const struct watch *w, json_t *all, struct error *erro
   return status;
 }
 
-static int write_json(const struct watch *w, struct error *error)
+/* When each set was learned, how long its loss stood still (few_shot/course.h). */
+static json_t *course_json(const struct few_run *run)
 {
+  struct table table;
+  few_course_table(few_run_log(run), &table);
+  json_t *rows = table_json(&table);
+  table_free(&table);
+  return rows;
+}
+
+/* Examines the model if that is asked for, and writes the JSON. */
+static int finish(const struct watch *w, struct error *error)
+{
+  const struct train_options *o = w->options;
   const struct few_recipe *r = &w->training->recipe;
   const struct few_run *run = w->training->run;
   const struct few_sizes sizes = few_recipe_sizes(r, w->training->data.width);
@@ -122,18 +140,55 @@ static int write_json(const struct watch *w, struct error *error)
   json_put(all, "disk_bytes", json_integer((json_int_t)few_run_disk(run)));
   json_put(all, "isa", json_string(w->runtime->kernels->name));
   json_put(all, "last", last_evaluation(run) ? evaluation_json(last_evaluation(run)) : json_null());
-  int status = w->options->dry_run ? 0 : add_checkpoint(w, all, error);
-  if (!status)
+  json_put(all, "course", course_json(run));
+  int status = o->dry_run || !o->common.json ? 0 : add_checkpoint(w, all, error);
+  if (!status && o->examine && !o->dry_run)
+    status = train_examine(o, w->runtime, w->training, &w->examination, all, error);
+  if (!status && o->common.json)
     status = json_write(w->options->common.json, all, error);
   json_decref(all);
   return status;
+}
+
+static int print_course(const struct few_run *run, struct error *error)
+{
+  struct table table;
+  struct text text = {0};
+  few_course_table(few_run_log(run), &table);
+  table_aligned(&table, "  ", &text);
+  bool failed = table.failed || text.failed;
+  if (!failed && text.data)
+    fputs(text.data, stdout);
+  table_free(&table);
+  text_free(&text);
+  return failed ? error_set(error, EXIT_RUN, "out of memory for the course of a run") : 0;
+}
+
+/* What came of it. Scores are of the last evaluation, which need not be at the end. */
+static int print_end(const struct watch *w, struct error *error)
+{
+  const struct few_recipe *r = &w->training->recipe;
+  const struct few_evaluation *last = last_evaluation(w->training->run);
+  const struct few_log *log = few_run_log(w->training->run);
+  unsigned long long trained = log->update_count * r->batch;
+  printf("%s: %llu sequences trained; logs and checkpoints in %s\n", r->name, trained,
+         text_shown(w->options->out).text);
+  if (!last) {
+    printf("  never evaluated, as the recipe says; the loss of every batch is in updates.csv\n");
+    return 0;
+  }
+  printf("  loss and accuracy %s %llu sequences; times in sequences, plateaus in evaluations, one "
+         "every %llu:\n",
+         last->sequences == trained ? "after" : "are not of the end, but of the evaluation after",
+         (unsigned long long)last->sequences, (unsigned long long)r->evaluate_every);
+  return print_course(w->training->run, error);
 }
 
 static int run(struct watch *w, struct error *error)
 {
   const struct few_run_events events = {.begun = begun, .updated = updated, .context = w};
   struct few_run *run = w->training->run;
-  const char *out = w->options->out, *name = w->training->recipe.name;
+  const char *out = w->options->out;
   interrupt_install();
   int status = few_run(run, out, &events, error);
   if (*w->progress.label)
@@ -144,25 +199,21 @@ static int run(struct watch *w, struct error *error)
                      "%s: interrupted after update %llu of %llu; run the same command again to "
                      "resume",
                      out, done, all);
-  const struct few_evaluation *last = last_evaluation(run);
-  if (!status && w->runtime->text && last)
-    printf("%s: after %llu sequences loss %.4f, accuracy %.4f; logs and checkpoints in %s\n", name,
-           (unsigned long long)last->sequences, last->sets[FEW_SET_TRAIN].loss,
-           last->sets[FEW_SET_TRAIN].acc, text_shown(out).text);
-  return status;
+  return status || !w->runtime->text ? status : print_end(w, error);
 }
 
 static int train(struct watch *w, struct error *error)
 {
   const struct train_options *o = w->options;
   if (check_outputs(o, error) ||
+      (o->examine && train_examination_plan(o, w->runtime, w->training, &w->examination, error)) ||
       (w->runtime->text && few_run_time(w->training->run, &w->update, &w->evaluation, error)))
     return error->code;
   if (o->dry_run && w->runtime->text)
     print_plan(w, 0);
   if (!o->dry_run && run(w, error))
     return error->code;
-  return o->common.json ? write_json(w, error) : 0;
+  return finish(w, error);
 }
 
 int train_few_shot(const struct train_options *o, const struct runtime *runtime,

@@ -105,8 +105,9 @@ static int check_memory(const struct model *model, const struct runtime *runtime
   if (bytes <= runtime->memory)
     return 0;
   return error_set(error, EXIT_INPUT,
-                   "--memory: %s is not enough; %d heads at a time take %s; use fewer --threads",
-                   text_bytes(have, sizeof have, runtime->memory), threads_count(runtime->threads),
+                   "--memory: %s is not enough; %s at a time: %s; use fewer --threads",
+                   text_bytes(have, sizeof have, runtime->memory),
+                   text_counted((size_t)threads_count(runtime->threads), "head").text,
                    text_bytes(need, sizeof need, bytes));
 }
 
@@ -154,10 +155,11 @@ static int check_shapes(const struct measurement *m, struct error *error)
     if (m->models[i].layers != (size_t)first->n_layers ||
         m->models[i].heads != (size_t)first->n_heads)
       return error_set(error, EXIT_INPUT,
-                       "%s: has %zu layers of %zu heads, the trajectory %s %d of %d; they are of "
+                       "%s: has %s of %s, the trajectory %s %d of %d; they are of "
                        "different models",
-                       m->models[i].path, m->models[i].layers, m->models[i].heads,
-                       m->trajectory.model, first->n_layers, first->n_heads);
+                       m->models[i].path, text_counted(m->models[i].layers, "layer").text,
+                       text_counted(m->models[i].heads, "head").text, m->trajectory.model,
+                       first->n_layers, first->n_heads);
   return 0;
 }
 

@@ -44,8 +44,8 @@ static int make_pairs(struct few_data *data, struct error *error)
   return 0;
 }
 
-static int check(const char *name, const struct few_items *items, const struct few_data_settings *s,
-                 struct error *error)
+int few_data_check(const char *name, const struct few_items *items,
+                   const struct few_data_settings *s, struct error *error)
 {
   if (s->classes < 2 || s->test_classes < 2 || s->classes > items->classes ||
       s->test_classes > items->classes - s->classes)
@@ -73,7 +73,7 @@ int few_data_create(const char *name, const struct few_items *items,
 {
   size_t width = items->width, e = items->exemplars;
   *data = (struct few_data){.settings = *settings, .exemplars = e, .width = width};
-  if (check(name, items, settings, error) || make_pairs(data, error))
+  if (few_data_check(name, items, settings, error) || make_pairs(data, error))
     return error->code;
   size_t row = width * sizeof(float);
   data->train = memory_alloc(settings->classes * e, row, "few-shot items", error);

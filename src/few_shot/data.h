@@ -60,9 +60,13 @@ struct few_table {
   size_t rows;
 };
 
+/* Whether the items have what the settings need. Errors: EXIT_INPUT ("NAME: ..."; classes that the
+ * items do not have, fewer than two exemplars). */
+int few_data_check(const char *name, const struct few_items *items,
+                   const struct few_data_settings *settings, struct error *error);
+
 /* Reads what the settings need of `items`, which may be closed afterwards. Owner: the caller,
- * few_data_free, also after an error. Errors: EXIT_INPUT ("NAME: ..."; classes that the items do
- * not have, fewer than two exemplars), EXIT_RUN. */
+ * few_data_free, also after an error. Errors: those of few_data_check, EXIT_RUN. */
 int few_data_create(const char *name, const struct few_items *items,
                     const struct few_data_settings *settings, struct few_data *data,
                     struct error *error);

@@ -1,17 +1,14 @@
 #include "few_shot/examine.h"
 
 #include "base/memory.h"
-#include "few_shot/measure.h"
+#include "base/progress.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define BATCH 256 /* sequences of a pass */
-#define HEADS FEW_EXAMINED_HEADS
-#define ALL_HEADS ((UINT64_C(1) << HEADS) - 1)
-#define CONDITIONS 46 /* without the wiring */
-#define WIRING (HEADS + 2 * HEADS * HEADS * 2)
+#define BATCH 256  /* sequences of a pass, at most */
+#define PREVIOUS 3 /* heads */
 
 /* Some of all training sequences. */
 struct drawn {
@@ -26,9 +23,14 @@ struct examiner {
   void *context;
   struct drawn all, some; /* of the wiring */
   uint8_t *right[2];      /* [all.count]: scratch for two conditions */
-  size_t done;
+  double done, total;     /* sequences through passes */
   struct error *error;
 };
+
+static uint64_t all_heads(const struct examiner *e)
+{
+  return UINT64_MAX >> (64 - e->of->sizes->heads);
+}
 
 /* --- one condition --- */
 
@@ -42,32 +44,47 @@ static bool is_right(const float *logits, size_t labels, const struct few_sequen
 }
 
 struct marks {
+  struct examiner *examiner;
+  double passes; /* of the model */
   uint8_t *right;
-  size_t labels, count;
+  size_t count; /* of right ones */
 };
+
+static int advance(struct examiner *e, double passes, struct error *error)
+{
+  e->done += passes;
+  return !e->go_on || e->go_on(e->context, e->done, e->total)
+             ? 0
+             : error_set(error, EXIT_RUN, "stopped");
+}
 
 static int mark(void *context, const struct few_model *model, const struct few_sequence *sequences,
                 size_t first, size_t count, struct error *error)
 {
   struct marks *marks = context;
-  (void)error;
+  size_t labels = few_model_sizes(model)->labels;
   for (size_t i = 0; i < count; i++) {
-    marks->right[first + i] = is_right(few_model_logits(model, i), marks->labels, &sequences[i]);
+    marks->right[first + i] = is_right(few_model_logits(model, i), labels, &sequences[i]);
     marks->count += marks->right[first + i];
   }
-  return 0;
+  return advance(marks->examiner, (double)count * marks->passes, error);
 }
 
-static int make_model(const struct examiner *e, const struct few_clamp *clamp,
-                      struct few_model **model)
+static size_t batch_of(size_t count)
 {
-  const struct few_examined *of = e->of;
+  return count < BATCH ? count : BATCH;
+}
+
+/* For so many sequences. */
+static int make_model(const struct few_examined *of, const struct few_clamp *clamp, size_t count,
+                      struct few_model **model, struct error *error)
+{
   const struct few_model_options options = {.kernels = of->kernels,
                                             .sizes = *of->sizes,
-                                            .batch = BATCH,
+                                            .batch = batch_of(count),
                                             .items = few_data_table(of->data, FEW_SET_TRAIN).rows,
                                             .clamp = clamp};
-  return few_model_create(&options, of->parameters, NULL, model, e->error);
+  return few_model_create(&options, of->parameters, NULL, model, error);
 }
 
 /* The share of the sequences that is right under a clamp; right[count] says which. */
@@ -75,11 +92,9 @@ static int share_of(struct examiner *e, const struct few_clamp *clamp, const str
                     uint8_t *right, double *share)
 {
   const struct few_table table = few_data_table(e->of->data, FEW_SET_TRAIN);
-  struct marks marks = {right, e->of->sizes->labels, 0};
+  struct marks marks = {e, few_clamp_two_passes(clamp) ? 2 : 1, right, 0};
   struct few_model *model = NULL;
-  if (e->go_on && !e->go_on(e->context, e->done++, CONDITIONS + (e->of->wiring ? WIRING : 0)))
-    return error_set(e->error, EXIT_RUN, "stopped");
-  int status = make_model(e, clamp, &model);
+  int status = make_model(e->of, clamp, drawn->count, &model, e->error);
   if (!status)
     status =
         few_measure(model, &table, drawn->sequences, drawn->count, mark, &marks, NULL, e->error);
@@ -94,29 +109,38 @@ static uint64_t bit(size_t head)
 }
 
 /* Heads of layer 1 that stay. */
-static struct few_clamp keep(uint64_t heads)
+static struct few_clamp keep(const struct examiner *e, uint64_t heads)
 {
-  return (struct few_clamp){.ablate = {0, ALL_HEADS & ~heads}};
+  return (struct few_clamp){.ablate = {0, all_heads(e) & ~heads}};
 }
 
 static int accuracy_with(struct examiner *e, uint64_t heads, double *share)
 {
-  const struct few_clamp clamp = keep(heads);
+  const struct few_clamp clamp = keep(e, heads);
   return share_of(e, &clamp, &e->all, e->right[1], share);
 }
 
 /* --- parts of the examination --- */
 
+static int see(void *context, const struct few_model *model, const struct few_sequence *sequences,
+               size_t first, size_t count, struct error *error)
+{
+  (void)model;
+  (void)sequences;
+  (void)first;
+  return advance(context, (double)count, error);
+}
+
 static int measure_strengths(struct examiner *e)
 {
   const struct few_table table = few_data_table(e->of->data, FEW_SET_TRAIN);
   struct few_model *model = NULL;
-  int status = make_model(e, NULL, &model);
+  int status = make_model(e->of, NULL, e->all.count, &model, e->error);
   if (!status)
-    status = few_strengths_of(model, e->of->sizes, &table, e->all.sequences, e->all.count,
+    status = few_strengths_of(model, e->of->sizes, &table, e->all.sequences, e->all.count, see, e,
                               &e->found->strengths, e->error);
   few_model_free(model);
-  for (size_t h = 1; h < HEADS && !status; h++)
+  for (size_t h = 1; h < e->of->sizes->heads && !status; h++)
     if (e->found->strengths.induction[h] > e->found->strengths.induction[e->found->strongest])
       e->found->strongest = h;
   return status;
@@ -124,35 +148,42 @@ static int measure_strengths(struct examiner *e)
 
 static int measure_whole(struct examiner *e)
 {
-  const struct few_clamp direct = {.ablate = {ALL_HEADS, 0}, .preserve = FEW_PRESERVE_BOTH};
-  if (accuracy_with(e, ALL_HEADS, &e->found->accuracy) ||
+  const struct few_clamp direct = {.ablate = {all_heads(e), 0}, .preserve = FEW_PRESERVE_BOTH};
+  if (accuracy_with(e, all_heads(e), &e->found->accuracy) ||
       share_of(e, &direct, &e->all, e->right[1], &e->found->direct))
     return e->error->code;
-  for (size_t h = 0; h < HEADS; h++)
-    if (accuracy_with(e, ALL_HEADS & ~bit(h), &e->found->without[h]))
+  for (size_t h = 0; h < e->of->sizes->heads; h++)
+    if (accuracy_with(e, all_heads(e) & ~bit(h), &e->found->without[h]))
       return e->error->code;
   return 0;
 }
 
-/* Of the sequences that right[0] has wrong, the share that right[1] has right. */
-static double fixed_share(const struct examiner *e, size_t *errors)
+/* Sequences that right[0] has wrong. */
+static size_t count_errors(const struct examiner *e)
+{
+  size_t errors = 0;
+  for (size_t i = 0; i < e->all.count; i++)
+    errors += !e->right[0][i];
+  return errors;
+}
+
+/* The share of them that right[1] has right. */
+static double fixed_share(const struct examiner *e, size_t errors)
 {
   size_t fixed = 0;
-  *errors = 0;
-  for (size_t i = 0; i < e->all.count; i++) {
-    *errors += !e->right[0][i];
+  for (size_t i = 0; i < e->all.count; i++)
     fixed += !e->right[0][i] && e->right[1][i];
-  }
-  return *errors ? (double)fixed / (double)*errors : NAN;
+  return errors ? (double)fixed / (double)errors : NAN;
 }
 
 /* Each head alone against the strongest alone, as it is or with a perfect match. */
 static int measure_alone(struct examiner *e, bool match, double *alone, double *fixes,
                          size_t *errors)
 {
-  for (size_t i = 0; i <= HEADS; i++) { /* the strongest first, whose errors the others may fix */
+  for (size_t i = 0; i <= e->of->sizes->heads;
+       i++) { /* the strongest first, whose errors the others may fix */
     size_t h = i ? i - 1 : e->found->strongest;
-    struct few_clamp clamp = keep(bit(h));
+    struct few_clamp clamp = keep(e, bit(h));
     if (match) {
       clamp.match = bit(h);
       clamp.match_strength = 1;
@@ -164,7 +195,9 @@ static int measure_alone(struct examiner *e, bool match, double *alone, double *
     if (share_of(e, &clamp, &e->all, e->right[i > 0], &alone[h]))
       return e->error->code;
     if (i)
-      fixes[h] = fixed_share(e, errors);
+      fixes[h] = fixed_share(e, *errors);
+    else
+      *errors = count_errors(e);
   }
   return 0;
 }
@@ -183,8 +216,8 @@ static void sort_descending(const double *values, size_t count, size_t *order)
 static int measure_sets(struct examiner *e)
 {
   uint64_t kept = 0;
-  sort_descending(e->found->alone, HEADS, e->found->order);
-  for (size_t i = 0; i < HEADS; i++) {
+  sort_descending(e->found->alone, e->of->sizes->heads, e->found->order);
+  for (size_t i = 0; i < e->of->sizes->heads; i++) {
     kept |= bit(e->found->order[i]);
     if (accuracy_with(e, kept, &e->found->first[i]) ||
         accuracy_with(e, bit(i) | bit(e->found->strongest), &e->found->pair[i]))
@@ -195,14 +228,14 @@ static int measure_sets(struct examiner *e)
 
 static int measure_ablations(struct examiner *e)
 {
-  size_t order[HEADS];
-  sort_descending(e->found->strengths.previous_labels, HEADS, order);
-  for (size_t i = 0; i < 3; i++)
+  size_t order[FEW_MOST_HEADS], heads = e->of->sizes->heads;
+  sort_descending(e->found->strengths.previous_labels, heads, order);
+  for (size_t i = 0; i < PREVIOUS && i < heads; i++)
     e->found->previous |= bit(order[i]);
   for (int others = 0; others < 2; others++)
     for (int values = 0; values < 2; values++) {
       const struct few_clamp clamp = {
-          .ablate = {others ? ALL_HEADS & ~e->found->previous : e->found->previous, 0},
+          .ablate = {others ? all_heads(e) & ~e->found->previous : e->found->previous, 0},
           .preserve = values ? FEW_PRESERVE_VALUES : FEW_PRESERVE_PATTERNS};
       if (share_of(e, &clamp, &e->all, e->right[1], &e->found->ablated[others][values]))
         return e->error->code;
@@ -213,15 +246,15 @@ static int measure_ablations(struct examiner *e)
 /* A head of layer 1 with each head of layer 0 alone and without it. */
 static int measure_wiring_of(struct examiner *e, size_t head)
 {
-  struct few_clamp clamp = keep(bit(head));
+  struct few_clamp clamp = keep(e, bit(head));
   double all;
   if (share_of(e, &clamp, &e->some, e->right[1], &all))
     return e->error->code;
   for (int values = 0; values < 2; values++)
-    for (size_t u = 0; u < HEADS; u++) {
+    for (size_t u = 0; u < e->of->sizes->heads; u++) {
       double without;
       clamp.preserve = values ? FEW_PRESERVE_VALUES : FEW_PRESERVE_PATTERNS;
-      clamp.ablate[0] = ALL_HEADS & ~bit(u);
+      clamp.ablate[0] = all_heads(e) & ~bit(u);
       if (share_of(e, &clamp, &e->some, e->right[1], &e->found->only[values][head][u]))
         return e->error->code;
       clamp.ablate[0] = bit(u);
@@ -235,17 +268,21 @@ static int measure_wiring_of(struct examiner *e, size_t head)
 static int measure_wiring(struct examiner *e)
 {
   int status = 0;
-  for (size_t h = 0; h < HEADS && e->of->wiring && !status; h++)
+  for (size_t h = 0; h < e->of->sizes->heads && e->of->wiring && !status; h++)
     status = measure_wiring_of(e, h);
   return status;
 }
 
 /* --- the whole --- */
 
+static size_t count_of(const struct few_examined *of, size_t stride)
+{
+  return (few_data_all(of->data) + stride - 1) / stride;
+}
+
 static int draw(const struct examiner *e, size_t stride, struct drawn *drawn)
 {
-  size_t all = few_data_all(e->of->data);
-  drawn->count = (all + stride - 1) / stride;
+  drawn->count = count_of(e->of, stride);
   drawn->sequences = memory_alloc(drawn->count, sizeof *drawn->sequences, "sequences", e->error);
   for (size_t i = 0; i < drawn->count && drawn->sequences; i++)
     drawn->sequences[i] = few_data_sequence(e->of->data, i * stride);
@@ -279,14 +316,65 @@ static int measure_all(struct examiner *e)
   return measure_wiring(e);
 }
 
+/* A condition with patterns or values preserved takes two passes. */
+static double passes_of(const struct few_examined *of)
+{
+  double heads = (double)of->sizes->heads;
+  double all = (double)count_of(of, of->stride) * (12 + 5 * heads);
+  double wiring = (double)count_of(of, of->wiring_stride) * (heads + 8 * heads * heads);
+  return all + (of->wiring ? wiring : 0);
+}
+
+/* What a batch and making its model take; the fastest of several, as others may keep the machine
+ * busy. */
+static int time_batch(const struct few_examined *of, size_t count, double *making, double *running,
+                      uint64_t *bytes, struct error *error)
+{
+  const struct few_clamp two = {.ablate = {1, 0}, .preserve = FEW_PRESERVE_BOTH};
+  const struct few_table table = few_data_table(of->data, FEW_SET_TRAIN);
+  const struct few_sequence sequence = few_data_sequence(of->data, 0);
+  int status = 0;
+  *making = *running = INFINITY;
+  for (int i = 0; i < 3 && !status; i++) {
+    struct few_model *model = NULL;
+    double start = progress_clock();
+    status = make_model(of, &two, count, &model, error);
+    double made = progress_clock();
+    for (int k = 0; k < 2 && !status; k++) { /* the first touches its memory */
+      double begun = progress_clock();
+      status = few_model_forward(model, &table, &sequence, 1, error);
+      *running = fmin(*running, progress_clock() - begun);
+      *bytes = few_model_bytes(model);
+    }
+    *making = fmin(*making, made - start);
+    few_model_free(model);
+  }
+  return status;
+}
+
+int few_examine_cost(const struct few_examined *of, struct few_examination_cost *cost,
+                     struct error *error)
+{
+  double making, running, heads = (double)of->sizes->heads, passes = passes_of(of);
+  size_t all = count_of(of, of->stride), some = count_of(of, of->wiring_stride);
+  uint64_t bytes = 0;
+  if (time_batch(of, all, &making, &running, &bytes, error))
+    return error->code;
+  cost->seconds = (7 + 5 * heads) * making + passes * running / (2 * (double)batch_of(all));
+  if (of->wiring && time_batch(of, some, &making, &running, &cost->bytes, error))
+    return error->code;
+  cost->seconds += of->wiring ? (heads + 4 * heads * heads) * making : 0;
+  cost->passes = passes;
+  cost->bytes = bytes + (all + some) * sizeof(struct few_sequence) + 2 * (all > some ? all : some);
+  return 0;
+}
+
 int few_examine(const struct few_examined *examined, few_examining *go_on, void *context,
                 struct few_examination *examination, struct error *error)
 {
-  struct examiner e = {examined, examination, go_on, context, .error = error};
-  if (examined->sizes->heads != HEADS)
-    return error_set(error, EXIT_INPUT, "a model of %zu heads cannot be examined, only one of %d",
-                     examined->sizes->heads, HEADS);
-  *examination = (struct few_examination){0};
+  struct examiner e = {examined,      examination, go_on, context, .total = passes_of(examined),
+                       .error = error};
+  *examination = (struct few_examination){.heads = examined->sizes->heads};
   int status = make_room(&e);
   if (!status)
     status = measure_all(&e);

@@ -2,6 +2,8 @@
 
 #include "sleef_scalar.h"
 
+#include <string.h>
+
 const char *const few_score_names[FEW_SCORES] = {"loss",
                                                  "acc",
                                                  "in_context_acc",
@@ -10,6 +12,19 @@ const char *const few_score_names[FEW_SCORES] = {"loss",
                                                  "in_context_prob",
                                                  "out_context_prob",
                                                  "use_context_prob"};
+
+void few_scores_list(const struct few_scores *s, double values[FEW_SCORES])
+{
+  const double list[FEW_SCORES] = {s->loss,
+                                   s->acc,
+                                   s->in_context_acc,
+                                   s->out_context_acc,
+                                   s->prob,
+                                   s->in_context_prob,
+                                   s->out_context_prob,
+                                   s->use_context_prob};
+  memcpy(values, list, sizeof list);
+}
 
 /* Softmax in double of a sequence's logits. */
 static void probabilities(const float *logits, size_t labels, double *p)

@@ -20,6 +20,9 @@ struct few_scores {
 #define FEW_SCORES 8
 extern const char *const few_score_names[FEW_SCORES];
 
+/* The scores in the order of their names. */
+void few_scores_list(const struct few_scores *scores, double values[FEW_SCORES]);
+
 /* Called for every batch: sequences [first, first + count) of those asked for, whose values the
  * model holds. Non-zero ends it with that code. */
 typedef int few_seen(void *context, const struct few_model *model,

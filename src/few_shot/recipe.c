@@ -32,15 +32,19 @@ struct few_sizes few_recipe_sizes(const struct few_recipe *r, size_t width)
   return (struct few_sizes){width, r->hidden, r->heads, r->data.labels};
 }
 
-bool few_recipe_is(const void *data, size_t size)
+int few_recipe_is(const char *name, const void *data, size_t size, bool *is, struct error *error)
 {
-  struct error ignored;
+  struct error problem = {.code = 0};
   json_t *root;
-  if (json_parse_object("", data, size, &root, &ignored))
-    return false;
-  bool is = json_object_get(root, "kind") != NULL;
+  *is = false;
+  if (json_parse_object(name, data, size, &root, &problem)) {
+    if (problem.code == EXIT_RUN)
+      *error = problem;
+    return problem.code == EXIT_RUN ? EXIT_RUN : 0;
+  }
+  *is = json_object_get(root, "kind") != NULL;
   json_decref(root);
-  return is;
+  return 0;
 }
 
 /* --- values that keep their default where a key is absent --- */
@@ -219,6 +223,9 @@ static int read_kind(const json_t *root, const char *where, struct error *error)
   const char *kind;
   if (json_get_string(root, where, "kind", &kind, error))
     return error->code;
+  if (!json_is_absent(root, "source") && !json_is_absent(root, "model"))
+    return error_set(error, EXIT_INPUT,
+                     "%s: is a manifest, not a recipe; run it with attest reproduce", where);
   return strcmp(kind, "few_shot") == 0
              ? 0
              : error_set(error, EXIT_INPUT,

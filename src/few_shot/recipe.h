@@ -37,8 +37,8 @@ struct few_recipe {
 /* The published settings, without a name, sequences or a clamp. */
 struct few_recipe few_recipe_default(void);
 
-/* Whether the JSON is a recipe of this kind: has "kind". */
-bool few_recipe_is(const void *data, size_t size);
+/* Whether the JSON is a recipe of this kind: has "kind"; not if it is no JSON. Errors: EXIT_RUN. */
+int few_recipe_is(const char *name, const void *data, size_t size, bool *is, struct error *error);
 
 /* Parses JSON; nothing else is read. Every key is checked and none ignored. `name` appears in
  * messages. Owner: the caller, few_recipe_free, also after an error. Errors: EXIT_INPUT, EXIT_RUN.

@@ -4,6 +4,7 @@
  *   DIR/N.safetensors            the parameters after the first update at or after N sequences
  *   DIR/updates.csv              update,sequences,loss,grad_norm: of each batch, before its update
  *   DIR/evaluations.csv          sequences,set and the scores (measure.h) at each evaluation
+ *   DIR/course.csv               of each set, when it was learned, its plateau (course.h)
  *   DIR/state.safetensors        all to go on from
  *
  * Killed anywhere and started again a run ends in the same bits. It can also be run in memory
@@ -13,6 +14,9 @@
 
 #include "few_shot/measure.h"
 #include "few_shot/recipe.h"
+
+#define FEW_UPDATES_FILE "updates.csv"
+#define FEW_COURSE_FILE "course.csv"
 
 /* Of one update boundary. */
 struct few_evaluation {
@@ -70,6 +74,9 @@ int few_run(struct few_run *run, const char *out, const struct few_run_events *e
 const struct few_log *few_run_log(const struct few_run *run);
 const float *few_run_parameters(const struct few_run *run);
 uint64_t few_run_done(const struct few_run *run); /* updates */
+
+/* Whether the boundary after so many updates, 0 to few_run_updates, has a checkpoint: its N. */
+bool few_run_has_checkpoint(const struct few_run *run, uint64_t updates, uint64_t *n);
 
 /* The parameters that a checkpoint DIR/N.safetensors holds, [few_parameters]. Errors: EXIT_INPUT
  * (not of these sizes, not finite), EXIT_RUN. */

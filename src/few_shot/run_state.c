@@ -7,7 +7,9 @@
 #include "few_shot/run_parts.h"
 
 #include "base/file.h"
+#include "base/file_write.h"
 #include "base/memory.h"
+#include "few_shot/course.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -22,14 +24,10 @@ _Static_assert(sizeof(struct few_evaluation) == (2 + FEW_SETS * FEW_SCORES) * si
 
 static int grow(void **array, size_t *room, size_t count, size_t size, struct error *error)
 {
-  if (count <= *room)
-    return 0;
-  size_t more = count < 2 * *room ? 2 * *room : count < 64 ? 64 : count;
-  void *larger = reallocarray(*array, more, size);
+  void *larger = memory_room(*array, count, room, size);
   if (!larger)
     return error_set(error, EXIT_RUN, "out of memory for the log of a run");
   *array = larger;
-  *room = more;
   return 0;
 }
 
@@ -59,14 +57,8 @@ static void updates_csv(const struct few_run *run, struct text *text)
 static void scores_line(const struct few_evaluation *e, int set, struct text *text)
 {
   const struct few_scores *s = &e->sets[set];
-  const double values[FEW_SCORES] = {s->loss,
-                                     s->acc,
-                                     s->in_context_acc,
-                                     s->out_context_acc,
-                                     s->prob,
-                                     s->in_context_prob,
-                                     s->out_context_prob,
-                                     s->use_context_prob};
+  double values[FEW_SCORES];
+  few_scores_list(s, values);
   text_add(text, "%llu,%s", (unsigned long long)e->sequences, few_set_names[set]);
   for (int i = 0; i < FEW_SCORES; i++) {
     text_add(text, ",");
@@ -86,20 +78,23 @@ static void evaluations_csv(const struct few_run *run, struct text *text)
       scores_line(&run->log.evaluations[i], set, text);
 }
 
+static void course_csv(const struct few_run *run, struct text *text)
+{
+  struct table table;
+  few_course_table(&run->log, &table);
+  table_separated(&table, ',', "", text);
+  text->failed = text->failed || table.failed;
+  table_free(&table);
+}
+
 static int write_csv(const struct few_run *run, const char *out, const char *name,
                      void (*fill)(const struct few_run *run, struct text *text),
                      struct error *error)
 {
   struct text text = {0};
-  char *path = file_join(out, name, error);
   fill(run, &text);
-  int status = path ? 0 : error->code;
-  if (!status && text.failed)
-    status = error_set(error, EXIT_RUN, "%s: out of memory", path);
-  if (!status)
-    status = file_write(path, text.data, text.length, error);
+  int status = file_write_text_in(out, name, &text, error);
   text_free(&text);
-  free(path);
   return status;
 }
 
@@ -138,8 +133,9 @@ static int make_parts(struct few_run *run, struct state_parts *parts, struct err
 int few_run_save(struct few_run *run, const char *out, struct error *error)
 {
   struct state_parts parts = {0};
-  if (write_csv(run, out, "updates.csv", updates_csv, error) ||
-      write_csv(run, out, "evaluations.csv", evaluations_csv, error))
+  if (write_csv(run, out, FEW_UPDATES_FILE, updates_csv, error) ||
+      write_csv(run, out, "evaluations.csv", evaluations_csv, error) ||
+      write_csv(run, out, FEW_COURSE_FILE, course_csv, error))
     return error->code;
   int status = run->log.update_count ? make_parts(run, &parts, error) : 0;
   if (!status && run->log.update_count)
@@ -155,6 +151,13 @@ static uint64_t checkpoint_name(const struct few_run *run, uint64_t updates)
   uint64_t every = run->recipe->checkpoint_every;
   return updates == few_run_updates(run) ? run->recipe->sequences
                                          : few_run_sequences(run, updates) / every * every;
+}
+
+bool few_run_has_checkpoint(const struct few_run *run, uint64_t updates, uint64_t *n)
+{
+  bool has = few_run_keeps(run, updates);
+  *n = has ? checkpoint_name(run, updates) : 0;
+  return has;
 }
 
 static int reserve_kept(struct few_run *run, size_t count, struct error *error)

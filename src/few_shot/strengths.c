@@ -1,13 +1,13 @@
 #include "few_shot/strengths.h"
 
-#include "few_shot/measure.h"
-
 #include <math.h>
 #include <string.h>
 
 struct sums {
   const struct few_sizes *sizes;
   struct few_strengths *strengths;
+  few_seen *seen;
+  void *context;
 };
 
 /* Label positions are 1 and 3; query 0 asks for the first class's. */
@@ -24,8 +24,6 @@ static int add(void *context, const struct few_model *model, const struct few_se
 {
   struct sums *sums = context;
   struct few_strengths *s = sums->strengths;
-  (void)first;
-  (void)error;
   for (size_t h = 0; h < sums->sizes->heads; h++)
     for (size_t i = 0; i < count; i++) {
       double before[FEW_POSITIONS] = {0};
@@ -35,14 +33,15 @@ static int add(void *context, const struct few_model *model, const struct few_se
       s->previous_labels[h] += (before[1] + before[3]) / 2;
       s->previous_tokens[h] += (before[1] + before[2] + before[3] + before[4]) / 4;
     }
-  return 0;
+  return sums->seen ? sums->seen(sums->context, model, sequences, first, count, error) : 0;
 }
 
 int few_strengths_of(struct few_model *model, const struct few_sizes *sizes,
                      const struct few_table *table, const struct few_sequence *sequences,
-                     size_t count, struct few_strengths *strengths, struct error *error)
+                     size_t count, few_seen *seen, void *context, struct few_strengths *strengths,
+                     struct error *error)
 {
-  struct sums sums = {sizes, strengths};
+  struct sums sums = {sizes, strengths, seen, context};
   memset(strengths, 0, sizeof *strengths);
   if (few_measure(model, table, sequences, count, add, &sums, NULL, error))
     return error->code;

@@ -3,7 +3,7 @@
 #ifndef ATTEST_FEW_SHOT_STRENGTHS_H
 #define ATTEST_FEW_SHOT_STRENGTHS_H
 
-#include "few_shot/model.h"
+#include "few_shot/measure.h"
 
 /* Means over sequences in double, in their order. */
 struct few_strengths {
@@ -15,10 +15,12 @@ struct few_strengths {
   double previous_labels[FEW_MOST_HEADS], previous_tokens[FEW_MOST_HEADS];
 };
 
-/* Of the sequences, run through the model batch by batch. Errors: those of few_model_forward. */
+/* Of the sequences, run through the model batch by batch; `seen` may be NULL. Errors: those of
+ * few_measure. */
 int few_strengths_of(struct few_model *model, const struct few_sizes *sizes,
                      const struct few_table *table, const struct few_sequence *sequences,
-                     size_t count, struct few_strengths *strengths, struct error *error);
+                     size_t count, few_seen *seen, void *context, struct few_strengths *strengths,
+                     struct error *error);
 
 enum few_part { FEW_QUERIES, FEW_KEYS, FEW_VALUES, FEW_PARTS };
 

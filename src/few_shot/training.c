@@ -3,20 +3,28 @@
 #include "base/memory.h"
 #include "base/path.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MOST_BYTES ((size_t)1 << 20) /* of a recipe */
 
-bool few_training_is(const char *path)
+int few_training_is(const char *path, bool *is, struct error *error)
 {
   struct blob blob;
-  struct error ignored;
-  if (file_read(path, MOST_BYTES, &blob, &ignored))
-    return false;
-  bool is = few_recipe_is(blob.data, blob.size);
+  if (file_read(path, MOST_BYTES, &blob, error))
+    return error->code;
+  int status = few_recipe_is(path, blob.data, blob.size, is, error);
   blob_free(&blob);
-  return is;
+  return status;
+}
+
+bool few_training_is_folder(const char *directory)
+{
+  char path[PATH_MAX];
+  int length = snprintf(path, sizeof path, "%s/" FEW_UPDATES_FILE, directory);
+  return length > 0 && (size_t)length < sizeof path && file_exists(path);
 }
 
 static int read_recipe(struct few_training *t, struct error *error)
@@ -132,6 +140,25 @@ int few_training_open(const char *path, const struct runtime *runtime, struct fe
       few_run_create(path, &t->recipe, &t->data, t->graft, runtime->kernels, &t->run, error))
     return error->code;
   return check_memory(t, error);
+}
+
+static enum few_stage stage_of(enum few_tensor tensor)
+{
+  return tensor < FEW_G0   ? FEW_STAGE_EMBEDDINGS
+         : tensor < FEW_G1 ? FEW_STAGE_LAYER0
+         : tensor < FEW_GF ? FEW_STAGE_LAYER1
+                           : FEW_STAGE_UNEMBEDDING;
+}
+
+void few_training_complete(const struct few_training *t, float *parameters)
+{
+  const struct few_sizes sizes = few_recipe_sizes(&t->recipe, t->data.width);
+  for (int i = 0; i < FEW_TENSORS; i++) {
+    struct few_place place = few_place(&sizes, (enum few_tensor)i);
+    if (few_graft_takes(t->recipe.clamp.graft, stage_of((enum few_tensor)i)))
+      memcpy(parameters + place.offset, t->graft + place.offset,
+             place.rows * place.columns * sizeof *parameters);
+  }
 }
 
 void few_training_close(struct few_training *t)

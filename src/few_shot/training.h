@@ -15,8 +15,12 @@ struct few_training {
   struct few_run *run;
 };
 
-/* Whether the file at `path` is such a recipe; false also where it cannot be read. */
-bool few_training_is(const char *path);
+/* Whether the file at `path` is such a recipe. Errors: EXIT_INPUT (missing, too large), EXIT_RUN.
+ */
+int few_training_is(const char *path, bool *is, struct error *error);
+
+/* Whether a directory is that of a few-shot run, by its log. Takes no memory of its own. */
+bool few_training_is_folder(const char *directory);
 
 /* Reads the recipe, its items and the checkpoint that it grafts, and plans the run; nothing is
  * written. path and runtime are borrowed. Owner: the caller, few_training_close, also after an
@@ -24,6 +28,9 @@ bool few_training_is(const char *path);
  * that is too small), EXIT_RUN. */
 int few_training_open(const char *path, const struct runtime *runtime,
                       struct few_training *training, struct error *error);
+/* Puts what the clamp grafts, if anything, where the run's or a checkpoint's own stands in
+ * `parameters`: the model as it was trained. */
+void few_training_complete(const struct few_training *training, float *parameters);
 void few_training_close(struct few_training *training);
 
 #endif

@@ -1,5 +1,6 @@
 #include "files/archive_list.h"
 
+#include "base/memory.h"
 #include "files/archive_walk.h"
 
 #include <stdlib.h>
@@ -21,14 +22,11 @@ static int visit(void *context, struct archive_walk *walk, const char *path, uin
 {
   struct lister *lister = context;
   const char *slash = strrchr(path, '/');
-  if (lister->count == lister->capacity) {
-    size_t capacity = lister->capacity ? 2 * lister->capacity : 64;
-    void *files = realloc(lister->files, capacity * sizeof *lister->files);
-    if (!files)
-      return error_set(error, EXIT_RUN, "%s: out of memory", walk->name);
-    lister->files = files;
-    lister->capacity = capacity;
-  }
+  void *files =
+      memory_room(lister->files, lister->count + 1, &lister->capacity, sizeof *lister->files);
+  if (!files)
+    return error_set(error, EXIT_RUN, "%s: out of memory", walk->name);
+  lister->files = files;
   struct found *file = &lister->files[lister->count];
   file->directory = strndup(path, slash ? (size_t)(slash - path) : 0);
   if (!file->directory)

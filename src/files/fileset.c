@@ -64,14 +64,10 @@ static char *label_of(const struct fileset *set, const char *name, struct error 
 
 static int make_room(struct fileset *set, struct error *error)
 {
-  if (set->count < set->capacity)
-    return 0;
-  size_t capacity = set->capacity ? 2 * set->capacity : 8;
-  void *files = realloc(set->files, capacity * sizeof *set->files);
+  void *files = memory_room(set->files, set->count + 1, &set->capacity, sizeof *set->files);
   if (!files)
     return error_set(error, EXIT_RUN, "%s: out of memory", set->path);
   set->files = files;
-  set->capacity = capacity;
   return 0;
 }
 
@@ -156,9 +152,10 @@ int fileset_get(struct fileset *set, const char *name, const struct fileset_file
   struct blob blob;
   int status;
   if (!fileset_has(set, name))
-    status = file_use_gone(path, error)
-                 ? error->code
-                 : error_set(error, EXIT_INPUT, "%s: missing; fetch the file again", path);
+    status = file_use_gone(path, error) ? error->code
+                                        : error_set(error, EXIT_INPUT, "%s: missing; %s", path,
+                                                    set->folder ? "fetch the file again"
+                                                                : "pack it into the archive, too");
   else if (!(status = hub_cache_refuse_dangling(path, error)))
     status = file_map(path, &blob, error);
   free(path);

@@ -35,10 +35,10 @@ int fileset_open(const char *path, struct fileset **set, struct error *error)
       return status;
   }
   if (file_exists(path))
-    return error_set(
-        error, EXIT_INPUT,
-        "%s: is not a directory; name a directory inside an archive as ARCHIVE:DIR, its "
-        "root as ARCHIVE:",
-        path);
+    return error_set(error, EXIT_INPUT,
+                     "%s: is not a directory, as a checkpoint is; name one inside an archive as "
+                     "ARCHIVE:DIR, its "
+                     "root as ARCHIVE:",
+                     path);
   return error_set(error, EXIT_INPUT, "%s: there is no such directory or archive", path);
 }

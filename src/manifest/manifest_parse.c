@@ -360,6 +360,17 @@ static int parse_files_of(const json_t *root, struct manifest *manifest, struct 
   return parse_revisions(root, manifest, error);
 }
 
+/* Recipes stand beside manifests, and are JSON, too. */
+static int refuse_recipe(const json_t *root, const char *path, struct error *error)
+{
+  const char *kind = json_string_value(json_object_get(root, "kind"));
+  if (json_is_absent(root, "optimizer") && !(kind && strcmp(kind, "few_shot") == 0))
+    return 0;
+  return error_set(error, EXIT_INPUT,
+                   "%s: is a recipe of a training run, not a manifest; run it with attest train",
+                   path);
+}
+
 static int parse_root(const json_t *root, struct manifest *manifest, struct error *error)
 {
   static const char *const known[] = {
@@ -368,7 +379,8 @@ static int parse_root(const json_t *root, struct manifest *manifest, struct erro
       "published",   "ablation",  "revisions",  "formation", "circuits", NULL};
   const char *path = manifest->path;
   int64_t format;
-  if (json_get_integer(root, path, "format", 1, 1, &format, error) ||
+  if (refuse_recipe(root, path, error) ||
+      json_get_integer(root, path, "format", 1, 1, &format, error) ||
       json_check_keys(root, path, known, error) ||
       get_label(root, path, "model", &manifest->model, error) ||
       parse_kind(root, manifest, error) ||

@@ -2,6 +2,7 @@
 
 #include "base/digest.h"
 #include "base/file.h"
+#include "base/file_write.h"
 #include "base/memory.h"
 #include "probe/participation.h"
 
@@ -342,20 +343,14 @@ int observations_save(const struct observations *o, const char *path, const char
                       int64_t done, struct error *error)
 {
   struct saved_head head = head_of(o, identity, done);
-  struct file_writer writer;
   char digests[SAVED_DIGESTS];
   digests_of(&head, (const void *[]){o->figures, o->outputs, o->attached}, digests);
-  if (file_writer_open(path, &writer, error))
-    return error->code;
-  if (!file_writer_add(&writer, &head, sizeof head, error) &&
-      !file_writer_add(&writer, o->figures, figure_bytes(&head), error) &&
-      !file_writer_add(&writer, o->outputs, output_bytes(&head), error) &&
-      (!o->attached || !file_writer_add(&writer, o->attached, o->attached_bytes, error)) &&
-      !file_writer_add(&writer, digests, sizeof digests, error) &&
-      !file_writer_finish(&writer, error))
-    (void)file_writer_publish(&writer, error);
-  file_writer_close(&writer);
-  return error->code;
+  const struct file_part parts[] = {{&head, sizeof head},
+                                    {o->figures, figure_bytes(&head)},
+                                    {o->outputs, output_bytes(&head)},
+                                    {o->attached, o->attached ? o->attached_bytes : 0},
+                                    {digests, sizeof digests}};
+  return file_write_parts(path, parts, sizeof parts / sizeof *parts, error);
 }
 
 int observations_load(struct observations *o, const char *path, const char *identity, int64_t *done,

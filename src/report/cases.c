@@ -7,17 +7,11 @@
 
 static int grow(struct cases *cases, struct error *error)
 {
-  size_t capacity = cases->capacity ? 2 * cases->capacity : 256;
-  if (cases->count < cases->capacity)
-    return 0;
-  struct report_case *list = memory_zeroed(capacity, sizeof *list, "report", error);
+  struct report_case *list =
+      memory_grow(cases->list, cases->count + 1, &cases->capacity, sizeof *list, "report", error);
   if (!list)
     return error->code;
-  if (cases->count)
-    memcpy(list, cases->list, cases->count * sizeof *list);
-  free(cases->list);
   cases->list = list;
-  cases->capacity = capacity;
   return 0;
 }
 

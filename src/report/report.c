@@ -129,8 +129,9 @@ static int check_head(const struct report *report, const struct head_name *head,
                      head_name_format(head, name));
   if (report->rows.n && !has_head(report->rows.layers, report->rows.heads, head))
     return error_set(error, EXIT_INPUT,
-                     "--heads %s: the model of --rows has %zu layers of %zu heads, counted from 0",
-                     head_name_format(head, name), report->rows.layers, report->rows.heads);
+                     "--heads %s: the model of --rows has %s of %s, counted from 0",
+                     head_name_format(head, name), text_counted(report->rows.layers, "layer").text,
+                     text_counted(report->rows.heads, "head").text);
   return 0;
 }
 
@@ -148,9 +149,10 @@ static int check_rows(const struct report *report, const char *directory, struct
   if (!t)
     return 0;
   return error_set(error, EXIT_INPUT,
-                   "--rows %s: is of a model of %zu layers of %zu heads, and %s has %d of %d; dump "
+                   "--rows %s: is of a model of %s of %s, and %s has %d of %d; dump "
                    "the rows of the model that is reported",
-                   directory, rows->layers, rows->heads, t->model, t->revisions[0].n_layers,
+                   directory, text_counted(rows->layers, "layer").text,
+                   text_counted(rows->heads, "head").text, t->model, t->revisions[0].n_layers,
                    t->revisions[0].n_heads);
 }
 

@@ -208,18 +208,20 @@ static void announce(const struct work *w)
   char size[32], kept[32];
   if (!w->runtime->notices.line || w->plan.gflop < LONG_GFLOP)
     return;
-  notices_add(&w->runtime->notices,
-              "%s: %s, %zu layers x %zu heads; %zu conditions over %lld sequences x %lld tokens, "
-              "%.0f GFLOP, about %.0f s with %s on %s; %s of memory, %zu sequences at a "
-              "time in %zu passes; %s on disk meanwhile",
-              text_shown(w->path).text, model_family_name(c->family), c->layers, c->heads,
-              w->conditions.count, (long long)p->n, (long long)p->seq_len, w->plan.gflop,
-              cost_seconds(w->runtime, w->plan.gflop, 2.0), w->runtime->kernels->name,
-              text_counted((size_t)threads_count(w->runtime->threads), "thread").text,
-              text_bytes(size, sizeof size, w->plan.bytes), w->plan.chunk, w->plan.passes,
-              w->keeps
-                  ? text_bytes(kept, sizeof kept, ablation_bytes(w->conditions.count, (size_t)p->n))
-                  : "nothing");
+  notices_add(
+      &w->runtime->notices,
+      "%s: %s, %s x %s; %s over %s x %s, "
+      "%.0f GFLOP, about %.0f s with %s on %s; %s of memory, %s at a "
+      "time in %s; %s on disk meanwhile",
+      text_shown(w->path).text, model_family_name(c->family), text_counted(c->layers, "layer").text,
+      text_counted(c->heads, "head").text, text_counted(w->conditions.count, "condition").text,
+      text_counted((size_t)p->n, "sequence").text, text_counted((size_t)p->seq_len, "token").text,
+      w->plan.gflop, cost_seconds(w->runtime, w->plan.gflop, 2.0), w->runtime->kernels->name,
+      text_counted((size_t)threads_count(w->runtime->threads), "thread").text,
+      text_bytes(size, sizeof size, w->plan.bytes), text_counted(w->plan.chunk, "sequence").text,
+      text_counted_in(w->plan.passes, "pass", "passes").text,
+      w->keeps ? text_bytes(kept, sizeof kept, ablation_bytes(w->conditions.count, (size_t)p->n))
+               : "nothing");
 }
 
 static int run(struct work *w, struct error *error)

@@ -173,12 +173,10 @@ static void show_intervals(const struct ablations *a, struct text *text)
 static void add_heads_shown(const struct condition *c, const struct ablation_figures *f,
                             struct table *table)
 {
-  char count[64];
-  snprintf(count, sizeof count, "%zu heads", c->heads.count);
   if (f->missing)
     table_text(table, c->control == CONTROL_CIRCUIT ? "none" : "none can be drawn");
   else if (c->heads.count > SHOWN_HEADS)
-    table_text(table, count);
+    table_text(table, text_counted(c->heads.count, "head").text);
   else
     add_heads(&c->heads, table);
 }

@@ -1,5 +1,7 @@
 #include "study/circuit_tables.h"
 
+#include "base/memory.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,16 +23,11 @@ void circuit_sheet_free(struct circuit_sheet *s)
 void circuit_sheet_visit(void *sheet, size_t size, double ratio, enum size_phase phase)
 {
   struct circuit_sheet *s = sheet;
-  if (s->visit_count == s->visit_room) {
-    size_t room = s->visit_room ? 2 * s->visit_room : 64;
-    void *visits = realloc(s->visits, room * sizeof *s->visits);
-    if (!visits) {
-      s->failed = true;
-      return;
-    }
-    s->visits = visits;
-    s->visit_room = room;
-  }
+  void *visits = memory_room(s->visits, s->visit_count + 1, &s->visit_room, sizeof *s->visits);
+  s->failed |= !visits;
+  if (!visits)
+    return;
+  s->visits = visits;
   s->visits[s->visit_count++] = (struct size_visit){size, ratio, phase};
 }
 
@@ -127,8 +124,8 @@ static struct figure figure(double value, int decimals)
 void circuit_sheet_title(const struct circuit_sheet *s, char *title, size_t size)
 {
   const struct evaluated *is = &s->found.by[FOUND_BY_RATIO].is;
-  snprintf(title, size, "%.600s on %.200s: %zu edges, ratio %s, normalised %s",
-           text_shown(s->model).text, s->task->name, is->edges, figure(is->ratio, 3).text,
+  snprintf(title, size, "%.600s on %.200s: %s, ratio %s, normalised %s", text_shown(s->model).text,
+           s->task->name, text_counted(is->edges, "edge").text, figure(is->ratio, 3).text,
            figure(is->normalised, 3).text);
 }
 
@@ -137,10 +134,12 @@ static void add_found(const struct circuit_sheet *s, enum found_by by, const cha
 {
   const struct found_circuit *c = &s->found.by[by];
   if (c->met)
-    text_add(text, "  %s: %zu edges chosen, %zu edges and %zu nodes after pruning; ", what,
-             c->is.asked, c->is.edges, c->is.nodes);
+    text_add(text, "  %s: %s chosen, %s and %s after pruning; ", what,
+             text_counted(c->is.asked, "edge").text, text_counted(c->is.edges, "edge").text,
+             text_counted(c->is.nodes, "node").text);
   else
-    text_add(text, "  %s: never met up to the bound of %zu edges; there ", what, c->is.asked);
+    text_add(text, "  %s: never met up to the bound of %s; there ", what,
+             text_counted(c->is.asked, "edge").text);
   text_add(text, "ratio %s, normalised %s\n", figure(c->is.ratio, 4).text,
            figure(c->is.normalised, 4).text);
 }
@@ -164,11 +163,11 @@ static void add_scan(const struct circuit_sheet *s, struct text *text)
 {
   const struct found *f = &s->found;
   if (f->scanned && f->least.met)
-    text_add(text, "  least size that meets the threshold, by trying each: %zu edges\n",
-             f->least.size);
+    text_add(text, "  least size that meets the threshold, by trying each: %s\n",
+             text_counted(f->least.size, "edge").text);
   if (f->tried)
-    text_add(text, "  of %zu larger sizes that the search tried, %zu fall below the threshold\n",
-             f->tried, f->below);
+    text_add(text, "  of %s that the search tried, %zu below the threshold\n",
+             text_counted(f->tried, "larger size").text, f->below);
 }
 
 static void add_warning(const struct circuit_sheet *s, struct text *text)
@@ -193,23 +192,25 @@ static void add_bootstrap(const struct circuit_sheet *s, struct text *text)
   for (size_t e = 0; e < s->found.graph.edges; e++)
     always += c->kept[e] && 20 * b->included[e] >= 19 * b->resamples;
   text_add(text,
-           "  bootstrap, %zu resamples of the pairs: ratio %s to %s, normalised %s to %s; "
-           "%zu of %zu edges are in the circuit of 95 %% of the resamples\n",
-           b->resamples, figure(b->ratio.low, 4).text, figure(b->ratio.high, 4).text,
-           figure(b->normalised.low, 4).text, figure(b->normalised.high, 4).text, always,
-           c->is.edges);
+           "  bootstrap, %s of the pairs: ratio %s to %s, normalised %s to %s; "
+           "in the circuit of 95 %% of the resamples are %zu of %s\n",
+           text_counted(b->resamples, "resample").text, figure(b->ratio.low, 4).text,
+           figure(b->ratio.high, 4).text, figure(b->normalised.low, 4).text,
+           figure(b->normalised.high, 4).text, always, text_counted(c->is.edges, "edge").text);
 }
 
 void circuit_sheet_text(const struct circuit_sheet *s, struct text *text)
 {
   char method[ATTRIBUTION_NAME_SIZE];
   struct table table = size_table(s);
-  text_add(text, "%s: task %s (%s), %zu pairs, %zu edges, scores %s, %s choice\n",
-           text_shown(s->model).text, s->task->name, task_metric_name(s->task->metric),
-           s->found.pairs, s->found.graph.edges, attribution_name(&s->request->method, method),
-           choice_rule_name(s->request->rule));
-  text_add(text, "  mean metric: clean %.6g, corrupted %.6g; above 0 in %zu of %zu pairs\n",
-           s->found.clean, s->found.corrupted, s->found.correct, s->found.pairs);
+  text_add(text, "%s: task %s (%s), %s, %s, scores %s, %s choice\n", text_shown(s->model).text,
+           s->task->name, task_metric_name(s->task->metric),
+           text_counted(s->found.pairs, "pair").text,
+           text_counted(s->found.graph.edges, "edge").text,
+           attribution_name(&s->request->method, method), choice_rule_name(s->request->rule));
+  text_add(text, "  mean metric: clean %.6g, corrupted %.6g; above 0 in %zu of %s\n",
+           s->found.clean, s->found.corrupted, s->found.correct,
+           text_counted(s->found.pairs, "pair").text);
   add_completeness(s, text);
   table_aligned(&table, "  ", text);
   text->failed |= table.failed;

@@ -138,11 +138,13 @@ static void announce(struct work *w)
   if (!w->runtime->notices.line || gflop < LONG_GFLOP)
     return;
   notices_add(&w->runtime->notices,
-              "%s: %s, %zu layers x %zu heads, %zu edges; %zu tasks, up to %zu pairs each, about "
+              "%s: %s, %s x %s, %s; %s, up to %s each, about "
               "%.0f GFLOP, %.0f s or more with %s on %s; %s of memory for scores, beside "
               "the model; finished pairs are %s",
-              text_shown(w->path).text, model_family_name(w->model.config.family), w->graph.layers,
-              w->graph.heads, w->graph.edges, s->task_count, pairs, gflop,
+              text_shown(w->path).text, model_family_name(w->model.config.family),
+              text_counted(w->graph.layers, "layer").text,
+              text_counted(w->graph.heads, "head").text, text_counted(w->graph.edges, "edge").text,
+              text_counted(s->task_count, "task").text, text_counted(pairs, "pair").text, gflop,
               cost_seconds(w->runtime, gflop, 2.0), w->runtime->kernels->name,
               text_counted((size_t)threads_count(w->runtime->threads), "thread").text,
               text_bytes(size, sizeof size, circuits_bytes(&w->graph, pairs)),
@@ -212,7 +214,7 @@ static int resume(const struct work *w, const char *path, struct found *found, b
 static int keep(const struct work *w, const char *path, const struct found *found,
                 struct error *error)
 {
-  struct file_writer writer;
+  struct file_writer writer = {0};
   if (!file_writer_open(path, &writer, error) &&
       !file_writer_add(&writer, w->identity, 32, error) && !found_write(found, &writer, error) &&
       !file_writer_finish(&writer, error))
@@ -374,8 +376,8 @@ static int find_all(struct work *w, struct found *found, struct error *error)
   progress_start(&w->progress, w->path, (double)w->study->task_count, w->runtime->quiet);
   for (w->at = 0; w->at < w->study->task_count; w->at++) {
     if (refused(w))
-      error_set(error, EXIT_CHECK, "%s: stopped after %zu of %zu tasks", w->path, w->at,
-                w->study->task_count);
+      error_set(error, EXIT_CHECK, "%s: stopped after %zu of %s", w->path, w->at,
+                text_counted(w->study->task_count, "task").text);
     else
       (void)interrupt_check(error);
     if (error->code || take_task(w, &found[w->at], error))

@@ -1,6 +1,7 @@
 #include "study/course_files.h"
 
 #include "base/file.h"
+#include "base/file_write.h"
 #include "base/json.h"
 #include "base/memory.h"
 
@@ -82,11 +83,8 @@ int course_files_write(const char *directory, const struct course_files *files, 
     return error->code;
   for (size_t i = 0; i < files->count; i++) {
     const struct course_file *file = &files->list[i];
-    char *path = file_join(directory, file->name, error);
-    int status = path ? file_write(path, file->text.data, file->text.length, error) : error->code;
-    free(path);
-    if (status)
-      return status;
+    if (file_write_text_in(directory, file->name, &file->text, error))
+      return error->code;
   }
   return 0;
 }

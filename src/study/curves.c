@@ -1,5 +1,7 @@
 #include "study/curves.h"
 
+#include "base/memory.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,14 +43,11 @@ int study_curves_add(struct study_curves *curves, const char *model, const char 
     curve = begin(curves, model, figure, name);
   if (!curve)
     return out_of_memory(error);
-  if (curve->count == curve->capacity) {
-    size_t capacity = curve->capacity ? 2 * curve->capacity : 256;
-    double(*more)[2] = realloc(curve->points, capacity * sizeof *more);
-    if (!more)
-      return out_of_memory(error);
-    curve->points = more;
-    curve->capacity = capacity;
-  }
+  double(*points)[2] =
+      memory_room(curve->points, curve->count + 1, &curve->capacity, sizeof *points);
+  if (!points)
+    return out_of_memory(error);
+  curve->points = points;
   curve->points[curve->count][0] = x;
   curve->points[curve->count++][1] = y;
   return 0;

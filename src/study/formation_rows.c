@@ -6,7 +6,6 @@
 #include <math.h>
 #include <stdio.h>
 
-#define HEADS FEW_EXAMINED_HEADS
 #define TOY_STEPS 1000
 
 /* A comma and a number. */
@@ -52,14 +51,8 @@ static void hash_log(const struct few_log *log, char hash[33])
   for (size_t i = 0; i < log->evaluation_count; i++)
     for (int set = 0; set < FEW_SETS; set++) {
       const struct few_scores *s = &log->evaluations[i].sets[set];
-      const double scores[FEW_SCORES] = {s->loss,
-                                         s->acc,
-                                         s->in_context_acc,
-                                         s->out_context_acc,
-                                         s->prob,
-                                         s->in_context_prob,
-                                         s->out_context_prob,
-                                         s->use_context_prob};
+      double scores[FEW_SCORES];
+      few_scores_list(s, scores);
       for (int k = 0; k < FEW_SCORES; k++)
         add_cell(&all, scores[k]);
     }
@@ -71,21 +64,24 @@ void formation_rows_run(const char *model, const struct formation_run *run,
                         const struct few_log *log, const float *parameters, size_t count,
                         struct text *rows)
 {
-  const struct few_course c = few_course_of(log->evaluations, log->evaluation_count);
+  struct few_course sets[FEW_SETS];
+  for (int set = 0; set < FEW_SETS; set++)
+    sets[set] = few_course_of(log->evaluations, log->evaluation_count, (enum few_set)set);
+  const struct few_course *c = &sets[FEW_SET_TRAIN];
   char hash[33], scores[33];
   digest_xxh3(parameters, count * sizeof *parameters, hash);
   hash_log(log, scores);
   text_add(rows, "runs,%s,%s,%s", model, run->name, run->figure);
   add_cell(rows, (double)run->sequences);
-  add_cell(rows, c.learned[FEW_SET_TRAIN]);
-  add_cell(rows, c.learned_accuracy);
-  add_cell(rows, c.learned[FEW_SET_RELABEL]);
-  add_cell(rows, c.learned[FEW_SET_EXEMPLARS]);
-  add_cell(rows, c.learned[FEW_SET_TEST_CLASS]);
-  text_add(rows, ",%zu,%zu,%zu", c.plateau, c.plateau_longest, c.plateau_between);
-  add_cell(rows, c.drop);
-  add_cell(rows, c.loss);
-  add_cell(rows, c.accuracy);
+  add_cell(rows, c->learned);
+  add_cell(rows, c->learned_accuracy);
+  add_cell(rows, sets[FEW_SET_RELABEL].learned);
+  add_cell(rows, sets[FEW_SET_EXEMPLARS].learned);
+  add_cell(rows, sets[FEW_SET_TEST_CLASS].learned);
+  text_add(rows, ",%zu,%zu,%zu", c->plateau, c->plateau_longest, c->plateau_between);
+  add_cell(rows, c->drop);
+  add_cell(rows, c->loss);
+  add_cell(rows, c->accuracy);
   text_add(rows, ",%s,%s\n", hash, scores);
   add_curves(run, log, rows);
 }
@@ -94,7 +90,7 @@ void formation_rows_run(const char *model, const struct formation_run *run,
 
 static void add_heads(const char *model, const struct few_examination *found, struct text *rows)
 {
-  for (size_t h = 0; h < HEADS; h++) {
+  for (size_t h = 0; h < found->heads; h++) {
     text_add(rows, "heads,%s,%zu", model, h);
     add_cell(rows, found->strengths.induction[h]);
     add_cell(rows, found->alone[h]);
@@ -112,8 +108,8 @@ static void add_heads(const char *model, const struct few_examination *found, st
 static void add_compositions(const char *model, const struct few_sizes *sizes,
                              const float *parameters, struct text *rows)
 {
-  for (size_t u = 0; u < HEADS; u++)
-    for (size_t v = 0; v < HEADS; v++) {
+  for (size_t u = 0; u < sizes->heads; u++)
+    for (size_t v = 0; v < sizes->heads; v++) {
       text_add(rows, "composition,%s,%zu,%zu", model, u, v);
       for (int part = 0; part < FEW_PARTS; part++)
         add_cell(rows, few_composition(sizes, parameters, u, v, (enum few_part)part));
@@ -124,7 +120,7 @@ static void add_compositions(const char *model, const struct few_sizes *sizes,
 static void add_mask(uint64_t heads, int layer, struct text *rows)
 {
   const char *before = "";
-  for (size_t h = 0; h < HEADS; h++)
+  for (size_t h = 0; h < FEW_MOST_HEADS; h++)
     if (heads >> h & 1) {
       text_add(rows, "%sL%dH%zu", before, layer, h);
       before = " ";
@@ -134,7 +130,7 @@ static void add_mask(uint64_t heads, int layer, struct text *rows)
 static void add_ablations(const char *model, const struct few_examination *found, struct text *rows)
 {
   static const char *const sets[] = {"previous", "others"}, *const kept[] = {"patterns", "values"};
-  const uint64_t all = (UINT64_C(1) << HEADS) - 1;
+  const uint64_t all = UINT64_MAX >> (64 - found->heads);
   for (int s = 0; s < 2; s++)
     for (int k = 0; k < 2; k++) {
       text_add(rows, "ablations,%s,%s,%s,", model, sets[s], kept[k]);
@@ -147,14 +143,14 @@ static void add_ablations(const char *model, const struct few_examination *found
 static void add_sets(const char *model, const struct few_examination *found, struct text *rows)
 {
   uint64_t heads = 0;
-  for (size_t i = 0; i < HEADS; i++) {
+  for (size_t i = 0; i < found->heads; i++) {
     heads |= UINT64_C(1) << found->order[i];
     text_add(rows, "sets,%s,first %zu,", model, i + 1);
     add_mask(heads, 1, rows);
     add_cell(rows, found->first[i]);
     text_add(rows, "\n");
   }
-  for (size_t h = 0; h < HEADS; h++) {
+  for (size_t h = 0; h < found->heads; h++) {
     if (h == found->strongest)
       continue;
     text_add(rows, "sets,%s,strongest and %zu,", model, h);
@@ -164,10 +160,10 @@ static void add_sets(const char *model, const struct few_examination *found, str
   }
 }
 
-static size_t largest(const double *values)
+static size_t largest(const double *values, size_t count)
 {
   size_t best = 0;
-  for (size_t i = 1; i < HEADS; i++)
+  for (size_t i = 1; i < count; i++)
     if (values[i] > values[best])
       best = i;
   return best;
@@ -176,15 +172,15 @@ static size_t largest(const double *values)
 static void add_wiring(const char *model, const struct few_examination *found, struct text *rows)
 {
   static const char *const kept[] = {"patterns", "values"};
-  for (size_t v = 0; v < HEADS; v++) {
+  for (size_t v = 0; v < found->heads; v++) {
     for (int k = 0; k < 2; k++)
-      for (size_t u = 0; u < HEADS; u++) {
+      for (size_t u = 0; u < found->heads; u++) {
         text_add(rows, "wiring,%s,%zu,%zu,%s", model, v, u, kept[k]);
         add_cell(rows, found->only[k][v][u]);
         add_cell(rows, found->change[k][v][u]);
         text_add(rows, "\n");
       }
-    text_add(rows, "key_sources,%s,%zu,%zu\n", model, v, largest(found->only[1][v]));
+    text_add(rows, "key_sources,%s,%zu,%zu\n", model, v, largest(found->only[1][v], found->heads));
   }
 }
 
@@ -209,13 +205,14 @@ void formation_rows_checkpoint(const char *model, const struct formation_checkpo
   add_cell(rows, checkpoint->whole.acc);
   add_cell(rows, checkpoint->direct.loss);
   add_cell(rows, checkpoint->direct.acc);
-  for (size_t h = 0; h < HEADS; h++)
+  for (size_t h = 0; h < checkpoint->heads; h++)
     add_cell(rows, checkpoint->strengths.induction[h]);
   text_add(rows, "\n");
   add_point(rows, "12", "whole", x, checkpoint->whole.loss);
   add_point(rows, "12", "without layer 0's direct output", x, checkpoint->direct.loss);
-  for (size_t h = 0; h < HEADS; h++) {
-    const char name[] = {'h', 'e', 'a', 'd', ' ', (char)('0' + h), 0};
+  for (size_t h = 0; h < checkpoint->heads; h++) {
+    char name[32];
+    snprintf(name, sizeof name, "head %zu", h);
     add_point(rows, "3b", name, x, checkpoint->strengths.induction[h]);
   }
 }

@@ -24,6 +24,7 @@ void formation_rows_examination(const char *model, const struct few_sizes *sizes
  * layer 0 removed. */
 struct formation_checkpoint {
   uint64_t sequences;
+  size_t heads;
   struct few_scores whole, direct;
   struct few_strengths strengths;
 };

@@ -18,16 +18,14 @@
 
 static const uint32_t graft_seeds[] = {5, 6, 7};
 
-const char *formation_data_name(const struct manifest_formation *formation)
+const char *formation_data_name(enum few_items_kind items)
 {
-  return formation->items == FEW_FEATURES   ? "F"
-         : formation->items == FEW_GAUSSIAN ? "gaussian"
-                                            : "file";
+  return items == FEW_FEATURES ? "F" : items == FEW_GAUSSIAN ? "gaussian" : "file";
 }
 
 void formation_model_name(const struct manifest_formation *formation, uint32_t seed, char out[32])
 {
-  snprintf(out, 32, "%s-seed%u", formation_data_name(formation), seed);
+  snprintf(out, 32, "%s-seed%u", formation_data_name(formation->items), seed);
 }
 
 /* What is being made. */
@@ -41,17 +39,11 @@ struct making {
 static int grow(struct making *m)
 {
   struct formation_runs *runs = m->runs;
-  if (runs->count < runs->capacity)
-    return 0;
-  size_t more = runs->capacity ? 2 * runs->capacity : 64;
-  struct formation_run *grown = memory_zeroed(more, sizeof *grown, "training runs", m->error);
+  struct formation_run *grown = memory_grow(runs->runs, runs->count + 1, &runs->capacity,
+                                            sizeof *grown, "training runs", m->error);
   if (!grown)
     return m->error->code;
-  if (runs->count)
-    memcpy(grown, runs->runs, runs->count * sizeof *grown);
-  free(runs->runs);
   runs->runs = grown;
-  runs->capacity = more;
   return 0;
 }
 
@@ -318,6 +310,59 @@ void formation_runs_free(struct formation_runs *runs)
 {
   free(runs->runs);
   *runs = (struct formation_runs){0};
+}
+
+/* --- what they need --- */
+
+static size_t classes_of(const struct formation_run *run)
+{
+  return run->data.classes + run->data.test_classes;
+}
+
+/* Whether a run of its figure that comes before needs as much, or one that comes after more. */
+static bool is_outdone(const struct formation_runs *runs, size_t index)
+{
+  const struct formation_run *run = &runs->runs[index];
+  for (size_t i = 0; i < runs->count; i++) {
+    size_t other = classes_of(&runs->runs[i]), own = classes_of(run);
+    if (strcmp(runs->runs[i].figure, run->figure) == 0 && (i < index ? other >= own : other > own))
+      return true;
+  }
+  return false;
+}
+
+static int check_classes(const char *name, const struct formation_runs *runs,
+                         const struct few_items *items, struct error *error)
+{
+  struct text needs = {0};
+  for (size_t i = 0; i < runs->count; i++) {
+    const struct formation_run *run = &runs->runs[i];
+    if (classes_of(run) > items->classes && !is_outdone(runs, i))
+      text_add(&needs, "%sfigure %s needs %zu (%zu for training and %zu others for testing)",
+               needs.length ? ", " : "", run->figure, classes_of(run), run->data.classes,
+               run->data.test_classes);
+  }
+  if (needs.failed)
+    error_set(error, EXIT_RUN, "%s: out of memory", name);
+  else if (needs.length)
+    error_set(error, EXIT_INPUT,
+              "%s: has %zu classes, but %s; give more, or leave these figures out", name,
+              items->classes, needs.data);
+  text_free(&needs);
+  return error->code;
+}
+
+int formation_runs_check(const struct manifest_formation *formation,
+                         const struct formation_runs *runs, const struct few_items *items,
+                         struct error *error)
+{
+  const char *name = formation->file ? formation->file : formation_data_name(formation->items);
+  if (check_classes(name, runs, items, error))
+    return error->code;
+  for (size_t i = 0; i < runs->count; i++)
+    if (few_data_check(name, items, &runs->runs[i].data, error))
+      return error->code;
+  return 0;
 }
 
 struct few_recipe formation_recipe(const struct manifest_formation *formation,

@@ -35,12 +35,18 @@ int formation_runs_of(const struct manifest_formation *formation, struct formati
                       struct error *error);
 void formation_runs_free(struct formation_runs *runs);
 
+/* Whether the items have what every run needs, before the first begins. Errors: EXIT_INPUT (which
+ * figures need how many classes), EXIT_RUN. */
+int formation_runs_check(const struct manifest_formation *formation,
+                         const struct formation_runs *runs, const struct few_items *items,
+                         struct error *error);
+
 /* Its recipe, with the items of the manifest. Borrows from both. */
 struct few_recipe formation_recipe(const struct manifest_formation *formation,
                                    const struct formation_run *run);
 
 /* "F", "gaussian" or "file". */
-const char *formation_data_name(const struct manifest_formation *formation);
+const char *formation_data_name(enum few_items_kind items);
 
 /* "F-seed5" */
 void formation_model_name(const struct manifest_formation *formation, uint32_t seed, char out[32]);

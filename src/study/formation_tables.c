@@ -1,32 +1,39 @@
 #include "study/formation_tables.h"
 
-#include "base/file.h"
+#include "base/file_group.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "claims/arxiv_2404_07129/paper.h"
-#include "study/formation_runs.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define FILE_LIMIT ((size_t)64 << 20)
 
-static int out_of_memory(const struct manifest *manifest, struct error *error)
+static int out_of_memory(const char *path, struct error *error)
 {
-  return error_set(error, EXIT_RUN, "%s: out of memory for the tables of its runs", manifest->path);
+  return error_set(error, EXIT_RUN, "%s: out of memory for the tables of its runs", path);
 }
 
-static void begin_table(const struct manifest *m, struct formation_table *table)
+/* "strength0", ...: the last columns of their table, as many as the published models have heads. */
+static bool is_of_head(const char *column)
+{
+  static const char name[] = "strength";
+  return strncmp(column, name, sizeof name - 1) == 0 &&
+         isdigit((unsigned char)column[sizeof name - 1]);
+}
+
+static void begin_table(const struct formation_origin *origin, struct formation_table *table)
 {
   const struct published_schema *schema = table->schema;
-  text_add(
-      &table->text,
-      "# Source: our own results, the same bits everywhere: attest reproduce of the manifest %s, "
-      "items %s\n",
-      m->model, formation_data_name(&m->formation));
-  for (size_t i = 0; i < schema->column_count; i++)
+  size_t count = schema->column_count;
+  text_add(&table->text, "# Source: our own results, the same bits everywhere: %s\n", origin->made);
+  for (size_t i = 0; i < count && !is_of_head(schema->columns[i].name); i++)
     text_add(&table->text, "%s%s", i ? "," : "", schema->columns[i].name);
+  for (size_t h = 0; h < origin->heads && is_of_head(schema->columns[count - 1].name); h++)
+    text_add(&table->text, ",strength%zu", h);
   text_add(&table->text, "\n");
 }
 
@@ -46,11 +53,11 @@ static int add_curve(const char *model, const char *line, size_t length,
 }
 
 struct sorting {
-  const struct manifest *manifest;
+  const struct formation_origin *origin;
   struct formation_table *all; /* [schemas] */
   size_t schemas;
-  struct study_curves *curves;
-  size_t before; /* curves of the manifests that came before */
+  struct study_curves *curves; /* NULL: of no interest */
+  size_t before;               /* curves of the manifests that came before */
   struct error *error;
 };
 
@@ -59,19 +66,21 @@ static void name_curves(const struct sorting *s, const char *model, size_t lengt
                         struct text *name)
 {
   bool taken = false;
-  for (size_t i = 0; i < s->before; i++)
+  for (size_t i = 0; s->curves && i < s->before; i++)
     taken = taken || (strncmp(s->curves->curves[i].model, model, length) == 0 &&
                       !s->curves->curves[i].model[length]);
   name->length = 0;
-  text_add(name, "%s%s%.*s", taken ? s->manifest->model : "", taken ? "-" : "", (int)length, model);
+  text_add(name, "%s%s%.*s", taken ? s->origin->name : "", taken ? "-" : "", (int)length, model);
 }
 
 static int sort_line(const struct sorting *s, const char *model, const char *line, size_t length)
 {
   size_t name = strcspn(line, ",\n"), i = 0;
+  if (strncmp(line, "curve,", 6) == 0 && !s->curves)
+    return 0;
   if (strncmp(line, "curve,", 6) == 0)
     return model ? add_curve(model, line, length, s->curves, s->error)
-                 : out_of_memory(s->manifest, s->error);
+                 : out_of_memory(s->origin->path, s->error);
   if (strncmp(line, "unlisted,", 9) == 0)
     return 0;
   while (i < s->schemas && (strlen(s->all[i].schema->name) != name ||
@@ -80,11 +89,11 @@ static int sort_line(const struct sorting *s, const char *model, const char *lin
   if (i == s->schemas || line[name] != ',')
     return error_set(s->error, EXIT_INPUT,
                      "%s: a kept run has a line of no table; remove the work folder and run again",
-                     s->manifest->path);
+                     s->origin->path);
   if (!s->all[i].text.length)
-    begin_table(s->manifest, &s->all[i]);
+    begin_table(s->origin, &s->all[i]);
   text_add(&s->all[i].text, "%.*s\n", (int)(length - name - 1), line + name + 1);
-  return s->all[i].text.failed ? out_of_memory(s->manifest, s->error) : 0;
+  return s->all[i].text.failed ? out_of_memory(s->origin->path, s->error) : 0;
 }
 
 /* Lines of tables name the model in their second cell; curves are of the model named before. */
@@ -106,15 +115,15 @@ static int sort_rows(const struct sorting *s, const struct text *rows)
   return status;
 }
 
-static void make_index(const struct manifest *m, struct formation_tables *tables)
+static void make_index(const struct formation_origin *origin, struct formation_tables *tables)
 {
   json_t *names = json_array(), *index = NULL;
   for (size_t i = 0; i < tables->count; i++)
     json_add(names, json_string(tables->tables[i].schema->name));
   if (names)
-    index =
-        json_pack("{s:i, s:s, s:s, s:s, s:s, s:o}", "format", 1, "paper", arxiv_2404_07129.arxiv,
-                  "kind", "trained", "source", m->source, "caveat", m->caveat, "tables", names);
+    index = json_pack("{s:i, s:s, s:s, s:s, s:s, s:o}", "format", 1, "paper",
+                      arxiv_2404_07129.arxiv, "kind", "trained", "source", origin->source, "caveat",
+                      origin->caveat, "tables", names);
   char *dumped = index ? json_dumps(index, JSON_INDENT(1)) : NULL;
   if (dumped)
     text_add(&tables->index, "%s\n", dumped);
@@ -124,21 +133,22 @@ static void make_index(const struct manifest *m, struct formation_tables *tables
   json_decref(index);
 }
 
-int formation_tables_make(const struct manifest *manifest, const struct text *rows, size_t count,
-                          struct formation_tables *tables, struct study_curves *curves,
-                          struct error *error)
+int formation_tables_make(const struct formation_origin *origin, const struct text *rows,
+                          size_t count, struct formation_tables *tables,
+                          struct study_curves *curves, struct error *error)
 {
   size_t schemas = 0;
   int status = 0;
   while (formation_schemas[schemas].name)
     schemas++;
   *tables = (struct formation_tables){0};
-  tables->tables = memory_zeroed(schemas, sizeof *tables->tables, manifest->path, error);
+  tables->tables = memory_zeroed(schemas, sizeof *tables->tables, origin->path, error);
   if (!tables->tables)
     return error->code;
   for (size_t i = 0; i < schemas; i++)
     tables->tables[i].schema = &formation_schemas[i];
-  const struct sorting sorting = {manifest, tables->tables, schemas, curves, curves->count, error};
+  const struct sorting sorting = {
+      origin, tables->tables, schemas, curves, curves ? curves->count : 0, error};
   for (size_t i = 0; i < count && !status; i++)
     status = sort_rows(&sorting, &rows[i]);
   for (size_t i = 0; i < schemas; i++)
@@ -146,10 +156,10 @@ int formation_tables_make(const struct manifest *manifest, const struct text *ro
       tables->tables[tables->count++] = tables->tables[i];
     else
       text_free(&tables->tables[i].text);
-  if (!status)
-    make_index(manifest, tables);
+  if (!status && origin->source)
+    make_index(origin, tables);
   if (!status && tables->index.failed)
-    status = out_of_memory(manifest, error);
+    status = out_of_memory(origin->path, error);
   if (status)
     formation_tables_free(tables);
   return status;
@@ -171,8 +181,9 @@ int formation_tables_parse(const struct formation_tables *tables, const struct m
   parsed->source = strdup(manifest->source);
   parsed->caveat = strdup(manifest->caveat);
   parsed->tables = memory_zeroed(tables->count, sizeof *parsed->tables, manifest->path, error);
-  int status =
-      !parsed->source || !parsed->caveat || !parsed->tables ? out_of_memory(manifest, error) : 0;
+  int status = !parsed->source || !parsed->caveat || !parsed->tables
+                   ? out_of_memory(manifest->path, error)
+                   : 0;
   for (size_t i = 0; i < tables->count && !status; i++) {
     const struct formation_table *t = &tables->tables[i];
     status = published_parse(t->schema->name, t->text.data, t->text.length, t->schema,
@@ -198,13 +209,16 @@ int formation_tables_write(const struct formation_tables *tables, const char *di
                            struct error *error)
 {
   char name[64];
+  struct file_group group = {0};
   int status = file_make_directory(directory, error);
-  for (size_t i = 0; i <= tables->count && !status; i++) {
+  for (size_t i = tables->count + 1; i-- > 0 && !status;) { /* the index last */
     const struct text *text = file_of(tables, i, name);
-    char *path = file_join(directory, name, error);
-    status = path ? file_write(path, text->data, text->length, error) : error->code;
-    free(path);
+    if (text->length)
+      status = file_group_write(&group, directory, name, text->data, text->length, error);
   }
+  if (!status)
+    status = file_group_publish(&group, error);
+  file_group_close(&group);
   return status;
 }
 

@@ -2,15 +2,14 @@
 
 #include "base/file.h"
 #include "base/memory.h"
-#include "few_shot/examine.h"
 #include "few_shot/run.h"
+#include "study/formation_examine.h"
 #include "study/formation_rows.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define MOST_BYTES ((size_t)64 << 20) /* of kept rows, of parameters */
-#define WIRING_STRIDE 17              /* prime to the 32 sequences of a pair of classes */
 
 /* A run on its way. */
 struct carried {
@@ -170,77 +169,26 @@ static int train(struct carried *c, const char *directory)
 
 /* --- examination --- */
 
-/* The evaluation set fsl_train, as training draws it. */
-static int draw_set(const struct carried *c, struct few_sequence **sequences)
-{
-  struct random random;
-  size_t count = c->recipe.evaluation_sequences;
-  *sequences = memory_alloc(count, sizeof **sequences, "sequences", c->error);
-  if (!*sequences)
-    return c->error->code;
-  random_seed(&random, c->recipe.evaluation_seed);
-  few_data_draw(&c->data, FEW_SET_TRAIN, &random, *sequences, count);
-  return 0;
-}
-
-static int open_model(const struct carried *c, const struct few_clamp *clamp,
-                      const float *parameters, struct few_model **model)
-{
-  const struct few_model_options options = {.kernels = c->work->kernels,
-                                            .sizes = c->sizes,
-                                            .batch = 250,
-                                            .items = few_data_table(&c->data, FEW_SET_TRAIN).rows,
-                                            .clamp = clamp};
-  return few_model_create(&options, parameters, NULL, model, c->error);
-}
-
-static int look_at(const struct carried *c, const float *parameters,
-                   const struct few_sequence *sequences, struct formation_checkpoint *found)
-{
-  const struct few_clamp direct = {.ablate = {UINT64_MAX >> (64 - c->sizes.heads), 0},
-                                   .preserve = FEW_PRESERVE_BOTH};
-  const struct few_table table = few_data_table(&c->data, FEW_SET_TRAIN);
-  size_t count = c->recipe.evaluation_sequences;
-  struct few_model *whole = NULL, *without = NULL;
-  int status = open_model(c, NULL, parameters, &whole);
-  if (!status)
-    status = open_model(c, &direct, parameters, &without);
-  if (!status)
-    status = few_measure(whole, &table, sequences, count, NULL, NULL, &found->whole, c->error);
-  if (!status)
-    status = few_measure(without, &table, sequences, count, NULL, NULL, &found->direct, c->error);
-  if (!status)
-    status =
-        few_strengths_of(whole, &c->sizes, &table, sequences, count, &found->strengths, c->error);
-  few_model_free(whole);
-  few_model_free(without);
-  return status;
-}
-
 /* Every checkpoint that training has left in the directory. */
-static int look_at_checkpoints(const struct carried *c, const char *directory, struct text *rows)
+static int examine_checkpoints(const struct carried *c, const struct formation_examined *examined,
+                               const char *directory, struct text *rows)
 {
   float *parameters = memory_alloc(few_parameters(&c->sizes), sizeof *parameters,
                                    "parameters of a checkpoint", c->error);
-  struct few_sequence *sequences = NULL;
-  int status = parameters ? draw_set(c, &sequences) : c->error->code;
+  int status = parameters ? 0 : c->error->code;
   for (uint64_t at = c->run->checkpoint_every; !status && at <= c->run->sequences;
        at += c->run->checkpoint_every) {
-    struct formation_checkpoint found = {.sequences = at};
     char *path = few_checkpoint_path(directory, at, c->error);
     status = path ? few_checkpoint_read(path, &c->sizes, parameters, c->error) : c->error->code;
     if (!status)
-      status = look_at(c, parameters, sequences, &found);
-    if (!status)
-      formation_rows_checkpoint(c->model, &found, rows);
+      status = formation_examine_checkpoint(examined, parameters, at, rows, c->error);
     free(path);
   }
-  free(sequences);
   free(parameters);
   return status;
 }
 
-static bool examining(void *context, size_t done, size_t of)
+static bool examining(void *context, double done, double of)
 {
   const struct carried *c = context;
   (void)done;
@@ -251,21 +199,21 @@ static bool examining(void *context, size_t done, size_t of)
 static int examine(struct carried *c, const char *directory, struct text *rows)
 {
   const struct manifest_formation *f = &c->work->manifest->formation;
-  const float *parameters = few_run_parameters(c->training);
-  const struct few_examined examined = {.kernels = c->work->kernels,
-                                        .data = &c->data,
-                                        .sizes = &c->sizes,
-                                        .parameters = parameters,
-                                        .stride = (size_t)f->stride,
-                                        .wiring_stride = WIRING_STRIDE * (size_t)f->stride,
-                                        .wiring = f->figures[FORMATION_WIRING]};
-  struct few_examination found;
-  if (few_examine(&examined, examining, c, &found, c->error))
-    return c->error->code;
-  formation_rows_model(c->model, formation_data_name(f), c->run->seed, c->run->sequences, &found,
-                       rows);
-  formation_rows_examination(c->model, &c->sizes, parameters, &found, examined.wiring, rows);
-  return look_at_checkpoints(c, directory, rows);
+  const struct formation_examined examined = {.model = c->model,
+                                              .kernels = c->work->kernels,
+                                              .recipe = &c->recipe,
+                                              .data = &c->data,
+                                              .sizes = &c->sizes,
+                                              .stride = (size_t)f->stride,
+                                              .wiring = f->figures[FORMATION_WIRING],
+                                              .go_on = examining,
+                                              .context = c};
+  struct few_examination *found = memory_alloc(1, sizeof *found, "examination", c->error);
+  int status = found ? formation_examine(&examined, few_run_parameters(c->training),
+                                         c->run->sequences, found, rows, c->error)
+                     : c->error->code;
+  free(found);
+  return status ? status : examine_checkpoints(c, &examined, directory, rows);
 }
 
 /* --- the whole --- */

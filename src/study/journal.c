@@ -77,15 +77,11 @@ struct journal_manifest *journal_begin(struct journal *journal, struct manifest 
 
 static bool make_room(struct journal *journal)
 {
-  if (journal->count < journal->capacity)
-    return true;
-  size_t capacity = journal->capacity ? 2 * journal->capacity : 64;
-  void *more = realloc(journal->entries, capacity * sizeof *journal->entries);
-  if (!more)
-    return false;
-  journal->entries = more;
-  journal->capacity = capacity;
-  return true;
+  void *entries = memory_room(journal->entries, journal->count + 1, &journal->capacity,
+                              sizeof *journal->entries);
+  if (entries)
+    journal->entries = entries;
+  return entries;
 }
 
 static void keep(struct journal *journal, struct journal_entry entry)

@@ -101,9 +101,9 @@ static int check(struct manifest_run *run, struct error *error)
     return 0;
   }
   return error_set(error, EXIT_INPUT,
-                   "%s: %zu task files are UNPINNED; put their SHA-256 into the manifest, or use "
+                   "%s: UNPINNED: %s; put the SHA-256 into the manifest, or use "
                    "--allow-unpinned",
-                   m->path, run->tasks.unpinned);
+                   m->path, text_counted(run->tasks.unpinned, "task file").text);
 }
 
 static int make_tasks(struct manifest_run *run, struct error *error)
@@ -172,11 +172,11 @@ static int check_size(void *context, const struct circuits_begun *begun, struct 
   const struct manifest *m = making->run->manifest;
   if (m->circuits.n <= begun->graph->edges)
     return 0;
-  return error_set(
-      error, EXIT_INPUT,
-      "%s: circuits: \"n\" is %llu, but the graph of %s has %zu edges; give at most as "
-      "many",
-      m->path, (unsigned long long)m->circuits.n, m->model, begun->graph->edges);
+  return error_set(error, EXIT_INPUT,
+                   "%s: circuits: \"n\" is %llu, but the graph of %s has %s; give at most as "
+                   "many",
+                   m->path, (unsigned long long)m->circuits.n, m->model,
+                   text_counted(begun->graph->edges, "edge").text);
 }
 
 static int make(void *context, const char *checkpoint, const struct work_watch *watch,

@@ -29,9 +29,26 @@ struct running {
   bool stopped;         /* one has failed */
 };
 
+/* Items and runs of a manifest that fit together; both are the caller's. */
+static int open_runs(const struct manifest_formation *formation, struct few_items *items,
+                     struct formation_runs *runs, struct error *error)
+{
+  int status = formation_items_open(formation, items, error);
+  if (!status)
+    status = formation_runs_of(formation, runs, error);
+  return status ? status : formation_runs_check(formation, runs, items, error);
+}
+
 static int check(struct manifest_run *run, struct error *error)
 {
   const struct manifest *m = run->manifest;
+  struct few_items items = {0};
+  struct formation_runs runs = {0};
+  int status = open_runs(&m->formation, &items, &runs, error);
+  formation_runs_free(&runs);
+  few_items_close(&items);
+  if (status)
+    return status;
   if (run->all->update_golden || !m->golden)
     return 0;
   return references_check_verdicts(m, error);
@@ -175,20 +192,38 @@ static int add_others(struct running *r, struct text *rows, struct error *error)
   for (size_t i = 0; i < f->seed_count; i++) {
     formation_model_name(f, f->seeds[i], model);
     if (!f->figures[FORMATION_UNCLAMPED])
-      formation_rows_model(model, formation_data_name(f), f->seeds[i], 0, NULL, rows);
+      formation_rows_model(model, formation_data_name(f->items), f->seeds[i], 0, NULL, rows);
     if (f->figures[FORMATION_TOY])
       formation_rows_toy(model, f->seeds[i], rows);
   }
   return rows->failed ? error_set(error, EXIT_RUN, "out of memory for toy models") : 0;
 }
 
+static int make_tables(struct running *r, struct error *error)
+{
+  struct manifest_run *run = r->run;
+  const struct manifest *m = run->manifest;
+  struct text made = {0};
+  text_add(&made, "attest reproduce of the manifest %s, items %s", m->model,
+           formation_data_name(m->formation.items));
+  const struct formation_origin origin = {.path = m->path,
+                                          .name = m->model,
+                                          .made = made.data,
+                                          .source = m->source,
+                                          .caveat = m->caveat,
+                                          .heads = few_recipe_default().heads};
+  int status = made.failed ? error_set(error, EXIT_RUN, "%s: out of memory", m->path)
+                           : formation_tables_make(&origin, r->rows, r->runs.count + 1,
+                                                   &run->formation, run->all->curves, error);
+  text_free(&made);
+  return status;
+}
+
 static int put_together(struct running *r, struct error *error)
 {
   struct manifest_run *run = r->run;
   size_t before = run->all->curves->count;
-  if (add_others(r, &r->rows[r->runs.count], error) ||
-      formation_tables_make(run->manifest, r->rows, r->runs.count + 1, &run->formation,
-                            run->all->curves, error))
+  if (add_others(r, &r->rows[r->runs.count], error) || make_tables(r, error))
     return error->code;
   formation_results(run->journal, run->all->curves, before);
   return formation_tables_parse(&run->formation, run->manifest, &run->tables, error);
@@ -238,9 +273,7 @@ static int begin(struct manifest_run *run, struct error *error)
   pthread_mutex_init(&r.lock, NULL);
   int status = run_open_work(run, NULL, error);
   if (!status)
-    status = formation_items_open(&m->formation, &r.items, error);
-  if (!status)
-    status = formation_runs_of(&m->formation, &r.runs, error);
+    status = open_runs(&m->formation, &r.items, &r.runs, error);
   if (!status)
     status = make_room(&r, error);
   r.work = (struct formation_work){.manifest = m,

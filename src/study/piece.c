@@ -1,6 +1,7 @@
 #include "study/piece.h"
 
 #include "base/digest.h"
+#include "base/file_write.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/text.h"
@@ -145,34 +146,24 @@ static int header(const char *path, const struct manifest *m, const struct piece
   return text->failed ? error_set(error, EXIT_RUN, "%s: out of memory", path) : 0;
 }
 
-static int add_digests(struct file_writer *writer, const struct text *head,
-                       const struct piece *piece, uint64_t figures, uint64_t outputs,
-                       struct error *error)
-{
-  char trailer[PIECE_TRAILER];
-  piece_digests(trailer, head->data, head->length, piece->figures, figures, piece->outputs,
-                outputs);
-  return file_writer_add(writer, trailer, sizeof trailer, error);
-}
-
 int piece_write(const char *path, const struct manifest *m, const struct piece *piece, json_t *read,
                 struct error *error)
 {
   struct text text = {0};
-  struct file_writer writer = {0};
+  char trailer[PIECE_TRAILER];
   uint64_t figures, outputs;
   /* piece_take has checked that nothing overflows */
   piece_sizes(&m->protocol, &piece->head, &figures, &outputs);
-  if (!header(path, m, &piece->head, read, &text, error) &&
-      !file_writer_open(path, &writer, error)) {
-    if (!file_writer_add(&writer, text.data, text.length, error) &&
-        !file_writer_add(&writer, piece->figures, figures, error) &&
-        !file_writer_add(&writer, piece->outputs, outputs, error) &&
-        !add_digests(&writer, &text, piece, figures, outputs, error) &&
-        !file_writer_finish(&writer, error))
-      (void)file_writer_publish(&writer, error);
-    file_writer_close(&writer);
+  int status = header(path, m, &piece->head, read, &text, error);
+  if (!status) {
+    piece_digests(trailer, text.data, text.length, piece->figures, figures, piece->outputs,
+                  outputs);
+    const struct file_part parts[] = {{text.data, text.length},
+                                      {piece->figures, figures},
+                                      {piece->outputs, outputs},
+                                      {trailer, sizeof trailer}};
+    status = file_write_parts(path, parts, sizeof parts / sizeof *parts, error);
   }
   text_free(&text);
-  return error->code;
+  return status;
 }

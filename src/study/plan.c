@@ -49,19 +49,11 @@ double plan_seconds(struct plan *plan, double gflop, uint64_t bytes)
 
 void plan_add(struct plan *plan, const struct plan_row *row)
 {
-  struct error ignored = {0};
-  if (plan->count == plan->capacity) {
-    size_t capacity = plan->capacity ? 2 * plan->capacity : 16;
-    struct plan_row *rows = memory_alloc(capacity, sizeof *rows, "a plan", &ignored);
-    plan->failed |= !rows;
-    if (!rows)
-      return;
-    for (size_t i = 0; i < plan->count; i++)
-      rows[i] = plan->rows[i];
-    free(plan->rows);
-    plan->rows = rows;
-    plan->capacity = capacity;
-  }
+  struct plan_row *rows = memory_room(plan->rows, plan->count + 1, &plan->capacity, sizeof *rows);
+  plan->failed |= !rows;
+  if (!rows)
+    return;
+  plan->rows = rows;
   plan->rows[plan->count++] = *row;
 }
 

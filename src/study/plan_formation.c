@@ -71,6 +71,8 @@ int plan_formation(const struct manifest *m, size_t shards, struct plan *plan, s
   int status = formation_items_open(&m->formation, &items, error);
   if (!status)
     status = formation_runs_of(&m->formation, &runs, error);
+  if (!status)
+    status = formation_runs_check(&m->formation, &runs, &items, error);
   const struct formation_work work = {
       .manifest = m, .items = &items, .kernels = plan->runtime->kernels};
   if (!status && runs.count) {

@@ -75,8 +75,10 @@ static int add_language_model(const char *path, struct plan *plan, struct error 
 
 int plan_training(const char *path, struct plan *plan, struct error *error)
 {
-  int status = few_training_is(path) ? add_few_shot(path, plan, error)
-                                     : add_language_model(path, plan, error);
+  bool few_shot = false;
+  int status = few_training_is(path, &few_shot, error);
+  if (!status)
+    status = few_shot ? add_few_shot(path, plan, error) : add_language_model(path, plan, error);
   if (!status && plan->failed)
     status = error_set(error, EXIT_RUN, "%s: out of memory", path);
   return status;

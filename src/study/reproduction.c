@@ -34,10 +34,11 @@ static void say_absent(struct manifest_run *run)
   }
   if (tasks || revisions)
     journal_say(run->journal, JOURNAL_NOTE,
-                "not there: %zu of %zu task files (make them with attest task, such as %s), %zu of "
-                "%zu revisions (get them with attest fetch, or with attest reproduce --stream)",
-                tasks, m->circuits.task_count, m->circuits.tasks[0].path, revisions,
-                m->revision_count);
+                "not there: %zu of %s (make them with attest task, such as %s), %zu of "
+                "%s (get them with attest fetch, or with attest reproduce --stream)",
+                tasks, text_counted(m->circuits.task_count, "task file").text,
+                m->circuits.tasks[0].path, revisions,
+                text_counted(m->revision_count, "revision").text);
 }
 
 /* Hours of work must not end in figures that count for nothing. */
@@ -128,10 +129,8 @@ static int obtain_all(struct manifest_run *run, struct error *error)
   for (size_t i = 0; i < m->revision_count; i++) {
     if (run->kind->obtain(run, i, error))
       return i ? say_finished(m, i, error) : error->code;
-    if (interrupt_requested() && i + 1 < m->revision_count)
-      return error_set(error, EXIT_RUN,
-                       "interrupted after %s; run the same command again to resume",
-                       m->revisions[i].name);
+    if (interrupt_check_between(m->revisions[i].name, i + 1 == m->revision_count, error))
+      return error->code;
   }
   return 0;
 }

@@ -2,6 +2,7 @@
 
 #include "base/digest.h"
 #include "base/file.h"
+#include "base/file_write.h"
 #include "base/memory.h"
 
 #include <stdlib.h>
@@ -29,7 +30,6 @@ int resampled_write(const char *path, const struct head_row *rows, size_t resamp
 {
   struct head head = head_of(resamples, sample);
   size_t count = (size_t)head.heads * resamples;
-  struct file_writer writer;
   struct figures *figures = memory_alloc(count, sizeof *figures, path, error);
   if (!figures)
     return error->code;
@@ -39,15 +39,10 @@ int resampled_write(const char *path, const struct head_row *rows, size_t resamp
     figures[i].pr = rows[i].pr;
   }
   digest_xxh3(figures, count * sizeof *figures, head.digest);
-  if (!file_writer_open(path, &writer, error)) {
-    if (!file_writer_add(&writer, &head, sizeof head, error) &&
-        !file_writer_add(&writer, figures, count * sizeof *figures, error) &&
-        !file_writer_finish(&writer, error))
-      (void)file_writer_publish(&writer, error);
-    file_writer_close(&writer);
-  }
+  const struct file_part parts[] = {{&head, sizeof head}, {figures, count * sizeof *figures}};
+  int status = file_write_parts(path, parts, sizeof parts / sizeof *parts, error);
   free(figures);
-  return error->code;
+  return status;
 }
 
 static bool is_whole(const struct blob *blob, struct head want, size_t size)

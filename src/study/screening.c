@@ -235,16 +235,18 @@ static int announce(const struct screen *s, const char *path, struct error *erro
     return error->code;
   notices_add(
       &s->runtime->notices,
-      "%s: %s%s%s, %zu layers x %zu heads, %.1f M parameters; %lld sequences x %lld tokens, %.0f "
-      "GFLOP, %s %.0f s with %s on %s; %s of memory, %zu sequences at a time; %s on "
+      "%s: %s%s%s, %s x %s, %.1f M parameters; %s x %s, %.0f "
+      "GFLOP, %s %.0f s with %s on %s; %s of memory, %s at a time; %s on "
       "disk meanwhile",
       text_shown(path).text, part ? part : "", part ? ": " : "", model_family_name(c->family),
-      c->layers, c->heads, (double)model_parameters(&s->model) / 1e6,
-      (long long)(last(s) - s->options.start), (long long)p->seq_len, gflop,
+      text_counted(c->layers, "layer").text, text_counted(c->heads, "head").text,
+      (double)model_parameters(&s->model) / 1e6,
+      text_counted((size_t)last(s) - (size_t)s->options.start, "sequence").text,
+      text_counted((size_t)p->seq_len, "token").text, gflop,
       s->screening->until_sure > 0 ? "at most about" : "about",
       cost_seconds(s->runtime, gflop, 2.0), s->runtime->kernels->name,
       text_counted((size_t)threads_count(s->runtime->threads), "thread").text,
-      text_bytes(size, sizeof size, s->plan.bytes), s->plan.chunk,
+      text_bytes(size, sizeof size, s->plan.bytes), text_counted(s->plan.chunk, "sequence").text,
       s->keeps ? text_bytes(kept, sizeof kept,
                             observations_bytes(p, (int)c->layers, (int)c->heads, (int)c->head_dim))
                : "nothing");

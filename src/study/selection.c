@@ -33,10 +33,10 @@ static int check_beyond(const struct conditions *conditions, struct error *error
   if (i == conditions->count)
     return 0;
   return error_set(error, EXIT_INPUT,
-                   "%s: the model has no such head, but %zu layers of %zu, counted from 0; with "
+                   "%s: the model has no such head, but %s of %zu, counted from 0; with "
                    "--as-published it is skipped silently",
                    head_name_format(&conditions->list[i].beyond.list[0], name),
-                   conditions->grid.layers, conditions->grid.heads);
+                   text_counted(conditions->grid.layers, "layer").text, conditions->grid.heads);
 }
 
 /* Figures name no checkpoint; what they do say is the shape of their model. */
@@ -47,11 +47,11 @@ static int check_shape(const struct selection *s, const struct head_grid *grid, 
       ((size_t)r->n_layers == grid->layers && (size_t)r->n_heads == grid->heads))
     return 0;
   return error_set(error, EXIT_INPUT,
-                   "has %zu layers of %zu heads, and the model whose figures choose heads (%s) %d "
+                   "has %s of %s, and the model whose figures choose heads (%s) %d "
                    "of %d: it is another one; with --as-published heads that are missing here are "
                    "skipped silently",
-                   grid->layers, grid->heads, *r->name ? r->name : "a CSV file", r->n_layers,
-                   r->n_heads);
+                   text_counted(grid->layers, "layer").text, text_counted(grid->heads, "head").text,
+                   *r->name ? r->name : "a CSV file", r->n_layers, r->n_heads);
 }
 
 int selection_conditions(const struct selection *s, const struct head_grid *grid,
@@ -72,8 +72,8 @@ int selection_top(const struct trajectory *t, size_t k, double floor, struct hea
 {
   size_t count = t->count ? (size_t)t->revisions[0].n_layers * (size_t)t->revisions[0].n_heads : 0;
   if (k > count)
-    return error_set(error, EXIT_INPUT, "--top-integral %zu: the trajectory has %zu heads", k,
-                     count);
+    return error_set(error, EXIT_INPUT, "--top-integral %zu: the trajectory has %s", k,
+                     text_counted(count, "head").text);
   struct ranked_head *ranked = memory_alloc(count, sizeof *ranked, "ranking", error);
   if (ranked && !integral_rank(t, floor, ranked, error) && k && !(ranked[k - 1].integral > 0))
     error_set(

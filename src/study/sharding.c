@@ -170,10 +170,8 @@ static int add_parts(struct manifest_run *run, json_t *parts, struct error *erro
   for (size_t i = 0; i < m->revision_count; i++) {
     if (add_part(run, i, parts, error))
       return error->code;
-    if (interrupt_requested() && i + 1 < m->revision_count)
-      return error_set(error, EXIT_RUN,
-                       "interrupted after %s; run the same command again to resume",
-                       m->revisions[i].name);
+    if (interrupt_check_between(m->revisions[i].name, i + 1 == m->revision_count, error))
+      return error->code;
   }
   return 0;
 }

@@ -106,6 +106,11 @@ size_t op_operand(struct tape *tape, struct tape_op *op, size_t value);
 /* Gives it an output of this shape; returns the value. */
 size_t op_output(struct tape *tape, struct tape_op *op, size_t rows, size_t columns);
 
+/* A whole operation on one value, with an output of its shape and a copy of `size` bytes of detail;
+ * returns the output. */
+size_t op_alike(struct tape *tape, const struct tape_op_kind *kind, size_t value,
+                const void *detail, size_t size);
+
 /* A handle of a loss: the operation's number. */
 size_t op_loss(const struct tape *tape, const struct tape_op *op);
 

@@ -41,12 +41,7 @@ static const struct tape_op_kind clip_kind = {.name = "clip",
 
 size_t tape_clip(struct tape *tape, size_t x, float limit)
 {
-  struct tape_op *op = op_given(tape, x) ? op_record(tape, &clip_kind, sizeof limit) : NULL;
-  if (!op)
-    return TAPE_NONE;
-  *(float *)op->detail = limit;
-  op_operand(tape, op, x);
-  return op_output(tape, op, tape_rows(tape, x), tape_columns(tape, x));
+  return op_alike(tape, &clip_kind, x, &limit, sizeof limit);
 }
 
 /* --- GELU: the forward pass keeps the slope, which shares its costly part, instead of x --- */

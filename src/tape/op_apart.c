@@ -60,12 +60,7 @@ size_t tape_fork(struct tape *tape, size_t x, const struct tape_collect *collect
     return TAPE_NONE;
   if (!collects(tape, x, collect))
     return op_fault(tape, "rows that are not so many groups and repeats");
-  struct tape_op *op = op_record(tape, &fork_kind, sizeof *collect);
-  if (!op)
-    return TAPE_NONE;
-  *(struct tape_collect *)op->detail = *collect;
-  op_operand(tape, op, x);
-  return op_output(tape, op, tape_rows(tape, x), tape_columns(tape, x));
+  return op_alike(tape, &fork_kind, x, collect, sizeof *collect);
 }
 
 /* --- read apart --- */

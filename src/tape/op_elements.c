@@ -96,12 +96,7 @@ static const struct tape_op_kind scale_kind = {.name = "scale",
 
 size_t tape_scale(struct tape *tape, size_t x, float factor)
 {
-  struct tape_op *op = op_given(tape, x) ? op_record(tape, &scale_kind, sizeof factor) : NULL;
-  if (!op)
-    return TAPE_NONE;
-  *(float *)op->detail = factor;
-  op_operand(tape, op, x);
-  return op_output(tape, op, tape_rows(tape, x), tape_columns(tape, x));
+  return op_alike(tape, &scale_kind, x, &factor, sizeof factor);
 }
 
 /* --- replace --- */

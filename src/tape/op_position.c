@@ -56,12 +56,7 @@ size_t tape_rope(struct tape *tape, size_t x, const struct tape_rotation *rotati
       rotation->heads > tape_columns(tape, x) / rotation->head_dim ||
       tape_columns(tape, x) % rotation->head_dim || tape_rows(tape, x) % rotation->seq_len)
     return op_fault(tape, "a rotation that does not fit");
-  struct tape_op *op = op_record(tape, &rope_kind, sizeof *rotation);
-  if (!op)
-    return TAPE_NONE;
-  *(struct tape_rotation *)op->detail = *rotation;
-  op_operand(tape, op, x);
-  return op_output(tape, op, tape_rows(tape, x), tape_columns(tape, x));
+  return op_alike(tape, &rope_kind, x, rotation, sizeof *rotation);
 }
 
 /* --- causal softmax --- */
@@ -132,10 +127,6 @@ size_t tape_causal_softmax(struct tape *tape, size_t scores, size_t seq_len, siz
     return TAPE_NONE;
   if (!seq_len || tape_columns(tape, scores) != seq_len || tape_rows(tape, scores) % seq_len)
     return op_fault(tape, "scores that are not square");
-  struct tape_op *op = op_record(tape, &softmax_kind, sizeof(struct seen));
-  if (!op)
-    return TAPE_NONE;
-  *(struct seen *)op->detail = (struct seen){seq_len, window};
-  op_operand(tape, op, scores);
-  return op_output(tape, op, tape_rows(tape, scores), seq_len);
+  const struct seen seen = {seq_len, window};
+  return op_alike(tape, &softmax_kind, scores, &seen, sizeof seen);
 }

@@ -139,14 +139,11 @@ static void plan_reads(struct tape *tape)
 
 static size_t add_buffer(struct tape *tape, size_t floats, size_t first, size_t last)
 {
-  if (tape->buffer_count == tape->buffer_room) {
-    size_t room = tape->buffer_room ? 2 * tape->buffer_room : 256;
-    void *more = reallocarray(tape->buffers, room, sizeof *tape->buffers);
-    if (!more)
-      return op_fault(tape, "out of memory");
-    tape->buffers = more;
-    tape->buffer_room = room;
-  }
+  void *buffers =
+      memory_room(tape->buffers, tape->buffer_count + 1, &tape->buffer_room, sizeof *tape->buffers);
+  if (!buffers)
+    return op_fault(tape, "out of memory");
+  tape->buffers = buffers;
   size_t padded = (floats + ALIGNED - 1) / ALIGNED * ALIGNED;
   tape->buffers[tape->buffer_count] = (struct tape_buffer){padded, first, last, 0};
   return tape->buffer_count++;

@@ -1,5 +1,6 @@
 #include "tape/replacing.h"
 
+#include "base/memory.h"
 #include "tape/op.h"
 
 #include <stdlib.h>
@@ -112,13 +113,10 @@ static struct written *keep(struct replacing *r, const struct tape_replacement *
                             enum site_kind kind, size_t layer)
 {
   size_t positions = t->positions.kind == POSITIONS_LIST ? t->positions.count : 0;
-  if (r->count == r->room) {
-    struct written **more = reallocarray(r->list, 2 * r->room + 8, sizeof(struct written *));
-    if (!more)
-      return NULL;
-    r->list = more;
-    r->room = 2 * r->room + 8;
-  }
+  struct written **list = memory_room(r->list, r->count + 1, &r->room, sizeof(struct written *));
+  if (!list)
+    return NULL;
+  r->list = list;
   struct written *w = malloc(sizeof *w + positions * sizeof(size_t));
   if (!w)
     return NULL;

@@ -48,17 +48,12 @@ size_t op_fault(struct tape *tape, const char *text)
 /* Room for one more in a list that doubles; false, and a fault, without memory. */
 static bool grow(struct tape *tape, void **list, size_t *room, size_t count, size_t size)
 {
-  if (count < *room)
-    return true;
-  size_t wanted = *room ? 2 * *room : 64;
-  void *more = reallocarray(*list, wanted, size);
-  if (!more) {
+  void *more = memory_room(*list, count + 1, room, size);
+  if (more)
+    *list = more;
+  else
     op_fault(tape, "out of memory");
-    return false;
-  }
-  *list = more;
-  *room = wanted;
-  return true;
+  return more;
 }
 
 #define GROW(tape, list, kind)                                                                     \
@@ -219,6 +214,17 @@ size_t op_output(struct tape *tape, struct tape_op *op, size_t rows, size_t colu
     tape->values[id].wanted |= op_in(tape, op, k)->wanted;
   op->output = id;
   return id;
+}
+
+size_t op_alike(struct tape *tape, const struct tape_op_kind *kind, size_t value,
+                const void *detail, size_t size)
+{
+  struct tape_op *op = op_given(tape, value) ? op_record(tape, kind, size) : NULL;
+  if (!op)
+    return TAPE_NONE;
+  memcpy(op->detail, detail, size);
+  op_operand(tape, op, value);
+  return op_output(tape, op, tape_rows(tape, value), tape_columns(tape, value));
 }
 
 size_t op_loss(const struct tape *tape, const struct tape_op *op)

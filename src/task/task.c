@@ -47,12 +47,11 @@ static int make_room(const char *path, struct task *task, struct error *error)
   if (task->count >= TASK_MAX_PAIRS)
     return error_set(error, EXIT_INPUT, "%s: more than %zu pairs; split the file", path,
                      TASK_MAX_PAIRS);
-  size_t capacity = task->capacity ? 2 * task->capacity : 64;
-  struct task_pair *pairs = realloc(task->pairs, capacity * sizeof *pairs);
+  struct task_pair *pairs =
+      memory_room(task->pairs, task->count + 1, &task->capacity, sizeof *pairs);
   if (!pairs)
-    return error_set(error, EXIT_RUN, "%s: out of memory for %zu pairs", path, capacity);
+    return error_set(error, EXIT_RUN, "%s: out of memory for %zu pairs", path, task->count + 1);
   task->pairs = pairs;
-  task->capacity = capacity;
   return 0;
 }
 

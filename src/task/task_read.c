@@ -78,8 +78,8 @@ static int check_count(const char *where, const char *key, size_t count, size_t 
 {
   if (count >= low && count <= high)
     return 0;
-  return error_set(error, EXIT_INPUT, "%s: \"%s\" has %zu ids, must have %zu to %zu", where, key,
-                   count, low, high);
+  return error_set(error, EXIT_INPUT, "%s: \"%s\" has %s, must have %zu to %zu", where, key,
+                   text_counted(count, "id").text, low, high);
 }
 
 /* The arrays of a pair; `pair` gets their counts. */
@@ -97,9 +97,9 @@ static int take_arrays(const json_t *object, const char *where, json_t *arrays[4
   pair->negative_count = json_array_size(arrays[3]);
   if (json_array_size(arrays[1]) != pair->length)
     return error_set(error, EXIT_INPUT,
-                     "%s: \"clean\" has %zu ids and \"corrupted\" %zu; both prompts of a pair must "
+                     "%s: \"clean\" has %s and \"corrupted\" %zu; both prompts of a pair must "
                      "have the same length",
-                     where, pair->length, json_array_size(arrays[1]));
+                     where, text_counted(pair->length, "id").text, json_array_size(arrays[1]));
   if (check_count(where, "clean", pair->length, 1, TASK_MAX_LENGTH, error) ||
       check_count(where, "positive", pair->positive_count, 1, TASK_MAX_ANSWERS, error) ||
       check_count(where, "negative", pair->negative_count, 0, TASK_MAX_ANSWERS, error))
@@ -173,6 +173,14 @@ static int take_pair(struct reader *r, const json_t *object, struct error *error
   return task_add(r->path, r->task, &pair, error);
 }
 
+/* Whether a line is the bracket alone that a JSON file begins with which people can read. */
+static bool begins_json(const char *text, size_t size)
+{
+  const char *bracket = memchr(text, '{', size);
+  return bracket && is_blank(text, (size_t)(bracket - text)) &&
+         is_blank(bracket + 1, size - (size_t)(bracket - text) - 1);
+}
+
 static int read_header(struct reader *r, struct error *error)
 {
   const char *text;
@@ -183,8 +191,14 @@ static int read_header(struct reader *r, struct error *error)
                      "%s: is empty, must be a task file; make one with attest "
                      "task",
                      r->path);
-  if (parse_line(r, text, size, &header, error))
+  if (parse_line(r, text, size, &header, error)) {
+    if (error->code == EXIT_INPUT && begins_json(text, size))
+      error_set(error, EXIT_INPUT,
+                "%s: is one JSON object over many lines, such as a manifest or a recipe; a task "
+                "file has one a line: make one with attest task",
+                r->path);
     return error->code;
+  }
   return task_start(r->path, header, r->task, error);
 }
 
@@ -218,10 +232,11 @@ static int check_pairs(const char *path, const struct task *task, struct error *
                      path);
   if (json_integer_value(pairs) == (json_int_t)task->count)
     return 0;
-  return error_set(error, EXIT_INPUT,
-                   "%s: line 1 says %lld pairs, but the file has %zu; restore it, or correct or "
-                   "remove \"pairs\"",
-                   path, (long long)json_integer_value(pairs), task->count);
+  return error_set(
+      error, EXIT_INPUT,
+      "%s: line 1 says \"pairs\": %lld, but the file has %zu; restore it, or correct or "
+      "remove \"pairs\"",
+      path, (long long)json_integer_value(pairs), task->count);
 }
 
 int task_parse(const char *path, const void *data, size_t size, int64_t vocab, struct task *task,

@@ -3,6 +3,7 @@
 #include "base/digest.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "files/fileset.h"
 #include "task/added_tokens.h"
 #include "task/bpe.h"
@@ -89,7 +90,12 @@ static int open_in_set(const char *path, struct tokenizer **tokenizer, struct er
   const struct fileset_file *file;
   if (fileset_open(path, &set, error))
     return error->code;
-  int status = fileset_get(set, "tokenizer.json", &file, error);
+  int status = fileset_has(set, "tokenizer.json")
+                   ? fileset_get(set, "tokenizer.json", &file, error)
+                   : error_set(error, EXIT_INPUT,
+                               "%s%stokenizer.json: missing; put the model's own there, or name "
+                               "that file in place of the model",
+                               path, text_ends_with(path, ":") ? "" : "/");
   if (!status)
     status = tokenizer_parse(file->label, file->blob.data, file->blob.size, tokenizer, error);
   fileset_close(set);

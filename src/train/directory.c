@@ -89,13 +89,30 @@ int run_directory_claim(const char *out, const struct text *canonical, uint64_t 
   return status;
 }
 
+/* Whether there is more than the identity; so if that cannot be seen. */
+static bool holds_more(const char *out)
+{
+  static const char *const own[] = {".", "..", RUN_IDENTITY_FILE, RUN_LOCK_FILE};
+  DIR *stream = opendir(out);
+  bool more = !stream;
+  for (struct dirent *entry; !more && (entry = readdir(stream));) {
+    more = true;
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+      more = more && strcmp(entry->d_name, own[i]) != 0;
+  }
+  if (stream)
+    closedir(stream);
+  return more;
+}
+
 void run_directory_withdraw(const char *out, bool fresh)
 {
   struct error ignored;
+  if (!fresh || holds_more(out))
+    return;
   char *path = file_join(out, RUN_IDENTITY_FILE, &ignored);
-  if (path && fresh)
+  if (path)
     unlink(path);
   free(path);
-  if (fresh)
-    rmdir(out);
+  rmdir(out);
 }

@@ -22,7 +22,8 @@ int run_directory_take(const char *out, struct lock *lock, struct error *error);
 int run_directory_claim(const char *out, const struct text *canonical, uint64_t disk_bytes,
                         bool *fresh, struct error *error);
 
-/* After a run that could not even begin, nothing of it stays in a directory that was fresh. */
+/* After a run that could not even begin, nothing of it stays in a directory that was fresh; with a
+ * file of it there, such as a first checkpoint, its identity stays, too, and it can go on. */
 void run_directory_withdraw(const char *out, bool fresh);
 
 #endif

@@ -7,17 +7,11 @@
 
 int train_log_reserve(struct train_log *log, size_t count, struct error *error)
 {
-  if (count <= log->capacity)
-    return 0;
-  size_t capacity = count > 2 * log->capacity ? count : 2 * log->capacity;
-  struct train_record *records = memory_alloc(capacity, sizeof *records, "log of steps", error);
+  struct train_record *records =
+      memory_grow(log->records, count, &log->capacity, sizeof *records, "log of steps", error);
   if (!records)
     return error->code;
-  if (log->count)
-    memcpy(records, log->records, log->count * sizeof *records);
-  free(log->records);
   log->records = records;
-  log->capacity = capacity;
   return 0;
 }
 

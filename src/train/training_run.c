@@ -1,6 +1,7 @@
 /* A run from its first step, or from where it was stopped, to its last. */
 #include "base/file.h"
 #include "base/file_group.h"
+#include "base/file_write.h"
 #include "base/progress.h"
 #include "checkpoint/safetensors_write.h"
 #include "train/directory.h"
@@ -126,15 +127,9 @@ static int check_revisions(const struct training *t, const char *out, struct err
 static int write_log(const struct training *t, const char *out, struct error *error)
 {
   struct text csv = {0};
-  char *path = file_join(out, "steps.csv", error);
   train_log_csv(&t->log, t->parameters.model.config.experts > 0, &csv);
-  int status = path ? 0 : error->code;
-  if (!status && csv.failed)
-    status = error_set(error, EXIT_RUN, "%s: out of memory", path);
-  if (!status)
-    status = file_write(path, csv.data, csv.length, error);
+  int status = file_write_text_in(out, "steps.csv", &csv, error);
   text_free(&csv);
-  free(path);
   return status;
 }
 

@@ -80,9 +80,11 @@ void trajectory_compare_revisions(const struct revision *a, const struct revisio
     char *where = difference->where;
     size_t used = (size_t)describe_revision(where, sizeof difference->where, a);
     difference->found = true;
-    snprintf(where + used, sizeof difference->where - used,
-             "shape: %d layers of %d heads against %d layers of %d heads", a->n_layers, a->n_heads,
-             b->n_layers, b->n_heads);
+    snprintf(where + used, sizeof difference->where - used, "shape: %s of %s against %s of %s",
+             text_counted((size_t)a->n_layers, "layer").text,
+             text_counted((size_t)a->n_heads, "head").text,
+             text_counted((size_t)b->n_layers, "layer").text,
+             text_counted((size_t)b->n_heads, "head").text);
     return;
   }
   size_t count = (size_t)a->n_layers * (size_t)a->n_heads;

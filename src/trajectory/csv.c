@@ -215,17 +215,11 @@ static int check_order(const struct reader *reader, const struct head_row *row, 
 static int append(struct revision *revision, size_t count, size_t *capacity,
                   const struct head_row *row, struct error *error)
 {
-  if (count == *capacity) {
-    size_t more = *capacity ? 2 * *capacity : 64;
-    struct head_row *heads = memory_alloc(more, sizeof *heads, "heads of a trajectory", error);
-    if (!heads)
-      return error->code;
-    if (count > 0)
-      memcpy(heads, revision->heads, count * sizeof *heads);
-    free(revision->heads);
-    revision->heads = heads;
-    *capacity = more;
-  }
+  struct head_row *heads = memory_grow(revision->heads, count + 1, capacity, sizeof *heads,
+                                       "heads of a trajectory", error);
+  if (!heads)
+    return error->code;
+  revision->heads = heads;
   revision->heads[count] = *row;
   return 0;
 }
@@ -248,8 +242,9 @@ static int read_rows(struct reader *reader, struct revision *revision)
   revision->n_layers = (int)(count / (size_t)revision->n_heads);
   if (count % (size_t)revision->n_heads != 0)
     return error_set(reader->error, EXIT_INPUT,
-                     "%s: line %zu: the last layer has %zu heads, the others %d; rows are missing",
-                     reader->name, reader->line, count % (size_t)revision->n_heads,
+                     "%s: line %zu: the last layer has %s, the others %d; rows are missing",
+                     reader->name, reader->line,
+                     text_counted(count % (size_t)revision->n_heads, "head").text,
                      revision->n_heads);
   return 0;
 }

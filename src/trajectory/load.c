@@ -162,9 +162,10 @@ static int check_sequence(const char *where, const struct trajectory *trajectory
                      "%s: tokens %.17g do not ascend, the revision before has %.17g; sort them",
                      where, last->tokens, before->tokens);
   if (last->n_layers != before->n_layers || last->n_heads != before->n_heads)
-    return error_set(error, EXIT_INPUT,
-                     "%s: revision %s has %d layers of %d heads, the one before %d of %d", where,
-                     last->name, last->n_layers, last->n_heads, before->n_layers, before->n_heads);
+    return error_set(error, EXIT_INPUT, "%s: revision %s has %s of %s, the one before %d of %d",
+                     where, last->name, text_counted((size_t)last->n_layers, "layer").text,
+                     text_counted((size_t)last->n_heads, "head").text, before->n_layers,
+                     before->n_heads);
   return 0;
 }
 

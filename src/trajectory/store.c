@@ -1,5 +1,6 @@
 /* A trajectory into a directory, and against the bytes that were read from one. */
 #include "base/file.h"
+#include "base/file_write.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "trajectory/stored.h"
@@ -77,10 +78,8 @@ static int save_index(const char *directory, const struct trajectory *trajectory
 {
   struct text text = {0};
   int status = format_index(directory, trajectory, &text, error);
-  char *path = status ? NULL : file_join(directory, STORED_INDEX, error);
   if (!status)
-    status = path ? file_write(path, text.data, text.length, error) : error->code;
-  free(path);
+    status = file_write_text_in(directory, STORED_INDEX, &text, error);
   text_free(&text);
   return status;
 }
