@@ -109,7 +109,8 @@ static void test_too_much(void **state)
                          "circuit %s/manifests/circuits/x.json --quiet --work %s/x", place, place));
   }
   workshop_shell("sed -i '9d' %s/manifests/tasks/nursery-copy.jsonl", place);
-  free(workshop_refuse(EXIT_INPUT, "nursery-copy.jsonl: line 1 says 64 pairs, but the file has 63",
+  free(workshop_refuse(EXIT_INPUT,
+                       "nursery-copy.jsonl: line 1 says \"pairs\": 64, but the file has 63",
                        "circuit %s --quiet --work %s/w", path, place));
 }
 
