@@ -204,6 +204,8 @@ static void test_commands(void **state)
   text = workshop_run(EXIT_HELD, "show golden/circuits-olmo --revision step817");
   workshop_contains(text, "step817:\n");
   free(text);
+  free(workshop_refuse(EXIT_INPUT, "holds tables (tables.json), which attest claims evaluates",
+                       "show golden/formation-core"));
   free(workshop_refuse(EXIT_INPUT, "holds neither trajectory.json nor circuits.json; name the",
                        "show golden/published"));
   free(workshop_refuse(EXIT_INPUT, "no such head", "show golden/circuits-olmo --head L4H0"));

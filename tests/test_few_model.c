@@ -344,7 +344,7 @@ static void impossible(void **state)
     struct few_clamp clamp;
     const char *words;
   } cases[] = {
-      {&odd, {.match = 0}, "even share"},
+      {&odd, {.match = 0}, "an even number of at most"},
       {&none, {.match = 0}, "items of 0 numbers"},
       {&good, {.ablate = {0, 16}}, "does not have"},
       {&good, {.copy = true, .copy_head = 4}, "does not have"},

@@ -117,6 +117,12 @@ static void test_changed_golden(void **state)
   workshop_contains(text, "FAILED: ");
   workshop_contains(text, "runs.csv: not the bytes of this run: ");
   free(text);
+  workshop_shell("rm %s", path); /* is named before anything is trained */
+  free(workshop_refuse(EXIT_INPUT, "runs.csv: missing from the golden; restore it",
+                       "reproduce %s --work %s --quiet", workshop_path("tiny.json"),
+                       workshop_path("work-missing")));
+  workshop_shell("test -z \"$(find %s -name '*.rows' -o -name '*.run')\"",
+                 workshop_path("work-missing"));
   workshop_shell("mv %s.kept %s", path, path);
 }
 
@@ -288,6 +294,7 @@ static void test_refused(void **state)
        "\"checkpoints\": a manifest of training runs (\"formation\") has none"},
       {HEAD ", \"revisions\": [], \"formation\": {}}",
        "\"revisions\": a manifest of training runs"},
+      {HEAD ", \"circuits\": {}, \"formation\": {}}", "\"circuits\": a manifest of training runs"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     const char *path = manifest("refused.json", cases[i].text);

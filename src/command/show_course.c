@@ -4,6 +4,7 @@
 #include "base/file_use.h"
 #include "base/json.h"
 #include "circuit/head_set.h"
+#include "claims/published.h"
 #include "command/reading.h"
 #include "study/outputs.h"
 #include "trajectory/circuit_course.h"
@@ -31,6 +32,11 @@ int show_check(const char *directory, struct error *error)
   if (!file_is_directory(directory) || holds(directory, CIRCUIT_COURSE_INDEX) ||
       holds(directory, "trajectory.json"))
     return 0;
+  if (holds(directory, PUBLISHED_INDEX))
+    return error_set(error, EXIT_INPUT,
+                     "%s: holds tables (" PUBLISHED_INDEX "), which attest claims evaluates and "
+                     "attest report shows",
+                     directory);
   return error_set(error, EXIT_INPUT,
                    "%s: holds neither trajectory.json nor circuits.json; name the folder of one of "
                    "them, such as golden/nursery-olmo or golden/circuits-olmo",

@@ -44,8 +44,8 @@ int few_sizes_check(const char *where, const struct few_sizes *s, struct error *
   if (!s->heads || s->heads > FEW_MOST_HEADS || !s->hidden || s->hidden > FEW_MOST_HIDDEN ||
       s->hidden % (2 * s->heads) || s->hidden / s->heads > FEW_MOST_HEAD_DIM)
     return error_set(error, EXIT_INPUT,
-                     "%s: hidden size %zu and %zu heads: at most %d and %d, each head having an "
-                     "even share of at most %d",
+                     "%s: hidden size %zu and %zu heads: at most %d and %d, and a head "
+                     "has hidden size / heads numbers, an even number of at most %d",
                      where, s->hidden, s->heads, FEW_MOST_HIDDEN, FEW_MOST_HEADS,
                      FEW_MOST_HEAD_DIM);
   if (!s->width || s->width > FEW_MOST_WIDTH || !s->labels)

@@ -125,9 +125,9 @@ static int get_divisor(const json_t *object, const char *where, const char *key,
 /* Keys of manifests that have files. */
 static int check_absent(const json_t *root, const char *path, struct error *error)
 {
-  static const char *const others[] = {"family",     "checkpoints", "container",
-                                       "repository", "tensors",     "protocol",
-                                       "published",  "ablation",    "revisions"};
+  static const char *const others[] = {"family",    "checkpoints", "container", "repository",
+                                       "tensors",   "protocol",    "published", "ablation",
+                                       "revisions", "circuits"};
   for (size_t i = 0; i < sizeof others / sizeof *others; i++)
     if (!json_is_absent(root, others[i]))
       return error_set(error, EXIT_INPUT,

@@ -251,3 +251,41 @@ int formation_tables_compare(const struct formation_tables *tables, const char *
   }
   return status;
 }
+
+static int check_there(const char *directory, const char *name, const char *suffix,
+                       struct error *error)
+{
+  char file[128];
+  snprintf(file, sizeof file, "%s%s", name, suffix);
+  char *path = file_join(directory, file, error);
+  if (path && !file_exists(path))
+    error_set(error, EXIT_INPUT,
+              "%s: missing from the golden; restore it, or write it with attest reproduce "
+              "--update-golden",
+              path);
+  free(path);
+  return error->code;
+}
+
+int formation_tables_check(const char *directory, struct error *error)
+{
+  struct error unreadable = {0};
+  struct blob index;
+  json_t *root = NULL, *name;
+  size_t i;
+  if (check_there(directory, PUBLISHED_INDEX, "", error))
+    return error->code;
+  char *path = file_join(directory, PUBLISHED_INDEX, error);
+  if (path && !file_read(path, FILE_LIMIT, &index, &unreadable)) {
+    (void)json_parse_object(path, index.data, index.size, &root, &unreadable);
+    blob_free(&index);
+  }
+  json_array_foreach(json_object_get(root, "tables"), i, name)
+  {
+    if (json_is_string(name) && check_there(directory, json_string_value(name), ".csv", error))
+      break;
+  }
+  json_decref(root);
+  free(path);
+  return error->code;
+}

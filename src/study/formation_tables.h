@@ -45,6 +45,9 @@ int formation_tables_parse(const struct formation_tables *tables, const struct m
  * file and byte, NULL when all are equal. Errors: EXIT_INPUT, EXIT_RUN. */
 int formation_tables_write(const struct formation_tables *tables, const char *directory,
                            struct error *error);
+/* Whether tables.json is there and each table that it names. One that cannot be read is left to the
+ * comparison. Errors: EXIT_INPUT, EXIT_RUN. */
+int formation_tables_check(const char *directory, struct error *error);
 int formation_tables_compare(const struct formation_tables *tables, const char *directory,
                              char **difference, struct error *error);
 

@@ -51,7 +51,8 @@ static int check(struct manifest_run *run, struct error *error)
     return status;
   if (run->all->update_golden || !m->golden)
     return 0;
-  return references_check_verdicts(m, error);
+  return references_check_verdicts(m, error) ? error->code
+                                             : formation_tables_check(m->golden, error);
 }
 
 /* --- side by side --- */
@@ -165,7 +166,8 @@ static int say_forecast(struct running *r, struct error *error)
   if (formation_check_memory(r->run->manifest->path, threads, f.bytes, runtime->memory, error))
     return error->code;
   journal_say(r->run->journal, JOURNAL_NOTICE,
-              "%zu of %zu training runs are left, at most %.3g sequences: about %.0f s at most on "
+              "%zu of %zu training runs are left, at most %.3g sequences: about %.0f s if nothing "
+              "else runs on "
               "%s, %.0f MB",
               f.left, r->runs.count, f.sequences, f.seconds, text_counted(threads, "thread").text,
               (double)f.bytes / 1e6);
