@@ -176,12 +176,13 @@ static int read_side(const struct recipe_part *part, size_t layer, enum few_graf
   if (!json_is_absent(part->object, "side") &&
       json_get_string(part->object, part->where, "side", &name, error))
     return error->code;
-  for (size_t side = 0; side < 2; side++)
-    if (strcmp(name, sides[side]) == 0)
-      *graft = grafts[side][layer];
-  if (strcmp(name, sides[0]) != 0 && strcmp(name, sides[1]) != 0)
+  size_t side = 0;
+  while (side < 2 && strcmp(name, sides[side]) != 0)
+    side++;
+  if (side == 2)
     return error_set(error, EXIT_INPUT, "%s: \"side\" is \"%.100s\", must be until or from",
                      part->where, name);
+  *graft = grafts[side][layer];
   return *graft != FEW_GRAFT_NONE
              ? 0
              : error_set(error, EXIT_INPUT,
